@@ -1,0 +1,37 @@
+import type { Context } from 'koa'
+import type { Identity } from './identity.ts'
+
+/**
+ * Finds out who is asking for a stream.
+ *
+ * `sessionCookie()` and `bearerToken()` make one; so can an application, for credentials of its own.
+ */
+export interface Authenticator {
+  /** The word that goes into `identity.scheme`. */
+  readonly scheme: string
+  /** The `WWW-Authenticate` value of a 401 when nobody's credentials were found (RFC 9110, section 11.6.1). */
+  readonly challenge: string
+  /**
+   * Whether browsers send these credentials of their own accord, as they do cookies.
+   * If so the request's origin is checked, since any page on the web can cause such a request.
+   */
+  readonly ambient: boolean
+  /**
+   * Answers an identity, or `undefined` for "no credentials of my kind", whereupon the next authenticator is asked.
+   *
+   * @throws {AuthenticationError} for credentials that are there and bad: no other authenticator is asked then.
+   */
+  authenticate(ctx: Context): Identity | undefined | Promise<Identity | undefined>
+  /** How to ask again, while the stream is open, whether the identity still holds. */
+  readonly revalidation?: Revalidation
+}
+
+/** The question an open stream asks on a timer. */
+export interface Revalidation {
+  /** Milliseconds between two questions. */
+  readonly interval: number
+  /** How long `holds` may go on failing before the stream is closed, in milliseconds. */
+  readonly grace: number
+  /** Whether the identity still holds. A rejection means that nobody can tell just now, which `grace` bounds. */
+  holds(identity: Identity): boolean | Promise<boolean>
+}
