@@ -1,0 +1,55 @@
+import js from '@eslint/js'
+import { defineConfig, globalIgnores } from 'eslint/config'
+import globals from 'globals'
+import tseslint from 'typescript-eslint'
+
+export default defineConfig(
+  globalIgnores(['dist/', 'coverage/']),
+  {
+    linterOptions: { reportUnusedDisableDirectives: 'error' },
+  },
+  js.configs.recommended,
+  {
+    files: ['**/*.ts'],
+    extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
+    languageOptions: { parserOptions: { projectService: true } },
+    rules: {
+      eqeqeq: 'error',
+      // A number in a template literal reads the same as it prints.
+      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
+      // `() => clearInterval(timer)` says all there is to say.
+      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
+      // A null object is made of functions that do nothing.
+      '@typescript-eslint/no-empty-function': ['error', { allow: ['arrowFunctions', 'methods'] }],
+      // `async` without `await` turns a throw into a rejection, which is what a contract of promises asks for.
+      '@typescript-eslint/require-await': 'off',
+      // A resolver may answer nothing, and says so with `void`.
+      '@typescript-eslint/no-invalid-void-type': 'off',
+      // Dropping a field with `const { secret, ...rest }` is not forgetting it.
+      '@typescript-eslint/no-unused-vars': ['error', { ignoreRestSiblings: true, argsIgnorePattern: '^_' }],
+    },
+  },
+  {
+    files: ['lib/**/*.ts'],
+    rules: { 'no-console': 'error' },
+  },
+  {
+    // Tests poke at untyped things on purpose: parsed JSON, `ctx.session`, options that are wrong.
+    files: ['test/**/*.ts'],
+    rules: {
+      '@typescript-eslint/no-unsafe-argument': 'off',
+      '@typescript-eslint/no-unsafe-assignment': 'off',
+      '@typescript-eslint/no-unsafe-call': 'off',
+      '@typescript-eslint/no-unsafe-member-access': 'off',
+      '@typescript-eslint/no-unsafe-return': 'off',
+    },
+  },
+  {
+    files: ['demo/public/**/*.js'],
+    languageOptions: { globals: globals.browser },
+  },
+  {
+    files: ['test/checks/**/*.js'],
+    languageOptions: { globals: globals.node },
+  },
+)

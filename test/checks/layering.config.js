@@ -1,0 +1,91 @@
+/**
+ * The direction of imports in lib: wire → stream → hub → koa → index, with auth and broker as siblings above wire.
+ * A room is a folder; it may import its own files, those named here, and Node's own modules.
+ */
+const BASE = ['errors', 'topic', 'clock', 'options']
+const ROOMS = {
+  wire: ['errors'],
+  stream: ['wire/.+', ...BASE, 'auth/identity'],
+  auth: ['errors', 'clock', 'options'],
+  broker: ['wire/.+', ...BASE],
+  hub: ['stream/.+', 'wire/.+', 'auth/(identity|authenticator)', 'broker/broker', ...BASE],
+  koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
+}
+
+const rooms = Object.entries(ROOMS).map(([room, allowed]) => ({
+  name: `${room}-imports`,
+  comment: `lib/${room} may import ${allowed.join(', ')} and itself`,
+  severity: 'error',
+  from: { path: `^lib/${room}/` },
+  to: { path: '^lib/', pathNot: `^lib/(${room}/.+|${allowed.join('|')})\\.ts$` },
+}))
+
+const base = {
+  name: 'base-imports',
+  comment: 'what every room stands on imports nothing but its like',
+  severity: 'error',
+  from: { path: `^lib/(${BASE.join('|')})\\.ts$` },
+  to: { path: '^lib/', pathNot: `^lib/(${BASE.join('|')})\\.ts$` },
+}
+
+const packages = [
+  {
+    name: 'identity-is-a-type',
+    comment: 'below koa, what is known of authentication is types',
+    severity: 'error',
+    from: { path: '^lib/(stream|hub)/' },
+    to: { path: '^lib/auth/', dependencyTypesNot: ['type-only'] },
+  },
+  {
+    name: 'koa-is-a-type',
+    comment: 'applications bring their own Koa, 2 or 3',
+    severity: 'error',
+    from: { path: '^lib/' },
+    to: { path: '(^|/)node_modules/(@types/)?koa/', dependencyTypesNot: ['type-only'] },
+  },
+  {
+    name: 'jsonwebtoken-in-auth',
+    comment: 'the one package needed at run time, needed in one room',
+    severity: 'error',
+    from: { path: '^lib/', pathNot: '^lib/auth/' },
+    to: { path: '(^|/)node_modules/(@types/)?jsonwebtoken/' },
+  },
+  {
+    name: 'no-other-package',
+    comment: 'lib needs jsonwebtoken, the types of Koa, and Node',
+    severity: 'error',
+    from: { path: '^lib/' },
+    to: {
+      dependencyTypesNot: ['local', 'localmodule', 'core'],
+      pathNot: '(^|/)node_modules/(@types/)?(koa|jsonwebtoken)/',
+    },
+  },
+  {
+    name: 'lib-stays-in-lib',
+    severity: 'error',
+    from: { path: '^lib/' },
+    to: { path: '^(test|demo|dist)/' },
+  },
+]
+
+const shape = [
+  { name: 'no-cycle', severity: 'error', from: {}, to: { circular: true } },
+  {
+    name: 'no-orphan',
+    comment: 'nothing leads here: dead code',
+    severity: 'error',
+    from: { orphan: true },
+    to: {},
+  },
+  { name: 'resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+]
+
+export default {
+  forbidden: [...rooms, base, ...packages, ...shape],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'types', 'node', 'default'] },
+  },
+}
