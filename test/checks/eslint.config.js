@@ -20,9 +20,16 @@ export default defineConfig(
       // `() => clearInterval(timer)` says all there is to say.
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       // A null object is made of functions that do nothing.
-      '@typescript-eslint/no-empty-function': ['error', { allow: ['arrowFunctions', 'methods'] }],
+      '@typescript-eslint/no-empty-function': ['error', { allow: ['functions', 'arrowFunctions', 'methods'] }],
       // `async` without `await` turns a throw into a rejection, which is what a contract of promises asks for.
       '@typescript-eslint/require-await': 'off',
+      // `while (true)` is how a loop says that its end is inside.
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
+      // What was caught is passed on as it is.
+      '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
       // A resolver may answer nothing, and says so with `void`.
       '@typescript-eslint/no-invalid-void-type': 'off',
       // Dropping a field with `const { secret, ...rest }` is not forgetting it.
