@@ -1,0 +1,55 @@
+/** Who an application's `identify` says that the credentials belong to. */
+export interface Holder {
+  /** The user or client. Numbers become strings. */
+  readonly id: string | number | bigint
+  /** When the login ends, in milliseconds since 1970, where that is earlier than the credentials themselves end. */
+  readonly expiresAt?: number
+  /** What else is to be known of the holder: `identity.claims`. */
+  readonly claims?: Readonly<Record<string, unknown>>
+}
+
+/** An application's word for "nobody". */
+export type Nobody = undefined | null | false | '' | 0
+
+/** A holder whose id is a string. */
+export interface CheckedHolder extends Holder {
+  readonly id: string
+}
+
+/**
+ * Checks what an application's `identify` answered.
+ *
+ * @throws {TypeError} for an answer that is neither a holder nor falsy: it must not pass for "nobody".
+ */
+export function checkHolder(answer: unknown): CheckedHolder | undefined {
+  if (!answer) return undefined
+  if (typeof answer !== 'object') throw malformed('an object with an `id`, or something falsy')
+  const { id, expiresAt, claims } = answer as { id?: unknown; expiresAt?: unknown; claims?: unknown }
+  if (expiresAt !== undefined && !Number.isFinite(expiresAt)) throw malformed('`expiresAt` in milliseconds since 1970')
+  if (claims !== undefined && !isRecord(claims)) throw malformed('`claims` as an object')
+  return {
+    id: checkId(id),
+    ...(expiresAt !== undefined && { expiresAt: expiresAt as number }),
+    ...(claims !== undefined && { claims: Object.freeze({ ...claims }) }),
+  }
+}
+
+/** The earlier of two ends, either of which may not be. */
+export function earlier(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other)
+}
+
+/** Whether a value is an object that is no array. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+function checkId(id: unknown): string {
+  if (typeof id === 'string' && id !== '') return id
+  if (typeof id === 'bigint' || Number.isSafeInteger(id)) return String(id)
+  throw malformed('an `id` that is a string, not empty, or a whole number')
+}
+
+function malformed(expected: string): TypeError {
+  return new TypeError(`\`identify\` must answer ${expected}`)
+}

@@ -1,0 +1,141 @@
+import type { Context } from 'koa'
+import { systemClock, type Clock } from '../clock.ts'
+import { duration, fn, knownKeys, text } from '../options.ts'
+import { AuthenticationError } from './authentication-error.ts'
+import type { Authenticator } from './authenticator.ts'
+import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
+import { within } from './deadline.ts'
+import { checkHolder, earlier, type CheckedHolder, type Holder, type Nobody } from './holder.ts'
+import { createIdentity, type Identity } from './identity.ts'
+import { currentSession, storedSession, type CurrentSession, type SessionData } from './koa-session.ts'
+
+/** How often an open stream's session is looked up again: every 30 seconds, in milliseconds. */
+export const DEFAULT_REVALIDATE = 30_000
+/** How long the session store may fail before open streams are closed: 2 minutes, in milliseconds. */
+export const DEFAULT_GRACE = 120_000
+/** How long the session store may take to answer: 5 seconds, in milliseconds. */
+export const DEFAULT_SESSION_TIMEOUT = 5_000
+
+/** The fields of an untyped session are `unknown`, and so is what is made of them: that answer is checked when it comes. */
+type Answer<Session> = SessionData extends Session ? unknown : Holder | Nobody | Promise<Holder | Nobody>
+
+export interface SessionCookieOptions<Session extends object = SessionData> {
+  /**
+   * Says whose session it is: `{ id, expiresAt?, claims? }`, or something falsy when nobody is logged in.
+   *
+   * It gets a copy of the session's own fields, when the stream is opened and at every look into the store. It is not
+   * asked about an empty session. Annotate the parameter to have the answer checked by the compiler.
+   */
+  identify: (session: Session) => Answer<Session>
+  /** Milliseconds between two looks into the session store while a stream is open. Default: 30 s. */
+  revalidate?: number
+  /** How long those looks may go on failing before the stream is closed, in milliseconds. Default: 2 min. */
+  grace?: number
+  /** How long one look, or `identify`, may take, in milliseconds. Default: 5 s. */
+  timeout?: number
+  /** The realm named in the challenge of a 401. Default: `events`. */
+  realm?: string
+  /** Where time comes from. For tests. */
+  clock?: Clock
+}
+
+const OPTIONS = ['identify', 'revalidate', 'grace', 'timeout', 'realm', 'clock'] as const
+
+/**
+ * Authenticates by the session of koa-session (5.11 to 7), which must be mounted before. It only ever reads
+ * `ctx.session`: it never saves, prolongs or creates a session.
+ *
+ * With a session store (`store` or `ContextStore`) an open stream's session is looked up every `revalidate`
+ * milliseconds. The stream is closed when the session is gone, has expired, or is another user's. A session that the
+ * stream's own request created is believed for the first of these periods, as koa-session saves it only after the
+ * request; a login into an older session within that request has to be saved first: `await ctx.session.save()`.
+ *
+ * Without a store the cookie is the session and nothing can end it early: the stream is closed at the expiry that the
+ * cookie had when the stream was opened, and the browser comes back with the cookie it has by then.
+ *
+ * @throws {TypeError} for a wrong option; while authenticating, where koa-session is not mounted.
+ */
+export function sessionCookie<Session extends object = SessionData>(
+  options: SessionCookieOptions<Session>,
+): Authenticator {
+  knownKeys('sessionCookie', options, OPTIONS)
+  // What comes from a session is the application's own; only the application can know that it has this shape.
+  const identify = fn('identify', options.identify) as (session: SessionData) => unknown
+  const interval = duration('revalidate', options.revalidate, { default: DEFAULT_REVALIDATE })
+  const grace = duration('grace', options.grace, { min: 0, default: DEFAULT_GRACE })
+  const timeout = duration('timeout', options.timeout, { default: DEFAULT_SESSION_TIMEOUT })
+  const realm = quotable('realm', text('realm', options.realm, DEFAULT_REALM))
+  const clock = options.clock ?? systemClock
+
+  // Koa keeps the context for as long as the response is open, so this holds nothing alive that was not.
+  const contexts = new WeakMap<Identity, Context>()
+  const createdAt = new WeakMap<Identity, number>()
+
+  function bounded<T>(work: Promise<T>): Promise<T> {
+    return within(
+      clock,
+      timeout,
+      work,
+      () => new AuthenticationError('unavailable', 'the session could not be read in time'),
+    )
+  }
+
+  async function holderOf(data: SessionData): Promise<CheckedHolder | undefined> {
+    return Object.keys(data).length === 0 ? undefined : checkHolder(await identify(data))
+  }
+
+  async function authenticate(ctx: Context): Promise<Identity | undefined> {
+    const now = clock.now()
+    const session = currentSession(ctx, now)
+    if (session === undefined) return undefined
+    const holder = await bounded(holderOf(session.data))
+    if (holder === undefined) return undefined
+    const identity = sessionIdentity(holder, session)
+    if (hasEnded(identity, clock.now())) return undefined
+    contexts.set(identity, ctx)
+    if (session.isNew) createdAt.set(identity, now)
+    return identity
+  }
+
+  async function holdsInStore(identity: Identity, ctx: Context, key: string): Promise<boolean> {
+    const data = await storedSession(ctx, key, clock.now())
+    if (data === undefined) return isAwaitingItsSave(identity)
+    const holder = await holderOf(data)
+    return holder?.id === identity.id && !hasEnded(holder, clock.now())
+  }
+
+  function isAwaitingItsSave(identity: Identity): boolean {
+    const since = createdAt.get(identity)
+    return since !== undefined && clock.now() - since < interval
+  }
+
+  function holds(identity: Identity): boolean | Promise<boolean> {
+    const ctx = contexts.get(identity)
+    if (ctx === undefined) throw new TypeError('this sessionCookie() did not make that identity')
+    return identity.session === undefined || bounded(holdsInStore(identity, ctx, identity.session))
+  }
+
+  return Object.freeze({
+    scheme: 'session',
+    challenge: challenge('Cookie', { realm }),
+    ambient: true,
+    authenticate,
+    revalidation: Object.freeze({ interval, grace, holds }),
+  })
+}
+
+// A stored session is prolonged by the user's other requests, so the expiry that this request saw is not its end.
+function sessionIdentity(holder: CheckedHolder, session: CurrentSession): Identity {
+  const expiresAt = session.key === undefined ? earlier(holder.expiresAt, session.expiresAt) : holder.expiresAt
+  return createIdentity({
+    id: holder.id,
+    scheme: 'session',
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(session.key !== undefined && { session: session.key }),
+    ...(holder.claims !== undefined && { claims: holder.claims }),
+  })
+}
+
+function hasEnded({ expiresAt }: { readonly expiresAt?: number }, now: number): boolean {
+  return expiresAt !== undefined && expiresAt <= now
+}
