@@ -1,0 +1,26 @@
+import { chromium as playwright, type Browser } from 'playwright-core'
+import { CHROMIUM, locate } from './programs.ts'
+import type { Scope } from './scope.ts'
+
+// Only what the tests ask for may use the network.
+const QUIET = [
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+]
+
+/** Launches the installed Chromium without a window, on a new, empty profile. Closed when the scope ends. */
+export async function launchChromium(scope?: Scope): Promise<Browser> {
+  const browser = await playwright.launch({
+    executablePath: locate(CHROMIUM),
+    headless: true,
+    args: QUIET,
+    // Chromium refuses to run its sandbox as root, which is what containers are.
+    chromiumSandbox: process.getuid?.() !== 0,
+  })
+  scope?.teardown(() => browser.close())
+  return browser
+}

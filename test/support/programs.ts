@@ -1,0 +1,64 @@
+import { accessSync, constants } from 'node:fs'
+import { delimiter, join } from 'node:path'
+
+/** A program that the tests need beside Node. */
+export interface Program {
+  /** The package that brings it on Debian, and what to tell a person to install. */
+  readonly name: string
+  /** The environment variable that says where it is; used before anything else. */
+  readonly variable: string
+  /** What it may be called on the `PATH`. */
+  readonly commands: readonly string[]
+  /** Where it may be outside the `PATH`. */
+  readonly places: readonly string[]
+}
+
+export const REDIS_SERVER: Program = {
+  name: 'redis-server',
+  variable: 'REDIS_SERVER_PATH',
+  commands: ['redis-server'],
+  places: ['/usr/sbin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'],
+}
+
+export const CHROMIUM: Program = {
+  name: 'chromium',
+  variable: 'CHROMIUM_PATH',
+  commands: ['chromium', 'chromium-browser', 'google-chrome', 'google-chrome-stable'],
+  places: [
+    '/snap/bin/chromium',
+    '/Applications/Chromium.app/Contents/MacOS/Chromium',
+    '/Applications/Google Chrome.app/Contents/MacOS/Google Chrome',
+  ],
+}
+
+/** The path of the program's executable, or `undefined` where it is not installed. A variable that points nowhere is an error. */
+export function find(program: Program): string | undefined {
+  const told = process.env[program.variable]
+  if (told) {
+    if (!isExecutable(told)) throw new Error(`${program.variable} is ${told}, which cannot be run`)
+    return told
+  }
+  const folders = (process.env.PATH ?? '').split(delimiter)
+  const onPath = program.commands.flatMap(command => folders.map(folder => join(folder, command)))
+  return [...onPath, ...program.places].find(isExecutable)
+}
+
+/** The same for a test that cannot do without: throws where the program is not installed. */
+export function locate(program: Program): string {
+  const path = find(program)
+  if (path === undefined) throw new Error(missing(program))
+  return path
+}
+
+export function missing(program: Program): string {
+  return `Install ${program.name} (or set ${program.variable} to its executable): the tests need it.`
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK)
+    return true
+  } catch {
+    return false
+  }
+}
