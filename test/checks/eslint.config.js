@@ -15,6 +15,8 @@ export default defineConfig(
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
       eqeqeq: 'error',
+      // `import { type X } from 'koa'` would load Koa at run time.
+      '@typescript-eslint/no-import-type-side-effects': 'error',
       // A number in a template literal reads the same as it prints.
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true }],
       // `() => clearInterval(timer)` says all there is to say.

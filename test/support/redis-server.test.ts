@@ -9,6 +9,7 @@ import { raw } from './raw-socket.ts'
 test('a server answers, freezes, thaws, stops, and comes back empty on its port', async t => {
   const server = await startRedis(t)
   const client = new Redis(server.url, { lazyConnect: true, retryStrategy: null })
+  client.on('error', () => {})
   await client.set('key', 'value')
   t.regex(await client.info('server'), new RegExp(`process_id:${server.pid}\\b`))
 
