@@ -1,0 +1,87 @@
+import { bodyParser } from '@koa/bodyparser'
+import Router from '@koa/router'
+import Koa from 'koa'
+import mount from 'koa-mount'
+import session from 'koa-session'
+import { createHub, sessionCookie, watchSessions, type Hub } from 'koa-event-stream'
+import type { Config } from './config.ts'
+import type { Events } from './events.ts'
+import { createLoginGuard } from './login-guard.ts'
+import { errorPage } from './middleware/error-page.ts'
+import { sameOrigin } from './middleware/same-origin.ts'
+import { securityHeaders } from './middleware/security-headers.ts'
+import { signedIn } from './middleware/signed-in.ts'
+import { staticFiles } from './middleware/static-files.ts'
+import { createApi } from './routes/api.ts'
+import { assistantRoutes } from './routes/assistant.ts'
+import { connectionRoutes } from './routes/connection.ts'
+import { eventsRoutes } from './routes/events.ts'
+import { loginRoutes } from './routes/login.ts'
+import { marketRoutes } from './routes/market.ts'
+import { notificationsRoutes } from './routes/notifications.ts'
+import { ordersRoutes } from './routes/orders.ts'
+import { createServices, type Services } from './services.ts'
+import { openSessionStore } from './sessions/open-store.ts'
+import type { SessionData } from './sessions/session.ts'
+import { createTokenIssuer } from './tokens.ts'
+
+/** A working day, in milliseconds: whoever logs in at breakfast does so once. */
+const SESSION_AGE = 8 * 60 * 60 * 1_000
+
+export interface Demo {
+  readonly app: Koa
+  readonly hub: Hub<Events>
+  readonly services: Services
+  /** Closes the hub and the session store's connection. */
+  close(): Promise<void>
+}
+
+/** The whole site, not listening yet. Nothing in it moves by itself: `simulation.ts` does that. */
+export function createApp(config: Omit<Config, 'port'>): Demo {
+  const hub = createHub<Events>()
+  const services = createServices(hub)
+  const logins = createLoginGuard(services.accounts)
+  const issuer = createTokenIssuer(config.tokenKey)
+  const sessions = openSessionStore(config.redisUrl)
+  const login = sessionCookie<SessionData>({ identify: ({ userId }) => userId && { id: userId } })
+
+  const app = new Koa({ keys: [...config.sessionKeys], proxy: config.https })
+  app.use(securityHeaders(config))
+  app.use(staticFiles)
+  app.use(mount('/api', createApi(services, { logins, issuer, origins: config.apiOrigins })))
+  app.use(
+    session(
+      {
+        key: 'quayside',
+        prefix: 'quayside:session:',
+        store: watchSessions(sessions.store, hub),
+        maxAge: SESSION_AGE,
+        sameSite: 'lax',
+      },
+      app,
+    ),
+  )
+  app.use(errorPage)
+  app.use(sameOrigin)
+  app.use(bodyParser({ enableTypes: ['form', 'json'], formLimit: '16kb', jsonLimit: '16kb' }))
+  app.use(loginRoutes(services, logins).routes())
+  app.use(eventsRoutes(services, login).routes())
+
+  const pages = new Router()
+  pages.use(signedIn(services))
+  for (const routes of [ordersRoutes, marketRoutes, notificationsRoutes, connectionRoutes]) {
+    pages.use(routes(services).routes())
+  }
+  pages.use(assistantRoutes(services, login).routes())
+  app.use(pages.routes())
+
+  return {
+    app,
+    hub,
+    services,
+    async close() {
+      await hub.close()
+      sessions.close()
+    },
+  }
+}

@@ -1,0 +1,23 @@
+import { createRequire } from 'node:module'
+import { dirname } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { send } from '@koa/send'
+import type { Middleware } from 'koa'
+
+const require = createRequire(import.meta.url)
+
+/** The folders that are served, by the start of their URL. Longest first. */
+const ROOTS = [
+  ['/assets/uplot/', dirname(require.resolve('uplot'))],
+  ['/assets/eventsource-parser/', dirname(require.resolve('eventsource-parser'))],
+  ['/assets/', fileURLToPath(new URL('../public', import.meta.url))],
+] as const
+
+/** Serves the site's own scripts and styles, and those of two libraries, from where npm put them. */
+export const staticFiles: Middleware = async (ctx, next) => {
+  const place = ROOTS.find(([prefix]) => ctx.path.startsWith(prefix))
+  if (!place || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next()
+  const [prefix, root] = place
+  ctx.set('Cache-Control', 'no-cache')
+  await send(ctx, ctx.path.slice(prefix.length), { root })
+}

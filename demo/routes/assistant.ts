@@ -1,0 +1,38 @@
+import Router from '@koa/router'
+import { eventStream, type Authenticator } from 'koa-event-stream'
+import { answer, LONGEST_QUESTION } from '../domain/assistant.ts'
+import type { SignedIn } from '../middleware/signed-in.ts'
+import type { Services } from '../services.ts'
+import { render } from '../views/render.ts'
+import { field } from './form.ts'
+
+export function assistantRoutes(services: Services, login: Authenticator): Router<SignedIn> {
+  const router = new Router<SignedIn>()
+
+  router.get('/assistant', ctx => {
+    render(ctx, 'assistant', { longest: LONGEST_QUESTION })
+  })
+
+  // A stream that answers one question and ends, as language models are served.
+  router.post(
+    '/assistant/answers',
+    eventStream({
+      hub: services.hub,
+      authenticate: login,
+      subscribe: (stream, ctx) => {
+        const question = field(ctx, 'question').trim()
+        if (question === '' || question.length > LONGEST_QUESTION) {
+          ctx.throw(422, `Ask something, in at most ${LONGEST_QUESTION} characters.`)
+        }
+        return tokens(answer(question, stream.identity.id, services, stream.signal))
+      },
+    }),
+  )
+
+  return router
+}
+
+async function* tokens(words: AsyncIterable<string>): AsyncGenerator<{ event: string; data: unknown }> {
+  for await (const text of words) yield { event: 'token', data: { text } }
+  yield { event: 'done', data: {} }
+}

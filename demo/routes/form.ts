@@ -1,0 +1,9 @@
+import type { Context } from 'koa'
+
+/** One text field of a form or a JSON body; empty where it is missing or something else. */
+export function field(ctx: Context, name: string): string {
+  const { body } = ctx.request
+  if (typeof body !== 'object' || body === null) return ''
+  const value: unknown = Reflect.get(body, name)
+  return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+}

@@ -1,0 +1,20 @@
+import Router from '@koa/router'
+import { LOTS } from '../domain/market.ts'
+import type { SignedIn } from '../middleware/signed-in.ts'
+import type { Services } from '../services.ts'
+import { render } from '../views/render.ts'
+
+export function marketRoutes({ market }: Services): Router<SignedIn> {
+  const router = new Router<SignedIn>()
+
+  router.get('/market', ctx => {
+    render(ctx, 'market', { lots: LOTS, quote: market.latest })
+  })
+
+  router.get('/market/history', ctx => {
+    ctx.set('Cache-Control', 'no-store')
+    ctx.body = market.history()
+  })
+
+  return router
+}

@@ -1,0 +1,30 @@
+import Router from '@koa/router'
+import { topics } from '../events.ts'
+import type { SignedIn } from '../middleware/signed-in.ts'
+import type { Services } from '../services.ts'
+import { render } from '../views/render.ts'
+
+export function notificationsRoutes({ notifications, notify, hub }: Services): Router<SignedIn> {
+  const router = new Router<SignedIn>()
+
+  router.get('/notifications', ctx => {
+    render(ctx, 'notifications', { notifications: notifications.list(ctx.state.account.id) })
+  })
+
+  router.post('/notifications/test', async ctx => {
+    const { id, name } = ctx.state.account
+    await notify(id, `Hello ${name.split(' ')[0] ?? name}, this one is for nobody but you.`)
+    ctx.status = 303
+    ctx.redirect('/notifications')
+  })
+
+  router.post('/notifications/read', async ctx => {
+    const { id } = ctx.state.account
+    notifications.markAllRead(id)
+    await hub.publish(topics.user(id), { event: 'notifications.read', data: { unread: 0 } })
+    ctx.status = 303
+    ctx.redirect('/notifications')
+  })
+
+  return router
+}

@@ -1,0 +1,42 @@
+import Router from '@koa/router'
+import type { Context } from 'koa'
+import { LOTS } from '../domain/market.ts'
+import { MOST_BAGS, type Order } from '../domain/orders.ts'
+import { topics } from '../events.ts'
+import type { SignedIn } from '../middleware/signed-in.ts'
+import type { Services } from '../services.ts'
+import { render } from '../views/render.ts'
+import { field } from './form.ts'
+
+/** Fills the row that the page's script copies for orders it is told of. */
+const BLANK: Order = { id: '', lot: '', bags: 0, total: 0, status: 'received', version: 0, placedAt: 0, updatedAt: 0 }
+
+export function ordersRoutes({ orders, market, hub }: Services): Router<SignedIn> {
+  const router = new Router<SignedIn>()
+
+  router.get('/', ctx => {
+    showOrders(ctx, ctx.state.account.id)
+  })
+
+  router.post('/orders', async ctx => {
+    const { id } = ctx.state.account
+    const lot = field(ctx, 'lot')
+    try {
+      const order = orders.place(id, lot, Number(field(ctx, 'bags')), market.price(lot) ?? 0)
+      await hub.publish(topics.user(id), { event: 'order.created', data: order })
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      ctx.status = 422
+      showOrders(ctx, id, error.message)
+      return
+    }
+    ctx.status = 303
+    ctx.redirect('/')
+  })
+
+  function showOrders(ctx: Context, userId: string, error = ''): void {
+    render(ctx, 'orders', { orders: orders.list(userId), lots: LOTS, mostBags: MOST_BAGS, blank: BLANK, error })
+  }
+
+  return router
+}

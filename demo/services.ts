@@ -1,0 +1,39 @@
+import type { Hub } from 'koa-event-stream'
+import { Accounts } from './domain/accounts.ts'
+import { Market } from './domain/market.ts'
+import { Notifications } from './domain/notifications.ts'
+import { Orders } from './domain/orders.ts'
+import { topics, type Events } from './events.ts'
+
+/** What the routes work with: the shop's state, and the hub that tells pages of its changes. */
+export interface Services {
+  readonly accounts: Accounts
+  readonly market: Market
+  readonly orders: Orders
+  readonly notifications: Notifications
+  readonly hub: Hub<Events>
+  /** Keeps a notification for a user and pushes it to the pages they have open. */
+  notify(userId: string, text: string): Promise<void>
+}
+
+export function createServices(hub: Hub<Events>): Services {
+  const accounts = new Accounts()
+  const market = new Market()
+  const orders = new Orders()
+  const notifications = new Notifications()
+
+  return {
+    accounts,
+    market,
+    orders,
+    notifications,
+    hub,
+    async notify(userId, text) {
+      const notification = notifications.add(userId, text)
+      await hub.publish(topics.user(userId), {
+        event: 'notification',
+        data: { ...notification, unread: notifications.unread(userId) },
+      })
+    },
+  }
+}

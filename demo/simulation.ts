@@ -1,0 +1,78 @@
+import { LOTS } from './domain/market.ts'
+import type { Order } from './domain/orders.ts'
+import { topics } from './events.ts'
+import type { Services } from './services.ts'
+
+/** Milliseconds between two steps of each kind. */
+const QUOTE_INTERVAL = 1_000
+const ORDER_INTERVAL = 5_000
+
+/** An account with fewer open orders than this gets another one, so that there is always something to watch. */
+const FEWEST_OPEN = 2
+
+/** Past orders, so that the first page is not empty: how far each one has come. */
+const PAST = [4, 4, 3, 1]
+
+export function seed({ accounts, orders, market }: Services): void {
+  for (const userId of accounts.ids()) {
+    for (const [index, steps] of PAST.entries()) {
+      const lot = LOTS[index % LOTS.length]
+      if (!lot) continue
+      const { id } = orders.place(userId, lot.id, index + 1, market.price(lot.id) ?? lot.opening)
+      for (let step = 0; step < steps; step++) orders.advance(userId, id)
+    }
+  }
+}
+
+/** Plays the exchange and the warehouse: prices wander, orders move on. The answer stops it. */
+export function startSimulation(services: Services): () => void {
+  const timers = [
+    setInterval(() => attempt(quote(services)), QUOTE_INTERVAL),
+    setInterval(() => attempt(work(services)), ORDER_INTERVAL),
+  ]
+  return () => {
+    for (const timer of timers) clearInterval(timer)
+  }
+}
+
+async function quote({ market, hub }: Services): Promise<void> {
+  await hub.publish(topics.market, { event: 'quote', data: market.advance() })
+}
+
+async function work(services: Services): Promise<void> {
+  for (const userId of services.accounts.ids()) await workFor(userId, services)
+}
+
+async function workFor(userId: string, { orders, market, hub, notify }: Services): Promise<void> {
+  const open = orders.open(userId)
+  if (open.length < FEWEST_OPEN) {
+    const lot = pick(LOTS)
+    const order = orders.place(userId, lot.id, 1 + Math.floor(Math.random() * 5), market.price(lot.id) ?? lot.opening)
+    await hub.publish(topics.user(userId), { event: 'order.created', data: order })
+    await notify(userId, `Your standing order came in: ${order.id}, ${order.bags} × ${order.lot}.`)
+    return
+  }
+  const order = orders.advance(userId, pick(open).id)
+  if (!order) return
+  await hub.publish(topics.user(userId), { event: 'order.updated', data: order })
+  const news = announce(order)
+  if (news) await notify(userId, news)
+}
+
+function announce({ id, lot, status }: Order): string | undefined {
+  if (status === 'shipped') return `${id} has left the warehouse: ${lot} is on its way.`
+  if (status === 'delivered') return `${id} was delivered. Enjoy the ${lot}.`
+  return undefined
+}
+
+function pick<Item>(items: readonly Item[]): Item {
+  const item = items[Math.floor(Math.random() * items.length)]
+  if (item === undefined) throw new RangeError('nothing to pick from')
+  return item
+}
+
+function attempt(step: Promise<void>): void {
+  step.catch((error: unknown) => {
+    console.error('simulation:', error)
+  })
+}

@@ -1,0 +1,28 @@
+import { fileURLToPath } from 'node:url'
+import { Eta } from 'eta'
+import type { Context } from 'koa'
+import type { Account } from '../domain/accounts.ts'
+
+/** What a page is told about its visitor: nobody on the login page. */
+export interface Visitor {
+  readonly account?: Account
+  readonly unread?: number
+}
+
+const eta = new Eta({ views: fileURLToPath(new URL('.', import.meta.url)), cache: true })
+
+const euros = new Intl.NumberFormat('en-IE', { style: 'currency', currency: 'EUR' })
+
+const helpers = {
+  /** Cents as euros. */
+  money: (cents: number): string => euros.format(cents / 100),
+  iso: (at: number): string => new Date(at).toISOString(),
+  time: (at: number): string => new Date(at).toISOString().slice(0, 16).replace('T', ' '),
+}
+
+/** Answers with the page `views/<name>.eta`. Whatever the template prints with `<%=` is escaped. */
+export function render(ctx: Context, name: string, data: Record<string, unknown> = {}): void {
+  const visitor = ctx.state as Visitor
+  ctx.type = 'html'
+  ctx.body = eta.render(name, { path: ctx.path, account: visitor.account, unread: visitor.unread, ...helpers, ...data })
+}
