@@ -1,0 +1,64 @@
+// An application as the compiler sees it. Copied out of here and compiled against the packed package.
+import Koa from 'koa'
+import {
+  bearerToken,
+  createHub,
+  eventStream,
+  EventStreamError,
+  sessionCookie,
+  type Authenticator,
+  type EventInput,
+  type Identity,
+} from 'koa-event-stream'
+
+interface Events {
+  'order.created': { total: number }
+}
+
+const hub = createHub<Events>()
+const app = new Koa()
+
+const ticket: Authenticator = {
+  scheme: 'ticket',
+  challenge: 'Ticket',
+  ambient: false,
+  authenticate: ctx => (ctx.query.ticket === '1' ? { id: 'one', scheme: 'ticket' } : undefined),
+}
+
+app.use(
+  eventStream({
+    hub,
+    authenticate: [
+      sessionCookie({ identify: session => ({ id: String(session.userId) }) }),
+      bearerToken({ key: 'k'.repeat(32), algorithms: ['HS256'], issuer: 'issuer', audience: false }),
+      ticket,
+    ],
+    subscribe: stream => {
+      const { id }: Identity = stream.identity
+      return ['news', `user:${id}`]
+    },
+  }),
+)
+
+app.use(
+  eventStream({
+    hub,
+    authenticate: false,
+    subscribe: async function* (stream): AsyncGenerator<EventInput> {
+      // @ts-expect-error -- a public stream may have nobody behind it
+      const { id }: Identity = stream.identity
+      yield { event: 'token', data: id }
+    },
+  }),
+)
+
+export async function publish(): Promise<string> {
+  // @ts-expect-error -- the payload of another type
+  await hub.publish('news', { event: 'order.created', data: 'ten' })
+  try {
+    return await hub.publish('news', { event: 'order.created', data: { total: 10 } })
+  } catch (error) {
+    if (error instanceof EventStreamError) return error.code
+    throw error
+  }
+}

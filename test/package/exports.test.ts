@@ -1,0 +1,85 @@
+import { execFile } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+
+const run = promisify(execFile)
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+
+const EXPORTS = [
+  'AuthenticationError',
+  'EventStreamError',
+  'bearerToken',
+  'createHub',
+  'eventStream',
+  'memoryBroker',
+  'sessionCookie',
+  'watchSessions',
+]
+
+// A project beside nothing of ours: the packed package, and only what it says that it depends on.
+let project: string
+let installed: string
+
+test.before(async () => {
+  project = await mkdtemp(join(tmpdir(), 'koa-event-stream-'))
+  installed = join(project, 'node_modules/koa-event-stream')
+  await mkdir(installed, { recursive: true })
+  const { stdout } = await run('npm', ['pack', '--ignore-scripts', '--json', '--pack-destination', project], {
+    cwd: ROOT,
+  })
+  const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
+  await run('tar', ['-xzf', join(project, filename), '-C', installed, '--strip-components=1'])
+  const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
+  await link(Object.keys(dependencies))
+})
+
+test.after.always(() => rm(project, { recursive: true, force: true }))
+
+test('import and require() load the same names', async t => {
+  const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream"; tell(it)')
+  const required = await node(['--input-type=commonjs'], 'tell(require("koa-event-stream"))')
+  t.deepEqual(imported, EXPORTS)
+  t.deepEqual(required, EXPORTS)
+})
+
+test('the types hold for consumers of both module kinds', async t => {
+  await link(['koa', '@types'])
+  const consumer = join(ROOT, 'test/package/consumer.ts')
+  await Promise.all(['esm.mts', 'commonjs.cts'].map(file => cp(consumer, join(project, file))))
+  const options = { strict: true, exactOptionalPropertyTypes: true, noEmit: true, module: 'nodenext', types: ['node'] }
+  await writeFile(
+    join(project, 'tsconfig.json'),
+    JSON.stringify({ compilerOptions: options, files: ['esm.mts', 'commonjs.cts'] }),
+  )
+  await t.notThrowsAsync(run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project]))
+})
+
+test('every source map leads to a source in the package', async t => {
+  const files = await readdir(installed, { recursive: true })
+  const maps = files.filter(file => file.endsWith('.map')).map(file => join(installed, file))
+  t.true(maps.length > 0)
+  for (const map of maps) {
+    const { sources } = JSON.parse(await readFile(map, 'utf8')) as { sources: string[] }
+    for (const source of sources) t.true(existsSync(join(dirname(map), source)), `${map}: ${source}`)
+  }
+})
+
+test('the package holds its licence, its readme, what was built and the sources, and nothing else', async t => {
+  const files = await readdir(installed)
+  t.deepEqual(files.sort(), ['LICENSE', 'README.md', 'dist', 'lib', 'package.json'])
+})
+
+async function link(names: string[]): Promise<void> {
+  for (const name of names) await symlink(join(ROOT, 'node_modules', name), join(project, 'node_modules', name))
+}
+
+async function node(args: string[], script: string): Promise<unknown> {
+  const tell = 'function tell(it) { console.log(JSON.stringify(Object.keys(it).sort())) }'
+  const { stdout } = await run(process.execPath, [...args, '-e', `${script}\n${tell}`], { cwd: project })
+  return JSON.parse(stdout)
+}
