@@ -11,6 +11,12 @@ export interface Holder {
 /** An application's word for "nobody". */
 export type Nobody = undefined | null | false | '' | 0
 
+/**
+ * What an application's `identify` answers. Where what it was given has unknown fields, so has what is made of them,
+ * and the answer is checked when it comes; an `identify` with an annotated parameter is checked by the compiler.
+ */
+export type Answer<Given, Untyped> = Untyped extends Given ? unknown : Holder | Nobody | Promise<Holder | Nobody>
+
 /** A holder whose id is a string. */
 export interface CheckedHolder extends Holder {
   readonly id: string
@@ -32,11 +38,6 @@ export function checkHolder(answer: unknown): CheckedHolder | undefined {
     ...(expiresAt !== undefined && { expiresAt: expiresAt as number }),
     ...(claims !== undefined && { claims: Object.freeze({ ...claims }) }),
   }
-}
-
-/** The earlier of two ends, either of which may not be. */
-export function earlier(one: number | undefined, other: number | undefined): number | undefined {
-  return one === undefined || other === undefined ? (one ?? other) : Math.min(one, other)
 }
 
 /** Whether a value is an object that is no array. */

@@ -5,7 +5,7 @@ import { AuthenticationError } from './authentication-error.ts'
 import type { Authenticator } from './authenticator.ts'
 import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
 import { within } from './deadline.ts'
-import { checkHolder, earlier, type CheckedHolder, type Holder, type Nobody } from './holder.ts'
+import { checkHolder, type Answer, type CheckedHolder } from './holder.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { currentSession, storedSession, type CurrentSession, type SessionData } from './koa-session.ts'
 
@@ -16,9 +16,6 @@ export const DEFAULT_GRACE = 120_000
 /** How long the session store may take to answer: 5 seconds, in milliseconds. */
 export const DEFAULT_SESSION_TIMEOUT = 5_000
 
-/** The fields of an untyped session are `unknown`, and so is what is made of them: that answer is checked when it comes. */
-type Answer<Session> = SessionData extends Session ? unknown : Holder | Nobody | Promise<Holder | Nobody>
-
 export interface SessionCookieOptions<Session extends object = SessionData> {
   /**
    * Says whose session it is: `{ id, expiresAt?, claims? }`, or something falsy when nobody is logged in.
@@ -26,7 +23,7 @@ export interface SessionCookieOptions<Session extends object = SessionData> {
    * It gets a copy of the session's own fields, when the stream is opened and at every look into the store. It is not
    * asked about an empty session. Annotate the parameter to have the answer checked by the compiler.
    */
-  identify: (session: Session) => Answer<Session>
+  identify: (session: Session) => Answer<Session, SessionData>
   /** Milliseconds between two looks into the session store while a stream is open. Default: 30 s. */
   revalidate?: number
   /** How long those looks may go on failing before the stream is closed, in milliseconds. Default: 2 min. */
@@ -124,13 +121,14 @@ export function sessionCookie<Session extends object = SessionData>(
   })
 }
 
-// A stored session is prolonged by the user's other requests, so the expiry that this request saw is not its end.
 function sessionIdentity(holder: CheckedHolder, session: CurrentSession): Identity {
-  const expiresAt = session.key === undefined ? earlier(holder.expiresAt, session.expiresAt) : holder.expiresAt
+  // A stored session is prolonged by the user's other requests, so the expiry that this request saw is not its end.
+  const cookieEnd = session.key === undefined ? session.expiresAt : undefined
+  const expiresAt = Math.min(holder.expiresAt ?? Infinity, cookieEnd ?? Infinity)
   return createIdentity({
     id: holder.id,
     scheme: 'session',
-    ...(expiresAt !== undefined && { expiresAt }),
+    ...(expiresAt !== Infinity && { expiresAt }),
     ...(session.key !== undefined && { session: session.key }),
     ...(holder.claims !== undefined && { claims: holder.claims }),
   })

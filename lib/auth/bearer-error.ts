@@ -1,0 +1,32 @@
+import { AuthenticationError } from './authentication-error.ts'
+import { challenge } from './challenge.ts'
+
+/** The refusals of RFC 6750, section 3.1. Clients get fixed texts, so that nothing of a token comes back. */
+export interface BearerErrors {
+  malformed(message: string): AuthenticationError
+  invalid(message: string): AuthenticationError
+  expired(): AuthenticationError
+  insufficientScope(): AuthenticationError
+}
+
+/** Makes the refusals of a realm; `scope` is what a token needs there, space-separated. */
+export function bearerErrors(realm: string, scope: string): BearerErrors {
+  const refusal = (error: string, description: string) =>
+    challenge('Bearer', { realm, error, error_description: description })
+  const malformed = refusal('invalid_request', 'The request must carry one well-formed bearer token')
+  const invalid = refusal('invalid_token', 'The access token is not valid here')
+  const expired = refusal('invalid_token', 'The access token has expired')
+  const insufficient = challenge('Bearer', {
+    realm,
+    error: 'insufficient_scope',
+    error_description: 'The access token does not allow this',
+    ...(scope !== '' && { scope }),
+  })
+  return {
+    malformed: message => new AuthenticationError('malformed', message, { challenge: malformed }),
+    invalid: message => new AuthenticationError('rejected', message, { challenge: invalid }),
+    expired: () => new AuthenticationError('rejected', 'the token has expired', { challenge: expired }),
+    insufficientScope: () =>
+      new AuthenticationError('forbidden', 'the token lacks a scope', { challenge: insufficient }),
+  }
+}

@@ -1,0 +1,67 @@
+import type { Context } from 'koa'
+import { AuthenticationError } from './authentication-error.ts'
+import type { Authenticator } from './authenticator.ts'
+import { bearerCredentials } from './bearer-credentials.ts'
+import { bearerErrors } from './bearer-error.ts'
+import { checkBearerOptions, type BearerTokenOptions } from './bearer-options.ts'
+import { challenge } from './challenge.ts'
+import { within } from './deadline.ts'
+import { checkHolder, type CheckedHolder } from './holder.ts'
+import { createIdentity, type Identity } from './identity.ts'
+import { hasScopes, type TokenClaims } from './token-claims.ts'
+import { verifyToken } from './token-verifier.ts'
+
+/** The longest `jti` that is kept, in characters. */
+const MAX_TOKEN_ID = 256
+
+/**
+ * Authenticates by a JWT in `Authorization: Bearer` (RFC 6750, section 2.1), verified with jsonwebtoken.
+ *
+ * - A token must have an `exp` within `maxLifetime`; the stream is closed at that very time (`identity.expiresAt`).
+ * - Two `Authorization` headers, or what is no token: 400. A bad token: 401. A missing scope: 403. No way to get the
+ *   key just now: 503. Another scheme than Bearer is left to the next authenticator.
+ * - `identity.token` is the token's `jti`, if that is a string of 1 to 256 characters: it can be revoked then.
+ * - Neither the token nor a claim shows in an error.
+ *
+ * A set of keys from a JWKS is best given as `keys`, a function that fetches all of them.
+ *
+ * @throws {TypeError} for a wrong option: missing `issuer` or `audience`, a weak key, a key of another kind than
+ *   `algorithms` need.
+ */
+export function bearerToken<Claims extends object = TokenClaims>(options: BearerTokenOptions<Claims>): Authenticator {
+  const rules = checkBearerOptions(options)
+  const { realm, scopes, maxBytes, clock, timeout, identify } = rules
+  const errors = bearerErrors(realm, scopes.join(' '))
+
+  async function holderOf(claims: TokenClaims): Promise<CheckedHolder | undefined> {
+    const answer = (async () => identify(claims))()
+    const late = () => new AuthenticationError('unavailable', 'the holder of the token could not be told in time')
+    return checkHolder(await within(clock, timeout, answer, late))
+  }
+
+  async function authenticate(ctx: Context): Promise<Identity | undefined> {
+    const token = bearerCredentials(ctx, maxBytes, errors)
+    if (token === undefined) return undefined
+    const claims = await verifyToken(token, rules, errors)
+    if (!hasScopes(claims, scopes)) throw errors.insufficientScope()
+    const holder = await holderOf(claims)
+    if (holder === undefined) throw errors.invalid('the token belongs to nobody')
+    const identity = bearerIdentity(holder, claims)
+    if (identity.expiresAt !== undefined && identity.expiresAt <= clock.now()) throw errors.expired()
+    return identity
+  }
+
+  return Object.freeze({ scheme: 'bearer', challenge: challenge('Bearer', { realm }), ambient: false, authenticate })
+}
+
+function bearerIdentity(holder: CheckedHolder, claims: TokenClaims): Identity {
+  const { jti } = claims
+  const isTokenId = typeof jti === 'string' && jti !== '' && jti.length <= MAX_TOKEN_ID
+  return createIdentity({
+    id: holder.id,
+    scheme: 'bearer',
+    expiresAt: Math.min(claims.exp * 1000, holder.expiresAt ?? Infinity),
+    ...(isTokenId && { token: jti }),
+    claims: holder.claims ?? claims,
+  })
+}

@@ -1,0 +1,21 @@
+/** The payload of a token that has been verified (RFC 7519, section 4.1). Frozen. */
+export interface TokenClaims {
+  readonly sub?: string
+  /** Seconds since 1970, as are `nbf` and `iat`. */
+  readonly exp: number
+  readonly nbf?: number
+  readonly iat?: number
+  readonly [claim: string]: unknown
+}
+
+/** Whether a token was granted all the scopes that are needed, in `scope` (RFC 8693, section 4.2) or `scp`. */
+export function hasScopes({ scope, scp }: TokenClaims, needed: readonly string[]): boolean {
+  const granted = [...scopes(scope), ...scopes(scp)]
+  return needed.every(one => granted.includes(one))
+}
+
+// Authorization servers differ: a list, or one string with spaces.
+function scopes(claim: unknown): unknown[] {
+  if (typeof claim === 'string') return claim.split(' ')
+  return Array.isArray(claim) ? claim : []
+}
