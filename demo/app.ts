@@ -12,6 +12,7 @@ import { sameOrigin } from './middleware/same-origin.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { signedIn } from './middleware/signed-in.ts'
 import { staticFiles } from './middleware/static-files.ts'
+import { visitor } from './middleware/visitor.ts'
 import { createApi } from './routes/api.ts'
 import { assistantRoutes } from './routes/assistant.ts'
 import { connectionRoutes } from './routes/connection.ts'
@@ -61,6 +62,7 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
       app,
     ),
   )
+  app.use(visitor(services))
   app.use(errorPage)
   app.use(sameOrigin)
   app.use(bodyParser({ enableTypes: ['form', 'json'], formLimit: '16kb', jsonLimit: '16kb' }))
@@ -68,7 +70,7 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
   app.use(eventsRoutes(services, login).routes())
 
   const pages = new Router()
-  pages.use(signedIn(services))
+  pages.use(signedIn)
   for (const routes of [ordersRoutes, marketRoutes, notificationsRoutes, connectionRoutes]) {
     pages.use(routes(services).routes())
   }

@@ -11,6 +11,9 @@ const STOP_WITHIN = 8_000
 const config = readConfig()
 const { app, hub, services, close } = createApp(config)
 
+hub.on('fault', ({ during, error }) => {
+  console.error(`${during}:`, error)
+})
 seed(services)
 const stopSimulation = startSimulation(services)
 

@@ -13,7 +13,7 @@ export interface Services {
   readonly notifications: Notifications
   readonly hub: Hub<Events>
   /** Keeps a notification for a user and pushes it to the pages they have open. */
-  notify(userId: string, text: string): Promise<void>
+  readonly notify: (userId: string, text: string) => Promise<void>
 }
 
 export function createServices(hub: Hub<Events>): Services {
@@ -28,7 +28,7 @@ export function createServices(hub: Hub<Events>): Services {
     orders,
     notifications,
     hub,
-    async notify(userId, text) {
+    notify: async (userId, text) => {
       const notification = notifications.add(userId, text)
       await hub.publish(topics.user(userId), {
         event: 'notification',

@@ -10,16 +10,23 @@ const ORDER_INTERVAL = 5_000
 /** An account with fewer open orders than this gets another one, so that there is always something to watch. */
 const FEWEST_OPEN = 2
 
-/** Past orders, so that the first page is not empty: how far each one has come. */
-const PAST = [4, 4, 3, 1]
+const HOUR = 60 * 60 * 1_000
 
-export function seed({ accounts, orders, market }: Services): void {
+/** Past orders, so that the first page is not empty: how far each one has come, and how long ago. */
+const PAST = [
+  { steps: 4, placed: 220, moved: 97 },
+  { steps: 4, placed: 121, moved: 26 },
+  { steps: 3, placed: 50, moved: 5 },
+  { steps: 1, placed: 3, moved: 1 },
+]
+
+export function seed({ accounts, orders, market }: Services, now = Date.now()): void {
   for (const userId of accounts.ids()) {
-    for (const [index, steps] of PAST.entries()) {
-      const lot = LOTS[index % LOTS.length]
-      if (!lot) continue
-      const { id } = orders.place(userId, lot.id, index + 1, market.price(lot.id) ?? lot.opening)
-      for (let step = 0; step < steps; step++) orders.advance(userId, id)
+    for (const { steps, placed, moved } of PAST) {
+      const lot = pick(LOTS)
+      const bags = 1 + Math.floor(Math.random() * 6)
+      const { id } = orders.place(userId, lot.id, bags, market.price(lot.id) ?? lot.opening, now - placed * HOUR)
+      for (let step = 0; step < steps; step++) orders.advance(userId, id, now - moved * HOUR)
     }
   }
 }

@@ -34,17 +34,17 @@ export class Orders {
 
   /**
    * @param price euro cents a kilogram
+   * @param now milliseconds since 1970
    * @throws {RangeError} for an unknown lot, or a number of bags that is not a whole one from 1 to 20
    */
-  place(userId: string, lotId: string, bags: number, price: number): Order {
+  place(userId: string, lotId: string, bags: number, price: number, now = Date.now()): Order {
     const lot = findLot(lotId)
     if (!lot) throw new RangeError('Choose one of the coffees on offer.')
     if (!Number.isInteger(bags) || bags < 1 || bags > MOST_BAGS) {
       throw new RangeError(`Order between 1 and ${MOST_BAGS} bags.`)
     }
-    const now = Date.now()
     const order: Order = {
-      id: `Q-${++this.#lastNumber}`,
+      id: `Q${++this.#lastNumber}`,
       lot: lot.name,
       bags,
       total: Math.round(price * bags * BAG_KILOGRAMS),
@@ -58,11 +58,11 @@ export class Orders {
   }
 
   /** Moves an order to its next status; answers `undefined` if there is no such order, or it is delivered. */
-  advance(userId: string, orderId: string): Order | undefined {
+  advance(userId: string, orderId: string, now = Date.now()): Order | undefined {
     const order = this.list(userId).find(candidate => candidate.id === orderId)
     const status = order && STATUSES[STATUSES.indexOf(order.status) + 1]
     if (!status) return undefined
-    const advanced: Order = { ...order, status, version: order.version + 1, updatedAt: Date.now() }
+    const advanced: Order = { ...order, status, version: order.version + 1, updatedAt: now }
     this.#byUser.set(
       userId,
       this.list(userId).map(candidate => (candidate.id === orderId ? advanced : candidate)),

@@ -1,4 +1,5 @@
 import type { Context, Middleware } from 'koa'
+import type { TokenIssuer } from '../tokens.ts'
 import { AuthenticationError, type Authenticator, type Identity } from 'koa-event-stream'
 
 /** `ctx.state` of an API route. */
@@ -7,9 +8,13 @@ export interface Bearer {
 }
 
 /** Lets an ordinary route ask for the same tokens as the event stream beside it (RFC 6750). */
-export function bearerOnly(bearer: Authenticator): Middleware<Bearer> {
+export function bearerOnly(bearer: Authenticator, issuer: TokenIssuer): Middleware<Bearer> {
   return async (ctx, next) => {
-    ctx.state.identity = await identify(ctx, bearer)
+    const identity = await identify(ctx, bearer)
+    if (identity.token !== undefined && issuer.isRevoked(identity.token)) {
+      ctx.throw(401, { headers: { 'WWW-Authenticate': `${bearer.challenge}, error="invalid_token"` } })
+    }
+    ctx.state.identity = identity
     return next()
   }
 }

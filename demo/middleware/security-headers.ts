@@ -21,6 +21,8 @@ export function securityHeaders({ https }: { https: boolean }): Middleware {
         ...(https && { upgradeInsecureRequests: [] }),
       },
     },
+    // Without a referrer browsers say `Origin: null` when they send a form, and `sameOrigin` could not tell.
+    referrerPolicy: { policy: 'same-origin' },
     strictTransportSecurity: https && { maxAge: 31_536_000 },
     crossOriginOpenerPolicy: https && { policy: 'same-origin' },
     originAgentCluster: https,

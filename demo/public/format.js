@@ -1,5 +1,6 @@
 const euros = new Intl.NumberFormat('en-IE', { style: 'currency', currency: 'EUR' })
 const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+const minutes = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
 
 /** Cents as euros. */
@@ -7,6 +8,9 @@ export const money = cents => euros.format(cents / 100)
 
 /** The time of day. */
 export const timeOfDay = at => clock.format(at)
+
+/** The time of day, to the minute. */
+export const minuteOfDay = at => minutes.format(at)
 
 /** Writes a moment into a `<time>`, in the visitor's own time zone. */
 export function showMoment(element, at) {

@@ -1,5 +1,5 @@
 import uPlot from './uplot/uPlot.esm.js'
-import { money, timeOfDay } from './format.js'
+import { minuteOfDay, money, timeOfDay } from './format.js'
 import { live } from './live.js'
 import './shell.js'
 
@@ -9,6 +9,9 @@ const MOST_QUOTES = 600
 const cards = [...document.querySelectorAll('[data-lot]')]
 const container = document.querySelector('[data-chart]')
 const dark = matchMedia('(prefers-color-scheme: dark)')
+
+/** How far the marks of the time axis may be apart, in seconds. */
+const MINUTES = [60, 120, 300, 600]
 
 let quotes = []
 let plot
@@ -43,7 +46,9 @@ function show({ at, prices }) {
     card.dataset.direction = change < 0 ? 'down' : 'up'
   }
   document.querySelector('[data-as-of]').textContent = `As of ${timeOfDay(at)}`
-  plot?.setData(columns())
+  if (!plot) return
+  plot.setData(columns())
+  if (plot.cursor.idx == null) plot.setLegend({ idx: quotes.length - 1 })
 }
 
 /** In per cent of the opening price. */
@@ -75,7 +80,10 @@ function draw() {
   const options = {
     ...size(),
     series: [{ label: 'Time', value: (_, at) => (at == null ? '–' : timeOfDay(at * 1_000)) }, ...series],
-    axes: [axis, { ...axis, size: 56, values: (_, ticks) => ticks.map(tick => `${tick.toFixed(1)} %`) }],
+    axes: [
+      { ...axis, space: 80, incrs: MINUTES, values: (_, ticks) => ticks.map(at => minuteOfDay(at * 1_000)) },
+      { ...axis, size: 56, values: (_, ticks) => ticks.map(tick => `${tick.toFixed(1)} %`) },
+    ],
   }
   plot = new uPlot(options, columns(), container)
 }

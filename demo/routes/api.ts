@@ -52,11 +52,15 @@ export function createApi(
     }),
   )
   api.use(open.routes())
-  api.use(tokenRoutes(services, bearerOnly(bearer)).routes())
+  api.use(tokenRoutes(services, issuer, bearerOnly(bearer, issuer)).routes())
   return api
 }
 
-function tokenRoutes({ orders, market, hub }: Services, authenticate: Koa.Middleware<Bearer>): Router<Bearer> {
+function tokenRoutes(
+  { orders, market, hub }: Services,
+  issuer: TokenIssuer,
+  authenticate: Koa.Middleware<Bearer>,
+): Router<Bearer> {
   const router = new Router<Bearer>()
   router.use(authenticate)
 
@@ -76,7 +80,10 @@ function tokenRoutes({ orders, market, hub }: Services, authenticate: Koa.Middle
   // The API's log-out: the token is worth nothing from now on, and streams opened with it are closed.
   router.delete('/token', async ctx => {
     const { token, expiresAt } = ctx.state.identity
-    if (token !== undefined && expiresAt !== undefined) await hub.revoke(token, expiresAt)
+    if (token !== undefined && expiresAt !== undefined) {
+      issuer.revoke(token, expiresAt)
+      await hub.revoke(token, expiresAt)
+    }
     ctx.status = 204
   })
 

@@ -15,7 +15,10 @@ export function loginRoutes({ notifications }: Services, logins: LoginGuard): Ro
       ctx.redirect('/')
       return
     }
-    showForm(ctx, { next: ctx.query.next, notice: ctx.query.ended === undefined ? '' : 'You have been logged out.' })
+    showForm(ctx, {
+      next: ctx.query.next ?? '/',
+      notice: ctx.query.ended === undefined ? '' : 'You have been logged out.',
+    })
   })
 
   router.post('/login', async ctx => {

@@ -1,13 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import { Eta } from 'eta'
 import type { Context } from 'koa'
-import type { Account } from '../domain/accounts.ts'
-
-/** What a page is told about its visitor: nobody on the login page. */
-export interface Visitor {
-  readonly account?: Account
-  readonly unread?: number
-}
+import type { Visitor } from '../middleware/visitor.ts'
 
 const eta = new Eta({ views: fileURLToPath(new URL('.', import.meta.url)), cache: true })
 
@@ -22,7 +16,8 @@ const helpers = {
 
 /** Answers with the page `views/<name>.eta`. Whatever the template prints with `<%=` is escaped. */
 export function render(ctx: Context, name: string, data: Record<string, unknown> = {}): void {
-  const visitor = ctx.state as Visitor
+  const { account, unread } = ctx.state as Visitor
   ctx.type = 'html'
-  ctx.body = eta.render(name, { path: ctx.path, account: visitor.account, unread: visitor.unread, ...helpers, ...data })
+  ctx.set('Cache-Control', 'no-store')
+  ctx.body = eta.render(name, { path: ctx.path, account, unread, ...helpers, ...data })
 }

@@ -1,0 +1,19 @@
+import type { Middleware } from 'koa'
+import type { Account } from '../domain/accounts.ts'
+import type { Services } from '../services.ts'
+import { sessionOf } from '../sessions/session.ts'
+
+/** `ctx.state` where somebody may be logged in. */
+export interface Visitor {
+  account?: Account
+  unread?: number
+}
+
+/** Finds out whose session it is, for the pages. */
+export function visitor({ accounts, notifications }: Services): Middleware<Visitor> {
+  return (ctx, next) => {
+    const account = accounts.find(sessionOf(ctx).userId ?? '')
+    if (account) Object.assign(ctx.state, { account, unread: notifications.unread(account.id) })
+    return next()
+  }
+}
