@@ -1,0 +1,165 @@
+import { randomBytes } from 'node:crypto'
+import { systemClock, type Clock } from '../clock.ts'
+import { EventStreamError } from '../errors.ts'
+import { duration, integer, knownKeys } from '../options.ts'
+import { formatPosition, type Position } from '../wire/cursor.ts'
+import { withId } from '../wire/frame.ts'
+import type { Broker, BrokerListener, ControlMessage, Slice, StoredEvent } from './broker.ts'
+import { History, type HistoryLimits } from './history.ts'
+import { MemoryStore } from './memory-store.ts'
+
+/** How many events a topic remembers, unless told otherwise. */
+export const DEFAULT_HISTORY_COUNT = 1_000
+/** How many bytes a topic remembers, unless told otherwise. */
+export const DEFAULT_HISTORY_BYTES = 1_048_576
+/** How many milliseconds a topic remembers, unless told otherwise. */
+export const DEFAULT_HISTORY_AGE = 300_000
+/** How many quiet topics are remembered by their last event's place, unless told otherwise. */
+export const DEFAULT_QUIET_TOPICS = 100_000
+
+const EMPTY: readonly StoredEvent[] = []
+
+export interface MemoryBrokerOptions {
+  history?: {
+    /** Events remembered a topic. Default 1,000. */
+    count?: number
+    /** Bytes remembered a topic. Default 1 MiB. */
+    bytes?: number
+    /** Milliseconds an event is remembered. Default 300,000 (5 minutes). */
+    age?: number
+    /**
+     * Topics without remembered events of which is still known when they last had one. Default 100,000.
+     * Beyond it a client that resumes on such a topic may be told of a gap that was none.
+     */
+    quietTopics?: number
+  }
+  clock?: Clock
+}
+
+/**
+ * The embedded engine: a log in this process's memory. History ends with the process; clients that come back to
+ * another life of the log are told of a gap.
+ *
+ * @throws {TypeError} for a wrong option
+ */
+export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
+  knownKeys('memoryBroker', options, ['history', 'clock'])
+  const history = options.history ?? {}
+  knownKeys('history', history, ['count', 'bytes', 'age', 'quietTopics'])
+  const limits: HistoryLimits = Object.freeze({
+    count: integer('history.count', history.count, { default: DEFAULT_HISTORY_COUNT }),
+    bytes: integer('history.bytes', history.bytes, { default: DEFAULT_HISTORY_BYTES }),
+    age: duration('history.age', history.age, { default: DEFAULT_HISTORY_AGE }),
+  })
+  const quietTopics = integer('history.quietTopics', history.quietTopics, { default: DEFAULT_QUIET_TOPICS })
+  return new MemoryBroker(limits, quietTopics, options.clock ?? systemClock)
+}
+
+class MemoryBroker implements Broker {
+  readonly store: MemoryStore
+
+  readonly #limits: HistoryLimits
+  readonly #maxQuiet: number
+  readonly #clock: Clock
+  readonly #epoch = randomBytes(6).toString('hex')
+  // Topics with remembered events; the one with the oldest newest event comes first.
+  readonly #active = new Map<string, History>()
+  // Topics whose events have all been forgotten, by the `seq` of their last one; the longest quiet comes first.
+  readonly #quiet = new Map<string, number>()
+  readonly #subscribed = new Set<string>()
+  // Of a topic that is in neither map nothing after this `seq` was ever published.
+  #forgotten = 0
+  #seq = 0
+  #listener: BrokerListener | undefined
+  #closed = false
+
+  constructor(limits: HistoryLimits, maxQuiet: number, clock: Clock) {
+    this.#limits = limits
+    this.#maxQuiet = maxQuiet
+    this.#clock = clock
+    this.store = new MemoryStore(clock)
+  }
+
+  listen(listener: BrokerListener): void {
+    this.#listener = listener
+  }
+
+  async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
+    if (this.#closed) throw new EventStreamError('ERR_BROKER', 'the memory broker has been closed')
+    const at = this.#clock.now()
+    this.#seq = Math.max(this.#seq + 1, Math.floor(at * 1_000))
+    const id = formatPosition(this.#epoch, this.#seq)
+    const event: StoredEvent = { seq: this.#seq, at, frame: withId(id, body) }
+    for (const topic of topics) this.#append(topic, event)
+    this.#quieten(at)
+    const heard = topics.filter(topic => this.#subscribed.has(topic))
+    if (heard.length > 0) this.#listener?.event(heard, event)
+    return id
+  }
+
+  subscribe(topic: string): void {
+    this.#subscribed.add(topic)
+  }
+
+  unsubscribe(topic: string): void {
+    this.#subscribed.delete(topic)
+  }
+
+  load(): void {
+    // Everything that is remembered is at hand.
+  }
+
+  position(): Position {
+    return { epoch: this.#epoch, seq: this.#seq }
+  }
+
+  read(topic: string, after: number, limit: number): Slice {
+    const history = this.#active.get(topic)
+    if (history === undefined) return { events: EMPTY, more: false, trimmed: after < this.#lastOf(topic) }
+    history.expire(this.#clock.now(), this.#limits)
+    return history.read(after, limit)
+  }
+
+  startOfLast(topic: string, count: number): number {
+    const history = this.#active.get(topic)
+    if (history === undefined) return this.#lastOf(topic)
+    history.expire(this.#clock.now(), this.#limits)
+    return history.startOfLast(count)
+  }
+
+  async announce(message: ControlMessage): Promise<void> {
+    if (!this.#closed) this.#listener?.control(message)
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true
+    this.#listener = undefined
+  }
+
+  #append(topic: string, event: StoredEvent): void {
+    const history = this.#active.get(topic) ?? new History(this.#lastOf(topic))
+    history.append(event, this.#limits)
+    // Taken out and put back in, the topic moves to the end of the order.
+    this.#active.delete(topic)
+    this.#quiet.delete(topic)
+    this.#active.set(topic, history)
+  }
+
+  // Turns topics whose events are all too old into a number each. Every call costs what it removes.
+  #quieten(now: number): void {
+    for (const [topic, history] of this.#active) {
+      if (history.newestAt !== undefined && now - history.newestAt <= this.#limits.age) break
+      this.#active.delete(topic)
+      this.#quiet.set(topic, history.last)
+    }
+    for (const [topic, seq] of this.#quiet) {
+      if (this.#quiet.size <= this.#maxQuiet) break
+      this.#quiet.delete(topic)
+      this.#forgotten = Math.max(this.#forgotten, seq)
+    }
+  }
+
+  #lastOf(topic: string): number {
+    return this.#quiet.get(topic) ?? this.#forgotten
+  }
+}

@@ -1,0 +1,34 @@
+import type { Broker } from './broker/broker.ts'
+import { memoryBroker } from './broker/memory.ts'
+import { systemClock, type Clock } from './clock.ts'
+import { HubEngine, type Hub } from './hub/hub.ts'
+import { integer, knownKeys } from './options.ts'
+import type { EventMap } from './wire/event.ts'
+
+/** The largest event in bytes on the wire, unless told otherwise. */
+export const DEFAULT_MAX_EVENT_BYTES = 262_144
+
+export interface HubOptions {
+  /** The engine. Default `memoryBroker()`, for one process. */
+  broker?: Broker
+  /** The largest event, in bytes on the wire without its id. Default 256 KiB. */
+  maxEventBytes?: number
+  /** Where time comes from. For tests. */
+  clock?: Clock
+}
+
+/**
+ * Makes a hub. `Events` maps event names to the types of their data, so that `publish` and `send` are checked.
+ *
+ * @throws {TypeError} for a wrong option
+ */
+export function createHub<Events extends object = EventMap>(options: HubOptions = {}): Hub<Events> {
+  knownKeys('createHub', options, ['broker', 'maxEventBytes', 'clock'])
+  const clock = options.clock ?? systemClock
+  const hub: Hub = new HubEngine({
+    broker: options.broker ?? memoryBroker({ clock }),
+    clock,
+    maxEventBytes: integer('maxEventBytes', options.maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES }),
+  })
+  return hub
+}

@@ -1,0 +1,88 @@
+import { Buffer } from 'node:buffer'
+import type { StoredEvent } from '../broker/broker.ts'
+
+/** A stream's end of the fan-out. */
+export interface Receiver {
+  /** What is due to it in this tick, `undefined` if nothing is. */
+  due: Batch | undefined
+  /** Whether it takes live events, and has not had this one. */
+  awaits(seq: number): boolean
+  /** Takes what is due. */
+  flush(): void
+}
+
+/**
+ * Events of one tick in their order. Batches form a tree: each adds one event to its parent, and streams that are due
+ * the same events share one batch, so that their bytes are joined once, whatever the number of streams.
+ */
+export class Batch {
+  readonly event: StoredEvent
+  readonly length: number
+  readonly #parent: Batch | undefined
+  #next: Batch | undefined
+  #bytes: Uint8Array | undefined
+
+  constructor(event: StoredEvent, parent?: Batch) {
+    this.event = event
+    this.length = event.frame.length + (parent?.length ?? 0)
+    this.#parent = parent
+  }
+
+  /** This batch and one more event. Streams are served event by event, so one child needs to be remembered. */
+  with(event: StoredEvent): Batch {
+    if (this.#next?.event !== event) this.#next = new Batch(event, this)
+    return this.#next
+  }
+
+  /** All frames in one piece. */
+  get bytes(): Uint8Array {
+    this.#bytes ??= this.#parent === undefined ? this.event.frame : this.#join()
+    return this.#bytes
+  }
+
+  #join(): Uint8Array {
+    const joined = Buffer.allocUnsafeSlow(this.length)
+    let end = this.length
+    for (let batch: Batch | undefined = this; batch !== undefined; batch = batch.#parent) {
+      const { frame } = batch.event
+      end -= frame.length
+      joined.set(frame, end)
+    }
+    return joined
+  }
+}
+
+/**
+ * Hands events to receivers. What is due in one turn of the event loop is written once a stream, since the kernel's
+ * part of a write costs more than all the rest of a delivery.
+ */
+export class FanOut {
+  #waiting: Receiver[] = []
+  #first: Batch | undefined
+  #scheduled: NodeJS.Immediate | undefined
+
+  /** Notes an event as due to a receiver, once, however many of its topics the event was published to. */
+  deliver(event: StoredEvent, receiver: Receiver): void {
+    if (!receiver.awaits(event.seq)) return
+    if (receiver.due !== undefined) {
+      receiver.due = receiver.due.with(event)
+      return
+    }
+    if (this.#first?.event !== event) this.#first = new Batch(event)
+    receiver.due = this.#first
+    this.#waiting.push(receiver)
+    this.#scheduled ??= setImmediate(() => {
+      this.flush()
+    })
+  }
+
+  /** Writes everything that is due now. */
+  flush(): void {
+    clearImmediate(this.#scheduled)
+    this.#scheduled = undefined
+    this.#first = undefined
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const receiver of waiting) receiver.flush()
+  }
+}

@@ -1,0 +1,253 @@
+import { EventEmitter } from 'node:events'
+import type { Identity } from '../auth/identity.ts'
+import type { Broker, BrokerListener, ControlMessage, StoredEvent } from '../broker/broker.ts'
+import type { Clock } from '../clock.ts'
+import { EventStreamError } from '../errors.ts'
+import type { RequestedCloseReason } from '../stream/close-reason.ts'
+import { checkTopic } from '../topic.ts'
+import { checkEvent, type EventInput, type EventMap } from '../wire/event.ts'
+import { encodeBody, type Gap, type GapReason } from '../wire/frame.ts'
+import { Counters } from './counters.ts'
+import { Directory, type StreamFilter, type StreamLimits } from './directory.ts'
+import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
+import { FanOut } from './fan-out.ts'
+import type { HubEvents, HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
+import { Registry } from './registry.ts'
+import type { StreamPolicy } from './stream-policy.ts'
+import { Subscriber, type SubscriberFields, type SubscriberHub } from './subscriber.ts'
+import { Wheel } from './wheel.ts'
+
+/** Topics, publishing and live streams. Made by `createHub()`. */
+export interface Hub<Events extends object = EventMap> extends EventEmitter<HubEvents> {
+  /**
+   * Publishes an event to one topic or to several under one id; a stream with more than one of them gets it once.
+   *
+   * @returns the event's id, once it is in history and handed to every instance that listens
+   * @throws {EventStreamError} as a rejection, and then nothing was published: `ERR_EVENT_INVALID`,
+   *   `ERR_EVENT_TOO_LARGE`, `ERR_TOPIC_INVALID`, `ERR_BROKER`, `ERR_HUB_CLOSED`
+   */
+  publish(topics: string | readonly string[], event: EventInput<Events>): Promise<string>
+
+  /**
+   * Closes the streams that fit all that is given, on every instance. Clients come back on their own unless they are
+   * refused then.
+   *
+   * @param reason what `close` listeners are told. Default `server`.
+   * @throws {TypeError} as a rejection, if nothing is given: that would be everybody
+   */
+  disconnect(filter: StreamFilter, reason?: RequestedCloseReason): Promise<void>
+
+  /**
+   * Refuses a token from now on, and closes its streams, on every instance.
+   *
+   * @param token the token's `jti`
+   * @param expiry when the token expires by itself, in milliseconds since 1970 or as a date: it is remembered until then
+   */
+  revoke(token: string, expiry: number | Date): Promise<void>
+
+  /**
+   * Ends all streams and takes no new ones, for a shutdown. Each client is told to come back at a random time within
+   * the window. Calling it again answers the same promise.
+   *
+   * @param options.within milliseconds until the last stream is cut. Default 10,000.
+   */
+  drain(options?: { within?: number }): Promise<void>
+
+  /** Ends all streams at once and closes the broker. */
+  close(): Promise<void>
+
+  /** Counters and gauges. Adding up `bufferedBytes` takes a look at every stream. */
+  stats(): HubStats
+}
+
+/** The checked options of `createHub()`, with its engine. */
+export interface HubParts {
+  readonly broker: Broker
+  readonly clock: Clock
+  readonly maxEventBytes: number
+}
+
+// Extra events of a hub's own must not warn: one listener for logs and one for metrics a mount is ordinary.
+const MAX_LISTENERS = 100
+
+const REVOKED = 'revoked:'
+
+/** The one implementation of `Hub`. The middleware and the subscribers know it by more than the public contract. */
+export class HubEngine extends EventEmitter<HubEvents> implements Hub, SubscriberHub, BrokerListener {
+  readonly broker: Broker
+  readonly clock: Clock
+  readonly maxEventBytes: number
+  readonly wheel: Wheel
+  readonly fanOut = new FanOut()
+  readonly registry: Registry
+
+  readonly #directory = new Directory()
+  readonly #counters = new Counters()
+  #drained: Promise<void> | undefined
+  #closed = false
+
+  constructor({ broker, clock, maxEventBytes }: HubParts) {
+    super()
+    this.setMaxListeners(MAX_LISTENERS)
+    this.broker = broker
+    this.clock = clock
+    this.maxEventBytes = maxEventBytes
+    this.wheel = new Wheel(clock)
+    this.registry = new Registry(broker, this.fanOut)
+    broker.listen(this)
+  }
+
+  async publish(topics: string | readonly string[], event: EventInput): Promise<string> {
+    const list = [...new Set(typeof topics === 'string' ? [topics] : topics)].map(checkTopic)
+    if (list.length === 0) throw new EventStreamError('ERR_TOPIC_INVALID', 'publish needs at least one topic')
+    const checked = checkEvent(event)
+    if (checked.id !== undefined) {
+      throw new EventStreamError('ERR_EVENT_INVALID', 'a published event gets its id from the log: leave `id` out')
+    }
+    const body = encodeBody(checked)
+    if (body.length > this.maxEventBytes) {
+      throw new EventStreamError(
+        'ERR_EVENT_TOO_LARGE',
+        `an event of ${String(body.length)} bytes is over the limit of ${String(this.maxEventBytes)} bytes`,
+      )
+    }
+    this.#requireOpen()
+    const id = await this.broker.publish(list, body)
+    this.#counters.published += 1
+    return id
+  }
+
+  async disconnect(filter: StreamFilter, reason: RequestedCloseReason = 'server'): Promise<void> {
+    const { identity, session, token } = filter
+    if (identity === undefined && session === undefined && token === undefined) {
+      throw new TypeError('disconnect needs an `identity`, a `session` or a `token`')
+    }
+    this.#requireOpen()
+    const message: ControlMessage = { type: 'disconnect', ...filter, reason }
+    // This instance must not depend on a broker that may be down just now.
+    this.control(message)
+    await this.broker.announce(message)
+  }
+
+  async revoke(token: string, expiry: number | Date): Promise<void> {
+    if (typeof token !== 'string' || token === '') throw new TypeError('revoke needs the `jti` of a token')
+    const until = Number(expiry)
+    if (!Number.isFinite(until)) throw new TypeError('revoke needs the time when the token expires')
+    this.#requireOpen()
+    await this.broker.store.set(REVOKED + token, '1', until - this.clock.now())
+    await this.disconnect({ token }, 'revoked')
+  }
+
+  drain({ within = DEFAULT_DRAIN_WITHIN }: { within?: number } = {}): Promise<void> {
+    this.#drained ??= this.#drain(within)
+    return this.#drained
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return
+    await this.drain({ within: 1 })
+    this.#closed = true
+    await this.broker.close()
+  }
+
+  stats(): HubStats {
+    return {
+      streams: this.#directory.size,
+      topics: this.registry.topics,
+      identities: this.#directory.identities,
+      addresses: this.#directory.addresses,
+      bufferedBytes: this.#directory.all().reduce((sum, { stream }) => sum + stream.bufferedBytes, 0),
+      ...this.#counters.snapshot(),
+    }
+  }
+
+  // What the middleware asks.
+
+  get draining(): boolean {
+    return this.#drained !== undefined
+  }
+
+  /** Why there can be no more streams for this address and identity, if there cannot. */
+  refusal(limits: StreamLimits, address: string, identity?: Identity): RefusalReason | undefined {
+    return this.draining ? 'draining' : this.#directory.refusal(limits, address, identity)
+  }
+
+  /** Makes a stream and counts it. It is found by `disconnect` from now on, and live once it is opened. */
+  enter(policy: StreamPolicy, fields: SubscriberFields): Subscriber {
+    const subscriber = new Subscriber(this, policy, fields)
+    this.#directory.add(subscriber)
+    return subscriber
+  }
+
+  async isRevoked(token: string): Promise<boolean> {
+    return (await this.broker.store.get(REVOKED + token)) !== undefined
+  }
+
+  opened(subscriber: Subscriber): void {
+    subscriber.wasOpened = true
+    this.#counters.opened += 1
+    this.#tellListeners('open', { stream: subscriber.stream })
+  }
+
+  refused(reason: RefusalReason, status: number, error?: unknown): void {
+    this.#counters.refused(reason)
+    this.#tellListeners('refuse', error === undefined ? { reason, status } : { reason, status, error })
+  }
+
+  // What subscribers say.
+
+  told(subscriber: Subscriber, gap: Gap): void {
+    this.#counters.gaps += 1
+    this.#tellListeners('gap', { stream: subscriber.stream, gap })
+  }
+
+  failed(during: string, error: unknown, stream?: StreamInfo): void {
+    this.#tellListeners('fault', stream === undefined ? { during, error } : { during, error, stream })
+  }
+
+  closed(subscriber: Subscriber): void {
+    this.#directory.delete(subscriber)
+    const reason = subscriber.stream.closeReason
+    if (!subscriber.wasOpened || reason === undefined) return
+    this.#counters.closed(reason)
+    const duration = this.clock.now() - subscriber.openedAt
+    this.#tellListeners('close', { stream: subscriber.stream, reason, duration })
+  }
+
+  // What the broker says.
+
+  event(topics: readonly string[], event: StoredEvent): void {
+    this.registry.deliver(topics, event)
+  }
+
+  gap(topics: readonly string[], reason: GapReason): void {
+    this.fanOut.flush()
+    this.registry.tell(topics, reason)
+  }
+
+  control({ reason, ...filter }: ControlMessage): void {
+    for (const { stream } of this.#directory.find(filter)) stream.finish(reason)
+  }
+
+  async #drain(within: number): Promise<void> {
+    const subscribers = this.#directory.all()
+    this.#tellListeners('drain', { streams: subscribers.length })
+    this.fanOut.flush()
+    await drainStreams(subscribers, within, this.clock)
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new EventStreamError('ERR_HUB_CLOSED', 'the hub has been closed')
+  }
+
+  // A listener that throws must not stop a delivery half-way: its error surfaces as an uncaught one of its own.
+  #tellListeners<Name extends keyof HubEvents>(name: Name, ...args: HubEvents[Name]): void {
+    try {
+      ;(this as EventEmitter).emit(name, ...args)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}

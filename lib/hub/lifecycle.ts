@@ -1,0 +1,76 @@
+import type { Identity } from '../auth/identity.ts'
+import type { CloseReason } from '../stream/close-reason.ts'
+import type { Gap } from '../wire/frame.ts'
+
+/** Why a request got no stream. */
+export type RefusalReason =
+  /** The client accepts no event stream. */
+  | 'not-acceptable'
+  /** No credentials, or bad ones. */
+  | 'unauthenticated'
+  /** Valid credentials that are not enough. */
+  | 'forbidden'
+  /** A page of another origin asked with the user's cookie. */
+  | 'origin'
+  /** Nobody can tell just now who is asking. */
+  | 'unavailable'
+  /** Too many streams of one identity. */
+  | 'identity-limit'
+  /** Too many streams of one address. */
+  | 'address-limit'
+  /** Too many streams in this process. */
+  | 'process-limit'
+  /** The request waits behind another one on its connection, as only a pipelining client does. */
+  | 'pipelined'
+  /** The hub is draining. */
+  | 'draining'
+  /** The subscription resolver failed, took too long, or answered with something else than a subscription. */
+  | 'resolver'
+  /** The broker could not subscribe. */
+  | 'broker'
+
+/** What is said of a stream: enough for a log line, nothing secret. */
+export interface StreamInfo {
+  readonly id: string
+  readonly identity: Identity | undefined
+}
+
+/** The hub's events, for logs and metrics: names mapped to what listeners are called with. */
+export interface HubEvents {
+  /** A stream is about to send its first byte. */
+  open: [{ stream: StreamInfo }]
+  /** A stream has ended; `duration` is in milliseconds. */
+  close: [{ stream: StreamInfo; reason: CloseReason; duration: number }]
+  /** A request got no stream. `error` is what was thrown, if anything was: it is for the operator, not the client. */
+  refuse: [{ reason: RefusalReason; status: number; error?: unknown }]
+  /** A client was told that events are missing. */
+  gap: [{ stream: StreamInfo; gap: Gap }]
+  /** Something failed that no caller hears of. `during` names the part. */
+  fault: [{ during: string; error: unknown; stream?: StreamInfo }]
+  /** The hub began to drain. */
+  drain: [{ streams: number }]
+}
+
+/** Counters since the hub was made, and gauges of now. */
+export interface HubStats {
+  /** Streams open now. */
+  readonly streams: number
+  /** Topics that have a stream now. */
+  readonly topics: number
+  /** Identities that have a stream now. */
+  readonly identities: number
+  /** Addresses that have a stream now. */
+  readonly addresses: number
+  /** Bytes that wait in this process for clients to read them, now. */
+  readonly bufferedBytes: number
+  /** Streams ever opened. */
+  readonly opened: number
+  /** Events published by this instance. */
+  readonly published: number
+  /** Gaps that clients were told of. */
+  readonly gaps: number
+  /** Streams ended, by reason. */
+  readonly closed: Readonly<Record<CloseReason, number>>
+  /** Requests that got no stream, by reason. */
+  readonly refused: Readonly<Partial<Record<RefusalReason, number>>>
+}

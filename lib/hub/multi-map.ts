@@ -1,0 +1,49 @@
+/**
+ * Several values a key. A key with one value, as most topics and users have, costs no set of its own.
+ */
+export class MultiMap<Key, Value extends object> {
+  readonly #entries = new Map<Key, Value | Set<Value>>()
+
+  /** How many keys have values. */
+  get size(): number {
+    return this.#entries.size
+  }
+
+  /** Adds a value and answers whether it is the key's first. */
+  add(key: Key, value: Value): boolean {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) {
+      this.#entries.set(key, value)
+      return true
+    }
+    if (entry instanceof Set) entry.add(value)
+    else if (entry !== value) this.#entries.set(key, new Set([entry, value]))
+    return false
+  }
+
+  /** Removes a value and answers whether it was the key's last. */
+  delete(key: Key, value: Value): boolean {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return false
+    if (entry instanceof Set) {
+      entry.delete(value)
+      if (entry.size > 0) return false
+    } else if (entry !== value) return false
+    return this.#entries.delete(key)
+  }
+
+  /** How many values a key has. */
+  count(key: Key): number {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return 0
+    return entry instanceof Set ? entry.size : 1
+  }
+
+  /** Calls back with each value of a key. */
+  each(key: Key, visit: (value: Value) => void): void {
+    const entry = this.#entries.get(key)
+    if (entry === undefined) return
+    if (entry instanceof Set) entry.forEach(visit)
+    else visit(entry)
+  }
+}

@@ -1,0 +1,154 @@
+import type { Revalidation } from '../auth/authenticator.ts'
+import type { Identity } from '../auth/identity.ts'
+import type { Clock } from '../clock.ts'
+import type { CloseReason } from '../stream/close-reason.ts'
+import type { EventStream } from '../stream/event-stream.ts'
+import type { EventMap } from '../wire/event.ts'
+import type { StreamInfo } from './lifecycle.ts'
+import type { StreamPolicy } from './stream-policy.ts'
+import type { Task, Wheel } from './wheel.ts'
+
+/** How long a client gets to take the last bytes of a stream that ends, in milliseconds. */
+export const CLOSE_TIMEOUT = 5_000
+
+/** What a pulse needs of the hub. */
+export interface PulseHub {
+  readonly wheel: Wheel
+  readonly clock: Clock
+  failed(during: string, error: unknown, stream: StreamInfo): void
+}
+
+/**
+ * What a stream does as time goes by: it keeps the connection alive, notices a client that is stuck, asks whether its
+ * identity still holds, and ends when its time is up.
+ */
+export class Pulse implements Task {
+  appointment: number | undefined
+
+  readonly #hub: PulseHub
+  readonly #stream: EventStream<EventMap, Identity | undefined>
+  readonly #policy: StreamPolicy
+  readonly #revalidation: Revalidation | undefined
+  readonly #endsAt: number
+  #endReason: CloseReason | undefined
+  #wroteAt = 0
+  #revalidateAt = Infinity
+  #heldAt: number
+  #delivered = 0
+  #stalledAt = Infinity
+
+  constructor(
+    hub: PulseHub,
+    stream: EventStream<EventMap, Identity | undefined>,
+    policy: StreamPolicy,
+    revalidation: Revalidation | undefined,
+  ) {
+    this.#hub = hub
+    this.#stream = stream
+    this.#policy = policy
+    this.#revalidation = revalidation
+    const now = hub.clock.now()
+    this.#heldAt = now
+    const { maxAge } = policy
+    // Streams that were opened together must not end together.
+    const agedAt = maxAge === undefined ? Infinity : now + maxAge * (0.9 + Math.random() * 0.1)
+    const expiresAt = stream.identity?.expiresAt ?? Infinity
+    this.#endsAt = Math.min(agedAt, expiresAt)
+  }
+
+  /** Begins to beat. */
+  start(): void {
+    const now = this.#hub.clock.now()
+    this.#wroteAt = now
+    if (this.#revalidation !== undefined) {
+      // Clients that came together must not all ask the store in the same second.
+      this.#revalidateAt = now + this.#revalidation.interval * (0.5 + Math.random() * 0.5)
+    }
+    if (this.#endReason === undefined) this.#hub.wheel.schedule(this, this.#next(now))
+  }
+
+  wrote(): void {
+    this.#wroteAt = this.#hub.clock.now()
+  }
+
+  /** The stream is ending: only the deadline for that is left. */
+  stop(reason: CloseReason): void {
+    this.#endReason = reason
+    this.#hub.wheel.schedule(this, this.#hub.clock.now() + CLOSE_TIMEOUT)
+  }
+
+  /** The stream is gone. */
+  cancel(): void {
+    this.#hub.wheel.cancel(this)
+  }
+
+  run(now: number): number | undefined {
+    const stream = this.#stream
+    if (this.#endReason !== undefined) {
+      stream.abandon(this.#endReason)
+      return undefined
+    }
+    if (now >= this.#endsAt) {
+      stream.finish(now >= (stream.identity?.expiresAt ?? Infinity) ? 'expired' : 'max-age')
+      return undefined
+    }
+    if (this.#isStuck(now)) {
+      stream.abandon('slow')
+      return undefined
+    }
+    this.#beat(now)
+    if (now >= this.#revalidateAt && this.#revalidation !== undefined) void this.#revalidate(this.#revalidation)
+    return this.#next(now)
+  }
+
+  #next(now: number): number {
+    const { heartbeat, stall } = this.#policy
+    const beatAt = heartbeat === undefined ? now + stall : this.#wroteAt + heartbeat.interval
+    return Math.min(this.#endsAt, this.#revalidateAt, beatAt, this.#stalledAt + stall)
+  }
+
+  #beat(now: number): void {
+    const { heartbeat } = this.#policy
+    if (heartbeat !== undefined && now - this.#wroteAt >= heartbeat.interval) {
+      this.#stream.offer(heartbeat.frame)
+    }
+  }
+
+  // Bytes wait, and none has left since the last look for as long as the policy allows.
+  #isStuck(now: number): boolean {
+    const { bufferedBytes, deliveredBytes } = this.#stream
+    if (bufferedBytes === 0) {
+      this.#stalledAt = Infinity
+      return false
+    }
+    if (this.#stalledAt === Infinity || deliveredBytes !== this.#delivered) {
+      this.#delivered = deliveredBytes
+      this.#stalledAt = now
+      return false
+    }
+    return now - this.#stalledAt >= this.#policy.stall
+  }
+
+  async #revalidate(revalidation: Revalidation): Promise<void> {
+    const { identity } = this.#stream
+    if (identity === undefined) return
+    // The next question is asked an interval after this one is answered.
+    this.#revalidateAt = Infinity
+    try {
+      if (!(await revalidation.holds(identity))) {
+        this.#stream.finish('logout')
+        return
+      }
+      this.#heldAt = this.#hub.clock.now()
+    } catch (error) {
+      this.#hub.failed('revalidation', error, this.#stream)
+      if (this.#hub.clock.now() - this.#heldAt >= revalidation.grace) {
+        this.#stream.finish('unverifiable')
+        return
+      }
+    }
+    if (this.#endReason !== undefined) return
+    this.#revalidateAt = this.#hub.clock.now() + revalidation.interval
+    this.#hub.wheel.hasten(this, this.#revalidateAt)
+  }
+}

@@ -1,0 +1,81 @@
+import type { Broker, StoredEvent } from '../broker/broker.ts'
+import type { GapReason } from '../wire/frame.ts'
+import type { FanOut, Receiver } from './fan-out.ts'
+import { MultiMap } from './multi-map.ts'
+
+/** A stream as its topics see it. */
+export interface Member extends Receiver {
+  /** Is told that events of some of its topics are lost. */
+  tell(topics: readonly string[], reason: GapReason): void
+}
+
+/** Which stream has which topic. The broker listens to exactly the topics that some stream has. */
+export class Registry {
+  readonly #broker: Broker
+  readonly #fanOut: FanOut
+  readonly #members = new MultiMap<string, Member>()
+  // Topics that the broker has not confirmed yet. Streams that come meanwhile wait along.
+  readonly #confirming = new Map<string, Promise<void>>()
+
+  constructor(broker: Broker, fanOut: FanOut) {
+    this.#broker = broker
+    this.#fanOut = fanOut
+  }
+
+  /** How many topics have a stream. */
+  get topics(): number {
+    return this.#members.size
+  }
+
+  /** Adds a receiver to topics. Resolves when the broker listens to all of them; if it cannot, none is kept. */
+  async join(member: Member, topics: readonly string[]): Promise<void> {
+    for (const topic of topics) {
+      if (this.#members.add(topic, member)) this.#listen(topic)
+    }
+    try {
+      for (const topic of topics) await this.#confirming.get(topic)
+    } catch (error) {
+      this.leave(member, topics)
+      throw error
+    }
+  }
+
+  /** Removes a receiver from topics. */
+  leave(member: Member, topics: readonly string[]): void {
+    for (const topic of topics) {
+      if (this.#members.delete(topic, member)) this.#broker.unsubscribe(topic)
+    }
+  }
+
+  /** Hands an event to every receiver of its topics. */
+  deliver(topics: readonly string[], event: StoredEvent): void {
+    const deliver = (receiver: Receiver): void => {
+      this.#fanOut.deliver(event, receiver)
+    }
+    for (const topic of topics) this.#members.each(topic, deliver)
+  }
+
+  /** Tells every receiver of the topics which of its own are lost. */
+  tell(topics: readonly string[], reason: GapReason): void {
+    const lost = new Map<Member, string[]>()
+    for (const topic of topics) {
+      this.#members.each(topic, receiver => {
+        const known = lost.get(receiver)
+        if (known === undefined) lost.set(receiver, [topic])
+        else known.push(topic)
+      })
+    }
+    for (const [receiver, own] of lost) receiver.tell(own, reason)
+  }
+
+  #listen(topic: string): void {
+    const confirmed = this.#broker.subscribe(topic)
+    if (confirmed === undefined) return
+    const confirming = confirmed.finally(() => {
+      if (this.#confirming.get(topic) === confirming) this.#confirming.delete(topic)
+    })
+    // Whoever waits hears of a failure; with nobody waiting any more it is no news.
+    confirming.catch(() => undefined)
+    this.#confirming.set(topic, confirming)
+  }
+}

@@ -1,0 +1,274 @@
+import { Buffer } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
+import type { Revalidation } from '../auth/authenticator.ts'
+import type { Identity } from '../auth/identity.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { Clock } from '../clock.ts'
+import type { CloseReason } from '../stream/close-reason.ts'
+import { EventStream, type StreamHost } from '../stream/event-stream.ts'
+import { checkTopic } from '../topic.ts'
+import type { EventMap } from '../wire/event.ts'
+import { formatPosition, parseCursor, type Cursor } from '../wire/cursor.ts'
+import { encodeCursor, encodeGap, encodeRetry, type Gap, type GapReason } from '../wire/frame.ts'
+import { jitteredRetry } from '../wire/retry.ts'
+import type { Batch, FanOut } from './fan-out.ts'
+import type { StreamInfo } from './lifecycle.ts'
+import { Pulse } from './pulse.ts'
+import type { Member, Registry } from './registry.ts'
+import { Replay } from './replay.ts'
+import type { StreamPolicy } from './stream-policy.ts'
+import type { TopicRequest } from './subscription.ts'
+import type { Wheel } from './wheel.ts'
+
+/** What subscribers share: the parts of their hub. */
+export interface SubscriberHub {
+  readonly broker: Broker
+  readonly registry: Registry
+  readonly fanOut: FanOut
+  readonly wheel: Wheel
+  readonly clock: Clock
+  readonly maxEventBytes: number
+  told(subscriber: Subscriber, gap: Gap): void
+  failed(during: string, error: unknown, stream: StreamInfo): void
+  closed(subscriber: Subscriber): void
+}
+
+/** Who asks for a stream, from where, and what they have seen. */
+export interface SubscriberFields {
+  readonly identity: Identity | undefined
+  readonly revalidation: Revalidation | undefined
+  readonly address: string
+  readonly lastEventId: string | undefined
+}
+
+/**
+ * - `opening`: the resolver is being asked; topics are collected
+ * - `replaying`: history is sent at the reader's pace; live events wait in history
+ * - `live`: events are sent as they come
+ */
+type State = 'opening' | 'replaying' | 'live'
+
+/** A stream's life in the hub: its topics, its place in the log, and what it is due. */
+export class Subscriber implements StreamHost, Member {
+  readonly stream: EventStream<EventMap, Identity | undefined>
+  readonly address: string
+  readonly policy: StreamPolicy
+  readonly openedAt: number
+  due: Batch | undefined
+  /** Whether the stream got as far as being announced. */
+  wasOpened = false
+
+  readonly #hub: SubscriberHub
+  readonly #pulse: Pulse
+  #topics: string[] = []
+  #state: State = 'opening'
+  // The last place in the log that the client has been brought to.
+  #seq = 0
+  #replay: Replay | undefined
+
+  constructor(hub: SubscriberHub, policy: StreamPolicy, fields: SubscriberFields) {
+    const { identity, revalidation, address, lastEventId } = fields
+    this.#hub = hub
+    this.policy = policy
+    this.address = address
+    this.openedAt = hub.clock.now()
+    this.stream = new EventStream({ id: randomUUID(), identity, lastEventId }, this)
+    this.#pulse = new Pulse(hub, this.stream, policy, revalidation)
+  }
+
+  get identity(): Identity | undefined {
+    return this.stream.identity
+  }
+
+  get hasTopics(): boolean {
+    return this.#topics.length > 0
+  }
+
+  get bufferBytes(): number {
+    return this.policy.bufferBytes
+  }
+
+  get maxEventBytes(): number {
+    return this.#hub.maxEventBytes
+  }
+
+  /**
+   * Brings the stream to life: history that the client has missed, then its cursor, then live events.
+   *
+   * @returns once the subscription stands and the first bytes have been written
+   * @throws what the broker throws
+   */
+  async open(requests: readonly Required<TopicRequest>[]): Promise<void> {
+    const wishes = new Map(requests.map(({ topic, replay }) => [topic, replay]))
+    for (const topic of this.#topics) if (!wishes.has(topic)) wishes.set(topic, 0)
+    this.#topics = [...wishes.keys()]
+    const retry = encodeRetry(jitteredRetry(this.policy.retry))
+    if (this.hasTopics) await this.#openTopics(wishes, retry)
+    else {
+      this.#state = 'live'
+      this.stream.offer(retry)
+    }
+    this.#pulse.start()
+  }
+
+  async subscribe(topics: readonly string[]): Promise<void> {
+    const added = [...new Set(topics.map(checkTopic))].filter(topic => !this.#topics.includes(topic))
+    if (this.#topics.length + added.length > this.policy.maxTopics) {
+      throw new TypeError(`a stream has at most ${String(this.policy.maxTopics)} topics`)
+    }
+    this.#topics.push(...added)
+    if (this.#state === 'opening') return
+    const first = this.#topics.length === added.length
+    try {
+      await this.#hub.registry.join(this, added)
+    } catch (error) {
+      this.unsubscribe(added)
+      throw error
+    }
+    if (this.stream.closeReason !== undefined) this.#hub.registry.leave(this, added)
+    else this.#include(added, first)
+  }
+
+  unsubscribe(topics: readonly string[]): void {
+    const removed = topics.filter(topic => this.#topics.includes(topic))
+    this.#topics = this.#topics.filter(topic => !removed.includes(topic))
+    for (const topic of removed) this.#replay?.delete(topic)
+    if (this.#state !== 'opening') this.#hub.registry.leave(this, removed)
+  }
+
+  awaits(seq: number): boolean {
+    return this.#state === 'live' && seq > (this.due?.event.seq ?? this.#seq)
+  }
+
+  flush(): void {
+    const { due } = this
+    this.due = undefined
+    if (due === undefined || this.#state !== 'live') return
+    // More in one tick than may be buffered is no reason to drop a client that has read all before it.
+    if (due.length > this.policy.bufferBytes && this.stream.bufferedBytes === 0) {
+      this.#replayFrom(new Map(this.#topics.map(topic => [topic, 0])))
+      return
+    }
+    this.#seq = due.event.seq
+    this.stream.offer(due.bytes)
+  }
+
+  /** Tells the client that events of its topics are lost, before anything that comes after them. */
+  tell(topics: readonly string[], reason: GapReason): void {
+    if (this.#state !== 'live') return
+    this.flush()
+    const gap: Gap = { topics, reason }
+    const { epoch, seq } = this.#hub.broker.position()
+    this.#seq = seq
+    this.stream.offer(Buffer.concat([encodeGap(gap), encodeCursor(formatPosition(epoch, seq))]))
+    this.#hub.told(this, gap)
+  }
+
+  wrote(): void {
+    this.#pulse.wrote()
+  }
+
+  closing(reason: CloseReason): void {
+    this.due = undefined
+    this.#replay = undefined
+    if (this.#state !== 'opening') this.#hub.registry.leave(this, this.#topics)
+    this.#pulse.stop(reason)
+  }
+
+  closed(): void {
+    this.#pulse.cancel()
+    this.#hub.closed(this)
+  }
+
+  async #openTopics(wishes: ReadonlyMap<string, number>, retry: Buffer): Promise<void> {
+    const { registry, broker } = this.#hub
+    const cursor = parseCursor(this.stream.lastEventId)
+    await registry.join(this, this.#topics)
+    try {
+      await broker.load(this.#topics, oldestOfInterest(cursor, wishes))
+    } catch (error) {
+      registry.leave(this, this.#topics)
+      throw error
+    }
+    if (this.stream.closeReason !== undefined) {
+      registry.leave(this, this.#topics)
+      return
+    }
+    this.stream.offer(retry)
+    this.#catchUp(cursor, wishes)
+  }
+
+  #catchUp(cursor: Cursor, wishes: ReadonlyMap<string, number>): void {
+    const { broker } = this.#hub
+    const position = broker.position()
+    if (cursor === undefined) {
+      this.#replayFrom(
+        new Map([...wishes].map(([topic, n]) => [topic, n === 0 ? position.seq : broker.startOfLast(topic, n)])),
+      )
+      return
+    }
+    const lost = whyLost(cursor, position)
+    if (lost !== undefined) this.#sendGap({ topics: this.#topics, reason: lost })
+    else if (cursor !== 'unknown') this.#seq = cursor.seq
+    const start = lost === undefined ? 0 : position.seq
+    this.#replayFrom(new Map(this.#topics.map(topic => [topic, start])))
+  }
+
+  #replayFrom(starts: ReadonlyMap<string, number>): void {
+    this.#state = 'replaying'
+    this.#replay = new Replay(this.#hub.broker, starts)
+    this.#turnPage()
+  }
+
+  // Sends a page of history, and the next one when the client has taken it. With the last page the stream goes live, in
+  // the same turn, so that no event falls in between.
+  readonly #turnPage = (): void => {
+    if (this.#replay === undefined) return
+    const page = this.#replay.next(this.#seq)
+    if (page.trimmed.length > 0) this.#sendGap({ topics: page.trimmed, reason: 'trimmed' })
+    this.#seq = page.events.at(-1)?.seq ?? this.#seq
+    const frames = page.events.map(event => event.frame)
+    if (!page.more) {
+      frames.push(this.#arrive())
+      this.#replay = undefined
+      this.#state = 'live'
+    }
+    this.stream.write(Buffer.concat(frames), this.#turnPage)
+  }
+
+  // The cursor goes out where the replay ends; where the client has that id already it needs no other.
+  #arrive(): Buffer {
+    const { epoch, seq } = this.#hub.broker.position()
+    if (seq <= this.#seq) return encodeCursor(undefined)
+    this.#seq = seq
+    return encodeCursor(formatPosition(epoch, seq))
+  }
+
+  #sendGap(gap: Gap): void {
+    this.stream.write(encodeGap(gap))
+    this.#hub.told(this, gap)
+  }
+
+  #include(topics: readonly string[], first: boolean): void {
+    const { epoch, seq } = this.#hub.broker.position()
+    if (this.#replay !== undefined) {
+      for (const topic of topics) this.#replay.add(topic, seq)
+      return
+    }
+    this.flush()
+    this.#seq = seq
+    if (first) this.stream.offer(encodeCursor(formatPosition(epoch, seq)))
+  }
+}
+
+/** Why a client cannot go on from its cursor, if it cannot. */
+function whyLost(cursor: Exclude<Cursor, undefined>, position: { epoch: string; seq: number }): GapReason | undefined {
+  if (cursor === 'unknown') return 'unknown'
+  if (cursor.epoch !== position.epoch) return 'epoch'
+  return cursor.seq > position.seq ? 'unknown' : undefined
+}
+
+function oldestOfInterest(cursor: Cursor, wishes: ReadonlyMap<string, number>): number {
+  if (typeof cursor === 'object') return cursor.seq
+  return cursor === undefined && [...wishes.values()].some(replay => replay > 0) ? 0 : Infinity
+}

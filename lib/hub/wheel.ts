@@ -1,0 +1,97 @@
+import type { Clock } from '../clock.ts'
+
+/** Something that wants to be called now and then. */
+export interface Task {
+  /** Where the wheel keeps its appointment. Only the wheel writes to it. */
+  appointment: number | undefined
+  /** Called when due. Answers when to be called next, in milliseconds since 1970, or `undefined` for never. */
+  run(now: number): number | undefined
+}
+
+/** How exact the wheel is, in milliseconds. A task is called up to this much late, and never early. */
+export const TICK = 1_000
+
+/**
+ * One timer for all streams: a bucket of tasks for each second, so that ten thousand heartbeats, expiries and deadlines
+ * cost a look a second at what is due, and a number each. The timer runs only while there are tasks.
+ */
+export class Wheel {
+  readonly #clock: Clock
+  readonly #buckets = new Map<number, Set<Task>>()
+  #tick: number
+  #stop: (() => void) | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+    this.#tick = tickOf(clock.now())
+  }
+
+  /** Makes or moves the task's only appointment. */
+  schedule(task: Task, at: number | undefined): void {
+    this.cancel(task)
+    if (at === undefined || at === Infinity) return
+    if (this.#buckets.size === 0) this.#start()
+    const tick = Math.max(this.#tick + 1, Math.ceil(at / TICK))
+    const bucket = this.#buckets.get(tick)
+    if (bucket === undefined) this.#buckets.set(tick, new Set([task]))
+    else bucket.add(task)
+    task.appointment = tick
+  }
+
+  /** Makes the task's appointment earlier, if it is later than this. */
+  hasten(task: Task, at: number): void {
+    if (task.appointment === undefined || at < task.appointment * TICK) this.schedule(task, at)
+  }
+
+  cancel(task: Task): void {
+    if (task.appointment === undefined) return
+    const bucket = this.#buckets.get(task.appointment)
+    bucket?.delete(task)
+    if (bucket?.size === 0) this.#buckets.delete(task.appointment)
+    task.appointment = undefined
+    if (this.#buckets.size === 0) this.#halt()
+  }
+
+  #start(): void {
+    this.#tick = tickOf(this.#clock.now())
+    this.#stop ??= this.#clock.every(TICK, () => {
+      this.#turn()
+    })
+  }
+
+  #halt(): void {
+    this.#stop?.()
+    this.#stop = undefined
+  }
+
+  #turn(): void {
+    const now = this.#clock.now()
+    const until = tickOf(now)
+    // A clock that was set back must not hold tasks up for as long as it was set back.
+    if (until < this.#tick) this.#rebase(until)
+    // After a long pause of the process most of the missed seconds are empty.
+    const due = [...this.#buckets.keys()].filter(tick => tick <= until).sort((a, b) => a - b)
+    this.#tick = until
+    for (const tick of due) {
+      // Tasks that others cancel meanwhile leave the bucket, and tasks never join one that is due.
+      for (const task of this.#buckets.get(tick) ?? []) {
+        this.cancel(task)
+        const next = task.run(now)
+        if (task.appointment === undefined) this.schedule(task, next)
+      }
+    }
+    if (this.#buckets.size === 0) this.#halt()
+  }
+
+  #rebase(tick: number): void {
+    const tasks = [...this.#buckets.values()].flatMap(bucket => [...bucket])
+    this.#buckets.clear()
+    this.#tick = tick
+    this.#buckets.set(tick, new Set(tasks))
+    for (const task of tasks) task.appointment = tick
+  }
+}
+
+function tickOf(ms: number): number {
+  return Math.floor(ms / TICK)
+}

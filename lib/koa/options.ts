@@ -1,0 +1,207 @@
+import { Buffer } from 'node:buffer'
+import type { Context } from 'koa'
+import type { Authenticator } from '../auth/authenticator.ts'
+import type { Identity } from '../auth/identity.ts'
+import type { StreamLimits } from '../hub/directory.ts'
+import { HubEngine, type Hub } from '../hub/hub.ts'
+import type { StreamPolicy } from '../hub/stream-policy.ts'
+import type { Subscription } from '../hub/subscription.ts'
+import { duration, fn, integer, invalid, knownKeys, oneOf } from '../options.ts'
+import type { EventStream } from '../stream/event-stream.ts'
+import { checkEventName, type EventMap } from '../wire/event.ts'
+import { encodeComment, encodeEvent } from '../wire/frame.ts'
+import { MAX_RETRY, MIN_RETRY } from '../wire/retry.ts'
+import { readOrigin } from './origin.ts'
+
+/** Milliseconds of silence after which a heartbeat is sent, unless told otherwise. */
+export const DEFAULT_HEARTBEAT = 25_000
+/** Milliseconds a client is told to wait before it comes back, before the jitter, unless told otherwise. */
+export const DEFAULT_RETRY = 3_000
+/** Bytes that may wait for a client, unless told otherwise. */
+export const DEFAULT_BUFFER_BYTES = 1_048_576
+/** Milliseconds that a client may take nothing of what waits for it, unless told otherwise. */
+export const DEFAULT_STALL = 30_000
+/** Streams of one identity at once, unless told otherwise. */
+export const DEFAULT_IDENTITY_LIMIT = 20
+/** Streams of one address at once, unless told otherwise. A company or a mobile network may be one address. */
+export const DEFAULT_ADDRESS_LIMIT = 1_000
+/** Streams of this process at once, unless told otherwise. */
+export const DEFAULT_PROCESS_LIMIT = 50_000
+/** Topics of one stream, unless told otherwise. */
+export const DEFAULT_TOPIC_LIMIT = 100
+/** Milliseconds that the subscription resolver may take, unless told otherwise. */
+export const DEFAULT_RESOLVER_TIMEOUT = 10_000
+
+/** Decides what a stream carries, after authentication and before any byte is sent. It may `ctx.throw(403)`. */
+export type SubscriptionResolver<Events extends object = EventMap, Who = Identity> = (
+  stream: EventStream<Events, Who>,
+  ctx: Context,
+) => Subscription<Events> | Promise<Subscription<Events>>
+
+interface CommonOptions<Events extends object> {
+  /** The hub, from `createHub()`. */
+  hub: Hub<Events>
+  /**
+   * A comment after so many milliseconds of silence, so that proxies do not cut idle streams. `event` sends it as an
+   * event of that name with the data `""` instead, which page scripts can see. `false` for none. Default 25,000: TCP
+   * probes the connection at half of it, and so an idle client that vanished is noticed within one heartbeat.
+   */
+  heartbeat?: number | false | { interval?: number; event?: string }
+  /** Milliseconds a client waits before it comes back, spread over 0.5 to 1.5 of it. 500 to 3,600,000, default 3,000. */
+  retry?: number
+  /** Milliseconds after which a stream is ended, so that clients move on to other instances; spread over 0.9 to 1 of it. Default: never. */
+  maxAge?: number
+  /** What may wait for a client that reads slowly. */
+  buffer?: {
+    /** Bytes. Default 1 MiB. */
+    bytes?: number
+    /** What happens beyond: the client is disconnected, and resumes from its cursor. The only policy, and the default. */
+    policy?: 'disconnect'
+    /** Milliseconds that a client may take nothing of what waits. Default 30,000. */
+    stall?: number
+  }
+  limits?: {
+    /** Streams of one identity at once in this process. Default 20. */
+    identity?: number
+    /** Streams of one address (`ctx.ip`; of an IPv6 address its /64 network) at once in this process. Default 1,000. */
+    address?: number
+    /** Streams of this process at once. Default 50,000. */
+    process?: number
+    /** Topics a stream. Default 100. */
+    topics?: number
+    /** Milliseconds that `subscribe` may take. Default 10,000. */
+    timeout?: number
+  }
+  /**
+   * Other origins whose pages may open a stream with the user's cookie, such as `https://app.example.com`. The
+   * application's own origin always may. Bearer tokens are not bound to origins. Default: none.
+   */
+  origins?: readonly string[]
+  /**
+   * How a client is turned away at a limit or during a drain. `postpone`: `200`, `retry:` and the end, since an
+   * EventSource gives up for good on anything else. `reject`: 429 or 503 with `Retry-After`. Default `postpone`.
+   */
+  overload?: 'postpone' | 'reject'
+}
+
+/** Options of a mount whose streams always have an identity. */
+export interface AuthenticatedOptions<Events extends object = EventMap> extends CommonOptions<Events> {
+  /** Asked in their order, until one knows the credentials. */
+  authenticate: Authenticator | readonly Authenticator[]
+  subscribe: SubscriptionResolver<Events>
+}
+
+/** Options of a mount that anybody may use. */
+export interface PublicOptions<Events extends object = EventMap> extends CommonOptions<Events> {
+  /** The explicit word for a stream that is open to all. */
+  authenticate: false
+  subscribe: SubscriptionResolver<Events, undefined>
+}
+
+export type EventStreamOptions<Events extends object = EventMap> = AuthenticatedOptions<Events> | PublicOptions<Events>
+
+/** The checked options of a mount. */
+export interface Mount {
+  readonly hub: HubEngine
+  readonly authenticators: readonly Authenticator[]
+  readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
+  readonly policy: StreamPolicy
+  readonly limits: StreamLimits
+  readonly resolverTimeout: number
+  readonly origins: ReadonlySet<string>
+  readonly overload: 'postpone' | 'reject'
+}
+
+const KEYS = [
+  'hub',
+  'authenticate',
+  'subscribe',
+  'heartbeat',
+  'retry',
+  'maxAge',
+  'buffer',
+  'limits',
+  'origins',
+  'overload',
+] as const
+
+/** Checks the options of a mount once. @throws {TypeError} that names the wrong one */
+export function checkOptions<Events extends object>(options: EventStreamOptions<Events>): Mount {
+  knownKeys('eventStream', options, KEYS)
+  const hub: unknown = options.hub
+  if (!(hub instanceof HubEngine)) throw new TypeError('`hub` must be a hub from createHub()')
+  const limits = options.limits ?? {}
+  knownKeys('limits', limits, ['identity', 'address', 'process', 'topics', 'timeout'])
+  return Object.freeze({
+    hub,
+    authenticators: checkAuthenticators(options.authenticate),
+    subscribe: fn('subscribe', options.subscribe) as Mount['subscribe'],
+    policy: checkPolicy(options, integer('limits.topics', limits.topics, { min: 1, default: DEFAULT_TOPIC_LIMIT })),
+    limits: Object.freeze({
+      identity: integer('limits.identity', limits.identity, { min: 1, default: DEFAULT_IDENTITY_LIMIT }),
+      address: integer('limits.address', limits.address, { min: 1, default: DEFAULT_ADDRESS_LIMIT }),
+      process: integer('limits.process', limits.process, { min: 1, default: DEFAULT_PROCESS_LIMIT }),
+    }),
+    resolverTimeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_RESOLVER_TIMEOUT }),
+    origins: new Set((options.origins ?? []).map(origin => readOrigin(origin))),
+    overload: oneOf('overload', options.overload, ['postpone', 'reject'], 'postpone'),
+  })
+}
+
+function checkAuthenticators(authenticate: unknown): readonly Authenticator[] {
+  if (authenticate === false) return []
+  if (authenticate === undefined) {
+    throw new TypeError('`authenticate` is missing: give an authenticator, or `false` for a stream open to all')
+  }
+  const list: unknown[] = Array.isArray(authenticate) ? authenticate : [authenticate]
+  if (list.length === 0) throw new TypeError('`authenticate` is an empty list: say `false` for a stream open to all')
+  return Object.freeze(list.map(checkAuthenticator))
+}
+
+function checkAuthenticator(authenticator: unknown): Authenticator {
+  if (isAuthenticator(authenticator)) return authenticator
+  throw invalid('authenticate', 'an authenticator, a list of them, or false', authenticator)
+}
+
+function isAuthenticator(value: unknown): value is Authenticator {
+  if (typeof value !== 'object' || value === null) return false
+  const { scheme, challenge, ambient, authenticate } = value as Record<keyof Authenticator, unknown>
+  return (
+    typeof scheme === 'string' &&
+    typeof challenge === 'string' &&
+    typeof ambient === 'boolean' &&
+    typeof authenticate === 'function'
+  )
+}
+
+function checkPolicy<Events extends object>(options: EventStreamOptions<Events>, maxTopics: number): StreamPolicy {
+  const { heartbeat, retry, maxAge, buffer = {} } = options
+  knownKeys('buffer', buffer, ['bytes', 'policy', 'stall'])
+  oneOf('buffer.policy', buffer.policy, ['disconnect'], 'disconnect')
+  return Object.freeze({
+    heartbeat: checkHeartbeat(heartbeat),
+    retry: duration('retry', retry, { min: MIN_RETRY, max: MAX_RETRY, default: DEFAULT_RETRY }),
+    maxAge: maxAge === undefined ? undefined : duration('maxAge', maxAge, { min: 1_000 }),
+    bufferBytes: integer('buffer.bytes', buffer.bytes, { min: 1_024, default: DEFAULT_BUFFER_BYTES }),
+    stall: duration('buffer.stall', buffer.stall, { min: 1_000, default: DEFAULT_STALL }),
+    maxTopics,
+  })
+}
+
+function checkHeartbeat(heartbeat: CommonOptions<EventMap>['heartbeat']): StreamPolicy['heartbeat'] {
+  if (heartbeat === false) return undefined
+  const { interval, event } = typeof heartbeat === 'object' ? heartbeat : { interval: heartbeat, event: undefined }
+  if (typeof heartbeat === 'object') knownKeys('heartbeat', heartbeat, ['interval', 'event'])
+  return Object.freeze({
+    interval: duration('heartbeat', interval, { min: 1_000, default: DEFAULT_HEARTBEAT }),
+    frame: event === undefined ? encodeComment('') : heartbeatEvent(event),
+  })
+}
+
+function heartbeatEvent(name: string): Buffer {
+  try {
+    return encodeEvent({ event: checkEventName(name), data: '', id: undefined })
+  } catch (cause) {
+    throw new TypeError('`heartbeat.event` must be an event name', { cause })
+  }
+}

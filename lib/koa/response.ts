@@ -1,0 +1,60 @@
+import type { Context } from 'koa'
+import { encodeRetry } from '../wire/frame.ts'
+import { jitteredRetry } from '../wire/retry.ts'
+
+const HEADERS = Object.freeze({
+  'Content-Type': 'text/event-stream; charset=utf-8',
+  // `no-transform` keeps compressors from holding events back.
+  'Cache-Control': 'no-cache, no-transform',
+  // nginx passes nothing on before the end without this.
+  'X-Accel-Buffering': 'no',
+  'X-Content-Type-Options': 'nosniff',
+})
+
+/** Puts the status and the headers of an event stream on the response. */
+export function setStreamHeaders(ctx: Context): void {
+  ctx.status = 200
+  ctx.set(HEADERS)
+}
+
+/** The statuses of refusals and their fixed texts: nothing of the request or of an error shows in them. */
+export const REFUSAL_TEXT = Object.freeze({
+  400: 'Bad Request',
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  406: 'Not Acceptable',
+  429: 'Too Many Requests',
+  503: 'Service Unavailable',
+})
+
+export type RefusalStatus = keyof typeof REFUSAL_TEXT
+
+/**
+ * Answers a refusal as ordinary HTTP. It does not throw, so that headers of outer middleware, such as those of CORS,
+ * stay on the response and the page can read the status.
+ */
+export function setRefusal(ctx: Context, status: RefusalStatus, challenges: readonly string[] = []): void {
+  ctx.status = status
+  ctx.type = 'text/plain'
+  ctx.set('Cache-Control', 'no-store')
+  if (challenges.length > 0) ctx.set('WWW-Authenticate', [...challenges])
+  ctx.body = REFUSAL_TEXT[status]
+}
+
+/** Ends an EventSource for good: 204 is the status that tells it so (WHATWG HTML, section 9.2.3). */
+export function setNothing(ctx: Context): void {
+  ctx.set('Cache-Control', 'no-store')
+  ctx.status = 204
+}
+
+/** Sends an EventSource away for a while: with any other status than 200 it would never come back. */
+export function setPostponed(ctx: Context, retry: number): void {
+  setStreamHeaders(ctx)
+  ctx.body = encodeRetry(jitteredRetry(retry)).toString()
+}
+
+/** Sends a client away for a while that understands `Retry-After` (RFC 9110, section 10.2.3). */
+export function setOverloaded(ctx: Context, status: 429 | 503, retry: number): void {
+  setRefusal(ctx, status)
+  ctx.set('Retry-After', String(Math.ceil(jitteredRetry(retry) / 1_000)))
+}

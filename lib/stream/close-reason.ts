@@ -1,0 +1,47 @@
+/**
+ * Why a stream ended. The vocabulary is closed, so that dashboards and alerts can be built on it.
+ */
+export type CloseReason =
+  /** The client went away. */
+  | 'client'
+  /** The application called `stream.close()` or `hub.disconnect()` without a reason of its own. */
+  | 'server'
+  /** The stream's source, or the resolver that wrote to it, has nothing more to say. */
+  | 'done'
+  /** The identity's proof expired. */
+  | 'expired'
+  /** The identity does not hold any more: logged out, session destroyed, another user in the session. */
+  | 'logout'
+  /** The token was revoked. */
+  | 'revoked'
+  /** Nobody could tell for too long whether the identity still holds. */
+  | 'unverifiable'
+  /** The stream reached its `maxAge`. */
+  | 'max-age'
+  /** The client read too slowly, or not at all. */
+  | 'slow'
+  /** The process is shutting down. */
+  | 'drain'
+  /** A later middleware put something else into the response. */
+  | 'replaced'
+  /** Something failed: see the hub's `fault` event. */
+  | 'error'
+
+/** Reasons that an application may give. */
+export type RequestedCloseReason = Extract<CloseReason, 'server' | 'done' | 'logout' | 'revoked'>
+
+/** Every reason, for counters that start at zero. */
+export const CLOSE_REASONS = [
+  'client',
+  'server',
+  'done',
+  'expired',
+  'logout',
+  'revoked',
+  'unverifiable',
+  'max-age',
+  'slow',
+  'drain',
+  'replaced',
+  'error',
+] as const satisfies readonly CloseReason[]

@@ -1,0 +1,249 @@
+import { PassThrough, type Writable } from 'node:stream'
+import { checkEvent, type EventInput, type EventMap } from '../wire/event.ts'
+import { encodeComment, encodeEvent } from '../wire/frame.ts'
+import { EventStreamError } from '../errors.ts'
+import type { Identity } from '../auth/identity.ts'
+import type { CloseReason, RequestedCloseReason } from './close-reason.ts'
+import { isResponse } from './response.ts'
+
+// How much may wait before `send()` and pipes into the stream wait too.
+const HIGH_WATER_MARK = 16_384
+
+/** What a stream needs of the hub that it lives in. */
+export interface StreamHost {
+  /** Whether the stream has topics of the hub: its ids are the hub's cursor then. */
+  readonly hasTopics: boolean
+  /** The most bytes that may wait for the client. */
+  readonly bufferBytes: number
+  /** The most bytes an event may have on the wire. */
+  readonly maxEventBytes: number
+  /** Called with each write. */
+  wrote(): void
+  subscribe(topics: readonly string[]): Promise<void>
+  unsubscribe(topics: readonly string[]): void
+  /** Called once, when the stream begins to end: nothing more will be accepted. */
+  closing(reason: CloseReason): void
+  /** Called once, when nothing is left of the stream. */
+  closed(): void
+}
+
+/** What is known of a stream when it is made. */
+export interface StreamFields<Who> {
+  readonly id: string
+  readonly identity: Who
+  readonly lastEventId: string | undefined
+}
+
+/**
+ * One client's `text/event-stream`: what a subscription resolver is handed, and what `ctx.body` is.
+ *
+ * It is a `PassThrough`: bytes written or piped into it reach the client as they are. Where Koa pipes it straight into
+ * the response, it writes to the response itself, so that bytes wait in one place only; with anything in between,
+ * such as a compressor, it is piped like any other stream.
+ */
+export class EventStream<Events extends object = EventMap, Who = Identity> extends PassThrough {
+  /** Random; for logs. */
+  readonly id: string
+  /** Who holds the stream; `undefined` only where the route says `authenticate: false`. */
+  readonly identity: Who
+  /** The id of the last event the client has seen, as it says itself: not to be trusted. */
+  readonly lastEventId: string | undefined
+
+  readonly #host: StreamHost
+  #response: Writable | undefined
+  #accepted = 0
+  #reason: CloseReason | undefined
+  #abort: AbortController | undefined
+
+  constructor(fields: StreamFields<Who>, host: StreamHost) {
+    super({ highWaterMark: HIGH_WATER_MARK })
+    this.id = fields.id
+    this.identity = fields.identity
+    this.lastEventId = fields.lastEventId
+    this.#host = host
+  }
+
+  /** Aborted when the stream closes, for whatever reason; `signal.reason` is the close reason. */
+  get signal(): AbortSignal {
+    if (this.#abort === undefined) {
+      this.#abort = new AbortController()
+      if (this.#reason !== undefined) this.#abort.abort(this.#reason)
+    }
+    return this.#abort.signal
+  }
+
+  /** Why the stream ended, `undefined` while it is open. */
+  get closeReason(): CloseReason | undefined {
+    return this.#reason
+  }
+
+  /** Bytes that wait in this process for the client to read. */
+  get bufferedBytes(): number {
+    return this.writableLength + this.readableLength
+  }
+
+  /** Bytes that have left this process. Where it stands still while bytes are buffered, the client is stuck. */
+  get deliveredBytes(): number {
+    return this.#accepted - this.bufferedBytes
+  }
+
+  /**
+   * Sends an event to this client alone. It is in no history: a client that resumes does not get it again.
+   *
+   * @returns once the client's buffer has room for more: `true`, or `false` if the stream has closed.
+   * @throws {EventStreamError} `ERR_EVENT_INVALID` or `ERR_EVENT_TOO_LARGE`, as a rejection; nothing was sent then.
+   */
+  async send(event: EventInput<Events>): Promise<boolean> {
+    const checked = checkEvent(event)
+    if (checked.id !== undefined && this.#host.hasTopics) {
+      throw new EventStreamError('ERR_EVENT_INVALID', 'on a stream with topics the ids are the cursor: leave `id` out')
+    }
+    const frame = encodeEvent(checked)
+    if (frame.length > this.#host.maxEventBytes) throw tooLarge(frame.length, this.#host.maxEventBytes)
+    return this.offer(frame) || this.#roomForMore()
+  }
+
+  /** Writes a comment, which clients ignore and proxies count as life. */
+  comment(text: string): void {
+    this.offer(encodeComment(text))
+  }
+
+  /**
+   * Adds topics while the stream lives. From now on it gets their events; what came before is not replayed, since the
+   * ids on a stream always rise.
+   *
+   * @returns once the topics are live.
+   * @throws {EventStreamError} `ERR_TOPIC_INVALID`, `ERR_BROKER`, or `ERR_STREAM_CLOSED`, as a rejection.
+   */
+  async subscribe(...topics: string[]): Promise<void> {
+    if (this.#reason !== undefined) throw new EventStreamError('ERR_STREAM_CLOSED', 'the stream has closed')
+    await this.#host.subscribe(topics)
+  }
+
+  /** Takes topics away: nothing of theirs is sent any more. Topics that the stream does not have are ignored. */
+  unsubscribe(...topics: string[]): void {
+    this.#host.unsubscribe(topics)
+  }
+
+  /**
+   * Ends the stream after what has been sent. A browser's EventSource will come back, unless it is then answered with
+   * something other than 200: answer `null` from the resolver to make it stop.
+   */
+  close(reason: RequestedCloseReason = 'server'): void {
+    this.finish(reason)
+  }
+
+  /**
+   * Hands bytes to the client within the bound of the buffer; over it the stream is closed as slow.
+   * Answers whether there is room for more.
+   *
+   * @internal
+   */
+  offer(bytes: Uint8Array): boolean {
+    if (this.#reason !== undefined) return false
+    // A client that has read everything before it may be given a single chunk of any size.
+    const buffered = this.bufferedBytes
+    if (buffered > 0 && buffered + bytes.length > this.#host.bufferBytes) {
+      this.abandon('slow')
+      return false
+    }
+    return this.write(bytes)
+  }
+
+  /**
+   * Begins to end: nothing more is accepted, what is buffered still goes out.
+   *
+   * @internal
+   */
+  finish(reason: CloseReason): void {
+    if (!this.#begin(reason)) return
+    this.end()
+    // The response is written to directly, so nobody else reads this side to its end.
+    if (this.#response !== undefined) this.resume()
+  }
+
+  /**
+   * Ends at once, with what is buffered thrown away. Also cuts short an end that takes too long.
+   *
+   * @internal
+   */
+  abandon(reason: CloseReason): void {
+    this.#begin(reason)
+    // Koa 2 leaves a response open whose body is destroyed, and the client would wait for ever.
+    this.#response?.destroy()
+    this.destroy()
+  }
+
+  override pipe<Destination extends NodeJS.WritableStream>(
+    destination: Destination,
+    options?: { end?: boolean },
+  ): Destination {
+    if (this.#response !== undefined || !isResponse(destination)) return super.pipe(destination, options)
+    for (let chunk: unknown = this.read(); chunk !== null; chunk = this.read()) destination.write(chunk)
+    this.#response = destination
+    if (options?.end !== false) {
+      this.once('end', () => {
+        destination.end()
+      })
+    }
+    if (this.writableEnded) this.resume()
+    return destination
+  }
+
+  override _write(chunk: Uint8Array, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
+    this.#accepted += chunk.length
+    this.#host.wrote()
+    if (this.#response === undefined) {
+      super._write(chunk, encoding, callback)
+      return
+    }
+    // The chunk counts as buffered until the kernel has it. A failed write is no error of this stream's: the client
+    // has gone, and the response's end says so.
+    this.#response.write(chunk, () => {
+      callback()
+    })
+  }
+
+  override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
+    this.#begin(error === null ? 'client' : 'error')
+    const done = (): void => {
+      this.#host.closed()
+      super._destroy(error, callback)
+    }
+    const response = this.#response
+    if (response === undefined || response.closed) {
+      done()
+      return
+    }
+    // An end that was read to its end still waits for the client to take the last bytes.
+    if (!this.readableEnded) response.destroy()
+    response.once('close', done)
+  }
+
+  #begin(reason: CloseReason): boolean {
+    if (this.#reason !== undefined) return false
+    this.#reason = reason
+    this.#abort?.abort(reason)
+    this.#host.closing(reason)
+    return true
+  }
+
+  #roomForMore(): Promise<boolean> {
+    return new Promise(resolve => {
+      const settle = (): void => {
+        this.off('drain', settle)
+        this.off('close', settle)
+        resolve(this.#reason === undefined)
+      }
+      this.on('drain', settle)
+      this.on('close', settle)
+    })
+  }
+}
+
+function tooLarge(bytes: number, limit: number): EventStreamError {
+  return new EventStreamError(
+    'ERR_EVENT_TOO_LARGE',
+    `an event of ${String(bytes)} bytes is over the limit of ${String(limit)} bytes`,
+  )
+}

@@ -1,0 +1,8 @@
+import { ServerResponse } from 'node:http'
+import { Http2ServerResponse } from 'node:http2'
+import type { Writable } from 'node:stream'
+
+/** Whether a destination is the response itself, with nothing in between that would have to see the bytes. */
+export function isResponse(destination: NodeJS.WritableStream): destination is ServerResponse & Writable {
+  return destination instanceof ServerResponse || destination instanceof Http2ServerResponse
+}

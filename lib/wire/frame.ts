@@ -1,0 +1,79 @@
+import { Buffer } from 'node:buffer'
+import type { WireEvent } from './event.ts'
+
+/**
+ * Events as bytes, after the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream".
+ *
+ * A frame is a whole block with the blank line that ends it. It begins with the `id:` line where it has one, so that
+ * a log can encode an event once, before its id is known, and put the id in front.
+ */
+
+// The standard's three line ends; a client reads each as LF.
+const LINE_END = /\r\n|\r|\n/
+
+/** Why events are missing from a stream. */
+export type GapReason =
+  /** History no longer reaches back to the cursor. */
+  | 'trimmed'
+  /** The log lost its history and began a new life. */
+  | 'epoch'
+  /** The cursor is none that the log has given out. */
+  | 'unknown'
+  /** The client was too slow, and events were dropped. */
+  | 'overflow'
+
+/** What the data of a `gap` event holds, as JSON. */
+export interface Gap {
+  readonly topics: readonly string[]
+  readonly reason: GapReason
+}
+
+/** The lines of an event without its `id:`, ready to stand behind one. */
+export function encodeBody(event: WireEvent): Buffer {
+  return Buffer.from(bodyText(event))
+}
+
+/** An event as a whole frame, with its own id if it has one. */
+export function encodeEvent(event: WireEvent): Buffer {
+  return Buffer.from(event.id === undefined ? bodyText(event) : `id: ${event.id}\n${bodyText(event)}`)
+}
+
+/** Puts an id in front of a body. */
+export function withId(id: string, body: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`id: ${id}\n`, 'latin1'), body])
+}
+
+/**
+ * Tells the client where it stands. It has an empty `data` line because an id without data moves the cursor in
+ * Chromium only. Without an id it only says that the stream has caught up.
+ */
+export function encodeCursor(id: string | undefined): Buffer {
+  return Buffer.from(`${id === undefined ? '' : `id: ${id}\n`}event: cursor\ndata:\n\n`, 'latin1')
+}
+
+/** Tells the client that events are missing. It moves no cursor: the events after it do. */
+export function encodeGap({ topics, reason }: Gap): Buffer {
+  return Buffer.from(`event: gap\ndata: ${JSON.stringify({ topics, reason })}\n\n`)
+}
+
+/** How long the client is to wait before it reconnects, in milliseconds. */
+export function encodeRetry(ms: number): Buffer {
+  return Buffer.from(`retry: ${String(ms)}\n\n`, 'latin1')
+}
+
+/** A comment: seen by proxies and by nobody else. Each line of the text becomes a comment line. */
+export function encodeComment(text: string): Buffer {
+  return Buffer.from(`${fieldLines(': ', text)}\n`)
+}
+
+function bodyText({ event, data }: WireEvent): string {
+  return `${event === undefined ? '' : `event: ${event}\n`}${fieldLines('data: ', data)}\n`
+}
+
+function fieldLines(prefix: string, text: string): string {
+  if (!text.includes('\n') && !text.includes('\r')) return `${prefix}${text}\n`
+  return text
+    .split(LINE_END)
+    .map(line => `${prefix}${line}\n`)
+    .join('')
+}
