@@ -50,6 +50,7 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
   app.use(securityHeaders(config))
   app.use(staticFiles)
   app.use(mount('/api', createApi(services, { logins, issuer, origins: config.apiOrigins })))
+  app.use(errorPage)
   app.use(
     session(
       {
@@ -63,7 +64,6 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
     ),
   )
   app.use(visitor(services))
-  app.use(errorPage)
   app.use(sameOrigin)
   app.use(bodyParser({ enableTypes: ['form', 'json'], formLimit: '16kb', jsonLimit: '16kb' }))
   app.use(loginRoutes(services, logins).routes())

@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa'
-import type { TokenIssuer } from '../tokens.ts'
 import { AuthenticationError, type Authenticator, type Identity } from 'koa-event-stream'
+import type { TokenIssuer } from '../tokens.ts'
 
 /** `ctx.state` of an API route. */
 export interface Bearer {

@@ -1,0 +1,93 @@
+import test from 'ava'
+import type { Received } from '../support/http.ts'
+import { openSite } from './site.ts'
+
+const named = (name: string) => (thing: Received) => thing.event === name
+
+test('an order placed in one tab shows up in another, and in nobody else’s', async t => {
+  const site = await openSite(t)
+  const [ada, grace] = [await site.loggedIn('ada'), await site.loggedIn('grace')]
+  const [hers, others] = [await ada.openStream(), await grace.openStream()]
+  await hers.next(named('cursor'))
+  await others.next(named('cursor'))
+
+  t.is((await ada.post('/orders', { lot: 'nyeri', bags: '3' })).status, 303)
+  const { data } = await hers.next(named('order.created'))
+  t.like(JSON.parse(data), { lot: 'Nyeri AA', bags: 3, status: 'received', version: 1 })
+  t.regex(await (await ada.get('/')).text(), /Nyeri AA/)
+
+  await grace.post('/notifications/test')
+  await others.next(named('notification'))
+  t.false(others.received.some(named('order.created')))
+})
+
+for (const [lot, bags] of [
+  ['nyeri', '0'],
+  ['nyeri', '21'],
+  ['nyeri', '1.5'],
+  ['nyeri', 'many'],
+  ['__proto__', '1'],
+] as const) {
+  test(`an order of ${bags} bags of ${lot} is refused with a reason`, async t => {
+    const site = await openSite(t)
+    const response = await (await site.loggedIn('ada')).post('/orders', { lot, bags })
+    t.is(response.status, 422)
+    t.regex(await response.text(), /role="alert">(Order between 1 and 20 bags|Choose one of the coffees)/)
+    t.deepEqual(site.services.orders.list('ada'), [])
+  })
+}
+
+test('prices come to those who ask for them', async t => {
+  const site = await openSite(t)
+  const ada = await site.loggedIn('ada')
+  const stream = await ada.openStream('/events?market')
+  await stream.next(named('cursor'))
+  await site.hub.publish('market', { event: 'quote', data: site.services.market.advance() })
+  t.deepEqual(JSON.parse((await stream.next(named('quote'))).data), site.services.market.latest)
+})
+
+test('what happened while the page was being drawn is replayed', async t => {
+  const site = await openSite(t)
+  const ada = await site.loggedIn('ada')
+  await ada.post('/orders', { lot: 'huila', bags: '1' })
+  const stream = await ada.openStream()
+  t.like(JSON.parse((await stream.next(named('order.created'))).data), { lot: 'Huila Supremo' })
+})
+
+test('a stream that was cut resumes where it stopped, nothing lost and nothing doubled', async t => {
+  const site = await openSite(t)
+  const ada = await site.loggedIn('ada')
+  const first = await ada.openStream()
+  const { id: cursor = '' } = await first.next(named('cursor'))
+  t.is((await ada.post('/connection/cut')).status, 204)
+  t.is(await first.closed, 'end')
+
+  for (const lot of ['nyeri', 'huila', 'kochere']) await ada.post('/orders', { lot, bags: '1' })
+  const second = await ada.openStream('/events', { 'last-event-id': cursor })
+  await second.next(named('cursor'))
+  const lots = second.received
+    .filter(named('order.created'))
+    .map(({ data }) => (JSON.parse(data) as { lot: string }).lot)
+  t.deepEqual(lots, ['Nyeri AA', 'Huila Supremo', 'Yirgacheffe Kochere'])
+  t.false(second.received.some(named('gap')))
+})
+
+test('a cursor of another life of the site is told of as a gap', async t => {
+  const ada = await (await openSite(t)).loggedIn('ada')
+  const stream = await ada.openStream('/events?lastEventId=gone-1')
+  t.deepEqual(Object.keys(JSON.parse((await stream.next(named('gap'))).data) as object), ['topics', 'reason'])
+})
+
+test('notifications count what is unread', async t => {
+  const site = await openSite(t)
+  const ada = await site.loggedIn('ada')
+  const stream = await ada.openStream()
+  await ada.post('/notifications/test')
+  await ada.post('/notifications/test')
+  await stream.next(named('notification'))
+  t.like(JSON.parse((await stream.next(named('notification'))).data), { unread: 2, read: false })
+  t.deepEqual(await (await ada.get('/session')).json(), { user: 'ada', unread: 2 })
+  await ada.post('/notifications/read')
+  t.deepEqual(JSON.parse((await stream.next(named('notifications.read'))).data), { unread: 0 })
+  t.regex(await (await ada.get('/notifications')).text(), /data-read="true"/)
+})

@@ -1,0 +1,89 @@
+import test from 'ava'
+import { openSite, PASSWORDS } from './site.ts'
+
+test('a visitor is sent to the login page and back to where they wanted to go', async t => {
+  const visitor = (await openSite(t)).visitor()
+  const turned = await visitor.get('/market')
+  t.is(turned.status, 302)
+  t.is(turned.headers.get('location'), '/login?next=%2Fmarket')
+  t.regex(await (await visitor.get('/login?next=%2Fmarket')).text(), /name="next" value="\/market"/)
+
+  const welcomed = await visitor.logIn('ada', PASSWORDS.ada, '/market')
+  t.is(welcomed.status, 303)
+  t.is(welcomed.headers.get('location'), '/market')
+  t.is((await visitor.get('/market')).status, 200)
+})
+
+test('the session cookie is signed, out of reach of scripts, and not sent along by other sites', async t => {
+  const visitor = (await openSite(t)).visitor()
+  const cookies = (await visitor.logIn('ada', PASSWORDS.ada)).headers.getSetCookie()
+  const session = cookies.find(cookie => cookie.startsWith('quayside='))
+  t.regex(session ?? '', /^quayside=quayside:session:[\w-]+;.*samesite=lax; httponly/i)
+  t.true(cookies.some(cookie => cookie.startsWith('quayside.sig=')))
+})
+
+test('a cookie that was tampered with is no login', async t => {
+  const ada = await (await openSite(t)).loggedIn('ada')
+  t.is((await ada.get('/')).status, 200)
+  ada.cookie = ada.cookie.replace(/(quayside\.sig=.)./, '$1_')
+  t.is((await ada.get('/')).status, 302)
+})
+
+for (const [username, password] of [
+  ['ada', 'nanoseconds'],
+  ['ada', ''],
+  ['nobody', 'analytical-engine'],
+  ['__proto__', 'x'],
+] as const) {
+  test(`${username} with the password "${password}" is not let in`, async t => {
+    const visitor = (await openSite(t)).visitor()
+    const response = await visitor.logIn(username, password)
+    t.is(response.status, 401)
+    t.regex(await response.text(), /do not match/)
+    t.is((await visitor.get('/')).status, 302)
+  })
+}
+
+test('a user name is shown again escaped', async t => {
+  const response = await (await openSite(t)).visitor().logIn('"><script>alert(1)</script>', 'x')
+  const page = await response.text()
+  t.false(page.includes('<script>'))
+  t.true(page.includes('&quot;&gt;&lt;script'))
+})
+
+test('a login gives the session another key, so that a planted one is worth nothing', async t => {
+  const site = await openSite(t)
+  const ada = await site.loggedIn('ada')
+  const before = ada.cookie
+  await ada.logIn('grace', PASSWORDS.grace)
+  t.not(ada.cookie, before)
+
+  const planted = site.visitor()
+  planted.cookie = before
+  t.is((await planted.get('/')).status, 302)
+  t.regex(await (await ada.get('/')).text(), /Harbour Light/)
+})
+
+for (const next of ['//evil.example', 'https://evil.example/', '/\\evil.example', 'javascript:alert(1)', 'http://']) {
+  test(`after the login nobody is sent to ${next}`, async t => {
+    const response = await (await openSite(t)).visitor().logIn('ada', PASSWORDS.ada, next)
+    t.is(response.headers.get('location'), '/')
+  })
+}
+
+test('whoever guesses is made to wait, and others are not', async t => {
+  const visitor = (await openSite(t)).visitor()
+  for (let attempt = 0; attempt < 10; attempt++) t.is((await visitor.logIn('ada', 'guess')).status, 401)
+  t.is((await visitor.logIn('ada', PASSWORDS.ada)).status, 429)
+  t.is((await visitor.logIn('grace', PASSWORDS.grace)).status, 303)
+})
+
+test('pages are kept in no cache and may run no script but the site’s', async t => {
+  const ada = await (await openSite(t)).loggedIn('ada')
+  for (const path of ['/', '/market', '/notifications', '/connection', '/assistant']) {
+    const { status, headers } = await ada.get(path)
+    t.is(status, 200, path)
+    t.is(headers.get('cache-control'), 'no-store', path)
+    t.regex(headers.get('content-security-policy') ?? '', /default-src 'none';script-src 'self';style-src 'self'/, path)
+  }
+})

@@ -1,0 +1,112 @@
+import { createApp, type Demo } from '../../demo/app.ts'
+import { readConfig, type Config } from '../../demo/config.ts'
+import { openStream, serve, type ReceivedStream } from '../support/http.ts'
+import type { Scope } from '../support/scope.ts'
+
+export const PASSWORDS = { ada: 'analytical-engine', grace: 'nanoseconds' } as const
+export type User = keyof typeof PASSWORDS
+
+export interface Site extends Demo {
+  readonly url: string
+  /** Somebody with a browser of their own, not logged in yet. */
+  visitor(): Visitor
+  /** The same, logged in by the form. */
+  loggedIn(user: User): Promise<Visitor>
+  /** An access token of the API. */
+  token(user: User): Promise<string>
+}
+
+/** Serves the demo on a free port, with nothing in it that moves by itself. */
+export async function openSite(scope: Scope, overrides: Partial<Config> = {}): Promise<Site> {
+  const demo = createApp({ ...readConfig({}), ...overrides })
+  scope.teardown(() => demo.close())
+  const { url } = await serve(demo.app, scope)
+  const visitor = () => new Visitor(url)
+
+  return {
+    ...demo,
+    url,
+    visitor,
+    async loggedIn(user) {
+      const somebody = visitor()
+      const response = await somebody.logIn(user, PASSWORDS[user])
+      if (response.status !== 303) throw new Error(`logging in failed with status ${response.status}`)
+      return somebody
+    },
+    async token(user) {
+      const response = await fetch(`${url}/api/token`, {
+        method: 'POST',
+        headers: { 'Content-Type': 'application/json' },
+        body: JSON.stringify({ username: user, password: PASSWORDS[user] }),
+      })
+      const { access_token: token } = (await response.json()) as { access_token: string }
+      return token
+    },
+  }
+}
+
+/** A browser's part: it keeps cookies, sends forms with an origin, and follows no redirect unasked. */
+export class Visitor {
+  readonly #url: string
+  readonly #cookies = new Map<string, string>()
+
+  constructor(url: string) {
+    this.#url = url
+  }
+
+  get cookie(): string {
+    return [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ')
+  }
+
+  set cookie(header: string) {
+    this.#cookies.clear()
+    for (const pair of header.split('; ')) this.#keep(pair)
+  }
+
+  get(path: string): Promise<Response> {
+    return this.#fetch(path, { headers: { Accept: 'text/html' } })
+  }
+
+  /** Sends a form as a page of this site does; `headers` may make it another one's. */
+  post(path: string, form: Record<string, string> = {}, headers: Record<string, string> = {}): Promise<Response> {
+    const origin = { Origin: this.#url, 'Sec-Fetch-Site': 'same-origin' }
+    return this.#fetch(path, { method: 'POST', body: new URLSearchParams(form), headers: { ...origin, ...headers } })
+  }
+
+  logIn(username: string, password: string, next = '/'): Promise<Response> {
+    return this.post('/login', { username, password, next })
+  }
+
+  openStream(path = '/events', headers: Record<string, string> = {}): Promise<ReceivedStream> {
+    return openStream(this.#url + path, {
+      headers: { cookie: this.cookie, 'Sec-Fetch-Site': 'same-origin', ...headers },
+    })
+  }
+
+  ask(question: string): Promise<ReceivedStream> {
+    return openStream(`${this.#url}/assistant/answers`, {
+      method: 'POST',
+      headers: { cookie: this.cookie, origin: this.#url, 'content-type': 'application/json' },
+      body: JSON.stringify({ question }),
+    })
+  }
+
+  async #fetch(
+    path: string,
+    { headers, ...init }: RequestInit & { headers: Record<string, string> },
+  ): Promise<Response> {
+    const response = await fetch(this.#url + path, {
+      ...init,
+      redirect: 'manual',
+      headers: { ...headers, Cookie: this.cookie },
+    })
+    for (const header of response.headers.getSetCookie()) this.#keep(header)
+    return response
+  }
+
+  #keep(header: string): void {
+    const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(header) ?? []
+    if (value === '') this.#cookies.delete(name)
+    else this.#cookies.set(name, value)
+  }
+}
