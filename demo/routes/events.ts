@@ -9,6 +9,9 @@ import type { Services } from '../services.ts'
  */
 const REPLAY = 20
 
+/** Milliseconds of silence. Short, so that the page about the connection has something to show; 25 seconds will do. */
+const HEARTBEAT = 4_000
+
 /** What every page listens to: the visitor's own events, and with `?market` the prices too. */
 export function eventsRoutes({ hub }: Services, login: Authenticator): Router {
   const router = new Router()
@@ -18,7 +21,7 @@ export function eventsRoutes({ hub }: Services, login: Authenticator): Router {
     eventStream({
       hub,
       authenticate: login,
-      heartbeat: { interval: 10_000, event: 'heartbeat' },
+      heartbeat: { interval: HEARTBEAT, event: 'heartbeat' },
       subscribe: (stream, ctx) => {
         const own = { topic: topics.user(stream.identity.id), replay: REPLAY }
         return ctx.query.market === undefined ? [own] : [own, topics.market]
