@@ -30,6 +30,10 @@ export default defineConfig(
         'error',
         { allowConstantLoopConditions: 'only-allowed-literals' },
       ],
+      // Two overloads that could be one may mean two things to a reader.
+      '@typescript-eslint/unified-signatures': 'off',
+      // A walk along a list begins at `this`.
+      '@typescript-eslint/no-this-alias': 'off',
       // What was caught is passed on as it is.
       '@typescript-eslint/prefer-promise-reject-errors': ['error', { allowThrowingUnknown: true }],
       // A resolver may answer nothing, and says so with `void`.

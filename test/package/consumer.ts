@@ -42,7 +42,7 @@ app.use(
 
 app.use(
   eventStream({
-    hub,
+    hub: createHub(),
     authenticate: false,
     subscribe: async function* (stream): AsyncGenerator<EventInput> {
       // @ts-expect-error -- a public stream may have nobody behind it

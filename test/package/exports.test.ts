@@ -12,9 +12,11 @@ const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 
 const EXPORTS = [
   'AuthenticationError',
+  'EventStream',
   'EventStreamError',
   'bearerToken',
   'createHub',
+  'createIdentity',
   'eventStream',
   'memoryBroker',
   'sessionCookie',
