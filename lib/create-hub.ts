@@ -30,5 +30,6 @@ export function createHub<Events extends object = EventMap>(options: HubOptions 
     clock,
     maxEventBytes: integer('maxEventBytes', options.maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES }),
   })
-  return hub
+  // The map exists at compile time only: it narrows what callers may pass to an engine that takes any event.
+  return hub as Hub<Events>
 }

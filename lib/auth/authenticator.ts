@@ -22,6 +22,11 @@ export interface Authenticator {
    * @throws {AuthenticationError} for credentials that are there and bad: no other authenticator is asked then.
    */
   authenticate(ctx: Context): Identity | undefined | Promise<Identity | undefined>
+  /**
+   * Called where an identity that was just authenticated turns out not to hold, before the 401: whatever the request
+   * would still do to prolong the login must not happen.
+   */
+  forget?(ctx: Context): void
   /** How to ask again, while the stream is open, whether the identity still holds. */
   readonly revalidation?: Revalidation
 }

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import type { Clock } from '../clock.ts'
-import { within } from './deadline.ts'
+import { within } from '../deadline.ts'
 import {
   FAILURE_PAUSE,
   fetchTimedOut,

@@ -68,8 +68,8 @@ function curveMisfit(key: KeyObject, algorithm: Algorithm): string | undefined {
 }
 
 function rsaMisfit(key: KeyObject, algorithm: Algorithm): string | undefined {
-  const isRsa = key.asymmetricKeyType === 'rsa' || (key.asymmetricKeyType === 'rsa-pss' && algorithm.startsWith('PS'))
-  if (!isRsa) return `must be an RSA public key for ${algorithm}`
+  // Keys bound to RSASSA-PSS are another type, which hardly any issuer uses: `PS256` goes with plain RSA keys.
+  if (key.asymmetricKeyType !== 'rsa') return `must be an RSA public key for ${algorithm}`
   if ((key.asymmetricKeyDetails?.modulusLength ?? 0) >= MIN_RSA_BITS) return undefined
   return `must be an RSA key of at least ${String(MIN_RSA_BITS)} bits`
 }

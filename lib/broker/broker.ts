@@ -84,7 +84,7 @@ export interface Slice {
 }
 
 /** What instances tell each other. */
-export type ControlMessage = {
+export interface ControlMessage {
   readonly type: 'disconnect'
   readonly identity?: string
   readonly session?: string

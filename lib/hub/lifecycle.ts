@@ -22,6 +22,8 @@ export type RefusalReason =
   | 'process-limit'
   /** The request waits behind another one on its connection, as only a pipelining client does. */
   | 'pipelined'
+  /** `hub.disconnect()` was called for it before it began. */
+  | 'disconnected'
   /** The hub is draining. */
   | 'draining'
   /** The subscription resolver failed, took too long, or answered with something else than a subscription. */

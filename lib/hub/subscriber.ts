@@ -63,7 +63,9 @@ export class Subscriber implements StreamHost, Member {
   #topics: string[] = []
   #state: State = 'opening'
   // The last place in the log that the client has been brought to.
-  #seq = 0
+  #seq = -1
+  // The last id that this stream has sent: the next one must be greater.
+  #sentSeq = -1
   #replay: Replay | undefined
 
   constructor(hub: SubscriberHub, policy: StreamPolicy, fields: SubscriberFields) {
@@ -227,6 +229,7 @@ export class Subscriber implements StreamHost, Member {
     const page = this.#replay.next(this.#seq)
     if (page.trimmed.length > 0) this.#sendGap({ topics: page.trimmed, reason: 'trimmed' })
     this.#seq = page.events.at(-1)?.seq ?? this.#seq
+    this.#sentSeq = page.events.at(-1)?.seq ?? this.#sentSeq
     const frames = page.events.map(event => event.frame)
     if (!page.more) {
       frames.push(this.#arrive())
@@ -239,8 +242,9 @@ export class Subscriber implements StreamHost, Member {
   // The cursor goes out where the replay ends; where the client has that id already it needs no other.
   #arrive(): Buffer {
     const { epoch, seq } = this.#hub.broker.position()
-    if (seq <= this.#seq) return encodeCursor(undefined)
+    if (seq <= this.#sentSeq) return encodeCursor(undefined)
     this.#seq = seq
+    this.#sentSeq = seq
     return encodeCursor(formatPosition(epoch, seq))
   }
 

@@ -25,7 +25,6 @@ export type Subscription<Events extends object = EventMap> =
   | AsyncIterable<EventInput<Events>>
   | (() => void | Promise<void>)
   | null
-  // eslint-disable-next-line @typescript-eslint/no-invalid-void-type -- a resolver without a return statement is meant
   | void
 
 /** A resolver's answer, told apart. */

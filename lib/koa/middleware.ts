@@ -1,0 +1,224 @@
+import type { Context } from 'koa'
+import { within } from '../deadline.ts'
+import type { RefusalReason } from '../hub/lifecycle.ts'
+import type { Subscriber } from '../hub/subscriber.ts'
+import { readSubscription, type Resolution } from '../hub/subscription.ts'
+import type { CloseReason } from '../stream/close-reason.ts'
+import type { EventMap } from '../wire/event.ts'
+import { networkOf } from './address.ts'
+import { authenticate, stillHolds, unauthenticated, type Holder, type Refusal } from './authentication.ts'
+import { Departure } from './departure.ts'
+import { handOff, releaseConnection } from './hand-off.ts'
+import { lastEventIdOf } from './last-event-id.ts'
+import {
+  checkOptions,
+  type AuthenticatedOptions,
+  type EventStreamOptions,
+  type Mount,
+  type PublicOptions,
+} from './options.ts'
+import { setNothing, setOverloaded, setPostponed, setRefusal, setStreamHeaders } from './response.ts'
+import { discard, sourceOf, type Source } from './source.ts'
+
+/** A Koa middleware that answers the request itself and calls no other. */
+export type EventStreamMiddleware = (ctx: Context) => Promise<void>
+
+/**
+ * The Koa middleware that turns `ctx.body` into an authenticated, resumable event stream.
+ *
+ * The method of the request is the router's business; `HEAD` gets the headers and nothing else.
+ *
+ * @throws {TypeError} at start-up, for a wrong option
+ */
+export function eventStream<Events extends object = EventMap>(
+  options: AuthenticatedOptions<Events>,
+): EventStreamMiddleware
+export function eventStream<Events extends object = EventMap>(options: PublicOptions<Events>): EventStreamMiddleware
+export function eventStream<Events extends object = EventMap>(
+  options: EventStreamOptions<Events>,
+): EventStreamMiddleware {
+  const mount = checkOptions(options)
+  return ctx => answer(ctx, mount)
+}
+
+async function answer(ctx: Context, mount: Mount): Promise<void> {
+  const { hub, limits } = mount
+  if (ctx.accepts('text/event-stream') === false) {
+    refuse(ctx, mount, { reason: 'not-acceptable', status: 406 })
+    return
+  }
+  if (ctx.method === 'HEAD') {
+    setStreamHeaders(ctx)
+    return
+  }
+  const address = networkOf(ctx.ip)
+  const crowded = isPipelined(ctx) ? 'pipelined' : hub.refusal(limits, address)
+  if (crowded !== undefined) {
+    turnAway(ctx, mount, crowded)
+    return
+  }
+  const departure = new Departure(ctx)
+  const holder = await authenticate(ctx, mount)
+  if (departure.gone) return
+  if ('status' in holder) {
+    refuse(ctx, mount, holder)
+    return
+  }
+  const { identity, authenticator } = holder
+  // No await between the question and the entry: two requests cannot both get the last place.
+  const refusal = hub.refusal(limits, address, identity)
+  if (refusal !== undefined) {
+    turnAway(ctx, mount, refusal)
+    return
+  }
+  const lastEventId = lastEventIdOf(ctx)
+  const subscriber = hub.enter(mount.policy, {
+    identity,
+    revalidation: authenticator?.revalidation,
+    address,
+    lastEventId,
+  })
+  departure.whenGone(() => {
+    depart(ctx, subscriber)
+  })
+  await admit(ctx, mount, holder, subscriber)
+}
+
+// From here on the stream holds a place, and is let go of on every way out that does not hand it to Koa.
+async function admit(ctx: Context, mount: Mount, holder: Holder, subscriber: Subscriber): Promise<void> {
+  let source: Source | undefined
+  try {
+    source = await prepare(ctx, mount, holder, subscriber)
+  } finally {
+    if (source === undefined) subscriber.stream.abandon('error')
+  }
+  if (source === undefined) return
+  mount.hub.opened(subscriber)
+  handOff(ctx, subscriber)
+  source.start()
+}
+
+/** Makes the subscription stand. Answers `undefined` where there is to be no stream, and the request is answered. */
+async function prepare(
+  ctx: Context,
+  mount: Mount,
+  holder: Holder,
+  subscriber: Subscriber,
+): Promise<Source | undefined> {
+  const { stream } = subscriber
+  const resolution = await resolve(ctx, mount, subscriber)
+  if (resolution === undefined) return undefined
+  if (resolution.kind === 'nothing') {
+    setNothing(ctx)
+    return undefined
+  }
+  const source = sourceOf(resolution, stream, mount.hub)
+  const failure =
+    (await open(subscriber, resolution)) ?? (stream.closeReason === undefined ? await verify(holder, mount) : undefined)
+  if (failure?.status === 401) holder.authenticator?.forget?.(ctx)
+  if (failure !== undefined) {
+    refuse(ctx, mount, failure)
+    return undefined
+  }
+  if (stream.closeReason === undefined) return source
+  answerEnded(ctx, mount, holder, stream.closeReason)
+  return undefined
+}
+
+async function resolve(ctx: Context, mount: Mount, { stream, policy }: Subscriber): Promise<Resolution | undefined> {
+  const { hub, subscribe, resolverTimeout } = mount
+  let late: Error | undefined
+  const resolution = Promise.resolve()
+    .then(() => subscribe(stream, ctx))
+    .then(result => readSubscription(result, policy.maxTopics))
+  try {
+    return await within(hub.clock, resolverTimeout, resolution, () => {
+      late = new Error(`\`subscribe\` did not answer within ${String(resolverTimeout)} ms`)
+      return late
+    })
+  } catch (error) {
+    if (error !== late) {
+      hub.refused('resolver', statusOf(error), error)
+      throw error
+    }
+    refuse(ctx, mount, { reason: 'resolver', status: 503, error })
+    resolution.then(
+      answered => {
+        discard(answered, stream, hub)
+      },
+      (failure: unknown) => {
+        hub.failed('resolver', failure, stream)
+      },
+    )
+    return undefined
+  }
+}
+
+async function open(subscriber: Subscriber, resolution: Resolution): Promise<Refusal | undefined> {
+  try {
+    await subscriber.open(resolution.kind === 'topics' ? resolution.topics : [])
+    return undefined
+  } catch (error) {
+    return { reason: 'broker', status: 503, error }
+  }
+}
+
+async function verify(holder: Holder, mount: Mount): Promise<Refusal | undefined> {
+  try {
+    return (await stillHolds(holder, mount)) ? undefined : unauthenticated(mount.authenticators)
+  } catch (error) {
+    return { reason: 'unavailable', status: 503, error }
+  }
+}
+
+// The stream was closed before it began.
+function answerEnded(ctx: Context, mount: Mount, { authenticator }: Holder, reason: CloseReason): void {
+  switch (reason) {
+    case 'client':
+      return
+    case 'logout':
+    case 'revoked':
+      authenticator?.forget?.(ctx)
+      refuse(ctx, mount, unauthenticated(mount.authenticators))
+      return
+    case 'done':
+      setNothing(ctx)
+      return
+    default:
+      turnAway(ctx, mount, reason === 'drain' ? 'draining' : 'disconnected')
+  }
+}
+
+function depart(ctx: Context, { stream }: Subscriber): void {
+  // A response that was ended, though not by this stream, carried something else.
+  stream.abandon(ctx.res.writableEnded ? 'replaced' : 'client')
+  if (stream.closeReason === 'drain') releaseConnection(ctx)
+}
+
+function refuse(ctx: Context, { hub }: Mount, { reason, status, challenges, error }: Refusal): void {
+  setRefusal(ctx, status, challenges)
+  hub.refused(reason, status, error)
+}
+
+function turnAway(ctx: Context, { hub, policy, overload }: Mount, reason: RefusalReason): void {
+  if (overload === 'postpone') {
+    setPostponed(ctx, policy.retry)
+    hub.refused(reason, 200)
+    return
+  }
+  const status = reason === 'identity-limit' || reason === 'address-limit' ? 429 : 503
+  setOverloaded(ctx, status, policy.retry)
+  hub.refused(reason, status)
+}
+
+// Node hands out the socket to one response at a time; a client that pipelines requests has the others wait behind a
+// stream that may never end, and Node does not tell them when the client leaves.
+function isPipelined(ctx: Context): boolean {
+  return ctx.req.httpVersionMajor === 1 && ctx.res.socket === null
+}
+
+// What Koa will answer for an error that the resolver threw: `ctx.throw(403)` carries its status.
+function statusOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return 500
+  return typeof error.status === 'number' ? error.status : 500
+}
