@@ -1,0 +1,84 @@
+import { EventEmitter, once } from 'node:events'
+import test from 'ava'
+import { INVALID_TOKEN, EXPIRED_TOKEN, openEndpoint, UNAVAILABLE } from './endpoint.ts'
+import { claims, issue, seconds, SECRET } from './keys.ts'
+
+const options = { key: SECRET, algorithms: ['HS256'] } as const
+
+test('all the scopes that are needed must be there', async t => {
+  const { send, clock } = await openEndpoint(t, { ...options, scope: ['events:read', 'orders'] })
+  const scoped = (changes: Record<string, unknown>) => send(issue(claims(clock.now(), changes), 'HS256', SECRET))
+  for (const granted of [
+    { scope: 'events:read orders' },
+    { scope: 'orders other events:read' },
+    { scp: ['orders', 'events:read'] },
+    { scp: 'orders events:read' },
+    { scope: 'orders', scp: ['events:read'] },
+  ]) {
+    t.is((await scoped(granted)).status, 200, JSON.stringify(granted))
+  }
+  for (const lacking of [
+    {},
+    { scope: 'orders' },
+    { scope: 'events:readorders' },
+    { scope: 7 },
+    { scp: { orders: 1 } },
+  ]) {
+    t.like(await scoped(lacking), {
+      status: 403,
+      code: 'ERR_AUTH_FORBIDDEN',
+      challenge:
+        'Bearer realm="events", error="insufficient_scope", error_description="The access token does not allow this", scope="events:read orders"',
+    })
+  }
+})
+
+test('identify says whose token it is', async t => {
+  const identify = async (token: { client_id?: string }) => ({
+    id: `client:${token.client_id ?? ''}`,
+    claims: { a: 1 },
+  })
+  const { send, clock } = await openEndpoint(t, { ...options, identify })
+  const { identity } = await send(issue(claims(clock.now(), { client_id: 'x' }), 'HS256', SECRET))
+  t.like(identity, { id: 'client:x', claims: { a: 1 } })
+})
+
+test('identify can refuse, or shorten, and cannot prolong', async t => {
+  let answer: unknown
+  const { send, clock } = await openEndpoint(t, { ...options, identify: () => answer })
+  const exp = seconds(clock.now()) + 60
+  const token = issue(claims(clock.now(), { exp }), 'HS256', SECRET)
+  for (answer of [undefined, null, false, '', 0]) t.like(await send(token), INVALID_TOKEN)
+  answer = { id: 'ada', expiresAt: clock.now() + 1_000 }
+  t.is((await send(token)).identity?.expiresAt, clock.now() + 1_000)
+  answer = { id: 'ada', expiresAt: clock.now() + 1_000_000 }
+  t.is((await send(token)).identity?.expiresAt, exp * 1000)
+  answer = { id: 'ada', expiresAt: clock.now() }
+  t.like(await send(token), EXPIRED_TOKEN)
+})
+
+test('an identify that never answers is unavailable', async t => {
+  const calls = new EventEmitter()
+  const identify = () => {
+    calls.emit('identify')
+    return new Promise<never>(() => {})
+  }
+  const { send, clock } = await openEndpoint(t, { ...options, identify })
+  const asked = once(calls, 'identify')
+  const answer = send(issue(claims(clock.now()), 'HS256', SECRET))
+  await asked
+  clock.advance(5_000)
+  t.like(await answer, UNAVAILABLE)
+})
+
+test('what identify gets is frozen', async t => {
+  const seen: unknown[] = []
+  const identify = (token: object) => {
+    seen.push(Object.isFrozen(token))
+    return { id: 'ada' }
+  }
+  const { send, clock, identities } = await openEndpoint(t, { ...options, identify })
+  await send(issue(claims(clock.now()), 'HS256', SECRET))
+  t.deepEqual(seen, [true])
+  t.true(Object.isFrozen(identities[0]) && Object.isFrozen(identities[0]?.claims))
+})
