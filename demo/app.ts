@@ -1,4 +1,3 @@
-import { bodyParser } from '@koa/bodyparser'
 import Router from '@koa/router'
 import Koa from 'koa'
 import mount from 'koa-mount'
@@ -8,6 +7,7 @@ import type { Config } from './config.ts'
 import type { Events } from './events.ts'
 import { createLoginGuard } from './login-guard.ts'
 import { errorPage } from './middleware/error-page.ts'
+import { readBody } from './middleware/read-body.ts'
 import { sameOrigin } from './middleware/same-origin.ts'
 import { securityHeaders } from './middleware/security-headers.ts'
 import { signedIn } from './middleware/signed-in.ts'
@@ -65,7 +65,7 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
   )
   app.use(visitor(services))
   app.use(sameOrigin)
-  app.use(bodyParser({ enableTypes: ['form', 'json'], formLimit: '16kb', jsonLimit: '16kb' }))
+  app.use(readBody('form', 'json'))
   app.use(loginRoutes(services, logins).routes())
   app.use(eventsRoutes(services, login).routes())
 

@@ -15,7 +15,7 @@ export function bearerOnly(bearer: Authenticator, issuer: TokenIssuer): Middlewa
       ctx.throw(401, { headers: { 'WWW-Authenticate': `${bearer.challenge}, error="invalid_token"` } })
     }
     ctx.state.identity = identity
-    return next()
+    await next()
   }
 }
 

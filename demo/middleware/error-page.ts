@@ -12,7 +12,7 @@ const HEADINGS: Readonly<Record<number, string>> = {
 export const errorPage: Middleware = async (ctx, next) => {
   try {
     await next()
-    if (ctx.status === 404 && ctx.body == null) ctx.throw(404, 'This page does not exist.')
+    if (ctx.status === 404 && !ctx.body) ctx.throw(404, 'This page does not exist.')
   } catch (error) {
     if (ctx.accepts('text', 'html') !== 'html') throw error
     const { status, message } = error instanceof Koa.HttpError && error.expose ? error : UNEXPECTED

@@ -4,7 +4,7 @@ import Koa, { type Middleware } from 'koa'
 export const jsonErrors: Middleware = async (ctx, next) => {
   try {
     await next()
-    if (ctx.status === 404 && ctx.body == null) ctx.throw(404)
+    if (ctx.status === 404 && !ctx.body) ctx.throw(404)
   } catch (error) {
     if (!(error instanceof Koa.HttpError) || !error.expose) throw error
     ctx.status = error.status

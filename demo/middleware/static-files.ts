@@ -14,10 +14,10 @@ const ROOTS = [
 ] as const
 
 /** Serves the site's own scripts and styles, and those of two libraries, from where npm put them. */
-export const staticFiles: Middleware = async (ctx, next) => {
+export const staticFiles: Middleware = (ctx, next) => {
   const place = ROOTS.find(([prefix]) => ctx.path.startsWith(prefix))
   if (!place || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next()
   const [prefix, root] = place
   ctx.set('Cache-Control', 'no-cache')
-  await send(ctx, ctx.path.slice(prefix.length), { root })
+  return send(ctx, ctx.path.slice(prefix.length), { root })
 }

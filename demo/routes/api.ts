@@ -1,4 +1,3 @@
-import { bodyParser } from '@koa/bodyparser'
 import cors from '@koa/cors'
 import Router from '@koa/router'
 import Koa from 'koa'
@@ -8,6 +7,7 @@ import { topics } from '../events.ts'
 import type { LoginGuard } from '../login-guard.ts'
 import { bearerOnly, type Bearer } from '../middleware/bearer-only.ts'
 import { jsonErrors } from '../middleware/json-errors.ts'
+import { readBody } from '../middleware/read-body.ts'
 import type { Services } from '../services.ts'
 import type { TokenIssuer } from '../tokens.ts'
 import { field } from './form.ts'
@@ -30,7 +30,7 @@ export function createApi(
     }),
   )
   api.use(jsonErrors)
-  api.use(bodyParser({ enableTypes: ['json'], jsonLimit: '16kb' }))
+  api.use(readBody('json'))
 
   const open = new Router()
   open.post('/token', async ctx => {

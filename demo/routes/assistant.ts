@@ -1,6 +1,7 @@
 import Router from '@koa/router'
-import { eventStream, type Authenticator } from 'koa-event-stream'
+import { eventStream, type Authenticator, type EventInput } from 'koa-event-stream'
 import { answer, LONGEST_QUESTION } from '../domain/assistant.ts'
+import type { Events } from '../events.ts'
 import type { SignedIn } from '../middleware/signed-in.ts'
 import type { Services } from '../services.ts'
 import { render } from '../views/render.ts'
@@ -32,7 +33,7 @@ export function assistantRoutes(services: Services, login: Authenticator): Route
   return router
 }
 
-async function* tokens(words: AsyncIterable<string>): AsyncGenerator<{ event: string; data: unknown }> {
+async function* tokens(words: AsyncIterable<string>): AsyncGenerator<EventInput<Events>> {
   for await (const text of words) yield { event: 'token', data: { text } }
   yield { event: 'done', data: {} }
 }

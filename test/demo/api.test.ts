@@ -42,7 +42,10 @@ test('a wrong password, an order that is none, and nonsense are told as JSON', a
   t.deepEqual(await wrong.json(), { error: 'user name and password do not match' })
   const authorized = bearer(await site.token('ada'))
   t.is((await post('/api/orders', JSON.stringify({ lot: 'nyeri', bags: -1 }), authorized)).status, 422)
-  t.is((await post('/api/orders', '{', authorized)).status, 400)
+  const nonsense = await post('/api/orders', '{', authorized)
+  t.is(nonsense.status, 400)
+  t.deepEqual(await nonsense.json(), { error: 'The request could not be read.' })
+  t.is((await post('/api/orders', JSON.stringify({ lot: 'x'.repeat(20_000) }), authorized)).status, 413)
   t.is((await fetch(`${site.url}/api/nothing`)).status, 404)
 })
 

@@ -23,6 +23,7 @@ test('with Redis, a login holds on every process of the site, and so does its en
 test('without its Redis the site says so at once, instead of letting visitors hang', async t => {
   const redis = await startRedis(t)
   const site = await openSite(t, { redisUrl: redis.url })
+  site.app.silent = true
   const ada = await site.loggedIn('ada')
   await redis.stop()
   t.is((await ada.get('/')).status, 500)

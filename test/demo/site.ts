@@ -93,12 +93,12 @@ export class Visitor {
 
   async #fetch(
     path: string,
-    { headers, ...init }: RequestInit & { headers: Record<string, string> },
+    init: { method?: string; body?: URLSearchParams; headers: Record<string, string> },
   ): Promise<Response> {
     const response = await fetch(this.#url + path, {
       ...init,
       redirect: 'manual',
-      headers: { ...headers, Cookie: this.cookie },
+      headers: { ...init.headers, Cookie: this.cookie },
     })
     for (const header of response.headers.getSetCookie()) this.#keep(header)
     return response
