@@ -14,7 +14,7 @@ export default defineConfig(
     extends: [tseslint.configs.strictTypeChecked, tseslint.configs.stylisticTypeChecked],
     languageOptions: { parserOptions: { projectService: true } },
     rules: {
-      eqeqeq: 'error',
+      eqeqeq: ['error', 'always', { null: 'ignore' }],
       // `import { type X } from 'koa'` would load Koa at run time.
       '@typescript-eslint/no-import-type-side-effects': 'error',
       // A number in a template literal reads the same as it prints.
@@ -55,6 +55,8 @@ export default defineConfig(
     // Tests poke at untyped things on purpose: parsed JSON, `ctx.session`, options that are wrong.
     files: ['test/**/*.ts'],
     rules: {
+      // What an async listener rejects with is an unhandled rejection, which fails the test.
+      '@typescript-eslint/no-misused-promises': ['error', { checksVoidReturn: false }],
       '@typescript-eslint/no-unsafe-argument': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-call': 'off',
