@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer'
-import { randomUUID } from 'node:crypto'
+import { randomBytes } from 'node:crypto'
 import type { Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { Broker } from '../broker/broker.ts'
@@ -74,7 +74,7 @@ export class Subscriber implements StreamHost, Member {
     this.policy = policy
     this.address = address
     this.openedAt = hub.clock.now()
-    this.stream = new EventStream({ id: randomUUID(), identity, lastEventId }, this)
+    this.stream = new EventStream({ id: randomBytes(12).toString('base64url'), identity, lastEventId }, this)
     this.#pulse = new Pulse(hub, this.stream, policy, revalidation)
   }
 

@@ -8,8 +8,13 @@ import { MAX_ID_LENGTH } from '../wire/cursor.ts'
  * Whatever a client sends, the answer is short; what is malformed or doubled is found to be unknown later.
  */
 export function lastEventIdOf(ctx: Context): string | undefined {
-  const header = ctx.get('last-event-id')
-  const query = ctx.query.lastEventId
-  const id = header === '' ? (Array.isArray(query) ? query.join() : query) : header
-  return id === undefined || id === '' ? undefined : id.slice(0, MAX_ID_LENGTH + 1)
+  const id = ctx.get('last-event-id') || queried(ctx)
+  return id === '' ? undefined : id.slice(0, MAX_ID_LENGTH + 1)
+}
+
+// Koa keeps a parsed query for as long as the stream lives; most URLs have none.
+function queried(ctx: Context): string {
+  if (!ctx.url.includes('?')) return ''
+  const { lastEventId = '' } = ctx.query
+  return Array.isArray(lastEventId) ? lastEventId.join() : lastEventId
 }

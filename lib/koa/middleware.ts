@@ -43,7 +43,7 @@ export function eventStream<Events extends object = EventMap>(
 
 async function answer(ctx: Context, mount: Mount): Promise<void> {
   const { hub, limits } = mount
-  if (ctx.accepts('text/event-stream') === false) {
+  if (!acceptsEventStream(ctx)) {
     refuse(ctx, mount, { reason: 'not-acceptable', status: 406 })
     return
   }
@@ -209,6 +209,12 @@ function turnAway(ctx: Context, { hub, policy, overload }: Mount, reason: Refusa
   const status = reason === 'identity-limit' || reason === 'address-limit' ? 429 : 503
   setOverloaded(ctx, status, policy.retry)
   hub.refused(reason, status)
+}
+
+// What an EventSource sends needs no negotiation, whose parts Koa would keep for as long as the stream lives.
+function acceptsEventStream(ctx: Context): boolean {
+  const accept = ctx.get('accept')
+  return accept === '' || accept === 'text/event-stream' || ctx.accepts('text/event-stream') !== false
 }
 
 // Node hands out the socket to one response at a time; a client that pipelines requests has the others wait behind a
