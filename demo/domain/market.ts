@@ -31,7 +31,10 @@ export class Market {
   readonly #history: Quote[] = []
 
   constructor(now = Date.now()) {
-    let quote: Quote = { at: now - HISTORY * 500, prices: Object.fromEntries(LOTS.map(lot => [lot.id, lot.opening])) }
+    let quote: Quote = {
+      at: now - (HISTORY - 1) * 1_000,
+      prices: Object.fromEntries(LOTS.map(lot => [lot.id, lot.opening])),
+    }
     for (; quote.at <= now; quote = step(quote, quote.at + 1_000)) this.#history.push(quote)
   }
 

@@ -1,5 +1,10 @@
 const euros = new Intl.NumberFormat('en-IE', { style: 'currency', currency: 'EUR' })
-const moment = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' })
+const moment = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  hour: 'numeric',
+  minute: '2-digit',
+})
 const minutes = new Intl.DateTimeFormat(undefined, { timeStyle: 'short' })
 const clock = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' })
 

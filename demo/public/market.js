@@ -81,7 +81,7 @@ function draw() {
     ...size(),
     series: [{ label: 'Time', value: (_, at) => (at == null ? '–' : timeOfDay(at * 1_000)) }, ...series],
     axes: [
-      { ...axis, space: 80, incrs: MINUTES, values: (_, ticks) => ticks.map(at => minuteOfDay(at * 1_000)) },
+      { ...axis, size: 34, space: 80, incrs: MINUTES, values: (_, ticks) => ticks.map(at => minuteOfDay(at * 1_000)) },
       { ...axis, size: 56, values: (_, ticks) => ticks.map(tick => `${tick.toFixed(1)} %`) },
     ],
   }
