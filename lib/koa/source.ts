@@ -17,7 +17,9 @@ const NONE: Source = { start: () => undefined, release: () => undefined }
 /** The part of a resolver's answer that outlives the opening of the stream. Releases it when the stream closes. */
 export function sourceOf(resolution: Resolution, stream: AnyStream, hub: HubEngine): Source {
   const source = makeSource(resolution, stream, hub)
-  if (source !== NONE) {
+  // The client may have gone while the resolver was busy.
+  if (stream.closed) source.release()
+  else if (source !== NONE) {
     stream.once('close', () => {
       source.release()
     })
