@@ -10,9 +10,6 @@ export interface HistoryLimits {
   readonly age: number
 }
 
-// Removed entries are cut off in one go when they are this many and make up half the list: O(1) an event in the long run.
-const COMPACT_AT = 64
-
 /**
  * The recent events of one topic: a bounded log without timers and without I/O. What is too old stays until the topic
  * is next touched.
@@ -91,8 +88,10 @@ export class History {
     return low
   }
 
+  // Removed entries are cut off in one go when they make up half the list: O(1) an event in the long run, and what was
+  // forgotten does not stay in memory.
   #compact(): void {
-    if (this.#head < COMPACT_AT || this.#head * 2 < this.#events.length) return
+    if (this.#head === 0 || this.#head * 2 < this.#events.length) return
     this.#events = this.#events.slice(this.#head)
     this.#head = 0
   }

@@ -3,6 +3,7 @@ import type { Identity } from '../auth/identity.ts'
 import type { Broker, BrokerListener, ControlMessage, StoredEvent } from '../broker/broker.ts'
 import type { Clock } from '../clock.ts'
 import { EventStreamError } from '../errors.ts'
+import { duration, text } from '../options.ts'
 import type { RequestedCloseReason } from '../stream/close-reason.ts'
 import { checkTopic } from '../topic.ts'
 import { checkEvent, type EventInput, type EventMap } from '../wire/event.ts'
@@ -33,7 +34,7 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    * refused then.
    *
    * @param reason what `close` listeners are told. Default `server`.
-   * @throws {TypeError} as a rejection, if nothing is given: that would be everybody
+   * @throws {TypeError} as a rejection, for what is not a string, and if nothing is given: that would be everybody
    */
   disconnect(filter: StreamFilter, reason?: RequestedCloseReason): Promise<void>
 
@@ -47,9 +48,10 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
 
   /**
    * Ends all streams and takes no new ones, for a shutdown. Each client is told to come back at a random time within
-   * the window. Calling it again answers the same promise.
+   * the window. Calling it again waits for the same end.
    *
    * @param options.within milliseconds until the last stream is cut. Default 10,000.
+   * @throws {TypeError} as a rejection, for a `within` that is no duration
    */
   drain(options?: { within?: number }): Promise<void>
 
@@ -84,6 +86,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   readonly #directory = new Directory()
   readonly #counters = new Counters()
   #drained: Promise<void> | undefined
+  #ended: Promise<void> | undefined
   #closed = false
 
   constructor({ broker, clock, maxEventBytes }: HubParts) {
@@ -119,6 +122,10 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
 
   async disconnect(filter: StreamFilter, reason: RequestedCloseReason = 'server'): Promise<void> {
     const { identity, session, token } = filter
+    // A number in place of an `id` would fit no stream, and nobody would notice.
+    for (const [key, value] of Object.entries({ identity, session, token })) {
+      if (value !== undefined) text(key, value)
+    }
     if (identity === undefined && session === undefined && token === undefined) {
       throw new TypeError('disconnect needs an `identity`, a `session` or a `token`')
     }
@@ -138,16 +145,15 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     await this.disconnect({ token }, 'revoked')
   }
 
-  drain({ within = DEFAULT_DRAIN_WITHIN }: { within?: number } = {}): Promise<void> {
-    this.#drained ??= this.#drain(within)
-    return this.#drained
+  async drain({ within }: { within?: number } = {}): Promise<void> {
+    const window = duration('within', within, { default: DEFAULT_DRAIN_WITHIN })
+    this.#drained ??= this.#drain(window)
+    await this.#drained
   }
 
-  async close(): Promise<void> {
-    if (this.#closed) return
-    await this.drain({ within: 1 })
-    this.#closed = true
-    await this.broker.close()
+  close(): Promise<void> {
+    this.#ended ??= this.#close()
+    return this.#ended
   }
 
   stats(): HubStats {
@@ -234,6 +240,12 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     this.#tellListeners('drain', { streams: subscribers.length })
     this.fanOut.flush()
     await drainStreams(subscribers, within, this.clock)
+  }
+
+  async #close(): Promise<void> {
+    await this.drain({ within: 1 })
+    this.#closed = true
+    await this.broker.close()
   }
 
   #requireOpen(): void {

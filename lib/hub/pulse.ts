@@ -29,7 +29,7 @@ export class Pulse implements Task {
   readonly #stream: EventStream<EventMap, Identity | undefined>
   readonly #policy: StreamPolicy
   readonly #revalidation: Revalidation | undefined
-  readonly #endsAt: number
+  #agedAt: number
   #endReason: CloseReason | undefined
   #wroteAt = 0
   #revalidateAt = Infinity
@@ -51,9 +51,7 @@ export class Pulse implements Task {
     this.#heldAt = now
     const { maxAge } = policy
     // Streams that were opened together must not end together.
-    const agedAt = maxAge === undefined ? Infinity : now + maxAge * (0.9 + Math.random() * 0.1)
-    const expiresAt = stream.identity?.expiresAt ?? Infinity
-    this.#endsAt = Math.min(agedAt, expiresAt)
+    this.#agedAt = maxAge === undefined ? Infinity : now + maxAge * (0.9 + Math.random() * 0.1)
   }
 
   /** Begins to beat. */
@@ -88,8 +86,9 @@ export class Pulse implements Task {
       stream.abandon(this.#endReason)
       return undefined
     }
+    this.#followClock(now)
     if (now >= this.#endsAt) {
-      stream.finish(now >= (stream.identity?.expiresAt ?? Infinity) ? 'expired' : 'max-age')
+      stream.finish(now >= this.#expiresAt ? 'expired' : 'max-age')
       return undefined
     }
     if (this.#isStuck(now)) {
@@ -101,6 +100,24 @@ export class Pulse implements Task {
     return this.#next(now)
   }
 
+  get #expiresAt(): number {
+    return this.#stream.identity?.expiresAt ?? Infinity
+  }
+
+  get #endsAt(): number {
+    return Math.min(this.#agedAt, this.#expiresAt)
+  }
+
+  // Where the clock was set back, nothing that counts from a moment before may wait for that moment to come again.
+  #followClock(now: number): void {
+    this.#wroteAt = Math.min(this.#wroteAt, now)
+    this.#heldAt = Math.min(this.#heldAt, now)
+    this.#agedAt = Math.min(this.#agedAt, now + (this.#policy.maxAge ?? Infinity))
+    if (this.#stalledAt !== Infinity) this.#stalledAt = Math.min(this.#stalledAt, now)
+    if (this.#revalidation === undefined || this.#revalidateAt === Infinity) return
+    this.#revalidateAt = Math.min(this.#revalidateAt, now + this.#revalidation.interval)
+  }
+
   #next(now: number): number {
     const { heartbeat, stall } = this.#policy
     const beatAt = heartbeat === undefined ? now + stall : this.#wroteAt + heartbeat.interval
@@ -109,9 +126,10 @@ export class Pulse implements Task {
 
   #beat(now: number): void {
     const { heartbeat } = this.#policy
-    if (heartbeat !== undefined && now - this.#wroteAt >= heartbeat.interval) {
-      this.#stream.offer(heartbeat.frame)
-    }
+    if (heartbeat === undefined || now - this.#wroteAt < heartbeat.interval) return
+    this.#wroteAt = now
+    // Where bytes wait for the client already, one more would keep nothing alive.
+    if (this.#stream.bufferedBytes === 0) this.#stream.offer(heartbeat.frame)
   }
 
   // Bytes wait, and none has left since the last look for as long as the policy allows.

@@ -14,7 +14,7 @@ export class Registry {
   readonly #broker: Broker
   readonly #fanOut: FanOut
   readonly #members = new MultiMap<string, Member>()
-  // Topics that the broker has not confirmed yet. Streams that come meanwhile wait along.
+  // Topics that the broker has not confirmed yet, or has refused. Streams that come meanwhile share its answer.
   readonly #confirming = new Map<string, Promise<void>>()
 
   constructor(broker: Broker, fanOut: FanOut) {
@@ -29,11 +29,11 @@ export class Registry {
 
   /** Adds a receiver to topics. Resolves when the broker listens to all of them; if it cannot, none is kept. */
   async join(member: Member, topics: readonly string[]): Promise<void> {
-    for (const topic of topics) {
-      if (this.#members.add(topic, member)) this.#listen(topic)
-    }
     try {
-      for (const topic of topics) await this.#confirming.get(topic)
+      for (const topic of topics) {
+        if (this.#members.add(topic, member)) this.#listen(topic)
+      }
+      await Promise.all(topics.flatMap(topic => this.#confirming.get(topic) ?? []))
     } catch (error) {
       this.leave(member, topics)
       throw error
@@ -43,7 +43,9 @@ export class Registry {
   /** Removes a receiver from topics. */
   leave(member: Member, topics: readonly string[]): void {
     for (const topic of topics) {
-      if (this.#members.delete(topic, member)) this.#broker.unsubscribe(topic)
+      if (!this.#members.delete(topic, member)) continue
+      this.#confirming.delete(topic)
+      this.#broker.unsubscribe(topic)
     }
   }
 
@@ -71,7 +73,7 @@ export class Registry {
   #listen(topic: string): void {
     const confirmed = this.#broker.subscribe(topic)
     if (confirmed === undefined) return
-    const confirming = confirmed.finally(() => {
+    const confirming = confirmed.then(() => {
       if (this.#confirming.get(topic) === confirming) this.#confirming.delete(topic)
     })
     // Whoever waits hears of a failure; with nobody waiting any more it is no news.

@@ -43,10 +43,11 @@ export interface SubscriberFields {
 
 /**
  * - `opening`: the resolver is being asked; topics are collected
+ * - `joining`: the broker is being asked for the topics
  * - `replaying`: history is sent at the reader's pace; live events wait in history
  * - `live`: events are sent as they come
  */
-type State = 'opening' | 'replaying' | 'live'
+type State = 'opening' | 'joining' | 'replaying' | 'live'
 
 /** A stream's life in the hub: its topics, its place in the log, and what it is due. */
 export class Subscriber implements StreamHost, Member {
@@ -67,6 +68,8 @@ export class Subscriber implements StreamHost, Member {
   // The last id that this stream has sent: the next one must be greater.
   #sentSeq = -1
   #replay: Replay | undefined
+  // Settles when the broker has answered; topics that are added meanwhile wait for it.
+  #joining: Promise<void> | undefined
 
   constructor(hub: SubscriberHub, policy: StreamPolicy, fields: SubscriberFields) {
     const { identity, revalidation, address, lastEventId } = fields
@@ -105,8 +108,11 @@ export class Subscriber implements StreamHost, Member {
     for (const topic of this.#topics) if (!wishes.has(topic)) wishes.set(topic, 0)
     this.#topics = [...wishes.keys()]
     const retry = encodeRetry(jitteredRetry(this.policy.retry))
-    if (this.hasTopics) await this.#openTopics(wishes, retry)
-    else {
+    if (this.hasTopics) {
+      this.#joining = this.#openTopics(wishes, retry)
+      await this.#joining
+      this.#joining = undefined
+    } else {
       this.#state = 'live'
       this.stream.offer(retry)
     }
@@ -122,13 +128,14 @@ export class Subscriber implements StreamHost, Member {
     if (this.#state === 'opening') return
     const first = this.#topics.length === added.length
     try {
-      await this.#hub.registry.join(this, added)
+      await this.#joining
+      await this.#hub.registry.join(this, this.#wanted(added))
     } catch (error) {
       this.unsubscribe(added)
       throw error
     }
     if (this.stream.closeReason !== undefined) this.#hub.registry.leave(this, added)
-    else this.#include(added, first)
+    else this.#include(this.#wanted(added), first)
   }
 
   unsubscribe(topics: readonly string[]): void {
@@ -157,8 +164,9 @@ export class Subscriber implements StreamHost, Member {
 
   /** Tells the client that events of its topics are lost, before anything that comes after them. */
   tell(topics: readonly string[], reason: GapReason): void {
-    if (this.#state !== 'live') return
+    // What is due comes before the gap; where it was too much for one write, it has become a replay.
     this.flush()
+    if (this.#state !== 'live') return
     const gap: Gap = { topics, reason }
     const { epoch, seq } = this.#hub.broker.position()
     this.#seq = seq
@@ -185,19 +193,26 @@ export class Subscriber implements StreamHost, Member {
   async #openTopics(wishes: ReadonlyMap<string, number>, retry: Buffer): Promise<void> {
     const { registry, broker } = this.#hub
     const cursor = parseCursor(this.stream.lastEventId)
-    await registry.join(this, this.#topics)
+    const topics = [...wishes.keys()]
+    this.#state = 'joining'
+    await registry.join(this, topics)
     try {
-      await broker.load(this.#topics, oldestOfInterest(cursor, wishes))
+      await broker.load(topics, oldestOfInterest(cursor, wishes))
     } catch (error) {
-      registry.leave(this, this.#topics)
+      registry.leave(this, topics)
       throw error
     }
     if (this.stream.closeReason !== undefined) {
-      registry.leave(this, this.#topics)
+      registry.leave(this, topics)
       return
     }
     this.stream.offer(retry)
-    this.#catchUp(cursor, wishes)
+    this.#catchUp(cursor, new Map(this.#wanted(topics).map(topic => [topic, wishes.get(topic) ?? 0])))
+  }
+
+  // Of these topics the ones that have not been taken away while the broker was asked.
+  #wanted(topics: readonly string[]): string[] {
+    return topics.filter(topic => this.#topics.includes(topic))
   }
 
   #catchUp(cursor: Cursor, wishes: ReadonlyMap<string, number>): void {
@@ -209,11 +224,12 @@ export class Subscriber implements StreamHost, Member {
       )
       return
     }
+    const topics = [...wishes.keys()]
     const lost = whyLost(cursor, position)
-    if (lost !== undefined) this.#sendGap({ topics: this.#topics, reason: lost })
+    if (lost !== undefined) this.#sendGap({ topics, reason: lost })
     else if (cursor !== 'unknown') this.#seq = cursor.seq
     const start = lost === undefined ? 0 : position.seq
-    this.#replayFrom(new Map(this.#topics.map(topic => [topic, start])))
+    this.#replayFrom(new Map(topics.map(topic => [topic, start])))
   }
 
   #replayFrom(starts: ReadonlyMap<string, number>): void {
@@ -254,12 +270,13 @@ export class Subscriber implements StreamHost, Member {
   }
 
   #include(topics: readonly string[], first: boolean): void {
+    this.flush()
     const { epoch, seq } = this.#hub.broker.position()
     if (this.#replay !== undefined) {
       for (const topic of topics) this.#replay.add(topic, seq)
       return
     }
-    this.flush()
+    if (seq <= this.#seq) return
     this.#seq = seq
     if (first) this.stream.offer(encodeCursor(formatPosition(epoch, seq)))
   }

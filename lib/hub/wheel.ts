@@ -8,7 +8,10 @@ export interface Task {
   run(now: number): number | undefined
 }
 
-/** How exact the wheel is, in milliseconds. A task is called up to this much late, and never early. */
+/**
+ * How exact the wheel is, in milliseconds. A task is called up to this much late, and never early; but when the clock was
+ * set back, each task is called at once, to make another appointment.
+ */
 export const TICK = 1_000
 
 /**

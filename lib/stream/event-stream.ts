@@ -51,7 +51,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
 
   readonly #host: StreamHost
   #response: Writable | undefined
-  #accepted = 0
+  #passed = 0
   #reason: CloseReason | undefined
   #abort: AbortController | undefined
 
@@ -84,7 +84,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
 
   /** Bytes that have left this process. Where it stands still while bytes are buffered, the client is stuck. */
   get deliveredBytes(): number {
-    return this.#accepted - this.bufferedBytes
+    return this.#passed - this.readableLength
   }
 
   /**
@@ -100,7 +100,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     }
     const frame = encodeEvent(checked)
     if (frame.length > this.#host.maxEventBytes) throw tooLarge(frame.length, this.#host.maxEventBytes)
-    return this.offer(frame) || this.#roomForMore()
+    if (this.offer(frame)) return true
+    return this.#reason === undefined && this.#roomForMore()
   }
 
   /** Writes a comment, which clients ignore and proxies count as life. */
@@ -140,7 +141,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
    * @internal
    */
   offer(bytes: Uint8Array): boolean {
-    if (this.#reason !== undefined) return false
+    if (this.#reason !== undefined || this.writableEnded) return false
     // A client that has read everything before it may be given a single chunk of any size.
     const buffered = this.bufferedBytes
     if (buffered > 0 && buffered + bytes.length > this.#host.bufferBytes) {
@@ -158,8 +159,6 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   finish(reason: CloseReason): void {
     if (!this.#begin(reason)) return
     this.end()
-    // The response is written to directly, so nobody else reads this side to its end.
-    if (this.#response !== undefined) this.resume()
   }
 
   /**
@@ -191,17 +190,26 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   override _write(chunk: Uint8Array, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#accepted += chunk.length
     this.#host.wrote()
     if (this.#response === undefined) {
+      this.#passed += chunk.length
       super._write(chunk, encoding, callback)
       return
     }
     // The chunk counts as buffered until the kernel has it. A failed write is no error of this stream's: the client
     // has gone, and the response's end says so.
     this.#response.write(chunk, () => {
+      this.#passed += chunk.length
       callback()
     })
+  }
+
+  // Also where the application ended the stream itself, or what it piped in came to its end.
+  override _final(callback: (error?: Error | null) => void): void {
+    this.#begin('done')
+    super._final(callback)
+    // The response is written to directly, so nobody else reads this side to its end.
+    if (this.#response !== undefined) this.resume()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
