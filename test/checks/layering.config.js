@@ -9,6 +9,7 @@ const ROOMS = {
   auth: ['errors', 'clock', 'deadline', 'options'],
   broker: ['wire/.+', ...BASE],
   hub: ['stream/.+', 'wire/.+', 'auth/(identity|authenticator)', 'broker/broker', ...BASE],
+  testing: ['auth/(identity|authenticator)', 'clock'],
   koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }
 

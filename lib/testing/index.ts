@@ -1,0 +1,2 @@
+export { ManualClock } from './manual-clock.ts'
+export { signedIn, type TestIdentity } from './signed-in.ts'

@@ -1,0 +1,65 @@
+import type { Clock } from '../clock.ts'
+
+interface Task {
+  due: number
+  /** Milliseconds between two runs; `undefined` for one run only. */
+  readonly interval: number | undefined
+  readonly run: () => void
+}
+
+/** A clock that stands still until it is told to advance. */
+export class ManualClock implements Clock {
+  readonly #tasks = new Set<Task>()
+  #now: number
+
+  /** @param start milliseconds since 1970; default the first second of 2026 */
+  constructor(start = Date.UTC(2026, 0, 1)) {
+    this.#now = start
+  }
+
+  readonly now = (): number => this.#now
+
+  readonly every = (ms: number, run: () => void): (() => void) => {
+    if (!(ms > 0)) throw new RangeError(`a clock cannot tick every ${String(ms)} ms`)
+    return this.#plan({ due: this.#now + ms, interval: ms, run })
+  }
+
+  readonly after = (ms: number, run: () => void): (() => void) =>
+    this.#plan({ due: this.#now + ms, interval: undefined, run })
+
+  /** How many tasks wait. Zero when everything that was started has been stopped. */
+  get pending(): number {
+    return this.#tasks.size
+  }
+
+  /** Lets `ms` milliseconds pass, and runs what falls due meanwhile, in order and each at its own time. */
+  advance(ms: number): void {
+    const end = this.#now + ms
+    for (let task = this.#next(end); task !== undefined; task = this.#next(end)) {
+      this.#now = Math.max(this.#now, task.due)
+      if (task.interval === undefined) this.#tasks.delete(task)
+      else task.due += task.interval
+      task.run()
+    }
+    this.#now = end
+  }
+
+  /** Sets the time back or forth as an administrator would: nothing runs, and what waits goes on waiting as long as before. */
+  set(now: number): void {
+    for (const task of this.#tasks) task.due += now - this.#now
+    this.#now = now
+  }
+
+  #plan(task: Task): () => void {
+    this.#tasks.add(task)
+    return () => this.#tasks.delete(task)
+  }
+
+  #next(end: number): Task | undefined {
+    let next: Task | undefined
+    for (const task of this.#tasks) {
+      if (task.due <= end && (next === undefined || task.due < next.due)) next = task
+    }
+    return next
+  }
+}

@@ -1,0 +1,81 @@
+import { execFile, spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer, connect, type AddressInfo } from 'node:net'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import type { ExecutionContext } from 'ava'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const BLOCK = /^```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)^```$/gm
+
+/** An example of the README, running. */
+export interface Example {
+  readonly url: string
+  readonly process: ChildProcess
+}
+
+/** Writes the README's TypeScript examples, each to the file it names itself, beside what they import from the reader. */
+export async function writeExamples(companions: Record<string, string>): Promise<string> {
+  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  // In the project, so that packages and the library itself are found as a reader's own.
+  const folder = await mkdtemp(join(root, 'test/readme/examples-'))
+  const examples = [...readme.matchAll(BLOCK)].map(([, name = '', code = '']) => [name, code] as const)
+  for (const [name, code] of [...examples, ...Object.entries(companions)]) await writeFile(join(folder, name), code)
+  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.json', include: ['.'] }))
+  return folder
+}
+
+/** Compiles the examples; rejects with what the compiler says. */
+export async function compileExamples(folder: string): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder]).catch(
+    (error: unknown) => {
+      throw new Error((error as { stdout: string }).stdout, { cause: error })
+    },
+  )
+}
+
+/** Runs an example on a port of its own, until the test ends. */
+export async function runExample(t: ExecutionContext, folder: string, name: string): Promise<Example> {
+  const port = await freePort()
+  const child = spawn(process.execPath, ['--import=tsx', join(folder, name)], {
+    cwd: root,
+    env: { ...process.env, PORT: String(port) },
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  t.teardown(() => child.kill('SIGKILL'))
+  await listening(port, child)
+  return { url: `http://127.0.0.1:${port}`, process: child }
+}
+
+export async function removeExamples(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  server.close()
+  await once(server, 'close')
+  return port
+}
+
+// An example says nothing when it is ready, so its port is asked until it answers.
+async function listening(port: number, child: ChildProcess): Promise<void> {
+  while (child.exitCode === null) {
+    const socket = connect(port, '127.0.0.1')
+    const answered = await Promise.race([
+      once(socket, 'connect').then(() => true),
+      once(socket, 'error').then(
+        () => false,
+        () => false,
+      ),
+    ]).catch(() => false)
+    socket.destroy()
+    if (answered) return
+    await new Promise(resolve => setTimeout(resolve, 50))
+  }
+  throw new Error(`the example ended with ${child.exitCode} before it listened`)
+}

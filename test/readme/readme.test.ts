@@ -1,0 +1,100 @@
+import { createHmac, generateKeyPairSync } from 'node:crypto'
+import { once } from 'node:events'
+import test from 'ava'
+import jwt from 'jsonwebtoken'
+import { openStream } from '../support/http.ts'
+import { compileExamples, removeExamples, runExample, writeExamples } from './example.ts'
+
+const { publicKey, privateKey } = generateKeyPairSync('rsa', {
+  modulusLength: 2048,
+  publicKeyEncoding: { type: 'spki', format: 'pem' },
+  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+})
+
+const STORE = `
+const sessions = new Map<string, object>([['session:ada', { userId: 'ada' }]])
+export const openStore = () => ({
+  get: async (key: string) => sessions.get(key),
+  set: async (key: string, session: object) => void sessions.set(key, session),
+  destroy: async (key: string) => void sessions.delete(key),
+})
+`
+
+let folder: string
+test.before(async () => {
+  folder = await writeExamples({
+    'store.ts': STORE,
+    'keys.ts': `export const publicKey = ${JSON.stringify(publicKey)}\n`,
+  })
+})
+test.after.always(() => removeExamples(folder))
+
+test('the examples compile', async t => {
+  await t.notThrowsAsync(compileExamples(folder))
+})
+
+test('the first example publishes to who is logged in', async t => {
+  const { url } = await runExample(t, folder, 'server.ts')
+  t.is((await openStream(`${url}/events`)).status, 401)
+  const login = await fetch(`${url}/login`, { method: 'POST' })
+  const cookie = login.headers
+    .getSetCookie()
+    .map(value => value.split(';')[0])
+    .join('; ')
+  const stream = await openStream(`${url}/events`, { headers: { cookie } })
+  await stream.next(({ event }) => event === 'cursor')
+  const published = await fetch(`${url}/orders`, { method: 'POST' })
+  const event = await stream.next()
+  t.deepEqual(event, { kind: 'event', event: 'order.created', data: '{"total":42}', id: await published.text() })
+  stream.close()
+})
+
+test('the site lets sessions of its store in, and asks the resolver', async t => {
+  const { url } = await runExample(t, folder, 'site.ts')
+  const value = 'koa.sess=session:ada'
+  const signature = createHmac('sha1', 'only for trying it out').update(value).digest('base64url')
+  const cookie = `${value}; koa.sess.sig=${signature}`
+  const stream = await openStream(url, { headers: { cookie } })
+  t.is((await stream.next()).event, 'cursor')
+  stream.close()
+  t.is((await openStream(url)).status, 401)
+  t.is((await openStream(`${url}/?room=board`, { headers: { cookie } })).status, 403)
+})
+
+test('the API lets tokens in that have the scope', async t => {
+  const { url } = await runExample(t, folder, 'api.ts')
+  const sign = (scope: string): string =>
+    jwt.sign({ scope }, privateKey, {
+      algorithm: 'RS256',
+      subject: 'ada',
+      issuer: 'https://login.example.com',
+      audience: 'events',
+      expiresIn: '5m',
+    })
+  const stream = await openStream(url, { headers: { authorization: `Bearer ${sign('events:read')}` } })
+  t.is((await stream.next()).event, 'cursor')
+  stream.close()
+  t.is((await openStream(url, { headers: { authorization: `Bearer ${sign('other')}` } })).status, 403)
+})
+
+test('the token stream answers and ends', async t => {
+  const { url } = await runExample(t, folder, 'tokens.ts')
+  const stream = await openStream(`${url}/?q=why`)
+  t.is(await stream.closed, 'end')
+  const tokens = stream.received.filter(({ event }) => event === 'token')
+  t.deepEqual(
+    tokens.map(({ data }) => data),
+    ['You', 'asked:', 'why'],
+  )
+})
+
+test('the shutdown ends streams, then the process', async t => {
+  const { url, process: child } = await runExample(t, folder, 'shutdown.ts')
+  const stream = await openStream(url)
+  await stream.next()
+  child.kill('SIGTERM')
+  t.is(await stream.closed, 'end')
+  t.is(stream.received.at(-1)?.kind, 'retry')
+  const [code] = (await once(child, 'exit')) as [number]
+  t.is(code, 0)
+})
