@@ -23,10 +23,10 @@ export interface Authenticator {
    */
   authenticate(ctx: Context): Identity | undefined | Promise<Identity | undefined>
   /**
-   * Called where an identity that was just authenticated turns out not to hold, before the 401: whatever the request
-   * would still do to prolong the login must not happen.
+   * Called for a request that was authenticated and gets no stream after all. The login may have ended meanwhile:
+   * whatever the request would still do to prolong it must not happen.
    */
-  forget?(ctx: Context): void
+  forget?(ctx: Context): void | Promise<void>
   /** How to ask again, while the stream is open, whether the identity still holds. */
   readonly revalidation?: Revalidation
 }

@@ -24,7 +24,8 @@ interface SessionOptions {
   readonly store?: SessionStore
   readonly ContextStore?: new (ctx: Context) => SessionStore
   readonly maxAge?: number | 'session'
-  readonly rolling?: boolean
+  rolling?: boolean
+  renew?: boolean
   readonly valid?: (ctx: Context, data: Record<string, unknown>) => unknown
 }
 
@@ -63,6 +64,20 @@ export async function storedSession(ctx: Context, key: string, now: number): Pro
   if (typeof data._expire === 'number' && data._expire < now) return undefined
   if (options.valid && !options.valid(ctx, data)) return undefined
   return applicationFields(data)
+}
+
+/**
+ * Keeps koa-session from prolonging the session of this request. One that is gone from its store it would otherwise
+ * create again, where `rolling` or `renew` says so or something has changed it.
+ */
+export async function releaseSession(ctx: Context, now: number): Promise<void> {
+  // This request's own copy.
+  const options = sessionOptions(ctx)
+  options.rolling = false
+  options.renew = false
+  const session = currentSession(ctx, now)
+  if (session?.key === undefined || session.isNew) return
+  if ((await storedSession(ctx, session.key, now)) === undefined) ctx.session = null
 }
 
 function sessionOptions(ctx: Context): SessionOptions {

@@ -7,7 +7,7 @@ import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
 import { within } from '../deadline.ts'
 import { checkHolder, type Answer, type CheckedHolder } from './holder.ts'
 import { createIdentity, type Identity } from './identity.ts'
-import { currentSession, storedSession, type CurrentSession, type SessionData } from './koa-session.ts'
+import { currentSession, releaseSession, storedSession, type CurrentSession, type SessionData } from './koa-session.ts'
 
 /** How often an open stream's session is looked up again: every 30 seconds, in milliseconds. */
 export const DEFAULT_REVALIDATE = 30_000
@@ -40,7 +40,8 @@ const OPTIONS = ['identify', 'revalidate', 'grace', 'timeout', 'realm', 'clock']
 
 /**
  * Authenticates by the session of koa-session (5.11 to 7), which must be mounted before. It only ever reads
- * `ctx.session`: it never saves, prolongs or creates a session.
+ * `ctx.session`: it never saves, prolongs or creates a session. A request that gets no stream does not prolong one
+ * either, and where its session has been destroyed meanwhile, koa-session is told so: it would create it again.
  *
  * With a session store (`store` or `ContextStore`) an open stream's session is looked up every `revalidate`
  * milliseconds. The stream is closed when the session is gone, has expired, or is another user's. A session that the
@@ -117,6 +118,7 @@ export function sessionCookie<Session extends object = SessionData>(
     challenge: challenge('Cookie', { realm }),
     ambient: true,
     authenticate,
+    forget: (ctx: Context) => bounded(releaseSession(ctx, clock.now())),
     revalidation: Object.freeze({ interval, grace, holds }),
   })
 }

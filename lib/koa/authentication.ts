@@ -5,6 +5,7 @@ import type { Identity } from '../auth/identity.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { mayUseCookie } from './origin.ts'
 import type { Mount } from './options.ts'
+import { statusOf } from './response.ts'
 
 /** Somebody who may have a stream; nobody in particular where the stream is open to all. */
 export interface Holder {
@@ -33,6 +34,7 @@ export async function authenticate(ctx: Context, mount: Mount): Promise<Holder |
     }
   } catch (error) {
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
+    mount.hub.refused('unavailable', statusOf(error), error)
     throw error
   }
   return unauthenticated(authenticators)
@@ -46,8 +48,18 @@ export function unauthenticated(authenticators: readonly Authenticator[]): Refus
 /** Whether the identity holds at this moment: the login may have ended while the resolver was busy. */
 export async function stillHolds({ identity, authenticator }: Holder, { hub }: Mount): Promise<boolean> {
   if (identity === undefined) return true
+  if (identity.expiresAt !== undefined && identity.expiresAt <= hub.clock.now()) return false
   if (identity.token !== undefined && (await hub.isRevoked(identity.token))) return false
   return authenticator?.revalidation?.holds(identity) ?? true
+}
+
+/** Has nothing prolonged for a request that gets no stream. It is answered already: a failure is the operator's news. */
+export async function forget(ctx: Context, { hub }: Mount, { authenticator }: Holder): Promise<void> {
+  try {
+    await authenticator?.forget?.(ctx)
+  } catch (error) {
+    hub.failed('forget', error)
+  }
 }
 
 const REASONS = { 400: 'unauthenticated', 401: 'unauthenticated', 403: 'forbidden', 503: 'unavailable' } as const

@@ -6,7 +6,7 @@ import { readSubscription, type Resolution } from '../hub/subscription.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { EventMap } from '../wire/event.ts'
 import { networkOf } from './address.ts'
-import { authenticate, stillHolds, unauthenticated, type Holder, type Refusal } from './authentication.ts'
+import { authenticate, forget, stillHolds, unauthenticated, type Holder, type Refusal } from './authentication.ts'
 import { Departure } from './departure.ts'
 import { handOff, releaseConnection } from './hand-off.ts'
 import { lastEventIdOf } from './last-event-id.ts'
@@ -17,7 +17,7 @@ import {
   type Mount,
   type PublicOptions,
 } from './options.ts'
-import { setNothing, setOverloaded, setPostponed, setRefusal, setStreamHeaders } from './response.ts'
+import { setNothing, setOverloaded, setPostponed, setRefusal, setStreamHeaders, statusOf } from './response.ts'
 import { discard, sourceOf, type Source } from './source.ts'
 
 /** A Koa middleware that answers the request itself and calls no other. */
@@ -90,7 +90,10 @@ async function admit(ctx: Context, mount: Mount, holder: Holder, subscriber: Sub
   try {
     source = await prepare(ctx, mount, holder, subscriber)
   } finally {
-    if (source === undefined) subscriber.stream.abandon('error')
+    if (source === undefined) {
+      subscriber.stream.abandon('error')
+      await forget(ctx, mount, holder)
+    }
   }
   if (source === undefined) return
   mount.hub.opened(subscriber)
@@ -115,13 +118,12 @@ async function prepare(
   const source = sourceOf(resolution, stream, mount.hub)
   const failure =
     (await open(subscriber, resolution)) ?? (stream.closeReason === undefined ? await verify(holder, mount) : undefined)
-  if (failure?.status === 401) holder.authenticator?.forget?.(ctx)
   if (failure !== undefined) {
     refuse(ctx, mount, failure)
     return undefined
   }
   if (stream.closeReason === undefined) return source
-  answerEnded(ctx, mount, holder, stream.closeReason)
+  answerEnded(ctx, mount, stream.closeReason)
   return undefined
 }
 
@@ -172,13 +174,12 @@ async function verify(holder: Holder, mount: Mount): Promise<Refusal | undefined
 }
 
 // The stream was closed before it began.
-function answerEnded(ctx: Context, mount: Mount, { authenticator }: Holder, reason: CloseReason): void {
+function answerEnded(ctx: Context, mount: Mount, reason: CloseReason): void {
   switch (reason) {
     case 'client':
       return
     case 'logout':
     case 'revoked':
-      authenticator?.forget?.(ctx)
       refuse(ctx, mount, unauthenticated(mount.authenticators))
       return
     case 'done':
@@ -221,10 +222,4 @@ function acceptsEventStream(ctx: Context): boolean {
 // stream that may never end, and Node does not tell them when the client leaves.
 function isPipelined(ctx: Context): boolean {
   return ctx.req.httpVersionMajor === 1 && ctx.res.socket === null
-}
-
-// What Koa will answer for an error that the resolver threw: `ctx.throw(403)` carries its status.
-function statusOf(error: unknown): number {
-  if (typeof error !== 'object' || error === null || !('status' in error)) return 500
-  return typeof error.status === 'number' ? error.status : 500
 }
