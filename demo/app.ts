@@ -46,7 +46,8 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
   const sessions = openSessionStore(config.redisUrl)
   const login = sessionCookie<SessionData>({ identify: ({ userId }) => userId && { id: userId } })
 
-  const app = new Koa({ keys: [...config.sessionKeys], proxy: config.https })
+  // Of the addresses in X-Forwarded-For only the last one is the proxy's word; the others are the client's own.
+  const app = new Koa({ keys: [...config.sessionKeys], proxy: config.https, maxIpsCount: 1 })
   app.use(securityHeaders(config))
   app.use(staticFiles)
   app.use(mount('/api', createApi(services, { logins, issuer, origins: config.apiOrigins })))

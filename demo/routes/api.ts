@@ -46,8 +46,8 @@ export function createApi(
       hub: services.hub,
       authenticate: bearer,
       subscribe: (stream, ctx) => {
-        const own = { topic: topics.user(stream.identity.id), replay: 1 }
-        return ctx.query.market === undefined ? [own] : [own, topics.market]
+        const own = topics.user(stream.identity.id)
+        return ctx.query.market === undefined ? own : [own, topics.market]
       },
     }),
   )

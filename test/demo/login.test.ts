@@ -78,6 +78,20 @@ test('whoever guesses is made to wait, and others are not', async t => {
   t.is((await visitor.logIn('grace', PASSWORDS.grace)).status, 303)
 })
 
+test('behind a proxy that speaks TLS the cookie is secure, and a made-up address does not help to guess', async t => {
+  const visitor = (await openSite(t, { https: true })).visitor()
+  const attempt = (password: string, claimed: string) =>
+    visitor.post(
+      '/login',
+      { username: 'ada', password },
+      { 'X-Forwarded-Proto': 'https', 'X-Forwarded-For': `${claimed}, 203.0.113.9` },
+    )
+  const [cookie = ''] = (await attempt(PASSWORDS.ada, '192.0.2.1')).headers.getSetCookie()
+  t.regex(cookie, /; secure/i)
+  for (let guess = 0; guess < 10; guess++) t.is((await attempt('guess', `192.0.2.${guess}`)).status, 401)
+  t.is((await attempt('guess', '192.0.2.99')).status, 429)
+})
+
 test('pages are kept in no cache and may run no script but the site’s', async t => {
   const ada = await (await openSite(t)).loggedIn('ada')
   for (const path of ['/', '/market', '/notifications', '/connection', '/assistant']) {
