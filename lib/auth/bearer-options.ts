@@ -31,7 +31,7 @@ export interface BearerTokenOptions<Claims extends object = TokenClaims> extends
    * Says whose token it is: `{ id, expiresAt?, claims? }`, or something falsy to refuse it. Default: `{ id: claims.sub }`,
    * with all the claims. It may take as long as `keyTimeout`.
    */
-  identify?: (claims: Claims) => Answer<Claims, TokenClaims>
+  identify?: (claims: Claims) => Answer<Claims>
   /** How far `iat` and `nbf` may lie ahead of our clock, in milliseconds. `exp` is taken literally. Default: 5 s. */
   clockTolerance?: number
   /** How far ahead `exp` may lie, in milliseconds. Default: 24 h. */

@@ -12,10 +12,10 @@ export interface Holder {
 export type Nobody = undefined | null | false | '' | 0
 
 /**
- * What an application's `identify` answers. Where what it was given has unknown fields, so has what is made of them,
- * and the answer is checked when it comes; an `identify` with an annotated parameter is checked by the compiler.
+ * What an application's `identify` answers. Given fields of any name, it makes something unknown of them, which is
+ * checked when it comes; an `identify` whose parameter is annotated with its fields is checked by the compiler.
  */
-export type Answer<Given, Untyped> = Untyped extends Given ? unknown : Holder | Nobody | Promise<Holder | Nobody>
+export type Answer<Given> = string extends keyof Given ? unknown : Holder | Nobody | Promise<Holder | Nobody>
 
 /** A holder whose id is a string. */
 export interface CheckedHolder extends Holder {

@@ -19,7 +19,7 @@ interface SessionStore {
   get(key: string, maxAge: unknown, options: { ctx: Context; rolling: boolean }): unknown
 }
 
-/** What is used of `ctx.sessionOptions`; the same in koa-session 5 to 7. */
+/** What is used of `ctx.sessionOptions`; the same in koa-session 6 and 7. */
 interface SessionOptions {
   readonly store?: SessionStore
   readonly ContextStore?: new (ctx: Context) => SessionStore
@@ -44,7 +44,7 @@ export function currentSession(ctx: Context, now: number): CurrentSession | unde
   const key = typeof session.externalKey === 'string' ? session.externalKey : undefined
   if (hasStore(options) && key === undefined) {
     throw new TypeError(
-      'sessionCookie() needs a koa-session that tells `ctx.session.externalKey`: version 5.11 or later',
+      'sessionCookie() needs a koa-session that tells `ctx.session.externalKey`: version 6.2 or later',
     )
   }
   return {

@@ -23,7 +23,7 @@ export interface SessionCookieOptions<Session extends object = SessionData> {
    * It gets a copy of the session's own fields, when the stream is opened and at every look into the store. It is not
    * asked about an empty session. Annotate the parameter to have the answer checked by the compiler.
    */
-  identify: (session: Session) => Answer<Session, SessionData>
+  identify: (session: Session) => Answer<Session>
   /** Milliseconds between two looks into the session store while a stream is open. Default: 30 s. */
   revalidate?: number
   /** How long those looks may go on failing before the stream is closed, in milliseconds. Default: 2 min. */
@@ -39,7 +39,7 @@ export interface SessionCookieOptions<Session extends object = SessionData> {
 const OPTIONS = ['identify', 'revalidate', 'grace', 'timeout', 'realm', 'clock'] as const
 
 /**
- * Authenticates by the session of koa-session (5.11 to 7), which must be mounted before. It only ever reads
+ * Authenticates by the session of koa-session (6.2 to 7), which must be mounted before. It only ever reads
  * `ctx.session`: it never saves, prolongs or creates a session. A request that gets no stream does not prolong one
  * either, and where its session has been destroyed meanwhile, koa-session is told so: it would create it again.
  *

@@ -110,9 +110,10 @@ function checkClaims(payload: unknown, rules: TokenRules, errors: BearerErrors):
   const now = rules.clock.now()
   if (!isRecord(payload)) throw errors.invalid("the token's payload is no object")
   const { exp, iat, sub } = payload
-  if (typeof exp !== 'number' || !Number.isFinite(exp)) throw errors.invalid('the token never expires')
+  if (typeof exp !== 'number') throw errors.invalid('the token never expires')
   // The tolerance is for tokens from the future: a stream that is opened after `exp` would be closed at once.
   if (exp * 1000 <= now) throw errors.expired()
+  // Infinity, which JSON can write as 1e400, and a time in milliseconds are too late as well.
   if (exp * 1000 > now + rules.maxLifetime) throw errors.invalid('the token expires too late')
   if (iat !== undefined && !isPast(iat, now + rules.clockTolerance))
     throw errors.invalid('the token is from the future')

@@ -1,6 +1,12 @@
+import { once } from 'node:events'
+import { connect, type IncomingHttpHeaders } from 'node:http2'
 import test from 'ava'
+import Koa from 'koa'
+import { bearerToken } from '../../../lib/auth/bearer-token.ts'
+import { serveHttp2 } from '../../support/http.ts'
+import { whoAmI } from '../who-am-i.ts'
 import { INVALID_TOKEN, openEndpoint } from './endpoint.ts'
-import { claims, issue, SECRET } from './keys.ts'
+import { AUDIENCE, claims, ISSUER, issue, SECRET } from './keys.ts'
 
 const options = { key: SECRET, algorithms: ['HS256'] } as const
 
@@ -92,4 +98,21 @@ test('a large token is refused before any key is looked for', async t => {
 test('`maxBytes` bounds it', async t => {
   const { send, clock } = await openEndpoint(t, { ...options, maxBytes: 100 })
   t.like(await send(issue(claims(clock.now()), 'HS256', SECRET)), INVALID_TOKEN)
+})
+
+test('over HTTP/2 it is the same header', async t => {
+  const authenticator = bearerToken({ ...options, issuer: ISSUER, audience: AUDIENCE })
+  const { url } = await serveHttp2(new Koa().use(whoAmI(authenticator)), t)
+  const session = connect(url)
+  t.teardown(() => {
+    session.destroy()
+  })
+  for (const [key, status] of [
+    [SECRET, 200],
+    [Buffer.alloc(32), 401],
+  ] as const) {
+    const authorization = `Bearer ${issue(claims(Date.now()), 'HS256', key)}`
+    const [headers] = (await once(session.request({ authorization }), 'response')) as [IncomingHttpHeaders]
+    t.is(Number(headers[':status']), status)
+  }
 })

@@ -1,4 +1,4 @@
-import { once } from 'node:events'
+import { EventEmitter, once } from 'node:events'
 import { request, type IncomingMessage } from 'node:http'
 import type { ExecutionContext } from 'ava'
 import Koa from 'koa'
@@ -19,6 +19,8 @@ export interface Endpoint {
   readonly identities: readonly Identity[]
   /** Sends a bearer token. */
   readonly send: (token: string) => Promise<Answer>
+  /** Resolves when so many requests have reached the authenticator, since the endpoint was opened. */
+  readonly arrivals: (count: number) => Promise<void>
   /** Sends these very header lines, doubled ones too, and tells the status. */
   readonly sendHeaders: (lines: readonly string[]) => Promise<number | undefined>
 }
@@ -33,11 +35,21 @@ export async function openEndpoint<Claims extends object = TokenClaims>(
   const identities: Identity[] = []
   const authenticator = bearerToken<Claims>({ issuer: ISSUER, audience: AUDIENCE, clock, ...options })
   app.silent = true
+  const arriving = new EventEmitter()
+  let arrived = 0
+  app.use((_ctx, next) => {
+    arrived++
+    arriving.emit('request')
+    return next()
+  })
   app.use(whoAmI(authenticator, identities))
   const { url } = await serve(app, t)
   return {
     clock,
     identities,
+    arrivals: async count => {
+      while (arrived < count) await once(arriving, 'request')
+    },
     send: async token => readAnswer(await fetch(url, { headers: { authorization: `Bearer ${token}` } })),
     sendHeaders: async lines => {
       const sent = request(url, { headers: ['Host', new URL(url).host, ...lines] as never })

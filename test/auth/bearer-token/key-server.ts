@@ -15,6 +15,15 @@ export class KeyServer {
     this.keys = keys
   }
 
+  /** Lets answers wait; what this answers lets them go. */
+  hold(): () => void {
+    let release = (): void => {}
+    this.delay = new Promise<void>(resolve => {
+      release = resolve
+    })
+    return release
+  }
+
   /** Resolves when it is asked the next time. */
   nextRequest(): Promise<unknown> {
     return once(this.#events, 'request')

@@ -24,6 +24,15 @@ test('a wrong option is an error at start-up that names it', t => {
   }
 })
 
+test('the compiler checks what an annotated identify answers, and lets an untyped session be', t => {
+  t.notThrows(() => sessionCookie({ identify: session => session.userId && { id: session.userId } }))
+  t.notThrows(() =>
+    sessionCookie({ identify: async (session: { user?: number }) => session.user && { id: session.user } }),
+  )
+  // @ts-expect-error: a holder has an `id`
+  t.notThrows(() => sessionCookie({ identify: (session: { userId?: string }) => ({ userid: session.userId }) }))
+})
+
 test('it is a cookie: browsers send it of their own accord', t => {
   t.like(sessionCookie({ identify, realm: 'shop' }), {
     scheme: 'session',
