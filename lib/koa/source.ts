@@ -46,10 +46,10 @@ function makeSource(resolution: Resolution, stream: AnyStream, hub: HubEngine): 
     }
   }
   if (resolution.kind !== 'source') return NONE
-  const iterator = resolution.source[Symbol.asyncIterator]()
+  const pump = new Pump(resolution.source[Symbol.asyncIterator](), stream)
   return {
     start: () => {
-      pump(iterator, stream).then(
+      pump.run().then(
         () => {
           stream.finish('done')
         },
@@ -61,15 +61,42 @@ function makeSource(resolution: Resolution, stream: AnyStream, hub: HubEngine): 
     },
     // Also where the source waits for something else just now and would not notice that the client has gone.
     release: () => {
-      settle(() => iterator.return?.(), failed('source'))
+      settle(() => pump.stop(), failed('source'))
     },
   }
 }
 
-// Asks for the next event only when the client has room for it.
-async function pump(iterator: AsyncIterator<EventInput>, stream: AnyStream): Promise<void> {
-  for (let next = await iterator.next(); next.done !== true; next = await iterator.next()) {
-    if (!(await stream.send(next.value))) return
+/** Moves events from an iterator to a stream, with the manners of `for await`: one that has ended is not returned from. */
+class Pump {
+  readonly #iterator: AsyncIterator<EventInput>
+  readonly #stream: AnyStream
+  #ended = false
+
+  constructor(iterator: AsyncIterator<EventInput>, stream: AnyStream) {
+    this.#iterator = iterator
+    this.#stream = stream
+  }
+
+  /** Asks for the next event only when the client has room for it. */
+  async run(): Promise<void> {
+    for (let next = await this.#next(); next.done !== true; next = await this.#next()) {
+      if (!(await this.#stream.send(next.value))) return
+    }
+  }
+
+  async stop(): Promise<void> {
+    if (!this.#ended) await this.#iterator.return?.()
+  }
+
+  async #next(): Promise<IteratorResult<EventInput>> {
+    try {
+      const next = await this.#iterator.next()
+      this.#ended = next.done === true
+      return next
+    } catch (error) {
+      this.#ended = true
+      throw error
+    }
   }
 }
 
