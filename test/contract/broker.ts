@@ -1,0 +1,298 @@
+import type { ExecutionContext, TestFn } from 'ava'
+import type { Broker } from '../../lib/broker/broker.ts'
+import { EventStreamError } from '../../lib/errors.ts'
+import { parseCursor, type Position } from '../../lib/wire/cursor.ts'
+import { encodeBody } from '../../lib/wire/frame.ts'
+import { idOf, Recorder } from './recorder.ts'
+
+/** History limits as engines take them. */
+export interface Limits {
+  readonly count?: number
+  readonly bytes?: number
+  readonly age?: number
+}
+
+/** A log of its own for one test. */
+export interface Log {
+  /** One instance on the log; another one each time where several processes can share a log. */
+  connect(): Promise<Broker>
+  /** Lets milliseconds go by for the log. */
+  elapse(ms: number): Promise<void>
+  /** Makes the log's clock say an earlier time. */
+  stepBack(ms: number): Promise<void>
+}
+
+export interface Engine {
+  readonly name: string
+  /** Whether two instances can share a log. */
+  readonly shared: boolean
+  open(t: ExecutionContext, limits?: Limits): Promise<Log>
+}
+
+/** What every engine promises, whatever is under it. Subscribing, loading and delivery may take their time. */
+export function testBroker(test: TestFn, engine: Engine): void {
+  const title = (what: string) => `${engine.name}: ${what}`
+
+  test(title('an event is heard as its body behind the id that publish answers'), async t => {
+    const { broker, recorder } = await listening(t, engine, ['news'])
+    const start = broker.position()
+    const id = await broker.publish(['news'], body('hello'))
+    await recorder.until(id)
+    const { topics, event } = only(recorder.heard)
+    t.deepEqual(topics, ['news'])
+    t.is(Buffer.from(event.frame).toString(), `id: ${id}\ndata: hello\n\n`)
+    t.regex(id, /^[0-9A-Za-z._~-]{1,128}$/)
+    t.deepEqual(parseCursor(id), { epoch: start.epoch, seq: event.seq })
+    t.deepEqual(broker.position(), { epoch: start.epoch, seq: event.seq })
+    t.true(event.seq > start.seq)
+  })
+
+  test(title('ids rise over all topics, also when the clock steps back'), async t => {
+    const { broker, recorder, log } = await listening(t, engine, ['a', 'b'])
+    const ids: string[] = []
+    for (const step of [0, 0, 60_000, 0, 3_600_000, 0]) {
+      if (step > 0) await log.stepBack(step)
+      ids.push(await broker.publish(['a'], body('x')), await broker.publish(['b'], body('y')))
+    }
+    t.deepEqual(await recorder.until(ids.at(-1) ?? ''), ids)
+    t.is(new Set(ids.map(id => at(id).epoch)).size, 1)
+    t.true(isRising(ids.map(id => at(id).seq)))
+    t.deepEqual((await loaded(broker, 'b')).read('b', at(ids[6]).seq, 10).events.map(idOf), [ids[7], ids[9], ids[11]])
+  })
+
+  test(title('events that are published at once get ids of their own, and are heard in their order'), async t => {
+    const { broker, recorder } = await listening(t, engine, ['a', 'b'])
+    const ids = await Promise.all(
+      Array.from({ length: 50 }, (_, n) => broker.publish([n % 2 === 0 ? 'a' : 'b'], body(String(n)))),
+    )
+    const rising = ids.toSorted((a, b) => at(a).seq - at(b).seq)
+    t.deepEqual(await recorder.until(rising.at(-1) ?? ''), rising)
+    t.true(isRising(rising.map(id => at(id).seq)))
+  })
+
+  test(title('a new log is another epoch'), async t => {
+    const one = await (await engine.open(t)).connect()
+    const other = await (await engine.open(t)).connect()
+    t.not(one.position().epoch, other.position().epoch)
+  })
+
+  test(title('an event of several topics has one id, is heard once, and stands in the history of each'), async t => {
+    const { broker, recorder } = await listening(t, engine, ['a', 'b', 'c'])
+    const id = await broker.publish(['a', 'b', 'deaf'], body('both'))
+    await recorder.until(id)
+    t.deepEqual(only(recorder.heard).topics.toSorted(), ['a', 'b'])
+    await broker.load(['a', 'b', 'c'], 0)
+    for (const topic of ['a', 'b']) t.deepEqual(broker.read(topic, 0, 10).events.map(idOf), [id])
+    t.deepEqual(broker.read('c', 0, 10).events, [])
+  })
+
+  test(title('only what is subscribed to is heard'), async t => {
+    const { broker, recorder } = await listening(t, engine, ['a', 'b'])
+    await broker.publish(['other'], body('x'))
+    const first = await broker.publish(['a'], body('x'))
+    await recorder.until(first)
+    broker.unsubscribe('a')
+    await broker.publish(['a'], body('x'))
+    const second = await broker.publish(['b'], body('x'))
+    await recorder.until(second)
+    await broker.subscribe('a')
+    const third = await broker.publish(['a'], body('x'))
+    t.deepEqual(await recorder.until(third), [first, second, third])
+  })
+
+  test(title('history is read from any place, in pieces'), async t => {
+    const { broker } = await listening(t, engine, ['a', 'b'])
+    const ids = await publishMany(broker, 'a', 6)
+    await broker.publish(['b'], body('other'))
+    await loaded(broker, 'a')
+    for (let from = 0; from <= ids.length; from += 1) {
+      const after = from === 0 ? 0 : at(ids[from - 1]).seq
+      for (const limit of [1, 2, 6, 100]) {
+        const slice = broker.read('a', after, limit)
+        t.deepEqual(slice.events.map(idOf), ids.slice(from, from + limit))
+        t.is(slice.more, from + limit < ids.length)
+        t.false(slice.trimmed)
+      }
+    }
+    t.deepEqual(broker.read('a', at(ids[2]).seq - 1, 1).events.map(idOf), [ids[2]], 'from in between')
+    t.deepEqual(broker.read('a', Number.MAX_SAFE_INTEGER, 10), { events: [], more: false, trimmed: false })
+  })
+
+  for (const [what, limits] of [
+    ['count', { count: 3 }],
+    ['bytes', { bytes: 200 }],
+  ] as const) {
+    test(title(`history is bounded by ${what}, and trimmed exactly where something is lost`), async t => {
+      const { broker } = await listening(t, engine, ['a'], limits)
+      // Frames of some 60 bytes each: three of them fit into 200.
+      const ids = await publishMany(broker, 'a', 5, 60)
+      await loaded(broker, 'a')
+      for (const [after, events, trimmed] of [
+        [0, ids.slice(2), true],
+        [at(ids[0]).seq, ids.slice(2), true],
+        [at(ids[1]).seq - 1, ids.slice(2), true],
+        [at(ids[1]).seq, ids.slice(2), false],
+        [at(ids[3]).seq, ids.slice(4), false],
+      ] as const) {
+        const slice = broker.read('a', after, 100)
+        t.deepEqual(slice.events.map(idOf), events)
+        t.is(slice.trimmed, trimmed)
+      }
+    })
+  }
+
+  test(title('history is bounded by age, and a topic that fell silent is still known to have had events'), async t => {
+    const { broker, log } = await listening(t, engine, ['a', 'b'], { age: 1_000 })
+    const [first, second] = await publishMany(broker, 'a', 2)
+    await log.elapse(700)
+    const third = await broker.publish(['a'], body('x'))
+    await log.elapse(700)
+    await loaded(broker, 'a')
+    t.deepEqual(broker.read('a', at(second).seq, 10).events.map(idOf), [third])
+    t.false(broker.read('a', at(second).seq, 10).trimmed)
+    t.true(broker.read('a', at(first).seq, 10).trimmed)
+    await log.elapse(700)
+    await broker.publish(['b'], body('meanwhile'))
+    await loaded(broker, 'a')
+    t.deepEqual(broker.read('a', at(third).seq, 10), { events: [], more: false, trimmed: false })
+    t.like(broker.read('a', at(second).seq, 10), { events: [], more: false, trimmed: true })
+    const fourth = await broker.publish(['a'], body('again'))
+    await loaded(broker, 'a')
+    t.deepEqual(broker.read('a', at(third).seq, 10).events.map(idOf), [fourth])
+    t.false(broker.read('a', at(third).seq, 10).trimmed)
+    t.true(broker.read('a', at(second).seq, 10).trimmed)
+  })
+
+  test(title('a topic that never had an event has lost none'), async t => {
+    const { broker } = await listening(t, engine, ['empty', 'a'])
+    await publishMany(broker, 'a', 3)
+    await loaded(broker, 'empty')
+    t.deepEqual(broker.read('empty', 0, 10), { events: [], more: false, trimmed: false })
+    t.deepEqual(broker.read('empty', broker.startOfLast('empty', 5), 10), { events: [], more: false, trimmed: false })
+  })
+
+  test(title('the last events begin where reading gives just them, and nothing is lost'), async t => {
+    const { broker, log } = await listening(t, engine, ['a'], { count: 4, age: 1_000 })
+    const ids = await publishMany(broker, 'a', 6)
+    await loaded(broker, 'a')
+    for (const count of [0, 1, 3, 4, 5, 1_000]) {
+      const slice = broker.read('a', broker.startOfLast('a', count), 100)
+      t.deepEqual(slice.events.map(idOf), ids.slice(Math.max(2, 6 - count)))
+      t.false(slice.trimmed, String(count))
+    }
+    await log.elapse(2_000)
+    await loaded(broker, 'a')
+    t.deepEqual(broker.read('a', broker.startOfLast('a', 3), 100), { events: [], more: false, trimmed: false })
+  })
+
+  test(title('history from before a subscription is in reach once it is loaded'), async t => {
+    const log = await engine.open(t)
+    const broker = await log.connect()
+    broker.listen(new Recorder())
+    const ids = await publishMany(broker, 'a', 3)
+    await broker.subscribe('a')
+    await loaded(broker, 'a')
+    t.deepEqual(broker.read('a', 0, 10).events.map(idOf), ids)
+    t.true(broker.position().seq >= at(ids[2]).seq)
+  })
+
+  test(title('a message is heard by who announces it, whatever the topics'), async t => {
+    const { broker, recorder } = await listening(t, engine, [])
+    await broker.announce({ type: 'disconnect', session: 's:1', reason: 'logout' })
+    t.deepEqual(await recorder.untilMessages(1), [{ type: 'disconnect', session: 's:1', reason: 'logout' }])
+  })
+
+  test(title('small values are kept until their end, and taken once'), async t => {
+    const { broker, log } = await listening(t, engine, [])
+    const { store } = broker
+    t.is(await store.get('k'), undefined)
+    await store.set('k', 'one', 1_000)
+    await store.set('k', 'two', 1_000)
+    t.is(await store.get('k'), 'two')
+    const taken = await Promise.all([store.take('k'), store.take('k'), store.take('k')])
+    t.deepEqual(
+      taken.filter(value => value !== undefined),
+      ['two'],
+    )
+    t.is(await store.get('k'), undefined)
+    await store.set('k', 'three', 500)
+    await store.set('gone', 'x', 0)
+    await log.elapse(1_000)
+    for (const key of ['k', 'gone']) t.is(await store.get(key), undefined)
+    for (const key of ['k', 'gone']) t.is(await store.take(key), undefined)
+  })
+
+  test(title('a closed engine says nothing more, and takes nothing'), async t => {
+    const { broker, recorder } = await listening(t, engine, ['a'])
+    await broker.close()
+    await t.throwsAsync(broker.publish(['a'], body('x')), { instanceOf: EventStreamError, code: 'ERR_BROKER' })
+    t.deepEqual(recorder.heard, [])
+  })
+
+  if (!engine.shared) return
+
+  test(title('what one instance publishes and announces, another hears and reads'), async t => {
+    const log = await engine.open(t)
+    const [one, other] = [await log.connect(), await log.connect()]
+    const recorder = new Recorder()
+    other.listen(recorder)
+    one.listen(new Recorder())
+    await other.subscribe('a')
+    const ids = await publishMany(one, 'a', 3)
+    t.deepEqual(await recorder.until(ids[2] ?? ''), ids)
+    t.deepEqual((await loaded(other, 'a')).read('a', 0, 10).events.map(idOf), ids)
+    await one.announce({ type: 'disconnect', identity: 'ada', reason: 'server' })
+    t.like(await recorder.untilMessages(1), [{ identity: 'ada' }])
+    await one.store.set('k', 'v', 60_000)
+    const taken = await Promise.all([one.store.take('k'), other.store.take('k')])
+    t.is(taken.filter(value => value === 'v').length, 1)
+  })
+}
+
+/** An instance of a new log that listens to topics. */
+async function listening(t: ExecutionContext, engine: Engine, topics: readonly string[], limits?: Limits) {
+  const log = await engine.open(t, limits)
+  const broker = await log.connect()
+  const recorder = new Recorder()
+  broker.listen(recorder)
+  for (const topic of topics) await broker.subscribe(topic)
+  return { log, broker, recorder }
+}
+
+async function loaded(broker: Broker, topic: string): Promise<Broker> {
+  await broker.load([topic], 0)
+  return broker
+}
+
+async function publishMany(broker: Broker, topic: string, count: number, size = 0): Promise<string[]> {
+  const ids: string[] = []
+  for (let n = 0; n < count; n += 1) ids.push(await broker.publish([topic], body(String(n), size)))
+  return ids
+}
+
+/** The lines of an event, padded so that its frame has about `size` bytes. */
+function body(text: string, size = 0): Buffer {
+  const frame = encodeBody({ event: undefined, data: text, id: undefined })
+  const idLine = 34
+  return encodeBody({
+    event: undefined,
+    data: text.padEnd(text.length + size - frame.length - idLine, '.'),
+    id: undefined,
+  })
+}
+
+function at(id: string | undefined): Position {
+  const cursor = parseCursor(id)
+  if (typeof cursor !== 'object') throw new Error(`${String(id)} is no id of a log`)
+  return cursor
+}
+
+function only<T>(items: readonly T[]): T {
+  const [item] = items
+  if (item === undefined || items.length > 1) throw new Error(`${items.length} items instead of one`)
+  return item
+}
+
+function isRising(numbers: readonly number[]): boolean {
+  return numbers.every((number, index) => index === 0 || number > (numbers[index - 1] ?? Infinity))
+}
