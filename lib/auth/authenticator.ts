@@ -11,6 +11,8 @@ export interface Authenticator {
   readonly scheme: string
   /** The `WWW-Authenticate` value of a 401 when nobody's credentials were found (RFC 9110, section 11.6.1). */
   readonly challenge: string
+  /** The `WWW-Authenticate` value for credentials that were good and have ended, where that is another one. */
+  readonly rejection?: string
   /**
    * Whether browsers send these credentials of their own accord, as they do cookies.
    * If so the request's origin is checked, since any page on the web can cause such a request.

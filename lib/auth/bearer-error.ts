@@ -3,6 +3,8 @@ import { challenge } from './challenge.ts'
 
 /** The refusals of RFC 6750, section 3.1. Clients get fixed texts, so that nothing of a token comes back. */
 export interface BearerErrors {
+  /** The challenge of `invalid`. */
+  readonly rejection: string
   malformed(message: string): AuthenticationError
   invalid(message: string): AuthenticationError
   expired(): AuthenticationError
@@ -23,6 +25,7 @@ export function bearerErrors(realm: string, scope: string): BearerErrors {
     ...(scope !== '' && { scope }),
   })
   return {
+    rejection: invalid,
     malformed: message => new AuthenticationError('malformed', message, { challenge: malformed }),
     invalid: message => new AuthenticationError('rejected', message, { challenge: invalid }),
     expired: () => new AuthenticationError('rejected', 'the token has expired', { challenge: expired }),

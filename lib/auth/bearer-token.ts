@@ -51,7 +51,13 @@ export function bearerToken<Claims extends object = TokenClaims>(options: Bearer
     return identity
   }
 
-  return Object.freeze({ scheme: 'bearer', challenge: challenge('Bearer', { realm }), ambient: false, authenticate })
+  return Object.freeze({
+    scheme: 'bearer',
+    challenge: challenge('Bearer', { realm }),
+    rejection: errors.rejection,
+    ambient: false,
+    authenticate,
+  })
 }
 
 function bearerIdentity(holder: CheckedHolder, claims: TokenClaims): Identity {

@@ -30,7 +30,8 @@ export async function authenticate(ctx: Context, mount: Mount): Promise<Holder |
       const identity = await authenticator.authenticate(ctx)
       if (identity === undefined) continue
       if (authenticator.ambient && !mayUseCookie(ctx, mount.origins)) return { reason: 'origin', status: 403 }
-      return { identity, authenticator }
+      const holder = { identity, authenticator }
+      return (await isRevoked(holder, mount)) ? ended(holder, mount) : holder
     }
   } catch (error) {
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
@@ -40,17 +41,33 @@ export async function authenticate(ctx: Context, mount: Mount): Promise<Holder |
   return unauthenticated(authenticators)
 }
 
-/** The answer to a request whose credentials nobody knows, or which have ended meanwhile. */
-export function unauthenticated(authenticators: readonly Authenticator[]): Refusal {
+/** The answer to a request whose credentials nobody knows. */
+function unauthenticated(authenticators: readonly Authenticator[]): Refusal {
   return { reason: 'unauthenticated', status: 401, challenges: authenticators.map(({ challenge }) => challenge) }
 }
 
+/** The answer to a request whose credentials were good, and have ended. */
+export function ended({ authenticator }: Holder, { authenticators }: Mount): Refusal {
+  const refusal = unauthenticated(authenticators)
+  return authenticator?.rejection === undefined ? refusal : { ...refusal, challenges: [authenticator.rejection] }
+}
+
 /** Whether the identity holds at this moment: the login may have ended while the resolver was busy. */
-export async function stillHolds({ identity, authenticator }: Holder, { hub }: Mount): Promise<boolean> {
+export async function stillHolds(holder: Holder, mount: Mount): Promise<boolean> {
+  const { identity, authenticator } = holder
   if (identity === undefined) return true
-  if (identity.expiresAt !== undefined && identity.expiresAt <= hub.clock.now()) return false
-  if (identity.token !== undefined && (await hub.isRevoked(identity.token))) return false
+  if (identity.expiresAt !== undefined && identity.expiresAt <= mount.hub.clock.now()) return false
+  if (await isRevoked(holder, mount)) return false
   return authenticator?.revalidation?.holds(identity) ?? true
+}
+
+async function isRevoked({ identity }: Holder, { hub }: Mount): Promise<boolean> {
+  if (identity?.token === undefined) return false
+  try {
+    return await hub.isRevoked(identity.token)
+  } catch (cause) {
+    throw new AuthenticationError('unavailable', 'nobody can tell just now whether the token was revoked', { cause })
+  }
 }
 
 /** Has nothing prolonged for a request that gets no stream. It is answered already: a failure is the operator's news. */

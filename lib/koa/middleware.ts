@@ -6,7 +6,7 @@ import { readSubscription, type Resolution } from '../hub/subscription.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { EventMap } from '../wire/event.ts'
 import { networkOf } from './address.ts'
-import { authenticate, forget, stillHolds, unauthenticated, type Holder, type Refusal } from './authentication.ts'
+import { authenticate, ended, forget, stillHolds, type Holder, type Refusal } from './authentication.ts'
 import { Departure } from './departure.ts'
 import { handOff, releaseConnection } from './hand-off.ts'
 import { lastEventIdOf } from './last-event-id.ts'
@@ -123,7 +123,7 @@ async function prepare(
     return undefined
   }
   if (stream.closeReason === undefined) return source
-  answerEnded(ctx, mount, stream.closeReason)
+  answerEnded(ctx, mount, holder, stream.closeReason)
   return undefined
 }
 
@@ -167,20 +167,20 @@ async function open(subscriber: Subscriber, resolution: Resolution): Promise<Ref
 
 async function verify(holder: Holder, mount: Mount): Promise<Refusal | undefined> {
   try {
-    return (await stillHolds(holder, mount)) ? undefined : unauthenticated(mount.authenticators)
+    return (await stillHolds(holder, mount)) ? undefined : ended(holder, mount)
   } catch (error) {
     return { reason: 'unavailable', status: 503, error }
   }
 }
 
 // The stream was closed before it began.
-function answerEnded(ctx: Context, mount: Mount, reason: CloseReason): void {
+function answerEnded(ctx: Context, mount: Mount, holder: Holder, reason: CloseReason): void {
   switch (reason) {
     case 'client':
       return
     case 'logout':
     case 'revoked':
-      refuse(ctx, mount, unauthenticated(mount.authenticators))
+      refuse(ctx, mount, ended(holder, mount))
       return
     case 'done':
       setNothing(ctx)

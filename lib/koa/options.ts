@@ -86,7 +86,7 @@ interface CommonOptions<Events extends object> {
 
 /** Options of a mount whose streams always have an identity. */
 export interface AuthenticatedOptions<Events extends object = EventMap> extends CommonOptions<Events> {
-  /** Asked in their order, until one knows the credentials. */
+  /** Asked in their order, until one knows the credentials; those of cookies and the like (`ambient`) come last. */
   authenticate: Authenticator | readonly Authenticator[]
   subscribe: SubscriptionResolver<Events>
 }
@@ -155,7 +155,10 @@ function checkAuthenticators(authenticate: unknown): readonly Authenticator[] {
   }
   const list: unknown[] = Array.isArray(authenticate) ? authenticate : [authenticate]
   if (list.length === 0) throw new TypeError('`authenticate` is an empty list: say `false` for a stream open to all')
-  return Object.freeze(list.map(checkAuthenticator))
+  const authenticators = list.map(checkAuthenticator)
+  // What a client sends on purpose says more of whom it means to be than what its browser adds by itself.
+  const ambient = authenticators.filter(authenticator => authenticator.ambient)
+  return Object.freeze([...authenticators.filter(authenticator => !authenticator.ambient), ...ambient])
 }
 
 function checkAuthenticator(authenticator: unknown): Authenticator {

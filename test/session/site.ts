@@ -6,10 +6,10 @@ import {
   sessionCookie,
   type AuthenticatedOptions,
   type Hub,
-  type HubEvents,
   type SessionCookieOptions,
 } from 'koa-event-stream'
 import session, { type CreateSessionOptions } from 'koa-session'
+import { listen, type Told } from '../support/hub-events.ts'
 import { serve } from '../support/http.ts'
 import { Visitor } from '../support/visitor.ts'
 
@@ -31,12 +31,9 @@ export interface SiteOptions {
   readonly inner?: Middleware
 }
 
-export interface Site {
+export interface Site extends Told {
   readonly hub: Hub
   readonly url: string
-  readonly refusals: HubEvents['refuse'][0][]
-  readonly closes: HubEvents['close'][0][]
-  readonly faults: HubEvents['fault'][0][]
   /** What reached the application's `error` event. A test that expects some takes them out; what is left fails it. */
   readonly errors: unknown[]
   visitor(): Visitor
@@ -102,13 +99,4 @@ function pages(commitsByHand: boolean): Middleware {
     if (commitsByHand) await ctx.session?.manuallyCommit()
     ctx.body = 'done'
   }
-}
-
-/** Keeps what a hub tells. */
-export function listen(hub: Hub): Pick<Site, 'refusals' | 'closes' | 'faults'> {
-  const told = { refusals: [], closes: [], faults: [] } as Pick<Site, 'refusals' | 'closes' | 'faults'>
-  hub.on('refuse', refusal => told.refusals.push(refusal))
-  hub.on('close', close => told.closes.push(close))
-  hub.on('fault', fault => told.faults.push(fault))
-  return told
 }
