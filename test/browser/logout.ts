@@ -1,0 +1,27 @@
+import test from 'ava'
+import Koa from 'koa'
+import { createHub, watchSessions } from 'koa-event-stream'
+import { MemoryStore } from '../../demo/sessions/memory-store.ts'
+import { listen, openPage } from './chromium.ts'
+import { addLogin, login } from './login.ts'
+import { openSite } from './site.ts'
+
+test('logging out in one tab ends the stream of another for good', async t => {
+  const app = new Koa()
+  const hub = createHub()
+  addLogin(app, { store: watchSessions(new MemoryStore(), hub) })
+  const { url, requests } = await openSite(t, { app, hub, stream: { authenticate: login } })
+  const page = await openPage(t, `${url}/login`)
+  const stream = await listen(page, '/events', { events: ['cursor', 'message', 'gap'] })
+  await stream.next('cursor')
+
+  const otherTab = await page.context().newPage()
+  await otherTab.goto(`${url}/logout`)
+  await stream.next('closed')
+  await hub.publish('news', { data: 'not for her any more' })
+  t.deepEqual(stream.names, ['open', 'cursor', 'lost', 'closed'])
+  t.deepEqual(
+    requests.map(({ status }) => status),
+    [200, 401],
+  )
+})

@@ -1,0 +1,84 @@
+import { Readable } from 'node:stream'
+import test, { type ExecutionContext } from 'ava'
+import { EventSource } from 'eventsource'
+import { createHub } from 'koa-event-stream'
+import { ManualClock } from '../support/manual-clock.ts'
+import { listen, openPage } from './chromium.ts'
+import { ObservedStream } from './observed-stream.ts'
+import { openSite } from './site.ts'
+
+// Firefox reads the same bytes by the same specification, but there is none here to see it.
+const clients = {
+  Chromium: async (t: ExecutionContext, url: string) => {
+    return listen(await openPage(t, url), '/events', { events: ['message', 'cursor', 'gap', 'ping', 'heartbeat'] })
+  },
+  'the eventsource package': async (t: ExecutionContext, url: string) => {
+    const stream = new ObservedStream()
+    const source = new EventSource(`${url}/events`)
+    t.teardown(() => source.close())
+    source.onopen = () => stream.observe({ name: 'open' })
+    source.onerror = () => stream.observe({ name: source.readyState === source.CLOSED ? 'closed' : 'lost' })
+    for (const name of ['message', 'cursor', 'gap', 'ping', 'heartbeat']) {
+      source.addEventListener(name, ({ data, lastEventId: id }) => stream.observe({ name, data, id }))
+    }
+    return stream
+  },
+}
+
+for (const [name, open] of Object.entries(clients)) {
+  test(`${name} resumes from a cursor that came before any event, and loses nothing`, async t => {
+    const { hub, url, cable, requests } = await openSite(t)
+    const stream = await open(t, url)
+    const cursor = await stream.next('cursor')
+    t.is(cursor.data, '')
+
+    cable.cut()
+    await stream.next('lost')
+    await hub.publish('news', { data: 'meanwhile' })
+    cable.mend()
+    t.is((await stream.next('message')).data, 'meanwhile')
+    t.deepEqual(
+      requests.map(({ lastEventId }) => lastEventId),
+      ['', cursor.id],
+    )
+    t.is(stream.all('message').length, 1)
+    t.deepEqual(stream.all('gap'), [])
+  })
+
+  test(`${name} gets data as it was meant, however little or odd`, async t => {
+    const clock = new ManualClock()
+    const heartbeat = { interval: 1_000, event: 'heartbeat' }
+    const { hub, url } = await openSite(t, { hub: createHub({ clock }), stream: { heartbeat } })
+    const stream = await open(t, url)
+    await stream.next('cursor')
+
+    await hub.publish('news', { event: 'ping', data: '' })
+    await hub.publish('news', { event: 'ping' })
+    await hub.publish('news', { data: '' })
+    await hub.publish('news', { data: ' two\r\nlines\r☕\u2028id: 1\n' })
+    const id = await hub.publish('news', { data: { a: [1] } })
+    await stream.next('message')
+    t.is((await stream.next('message')).data, ' two\nlines\n☕\u2028id: 1\n')
+    t.deepEqual(await stream.next('message'), { name: 'message', data: '{"a":[1]}', id })
+    t.deepEqual(
+      stream.all('ping').map(({ data }) => data),
+      ['', ''],
+    )
+    t.is(stream.all('message')[0]?.data, '')
+
+    clock.advance(2 * heartbeat.interval)
+    t.is((await stream.next('heartbeat')).data, '')
+  })
+}
+
+test('a client comes back when it was told to', async t => {
+  const subscribe = () => Readable.from([])
+  const hasty = await openSite(t, { stream: { subscribe } })
+  const patient = await openSite(t, { stream: { subscribe, retry: 3_600_000 } })
+  const waiting = await listen(await openPage(t, patient.url), '/events')
+  await waiting.next('lost')
+
+  const returning = await listen(await openPage(t, hasty.url), '/events')
+  for (let round = 0; round < 4; round++) await returning.next('open')
+  t.deepEqual(waiting.names, ['open', 'lost'])
+})
