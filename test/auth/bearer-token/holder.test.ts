@@ -82,3 +82,18 @@ test('what identify gets is frozen', async t => {
   t.deepEqual(seen, [true])
   t.true(Object.isFrozen(identities[0]) && Object.isFrozen(identities[0]?.claims))
 })
+
+test('identify is not asked about a token that is refused anyway', async t => {
+  let asked = 0
+  const identify = () => {
+    asked++
+    return { id: 'ada' }
+  }
+  const { send, clock } = await openEndpoint(t, { ...options, identify, scope: 'x' })
+  for (const changes of [{ exp: seconds(clock.now()) }, { iss: 'other' }, { scope: 'y' }]) {
+    await send(issue(claims(clock.now(), { scope: 'x', ...changes }), 'HS256', SECRET))
+  }
+  t.is(asked, 0)
+  await send(issue(claims(clock.now(), { scope: 'x' }), 'HS256', SECRET))
+  t.is(asked, 1)
+})

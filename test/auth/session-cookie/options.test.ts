@@ -62,5 +62,7 @@ test('a session middleware of another make is refused', async t => {
   const failed = once(app, 'error')
   const { url } = await serve(app, t)
   t.is((await fetch(url)).status, 500)
-  t.true((await failed)[0] instanceof TypeError)
+  const [error] = await failed
+  t.true(error instanceof TypeError)
+  t.regex(String(error), /mount koa-session before eventStream\(\)/)
 })

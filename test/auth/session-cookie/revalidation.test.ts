@@ -30,11 +30,12 @@ async function openStream(t: ExecutionContext, options: CreateSessionOptions = {
 }
 
 test('a session that lives on holds, and asking writes nothing', async t => {
-  const { holds, store } = await openStream(t)
+  const { holds, store, clock } = await openStream(t)
   const { reads, writes } = store
   t.true(await holds())
   t.is(store.reads, reads + 1)
   t.is(store.writes, writes)
+  t.is(clock.pending, 0, 'no deadline is left behind')
 })
 
 test('after log-out it does not hold, at once', async t => {
@@ -74,6 +75,20 @@ test('a session that the `valid` of koa-session refuses does not hold', async t 
   t.true(await holds())
   isValid = false
   t.false(await holds())
+})
+
+test('it ends when identify says so', async t => {
+  const clock = new ManualClock(Date.now())
+  let expiresAt = clock.now() + 60_000
+  const authenticator = sessionCookie({ identify: () => ({ id: 'ada', expiresAt }), clock })
+  const site = await openSite(t, authenticator, { store: new CountingStore() })
+  const visitor = site.visitor()
+  await visitor.visit('/login?user=ada')
+  await visitor.whoAmI()
+  const [identity] = site.identities
+  t.true(identity && (await authenticator.revalidation?.holds(identity)))
+  expiresAt = clock.now()
+  t.false(identity && (await authenticator.revalidation?.holds(identity)))
 })
 
 test('a session of the same request is waited for during one interval', async t => {
