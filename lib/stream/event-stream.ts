@@ -54,6 +54,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   #passed = 0
   #reason: CloseReason | undefined
   #abort: AbortController | undefined
+  #room: Promise<boolean> | undefined
 
   constructor(fields: StreamFields<Who>, host: StreamHost) {
     super({ highWaterMark: HIGH_WATER_MARK })
@@ -236,16 +237,19 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     return true
   }
 
+  // All sends that wait share one wait, since an application may send without waiting in between.
   #roomForMore(): Promise<boolean> {
-    return new Promise(resolve => {
+    this.#room ??= new Promise(resolve => {
       const settle = (): void => {
         this.off('drain', settle)
         this.off('close', settle)
+        this.#room = undefined
         resolve(this.#reason === undefined)
       }
       this.on('drain', settle)
       this.on('close', settle)
     })
+    return this.#room
   }
 }
 
