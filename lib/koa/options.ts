@@ -143,7 +143,7 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
       process: integer('limits.process', limits.process, { min: 1, default: DEFAULT_PROCESS_LIMIT }),
     }),
     resolverTimeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_RESOLVER_TIMEOUT }),
-    origins: new Set((options.origins ?? []).map(origin => readOrigin(origin))),
+    origins: checkOrigins(options.origins ?? []),
     overload: oneOf('overload', options.overload, ['postpone', 'reject'], 'postpone'),
   })
 }
@@ -177,6 +177,11 @@ function isAuthenticator(value: unknown): value is Authenticator {
   )
 }
 
+function checkOrigins(origins: unknown): ReadonlySet<string> {
+  if (Array.isArray(origins)) return new Set(origins.map(readOrigin))
+  throw invalid('origins', 'a list of origins', origins)
+}
+
 function checkPolicy<Events extends object>(options: EventStreamOptions<Events>, maxTopics: number): StreamPolicy {
   const { heartbeat, retry, maxAge, buffer = {} } = options
   knownKeys('buffer', buffer, ['bytes', 'policy', 'stall'])
@@ -193,8 +198,8 @@ function checkPolicy<Events extends object>(options: EventStreamOptions<Events>,
 
 function checkHeartbeat(heartbeat: CommonOptions<EventMap>['heartbeat']): StreamPolicy['heartbeat'] {
   if (heartbeat === false) return undefined
-  const { interval, event } = typeof heartbeat === 'object' ? heartbeat : { interval: heartbeat, event: undefined }
   if (typeof heartbeat === 'object') knownKeys('heartbeat', heartbeat, ['interval', 'event'])
+  const { interval, event } = typeof heartbeat === 'object' ? heartbeat : { interval: heartbeat, event: undefined }
   return Object.freeze({
     interval: duration('heartbeat', interval, { min: 1_000, default: DEFAULT_HEARTBEAT }),
     frame: event === undefined ? encodeComment('') : heartbeatEvent(event),

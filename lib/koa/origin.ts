@@ -5,15 +5,11 @@ import type { Context } from 'koa'
  *
  * @throws {TypeError} for anything but scheme, host and port: a wildcard would hand every user's stream to every site
  */
-export function readOrigin(origin: string): string {
-  let url: URL | undefined
-  try {
-    url = new URL(origin)
-  } catch {
-    url = undefined
-  }
-  if ((url?.protocol === 'https:' || url?.protocol === 'http:') && origin.replace(/\/$/, '') === url.origin) {
-    return url.origin
+export function readOrigin(origin: unknown): string {
+  if (typeof origin === 'string' && URL.canParse(origin)) {
+    const url = new URL(origin)
+    const isWeb = url.protocol === 'https:' || url.protocol === 'http:'
+    if (isWeb && !url.hostname.includes('*') && origin.replace(/\/$/, '') === url.origin) return url.origin
   }
   throw new TypeError('`origins` must list origins such as https://app.example.com; wildcards and `null` are refused')
 }
