@@ -58,3 +58,9 @@ export function setOverloaded(ctx: Context, status: 429 | 503, retry: number): v
   setRefusal(ctx, status)
   ctx.set('Retry-After', String(Math.ceil(jitteredRetry(retry) / 1_000)))
 }
+
+/** The status that Koa will answer for an error that was thrown: `ctx.throw(403)` carries its own. */
+export function statusOf(error: unknown): number {
+  if (typeof error !== 'object' || error === null || !('status' in error)) return 500
+  return typeof error.status === 'number' ? error.status : 500
+}
