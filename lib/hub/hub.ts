@@ -6,6 +6,7 @@ import { EventStreamError } from '../errors.ts'
 import { duration, text } from '../options.ts'
 import type { RequestedCloseReason } from '../stream/close-reason.ts'
 import { checkTopic } from '../topic.ts'
+import { formatPosition } from '../wire/cursor.ts'
 import { checkEvent, type EventInput, type EventMap } from '../wire/event.ts'
 import { encodeBody, type Gap, type GapReason } from '../wire/frame.ts'
 import { Counters } from './counters.ts'
@@ -45,6 +46,15 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    * @param expiry when the token expires by itself, in milliseconds since 1970 or as a date: it is remembered until then
    */
   revoke(token: string, expiry: number | Date): Promise<void>
+
+  /** Whether a token has been revoked, for routes that are no streams. */
+  isRevoked(token: string): Promise<boolean>
+
+  /**
+   * Where the log stands, as an id. A page that is rendered now and opens its stream with `?lastEventId=` and this id
+   * misses nothing that is published in between.
+   */
+  cursor(): string
 
   /**
    * Ends all streams and takes no new ones, for a shutdown. Each client is told to come back at a random time within
@@ -145,6 +155,15 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     await this.disconnect({ token }, 'revoked')
   }
 
+  async isRevoked(token: string): Promise<boolean> {
+    return (await this.broker.store.get(REVOKED + token)) !== undefined
+  }
+
+  cursor(): string {
+    const { epoch, seq } = this.broker.position()
+    return formatPosition(epoch, seq)
+  }
+
   async drain({ within }: { within?: number } = {}): Promise<void> {
     const window = duration('within', within, { default: DEFAULT_DRAIN_WITHIN })
     this.#drained ??= this.#drain(window)
@@ -183,10 +202,6 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     const subscriber = new Subscriber(this, policy, fields)
     this.#directory.add(subscriber)
     return subscriber
-  }
-
-  async isRevoked(token: string): Promise<boolean> {
-    return (await this.broker.store.get(REVOKED + token)) !== undefined
   }
 
   opened(subscriber: Subscriber): void {

@@ -116,8 +116,8 @@ async function prepare(
     return undefined
   }
   const source = sourceOf(resolution, stream, mount.hub)
-  const failure =
-    (await open(subscriber, resolution)) ?? (stream.closeReason === undefined ? await verify(holder, mount) : undefined)
+  if (!(await open(ctx, mount, subscriber, resolution))) return undefined
+  const failure = stream.closeReason === undefined ? await verify(holder, mount) : undefined
   if (failure !== undefined) {
     refuse(ctx, mount, failure)
     return undefined
@@ -156,12 +156,14 @@ async function resolve(ctx: Context, mount: Mount, { stream, policy }: Subscribe
   }
 }
 
-async function open(subscriber: Subscriber, resolution: Resolution): Promise<Refusal | undefined> {
+/** Answers whether the subscription stands. If the broker cannot, clients are to come back when it can again. */
+async function open(ctx: Context, mount: Mount, subscriber: Subscriber, resolution: Resolution): Promise<boolean> {
   try {
     await subscriber.open(resolution.kind === 'topics' ? resolution.topics : [])
-    return undefined
+    return true
   } catch (error) {
-    return { reason: 'broker', status: 503, error }
+    turnAway(ctx, mount, 'broker', error)
+    return false
   }
 }
 
@@ -201,15 +203,15 @@ function refuse(ctx: Context, { hub }: Mount, { reason, status, challenges, erro
   hub.refused(reason, status, error)
 }
 
-function turnAway(ctx: Context, { hub, policy, overload }: Mount, reason: RefusalReason): void {
+function turnAway(ctx: Context, { hub, policy, overload }: Mount, reason: RefusalReason, error?: unknown): void {
   if (overload === 'postpone') {
     setPostponed(ctx, policy.retry)
-    hub.refused(reason, 200)
+    hub.refused(reason, 200, error)
     return
   }
   const status = reason === 'identity-limit' || reason === 'address-limit' ? 429 : 503
   setOverloaded(ctx, status, policy.retry)
-  hub.refused(reason, status)
+  hub.refused(reason, status, error)
 }
 
 // What an EventSource sends needs no negotiation, whose parts Koa would keep for as long as the stream lives.
