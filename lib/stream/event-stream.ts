@@ -179,8 +179,14 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     options?: { end?: boolean },
   ): Destination {
     if (this.#response !== undefined || !isResponse(destination)) return super.pipe(destination, options)
-    for (let chunk: unknown = this.read(); chunk !== null; chunk = this.read()) destination.write(chunk)
     this.#response = destination
+    const waiting: unknown = this.read()
+    // Whoever waits to write more, such as a replay, goes on when the client has taken what went before.
+    const goOn = (): void => {
+      super._read(HIGH_WATER_MARK)
+    }
+    if (waiting === null) goOn()
+    else destination.write(waiting, goOn)
     if (options?.end !== false) {
       this.once('end', () => {
         destination.end()
@@ -188,6 +194,10 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     }
     if (this.writableEnded) this.resume()
     return destination
+  }
+
+  override _read(size: number): void {
+    if (this.#response === undefined) super._read(size)
   }
 
   override _write(chunk: Uint8Array, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
