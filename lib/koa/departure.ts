@@ -1,18 +1,43 @@
 import type { Context } from 'koa'
+import type { Identity } from '../auth/identity.ts'
+import type { CloseReason } from '../stream/close-reason.ts'
+import type { EventStream } from '../stream/event-stream.ts'
+import type { EventMap } from '../wire/event.ts'
+
+type AnyStream = EventStream<EventMap, Identity | undefined>
+
+const DEPARTURES: ReadonlySet<unknown> = new Set([
+  'ERR_STREAM_PREMATURE_CLOSE',
+  'ERR_HTTP2_STREAM_ERROR',
+  'ERR_HTTP2_SESSION_ERROR',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+])
 
 /**
- * Notices that the response is over, from the first moment of the request on. One listener serves the whole request:
- * authentication and resolving stop for a client that has gone, and a stream that lives ends with it.
+ * The end of a response, noticed from the first moment of the request on: authentication and resolving stop for a client
+ * that has gone, and a stream that lives ends with it.
+ *
+ * A client that leaves is how most streams end, and no error of the application: Koa is kept from reporting it as one.
  */
 export class Departure {
+  readonly #ctx: Context
   #gone = false
-  #leave: (() => void) | undefined
+  #stream: AnyStream | undefined
 
   constructor(ctx: Context) {
+    this.#ctx = ctx
     ctx.res.once('close', () => {
       this.#gone = true
-      this.#leave?.()
+      this.#end()
     })
+    const report = ctx.onerror.bind(ctx)
+    ctx.onerror = error => {
+      // A stream that fails takes the response along first, and Koa 3 sees only that.
+      const cause = this.#stream?.errored ?? error
+      if (cause !== error || !this.#caused(error)) report(cause)
+    }
   }
 
   /** Whether nobody is there any more to answer to. */
@@ -20,9 +45,41 @@ export class Departure {
     return this.#gone
   }
 
-  /** What is to happen then; at once, if it has happened. */
-  whenGone(leave: () => void): void {
-    this.#leave = leave
-    if (this.#gone) leave()
+  /** Ends a stream with the response; at once, if that is over. */
+  take(stream: AnyStream): void {
+    this.#stream = stream
+    stream.whyDestroyed = () => this.#reason(stream)
+    if (this.#gone) this.#end()
+  }
+
+  #end(): void {
+    const stream = this.#stream
+    if (stream === undefined) return
+    stream.abandon(this.#reason(stream))
+    if (stream.closeReason === 'drain') this.#releaseConnection()
+  }
+
+  // Koa destroys a body when another takes its place, and when the response has ended with something else, such as an
+  // error page.
+  #reason(stream: AnyStream): CloseReason {
+    const { res, body } = this.#ctx
+    if (res.writableEnded) return 'replaced'
+    return body === stream || this.#hasLeft ? 'client' : 'replaced'
+  }
+
+  #caused(error: unknown): boolean {
+    return this.#hasLeft && error instanceof Error && 'code' in error && DEPARTURES.has(error.code)
+  }
+
+  // Koa hears of a broken connection before the response closes.
+  get #hasLeft(): boolean {
+    return this.#gone || this.#ctx.req.socket.destroyed
+  }
+
+  // The connection of a stream that was drained would be kept alive for the client's next request, and hold up
+  // `server.close()`.
+  #releaseConnection(): void {
+    const { req } = this.#ctx
+    if (req.httpVersionMajor === 1) req.socket.end()
   }
 }

@@ -8,7 +8,7 @@ import type { EventMap } from '../wire/event.ts'
 import { networkOf } from './address.ts'
 import { authenticate, ended, forget, stillHolds, type Holder, type Refusal } from './authentication.ts'
 import { Departure } from './departure.ts'
-import { handOff, releaseConnection } from './hand-off.ts'
+import { handOff } from './hand-off.ts'
 import { lastEventIdOf } from './last-event-id.ts'
 import {
   checkOptions,
@@ -78,9 +78,7 @@ async function answer(ctx: Context, mount: Mount): Promise<void> {
     address,
     lastEventId,
   })
-  departure.whenGone(() => {
-    depart(ctx, subscriber)
-  })
+  departure.take(subscriber.stream)
   await admit(ctx, mount, holder, subscriber)
 }
 
@@ -190,12 +188,6 @@ function answerEnded(ctx: Context, mount: Mount, holder: Holder, reason: CloseRe
     default:
       turnAway(ctx, mount, reason === 'drain' ? 'draining' : 'disconnected')
   }
-}
-
-function depart(ctx: Context, { stream }: Subscriber): void {
-  // A response that was ended, though not by this stream, carried something else.
-  stream.abandon(ctx.res.writableEnded ? 'replaced' : 'client')
-  if (stream.closeReason === 'drain') releaseConnection(ctx)
 }
 
 function refuse(ctx: Context, { hub }: Mount, { reason, status, challenges, error }: Refusal): void {

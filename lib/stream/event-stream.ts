@@ -49,6 +49,13 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   /** The id of the last event the client has seen, as it says itself: not to be trusted. */
   readonly lastEventId: string | undefined
 
+  /**
+   * Why others than this package destroy the stream: Koa does, with the response.
+   *
+   * @internal
+   */
+  whyDestroyed: () => CloseReason = () => 'client'
+
   readonly #host: StreamHost
   #response: Writable | undefined
   #passed = 0
@@ -224,7 +231,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#begin(error === null ? 'client' : 'error')
+    this.#begin(error === null ? this.whyDestroyed() : 'error')
     const done = (): void => {
       this.#host.closed()
       super._destroy(error, callback)

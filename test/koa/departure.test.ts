@@ -1,0 +1,195 @@
+import { once } from 'node:events'
+import { connect, constants } from 'node:http2'
+import { connect as connectTcp } from 'node:net'
+import { setImmediate as turn } from 'node:timers/promises'
+import test from 'ava'
+import type Koa from 'koa'
+import { Deferred } from '../support/deferred.ts'
+import { raw } from '../support/http.ts'
+import { byName, openEndpoint, REQUEST, type Endpoint } from './endpoint.ts'
+import { onEveryKoa } from './every-koa.ts'
+
+const STAGES = ['authenticating', 'resolving', 'responding', 'streaming'] as const
+type Stage = (typeof STAGES)[number]
+
+interface HeldUp extends Endpoint {
+  /** The request has come to the stage. */
+  readonly reached: Promise<void>
+  /** The server knows that the client is gone. */
+  readonly left: Promise<void>
+  goOn(): void
+}
+
+/** An endpoint that holds its request up at a stage until it is told to go on. */
+async function holdUp(
+  t: Parameters<typeof openEndpoint>[0],
+  version: typeof Koa,
+  stage: Stage,
+  http2 = false,
+): Promise<HeldUp> {
+  const [reached, left, going] = [new Deferred<void>(), new Deferred<void>(), new Deferred<void>()]
+  const at = async (here: Stage): Promise<void> => {
+    if (here !== stage) return
+    reached.resolve()
+    await going.promise
+  }
+  const endpoint = await openEndpoint(
+    t,
+    {
+      authenticate: {
+        ...byName,
+        authenticate: async ctx => {
+          await at('authenticating')
+          return byName.authenticate(ctx)
+        },
+      },
+      subscribe: async () => {
+        await at('resolving')
+        return 'news'
+      },
+    },
+    {
+      Koa: version,
+      http2,
+      outer: [
+        async (ctx, next) => {
+          ctx.res.once('close', left.resolve)
+          await next()
+          await at('responding')
+        },
+      ],
+    },
+  )
+  if (stage === 'streaming') endpoint.hub.once('open', () => setImmediate(reached.resolve))
+  return { ...endpoint, reached: reached.promise, left: left.promise, goOn: going.resolve }
+}
+
+for (const stage of STAGES) {
+  // That no error reaches the application is what the endpoint itself looks after, and that nothing is left.
+  for (const [how, leave] of [
+    ['leaves', 'destroy'],
+    ['resets its connection', 'resetAndDestroy'],
+  ] as const) {
+    onEveryKoa(`a client that ${how} while ${stage} is no error`, async (t, Koa) => {
+      const { port, reached, left, goOn, isEmpty, story } = await holdUp(t, Koa, stage)
+      const client = await raw(port, REQUEST)
+      await reached
+      client.socket[leave]()
+      await left
+      goOn()
+      await turn()
+      await isEmpty()
+      t.deepEqual(story, stage === 'responding' || stage === 'streaming' ? ['open', 'close client'] : [])
+    })
+  }
+
+  for (const [how, code] of [
+    ['cancels', constants.NGHTTP2_CANCEL],
+    ['resets', constants.NGHTTP2_INTERNAL_ERROR],
+    ['closes without an error', constants.NGHTTP2_NO_ERROR],
+  ] as const) {
+    onEveryKoa(`a client of HTTP/2 that ${how} its stream while ${stage} is no error`, async (t, Koa) => {
+      const { url, reached, left, goOn, isEmpty, story, close } = await holdUp(t, Koa, stage, true)
+      const session = connect(url)
+      const request = session.request({ 'x-user': 'ann' })
+      request.on('error', () => {})
+      await reached
+      request.close(code)
+      await left
+      goOn()
+      await turn()
+      await isEmpty()
+      t.deepEqual(story, stage === 'responding' || stage === 'streaming' ? ['open', 'close client'] : [])
+      session.destroy()
+      await close()
+    })
+  }
+
+  onEveryKoa(`a client of HTTP/2 whose connection breaks while ${stage} is no error`, async (t, Koa) => {
+    const { url, port, reached, left, goOn, isEmpty } = await holdUp(t, Koa, stage, true)
+    const socket = connectTcp(port, '127.0.0.1')
+    const session = connect(url, { createConnection: () => socket })
+    session.on('error', () => {})
+    const request = session.request({ 'x-user': 'ann' })
+    request.on('error', () => {})
+    await reached
+    socket.resetAndDestroy()
+    await left
+    goOn()
+    await turn()
+    await isEmpty()
+    t.pass()
+  })
+}
+
+test('a client that leaves while much is on its way to it is no error', async t => {
+  const { port, hub, tells } = await openEndpoint(t, { buffer: { bytes: 100_000_000 } })
+  const client = await raw(port, REQUEST)
+  await client.until('event: cursor')
+  client.pause()
+  for (let i = 0; i < 40; i += 1) await hub.publish('news', { data: 'x'.repeat(250_000) })
+  client.socket.resetAndDestroy()
+  await tells('close client')
+  t.is(hub.stats().closed.client, 1)
+})
+
+onEveryKoa(
+  'an error of the outer middleware after the hand-off reaches the application, and lets go of the stream',
+  async (t, Koa) => {
+    const { open, errors, isEmpty, story } = await openEndpoint(
+      t,
+      {},
+      {
+        Koa,
+        expectsErrors: true,
+        outer: [
+          async (_, next) => {
+            await next()
+            throw new Error('after the hand-off')
+          },
+        ],
+      },
+    )
+    const answer = await open()
+    t.is(answer.status, 500)
+    t.is(await answer.text(), 'Internal Server Error')
+    await isEmpty()
+    t.deepEqual(errors.map(String), ['Error: after the hand-off'])
+    t.deepEqual(story, ['open', 'close replaced'])
+  },
+)
+
+onEveryKoa(
+  'a stream that is destroyed with an error cuts its client off, and the error reaches the application',
+  async (t, Koa) => {
+    const { open, errors, tells } = await openEndpoint(
+      t,
+      {
+        subscribe: stream => {
+          stream.write('data: before\n\n')
+          setImmediate(() => stream.destroy(new Error('after the headers')))
+        },
+      },
+      { Koa, expectsErrors: true },
+    )
+    const stream = await open()
+    t.is(await stream.closed, 'cut')
+    await tells('close error')
+    t.deepEqual([...new Set(errors.map(String))], ['Error: after the headers'])
+  },
+)
+
+test('a listener of the hub that throws harms no stream, and is not swallowed', async t => {
+  const { hub, open } = await openEndpoint(t)
+  const thrown = new Error('a listener broke')
+  hub.once('open', () => {
+    throw thrown
+  })
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  const uncaught = once(process, 'uncaughtException')
+  const stream = await open()
+  t.deepEqual((await uncaught)[0], thrown)
+  for (const listener of listeners) process.on('uncaughtException', listener)
+  t.is((await stream.next()).event, 'cursor')
+})
