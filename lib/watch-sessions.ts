@@ -30,11 +30,15 @@ export function watchSessions<Store extends SessionStore, Events extends object>
     }
     return destroyed
   }
-  return new Proxy(store, {
-    get(target, property) {
+  // Not a proxy of the store itself: it could not show another `destroy` for a store that is frozen.
+  return new Proxy(Object.create(Reflect.getPrototypeOf(store)) as Store, {
+    get(_, property) {
       if (property === 'destroy') return destroy
-      const value: unknown = Reflect.get(target, property, target)
-      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+      // Private fields want the store itself for `this`.
+      const value: unknown = Reflect.get(store, property, store)
+      return typeof value === 'function' ? (value.bind(store) as unknown) : value
     },
+    set: (_, property, value) => Reflect.set(store, property, value, store),
+    has: (_, property) => Reflect.has(store, property),
   })
 }

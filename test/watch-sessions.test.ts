@@ -1,0 +1,135 @@
+import { EventEmitter, once } from 'node:events'
+import test, { type ExecutionContext } from 'ava'
+import { Redis } from 'ioredis'
+import redisStore from 'koa-redis'
+import type { CreateSessionOptions } from 'koa-session'
+import { createHub, memoryBroker, watchSessions, type Hub } from 'koa-event-stream'
+import { openSite, type Data, type Site } from './session/site.ts'
+import { startRedis } from './support/redis-server.ts'
+
+/** A store as a class of today: private fields, an accessor, methods on the prototype, a base class. */
+class PrivateStore extends EventEmitter {
+  readonly #sessions = new Map<string, Data>()
+  #prefix = ''
+
+  get prefix(): string {
+    return this.#prefix
+  }
+
+  set prefix(prefix: string) {
+    this.#prefix = prefix
+  }
+
+  get size(): number {
+    return this.#sessions.size
+  }
+
+  async get(key: string): Promise<Data | undefined> {
+    return this.#sessions.get(this.#prefix + key)
+  }
+
+  async set(key: string, data: Data): Promise<void> {
+    this.#sessions.set(this.#prefix + key, data)
+    this.emit('stored')
+  }
+
+  async destroy(key: string): Promise<void> {
+    this.#sessions.delete(this.#prefix + key)
+  }
+}
+
+/** Ada, on a site with such sessions, has a stream. */
+async function openStream(t: ExecutionContext, hub: Hub, session: CreateSessionOptions) {
+  const site: Site = await openSite(t, { hub, session })
+  const ada = await site.loggedIn('ada')
+  const stream = await ada.openStream()
+  t.is(stream.status, 200)
+  return { ...site, ada, stream }
+}
+
+test('a store with private fields works through the wrapper, which closes the streams of what it destroys', async t => {
+  const hub = createHub()
+  const store = new PrivateStore()
+  const watched = watchSessions(store, hub)
+  for (const path of ['/logout', '/regenerate?user=ada']) {
+    const { ada, stream, closes } = await openStream(t, hub, { store: watched })
+    await ada.visit(path)
+    t.is(await stream.closed, 'end')
+    t.is(closes.at(-1)?.reason, 'logout')
+  }
+  t.is(store.size, 1)
+})
+
+test('everything else of the store is as it was', async t => {
+  const store = new PrivateStore()
+  const watched = watchSessions(store, createHub())
+  t.true(watched instanceof PrivateStore)
+  t.true('prefix' in watched)
+  watched.prefix = 'p:'
+  t.is(store.prefix, 'p:')
+  const stored = once(watched, 'stored')
+  await watched.set('key', { userId: 'ada' })
+  await stored
+  t.is(watched.size, 1)
+  t.deepEqual(await watched.get('key'), { userId: 'ada' })
+  await watched.destroy('key')
+  t.is(store.size, 0)
+})
+
+test('a frozen store and one whose destroy answers at once are no less watched', async t => {
+  const hub = createHub()
+  const sessions = new Map<string, Data>()
+  const store = Object.freeze({
+    get: (key: string) => sessions.get(key),
+    set: (key: string, data: Data) => sessions.set(key, data),
+    destroy: (key: string): unknown => sessions.delete(key),
+  })
+  const watched = watchSessions(store, hub)
+  sessions.set('key', { userId: 'ada' })
+  t.deepEqual(watched.get('key'), { userId: 'ada' })
+  t.true(await watched.destroy('key'))
+  t.is(sessions.size, 0)
+})
+
+test('koa-redis', async t => {
+  const server = await startRedis(t)
+  const client = new Redis(server.url)
+  t.teardown(() => client.disconnect())
+  const hub = createHub()
+  for (const path of ['/logout', '/regenerate?user=ada']) {
+    const store = watchSessions(redisStore<Data>({ client }), hub)
+    const { ada, stream } = await openStream(t, hub, { store })
+    await ada.visit(path)
+    t.is(await stream.closed, 'end')
+  }
+  t.is(await client.dbsize(), 1)
+})
+
+test('a store that cannot destroy says so; the session lives on, and so do its streams', async t => {
+  const hub = createHub()
+  const store = new PrivateStore()
+  store.destroy = () => Promise.reject(new Error('connection refused'))
+  const { ada, stream, errors } = await openStream(t, hub, { store: watchSessions(store, hub) })
+  t.is((await ada.visit('/logout')).status, 500)
+  t.like(errors.splice(0), [{ message: 'connection refused' }])
+  await hub.publish('news', { data: 'still here' })
+  t.like(await stream.next(({ event }) => event === 'message'), { data: 'still here' })
+})
+
+test('a broker that cannot tell the others keeps nobody from logging out, and is reported', async t => {
+  const broker = memoryBroker()
+  broker.announce = () => Promise.reject(new Error('connection refused'))
+  const hub = createHub({ broker })
+  const { ada, stream, faults } = await openStream(t, hub, { store: watchSessions(new PrivateStore(), hub) })
+  t.is((await ada.visit('/logout')).status, 200)
+  t.is(await stream.closed, 'end')
+  t.like(faults, [{ during: 'watchSessions', error: { message: 'connection refused' } }])
+})
+
+test('a log-out after the hub has closed is a log-out', async t => {
+  const hub = createHub()
+  const site = await openSite(t, { hub, session: { store: watchSessions(new PrivateStore(), hub) } })
+  const ada = await site.loggedIn('ada')
+  await hub.close()
+  t.is((await ada.visit('/logout')).status, 200)
+})
