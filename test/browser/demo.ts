@@ -1,0 +1,112 @@
+import { fileURLToPath } from 'node:url'
+import test, { type ExecutionContext } from 'ava'
+import type { BrowserContextOptions, Page } from 'playwright-core'
+import { topics } from '../../demo/events.ts'
+import { seed } from '../../demo/simulation.ts'
+import { openSite, PASSWORDS, type Site } from '../demo/site.ts'
+import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
+import { openPage } from './chromium.ts'
+
+/** Taken anew only when asked for, by `npm run screenshot`, so that testing leaves the tree as it is. */
+const SCREENSHOT = fileURLToPath(new URL('../../demo/screenshot.png', import.meta.url))
+
+interface Shop {
+  readonly site: Site
+  readonly cable: TcpProxy
+  /** Another tab of the same browser, at a path. */
+  tab(path: string): Promise<Page>
+}
+
+/** The demo with some past, and ada logged in by the form. */
+async function openShop(t: ExecutionContext, options: BrowserContextOptions = {}): Promise<Shop> {
+  const site = await openSite(t)
+  seed(site.services)
+  const cable = await openTcpProxy(Number(new URL(site.url).port), t)
+  const page = await openPage(t, cable.url, options)
+  await page.getByLabel('User name').fill('ada')
+  await page.getByLabel('Password').fill(PASSWORDS.ada)
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await page.getByRole('heading', { name: 'Orders' }).waitFor()
+  const tab = async (path: string) => {
+    const another = await page.context().newPage()
+    await another.goto(cable.url + path)
+    await another.getByText('Live', { exact: true }).waitFor()
+    return another
+  }
+  return { site, cable, tab }
+}
+
+async function order({ services, hub }: Site, lot: string): Promise<string> {
+  const placed = services.orders.place('ada', lot, 2, services.market.price(lot) ?? 0)
+  return hub.publish(topics.user('ada'), { event: 'order.created', data: placed })
+}
+
+test('orders, prices and notifications arrive on the pages that are open', async t => {
+  const { site, tab } = await openShop(t)
+  const [market, notifications, orders] = await Promise.all([tab('/market'), tab('/notifications'), tab('/')])
+
+  const placing = await tab('/')
+  await placing.getByLabel('Coffee').selectOption({ label: 'Nyeri AA, Kenya' })
+  await placing.getByLabel('Bags of 60 kg').fill('17')
+  await placing.getByRole('button', { name: 'Place order' }).click()
+  const row = orders.getByRole('row').filter({ hasText: '17 × 60 kg' })
+  await row.filter({ hasText: 'received' }).waitFor()
+  const [placed] = site.services.orders.list('ada')
+  const confirmed = site.services.orders.advance('ada', placed?.id ?? '')
+  if (confirmed) await site.hub.publish(topics.user('ada'), { event: 'order.updated', data: confirmed })
+  await row.filter({ hasText: 'confirmed' }).waitFor()
+
+  const quote = site.services.market.advance()
+  await site.hub.publish(topics.market, { event: 'quote', data: quote })
+  const [lot = '', price = 0] = Object.entries(quote.prices)[0] ?? []
+  await market
+    .locator(`[data-lot="${lot}"]`)
+    .getByText(`€${(price / 100).toFixed(2)}`)
+    .waitFor()
+  t.is(await market.locator('[data-chart] canvas').count(), 1)
+
+  await orders.bringToFront()
+  await site.services.notify('ada', 'The ship is in.')
+  await notifications.getByRole('listitem').filter({ hasText: 'The ship is in.' }).waitFor()
+  await orders.getByRole('status').getByText('The ship is in.').waitFor()
+  await orders.getByRole('link', { name: 'Notifications 1' }).waitFor()
+  if (process.env.SCREENSHOT) await orders.screenshot({ path: SCREENSHOT })
+})
+
+test('a connection that is cut resumes, with nothing lost, doubled or told as a gap', async t => {
+  const { site, cable, tab } = await openShop(t)
+  const page = await tab('/connection')
+  const ids = [await order(site, 'nyeri')]
+  const log = page.locator('[data-name="order.created"]')
+  await log.nth(0).waitFor()
+
+  cable.cut()
+  await page.getByText('Connecting', { exact: true }).waitFor()
+  for (const lot of ['huila', 'kochere', 'cerrado']) ids.push(await order(site, lot))
+  cable.mend()
+  await page.getByText('Live', { exact: true }).waitFor()
+  ids.push(await order(site, 'nyeri'))
+  await log.nth(4).waitFor()
+  t.deepEqual(await log.locator('small').allInnerTexts(), ids.reverse())
+  t.is(await page.locator('[data-fact="gaps"]').innerText(), '0')
+  t.is(await page.locator('[data-fact="reconnects"]').innerText(), '1')
+})
+
+test('logging out in one tab sends the others to the login page', async t => {
+  const { site, tab } = await openShop(t)
+  const [first, second] = await Promise.all([tab('/'), tab('/market')])
+  t.is(site.hub.stats().identities, 1)
+  await second.getByRole('button', { name: 'Log out' }).click()
+  await first.waitForURL('**/login?ended')
+  await first.getByText('You have been logged out.').waitFor()
+  t.is(site.hub.stats().streams, 0)
+})
+
+test('no page is wider than a phone', async t => {
+  const { tab } = await openShop(t, { viewport: { width: 390, height: 844 } })
+  for (const path of ['/', '/market', '/notifications', '/assistant', '/connection']) {
+    const page = await tab(path)
+    t.is(await page.evaluate<number>('document.documentElement.scrollWidth'), 390, path)
+    await page.close()
+  }
+})
