@@ -34,6 +34,11 @@ export class Departure {
     })
     const report = ctx.onerror.bind(ctx)
     ctx.onerror = error => {
+      // Koa also calls it at the end of every response, with nothing to report.
+      if (!(error instanceof Error)) {
+        report(error)
+        return
+      }
       // A stream that fails takes the response along first, and Koa 3 sees only that.
       const cause = this.#stream?.errored ?? error
       if (cause !== error || !this.#caused(error)) report(cause)

@@ -121,6 +121,10 @@ async function prepare(
     return undefined
   }
   if (stream.closeReason === undefined) return source
+  if (stream.errored !== null) {
+    mount.hub.refused('resolver', statusOf(stream.errored), stream.errored)
+    throw stream.errored
+  }
   answerEnded(ctx, mount, holder, stream.closeReason)
   return undefined
 }

@@ -69,6 +69,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.identity = fields.identity
     this.lastEventId = fields.lastEventId
     this.#host = host
+    // Koa listens once the stream is the body; a failure before that must not end the process.
+    this.on('error', ignore)
   }
 
   /** Aborted when the stream closes, for whatever reason; `signal.reason` is the close reason. */
@@ -269,6 +271,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     return this.#room
   }
 }
+
+function ignore(): void {}
 
 function tooLarge(bytes: number, limit: number): EventStreamError {
   return new EventStreamError(

@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
+import type { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import type Koa from 'koa'
@@ -193,3 +194,49 @@ test('a listener of the hub that throws harms no stream, and is not swallowed', 
   for (const listener of listeners) process.on('uncaughtException', listener)
   t.is((await stream.next()).event, 'cursor')
 })
+
+onEveryKoa('a stream that is destroyed with an error before it began is an error of the resolver', async (t, Koa) => {
+  const { open, errors, story, isEmpty } = await openEndpoint(
+    t,
+    {
+      subscribe: async stream => {
+        stream.destroy(new Error('before the headers'))
+        await turn()
+        return 'news'
+      },
+    },
+    { Koa, expectsErrors: true },
+  )
+  const answer = await open()
+  t.is(answer.status, 500)
+  t.is(await answer.text(), 'Internal Server Error')
+  await isEmpty()
+  t.deepEqual(errors.map(String), ['Error: before the headers'])
+  t.deepEqual(story, ['refuse resolver 500'])
+})
+
+onEveryKoa(
+  'a stream that fails while Koa has not responded yet ends with an error, not the process',
+  async (t, Koa) => {
+    const { open, errors, story, isEmpty } = await openEndpoint(
+      t,
+      { subscribe: stream => void setImmediate(() => stream.destroy(new Error('between the two'))) },
+      {
+        Koa,
+        expectsErrors: true,
+        outer: [
+          async (ctx, next) => {
+            await next()
+            await new Promise(resolve => (ctx.body as Readable).once('close', resolve))
+          },
+        ],
+      },
+    )
+    const answer = await open()
+    t.is(answer.status, 500)
+    t.is(await answer.text(), 'Internal Server Error')
+    await isEmpty()
+    t.deepEqual(errors.map(String), ['Error: between the two'])
+    t.deepEqual(story, ['open', 'close error'])
+  },
+)
