@@ -9,8 +9,8 @@ export interface Task {
 }
 
 /**
- * How exact the wheel is, in milliseconds. A task is called up to this much late, and never early; but when the clock was
- * set back, each task is called at once, to make another appointment.
+ * How exact the wheel is, in milliseconds. A task is called less than two of them late, and never early; but when the
+ * clock was set back, each task is called at once, to make another appointment.
  */
 export const TICK = 1_000
 
