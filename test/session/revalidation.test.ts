@@ -3,6 +3,7 @@ import { createHub, type Hub, type HubEvents } from 'koa-event-stream'
 import { CountingStore } from '../auth/session-cookie/site.ts'
 import { Deferred } from '../support/deferred.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { lookUps } from './look-ups.ts'
 import { openSite } from './site.ts'
 
 const SECOND = 1_000
@@ -18,15 +19,6 @@ async function openStream(t: ExecutionContext) {
   const ada = await site.loggedIn('ada')
   const stream = await ada.openStream()
   return { ...site, clock, hub, store, ada, stream }
-}
-
-/** Lets time pass until the store has been asked so often, and what was asked has been answered. */
-async function lookUps(clock: ManualClock, store: CountingStore, count: number): Promise<void> {
-  const target = store.reads + count
-  while (store.reads < target) {
-    clock.advance(SECOND)
-    await new Promise(setImmediate)
-  }
 }
 
 function nextFault(hub: Hub): Promise<HubEvents['fault'][0]> {
@@ -51,7 +43,7 @@ test('the session is looked up every interval; a stream that may stay stays', as
 test('a session that was deleted behind koa-session’s back ends its stream', async t => {
   const { clock, store, stream, ada, closes } = await openStream(t)
   store.sessions.clear()
-  await lookUps(clock, store, 1)
+  await lookUps(clock, store)
   t.is(await stream.closed, 'end')
   t.like(closes, [{ reason: 'logout' }])
   t.is((await ada.openStream()).status, 401)
@@ -61,7 +53,7 @@ test('so does another user in the same session', async t => {
   const { clock, store, stream, ada, closes } = await openStream(t)
   await ada.visit('/login?user=eve')
   t.is(store.sessions.size, 1)
-  await lookUps(clock, store, 1)
+  await lookUps(clock, store)
   t.is(await stream.closed, 'end')
   t.like(closes, [{ reason: 'logout', stream: { identity: { id: 'ada' } } }])
   t.is((await ada.openStream()).status, 200)
@@ -74,7 +66,7 @@ test('a store that fails is forgiven for the grace, and then the stream ends', a
     store.reads++
     return Promise.reject(new Error('connection refused'))
   }
-  await lookUps(clock, store, 1)
+  await lookUps(clock, store)
   t.like(faults, [{ during: 'revalidation', error: { message: 'connection refused' } }])
   await hub.publish('news', { data: 'still here' })
   t.like(await stream.next(({ event }) => event === 'message'), { data: 'still here' })
@@ -98,11 +90,11 @@ test('a store that comes back within the grace ends nothing, and a later failure
     }
     await lookUps(clock, store, 3)
     store.get = get
-    await lookUps(clock, store, 1)
+    await lookUps(clock, store)
   }
   t.deepEqual(closes, [])
   store.sessions.clear()
-  await lookUps(clock, store, 1)
+  await lookUps(clock, store)
   t.is(await stream.closed, 'end')
   t.like(closes, [{ reason: 'logout' }])
 })
@@ -114,11 +106,11 @@ test('a frozen store is asked once at a time, counts as failing after the timeou
     store.reads++
     return new Promise(() => {})
   }
-  await lookUps(clock, store, 1)
+  await lookUps(clock, store)
   const fault = nextFault(hub)
   clock.advance(5 * SECOND)
   t.like(await fault, { during: 'revalidation', error: { code: 'ERR_AUTH_UNAVAILABLE' } })
   t.is(store.reads, reads + 1)
-  await lookUps(clock, store, 1)
+  await lookUps(clock, store)
   t.deepEqual(closes, [])
 })
