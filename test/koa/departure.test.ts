@@ -5,6 +5,7 @@ import type { Readable } from 'node:stream'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import type Koa from 'koa'
+import Koa2 from 'koa-2'
 import { Deferred } from '../support/deferred.ts'
 import { raw } from '../support/http.ts'
 import { byName, openEndpoint, REQUEST, type Endpoint } from './endpoint.ts'
@@ -233,8 +234,8 @@ onEveryKoa(
       },
     )
     const answer = await open()
-    t.is(answer.status, 500)
-    t.is(await answer.text(), 'Internal Server Error')
+    // Koa 2 answers with an error page; Koa 3 sends what the stream had said, and cuts.
+    t.deepEqual([answer.status, await answer.closed], Koa === Koa2 ? [500, 'end'] : [200, 'cut'])
     await isEmpty()
     t.deepEqual(errors.map(String), ['Error: between the two'])
     t.deepEqual(story, ['open', 'close error'])
