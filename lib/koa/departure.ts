@@ -25,6 +25,7 @@ export class Departure {
   readonly #ctx: Context
   #gone = false
   #stream: AnyStream | undefined
+  #reported: Error | undefined
 
   constructor(ctx: Context) {
     this.#ctx = ctx
@@ -41,7 +42,9 @@ export class Departure {
       }
       // A stream that fails takes the response along first, and Koa 3 sees only that.
       const cause = this.#stream?.errored ?? error
-      if (cause !== error || !this.#caused(error)) report(cause)
+      if (cause === this.#reported || (cause === error && this.#caused(error))) return
+      this.#reported = cause
+      report(cause)
     }
   }
 
