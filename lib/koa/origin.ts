@@ -19,15 +19,17 @@ export function readOrigin(origin: unknown): string {
  * browser would add the cookie by itself.
  *
  * A cross-origin EventSource or `fetch` names its `Origin`. Images, scripts and no-cors requests do not, but are told
- * by `Sec-Fetch-Site` (W3C Fetch Metadata), as every current browser sends it. A client that sends neither is no browser
- * and has no user's cookie to abuse.
+ * by `Sec-Fetch-Site` (W3C Fetch Metadata), which current browsers send to every https site. They do not send it to a
+ * plain http site: there an image on any page can open a stream, which no page can read.
  */
 export function mayUseCookie(ctx: Context, allowed: ReadonlySet<string>): boolean {
   const origin = ctx.get('origin')
   const site = ctx.get('sec-fetch-site')
-  if (origin === '') return site === '' || site === 'same-origin' || site === 'none'
   if (allowed.has(origin)) return true
+  if (origin === '') return site === '' || site === 'same-origin' || site === 'none'
+  // What the browser says counts for more: a proxy that ends TLS makes `http://` pages of this host look like our own.
+  if (site !== '' && site !== 'same-origin') return false
   if (origin === `${ctx.protocol}://${ctx.host}`) return true
-  // Behind a proxy that ends TLS and that Koa was not told of, the scheme differs; the browser knows better.
+  // Behind such a proxy, and with Koa not told of it, the scheme differs.
   return site === 'same-origin' && origin === `https://${ctx.host}`
 }
