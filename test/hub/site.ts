@@ -36,6 +36,7 @@ type Told = { [Name in keyof HubEvents]: { readonly name: Name } & HubEvents[Nam
 export interface Site {
   readonly hub: Hub
   readonly clock: ManualClock
+  readonly url: string
   /** The server's ends of all streams, in the order of their opening. */
   readonly streams: EventStream[]
   /** All lifecycle events. */
@@ -97,6 +98,7 @@ export async function openSite(t: ExecutionContext, options: SiteOptions = {}): 
   return {
     hub,
     clock,
+    url,
     streams,
     told,
     open: (topics, query = '', options = {}) => openStream(`${url}/?topics=${topics}&${query}`, options),
