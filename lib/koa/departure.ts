@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import type { Identity } from '../auth/identity.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
-import type { EventStream } from '../stream/event-stream.ts'
+import type { Carrier, EventStream } from '../stream/event-stream.ts'
 import type { EventMap } from '../wire/event.ts'
 
 type AnyStream = EventStream<EventMap, Identity | undefined>
@@ -21,7 +21,7 @@ const DEPARTURES: ReadonlySet<unknown> = new Set([
  *
  * A client that leaves is how most streams end, and no error of the application: Koa is kept from reporting it as one.
  */
-export class Departure {
+export class Departure implements Carrier {
   readonly #ctx: Context
   #gone = false
   #stream: AnyStream | undefined
@@ -56,23 +56,27 @@ export class Departure {
   /** Ends a stream with the response; at once, if that is over. */
   take(stream: AnyStream): void {
     this.#stream = stream
-    stream.whyDestroyed = () => this.#reason(stream)
+    stream.carrier = this
     if (this.#gone) this.#end()
   }
 
   #end(): void {
     const stream = this.#stream
     if (stream === undefined) return
-    stream.abandon(this.#reason(stream))
+    stream.abandon(this.whyDestroyed())
     if (stream.closeReason === 'drain') this.#releaseConnection()
   }
 
   // Koa destroys a body when another takes its place, and when the response has ended with something else, such as an
   // error page.
-  #reason(stream: AnyStream): CloseReason {
+  whyDestroyed(): CloseReason {
     const { res, body } = this.#ctx
     if (res.writableEnded) return 'replaced'
-    return body === stream || this.#hasLeft ? 'client' : 'replaced'
+    return body === this.#stream || this.#hasLeft ? 'client' : 'replaced'
+  }
+
+  cut(): void {
+    this.#ctx.res.destroy()
   }
 
   #caused(error: unknown): boolean {

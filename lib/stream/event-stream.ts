@@ -27,6 +27,16 @@ export interface StreamHost {
   closed(): void
 }
 
+/** What a stream needs of the response that it becomes the body of. */
+export interface Carrier {
+  /** Why others than this package destroy the stream: Koa does, with the response. */
+  whyDestroyed(): CloseReason
+  /** Breaks the response off. */
+  cut(): void
+}
+
+const NOBODY: Carrier = Object.freeze({ whyDestroyed: () => 'client', cut: ignore })
+
 /** What is known of a stream when it is made. */
 export interface StreamFields<Who> {
   readonly id: string
@@ -50,11 +60,11 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   readonly lastEventId: string | undefined
 
   /**
-   * Why others than this package destroy the stream: Koa does, with the response.
+   * Who carries the stream to the client.
    *
    * @internal
    */
-  whyDestroyed: () => CloseReason = () => 'client'
+  carrier: Carrier = NOBODY
 
   readonly #host: StreamHost
   #response: Writable | undefined
@@ -233,13 +243,15 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
-    this.#begin(error === null ? this.whyDestroyed() : 'error')
+    this.#begin(error === null ? this.carrier.whyDestroyed() : 'error')
     const done = (): void => {
       this.#host.closed()
       super._destroy(error, callback)
     }
     const response = this.#response
     if (response === undefined || response.closed) {
+      // What was put in between waits for an end that does not come.
+      if (this.readableFlowing !== null && !this.readableEnded) this.carrier.cut()
       done()
       return
     }
