@@ -1,9 +1,18 @@
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { memoryBroker } from 'koa-event-stream'
+import { ManualClock } from '../support/manual-clock.ts'
 import { Pause } from '../support/pause.ts'
 import { openApi } from './api.ts'
 
 const INVALID = 'Bearer realm="events", error="invalid_token", error_description="The access token is not valid here"'
+
+/** Another process, and a broker that shares its memory but does not hear its announcements. */
+async function openElsewhere(t: ExecutionContext) {
+  const clock = new ManualClock()
+  const remote = memoryBroker({ clock })
+  const broker = Object.assign(memoryBroker({ clock }), { store: remote.store })
+  return { ...(await openApi(t, { clock, broker: remote })), broker }
+}
 
 test('revoking a token closes its streams, in every application of the hub, and no other', async t => {
   const one = await openApi(t)
@@ -55,6 +64,22 @@ test('a token that is revoked while the resolver is slow opens no stream', async
   const refused = await request
   t.is(refused.status, 401)
   t.is(refused.headers['www-authenticate'], INVALID)
+  t.like(hub.stats(), { streams: 0, opened: 0 })
+})
+
+test('so does one whose revocation is remembered, though nobody has announced it here yet', async t => {
+  const { clock, hub: elsewhere, token, broker } = await openElsewhere(t)
+  const pause = new Pause()
+  const subscribe = async () => {
+    await pause.wait()
+    return 'news'
+  }
+  const { open, hub } = await openApi(t, { clock, broker, stream: { subscribe } })
+  const request = open(token({ jti: 'lost' }))
+  await pause.reached
+  await elsewhere.revoke('lost', clock.now() + 60_000)
+  pause.end()
+  t.is((await request).status, 401)
   t.like(hub.stats(), { streams: 0, opened: 0 })
 })
 

@@ -118,16 +118,18 @@ for (const [kind, options, inner] of writing) {
   })
 }
 
-test('a login that lives on survives a refusal, and is not prolonged by it', async t => {
-  const { store, finish, ada } = await openScene(t, { rolling: true }, { answer: forbid })
-  const { writes } = store
-  const refused = await finish()
-  t.is(refused.status, 403)
-  t.is(refused.headers['set-cookie'], undefined)
-  t.is(store.writes, writes)
-  t.is(store.sessions.size, 1)
-  t.is((await ada.visit('/page')).status, 200)
-})
+for (const options of [{ rolling: true }, { renew: true, maxAge: 60_000 }]) {
+  test(`a login that lives on survives a refusal, and is not prolonged by it: ${Object.keys(options).join()}`, async t => {
+    const { store, finish, ada } = await openScene(t, options, { answer: forbid })
+    const { writes } = store
+    const refused = await finish()
+    t.is(refused.status, 403)
+    t.is(refused.headers['set-cookie'], undefined)
+    t.is(store.writes, writes)
+    t.is(store.sessions.size, 1)
+    t.is((await ada.visit('/page')).status, 200)
+  })
+}
 
 test('another user’s login into the session meanwhile stands, and gets no stream of the former user', async t => {
   const { store, finish, ada } = await openScene(t, { rolling: true })
