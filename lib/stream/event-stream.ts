@@ -69,6 +69,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   readonly #host: StreamHost
   #response: Writable | undefined
   #passed = 0
+  // Bytes of a write that waits here until what it wrote, which is readable already, has been read.
+  #held = 0
   #reason: CloseReason | undefined
   #abort: AbortController | undefined
   #room: Promise<boolean> | undefined
@@ -99,7 +101,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
 
   /** Bytes that wait in this process for the client to read. */
   get bufferedBytes(): number {
-    return this.writableLength + this.readableLength
+    return this.writableLength - this.#held + this.readableLength
   }
 
   /** Bytes that have left this process. Where it stands still while bytes are buffered, the client is stuck. */
@@ -199,6 +201,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   ): Destination {
     if (this.#response !== undefined || !isResponse(destination)) return super.pipe(destination, options)
     this.#response = destination
+    this.#held = 0
     const waiting: unknown = this.read()
     // Whoever waits to write more, such as a replay, goes on when the client has taken what went before.
     const goOn = (): void => {
@@ -223,7 +226,11 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#host.wrote()
     if (this.#response === undefined) {
       this.#passed += chunk.length
-      super._write(chunk, encoding, callback)
+      this.#held = chunk.length
+      super._write(chunk, encoding, error => {
+        this.#held = 0
+        callback(error)
+      })
       return
     }
     // The chunk counts as buffered until the kernel has it. A failed write is no error of this stream's: the client
