@@ -7,6 +7,9 @@ import { ObservedStream } from './observed-stream.ts'
 
 const PAGE_SCRIPT = fileURLToPath(new URL('page-script.js', import.meta.url))
 
+/** How many profiles are open at once. More would slow each other down until something runs out of patience. */
+const MOST_PROFILES = 6
+
 export interface ListenOptions {
   /** The names to listen for. Default `message`. */
   readonly events?: readonly string[]
@@ -17,8 +20,16 @@ export interface ListenOptions {
 let launched: Promise<Browser> | undefined
 test.after.always('Chromium is closed', async () => (await launched)?.close())
 
-/** Opens an address in a new profile. Closed when the scope ends, which fails if a script of the page's threw. */
+let free = MOST_PROFILES
+const waiting: (() => void)[] = []
+
+/**
+ * Opens an address in a new profile, when it is this test's turn: one call a test, which `page.context()` has more tabs
+ * for. Closed when the scope ends, which fails if a script of a page's threw.
+ */
 export async function openPage(scope: Scope, url: string, options: BrowserContextOptions = {}): Promise<Page> {
+  await turn()
+  scope.teardown(async () => pass())
   launched ??= launchChromium()
   const context = await (await launched).newContext({ colorScheme: 'light', reducedMotion: 'reduce', ...options })
   const errors: Error[] = []
@@ -52,4 +63,15 @@ async function run(page: Page, script: string, args: object): Promise<ObservedSt
   await page.exposeFunction(tell, stream.observe)
   await page.evaluate(`void ${script}(${JSON.stringify({ tell, ...args })})`)
   return stream
+}
+
+async function turn(): Promise<void> {
+  if (free > 0) free--
+  else await new Promise<void>(resolve => waiting.push(resolve))
+}
+
+function pass(): void {
+  const next = waiting.shift()
+  if (next === undefined) free++
+  else next()
 }
