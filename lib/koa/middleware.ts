@@ -200,6 +200,8 @@ function refuse(ctx: Context, { hub }: Mount, { reason, status, challenges, erro
 }
 
 function turnAway(ctx: Context, { hub, policy, overload }: Mount, reason: RefusalReason, error?: unknown): void {
+  // A server that shuts down waits for connections that are kept alive.
+  if (reason === 'draining' && ctx.req.httpVersionMajor === 1) ctx.set('Connection', 'close')
   if (overload === 'postpone') {
     setPostponed(ctx, policy.retry)
     hub.refused(reason, 200, error)
