@@ -1,22 +1,21 @@
+import { Deferred } from './deferred.ts'
+
 /** A place where the code under test waits until the test lets it go on. */
 export class Pause {
-  /** Resolves once somebody waits here. */
-  readonly reached: Promise<void>
-  readonly #ended: Promise<void>
-  #reach = (): void => {}
-  #end = (): void => {}
+  readonly #reached = new Deferred<undefined>()
+  readonly #ended = new Deferred<undefined>()
 
-  constructor() {
-    this.reached = new Promise(resolve => (this.#reach = resolve))
-    this.#ended = new Promise(resolve => (this.#end = resolve))
+  /** Resolves once somebody waits here. */
+  get reached(): Promise<void> {
+    return this.#reached.promise
   }
 
   wait(): Promise<void> {
-    this.#reach()
-    return this.#ended
+    this.#reached.resolve(undefined)
+    return this.#ended.promise
   }
 
   end(): void {
-    this.#end()
+    this.#ended.resolve(undefined)
   }
 }
