@@ -4,9 +4,7 @@ import { systemClock, type Clock } from './clock.ts'
 import { HubEngine, type Hub } from './hub/hub.ts'
 import { integer, knownKeys } from './options.ts'
 import type { EventMap } from './wire/event.ts'
-
-/** The largest event in bytes on the wire, unless told otherwise. */
-export const DEFAULT_MAX_EVENT_BYTES = 262_144
+import { DEFAULT_MAX_EVENT_BYTES } from './wire/publication.ts'
 
 export interface HubOptions {
   /** The engine. Default `memoryBroker()`, for one process. */

@@ -8,6 +8,9 @@ import type { GapReason } from '../wire/frame.ts'
  * The hub is the one caller. It calls `listen` once, before anything else, and `close` once, after everything else.
  */
 export interface Broker {
+  /** Whether the engine can do its work just now. */
+  readonly ready: boolean
+
   /** Names the one listener of this instance. Its methods are called without re-entrance, in the order of the log. */
   listen(listener: BrokerListener): void
 
@@ -63,6 +66,10 @@ export interface BrokerListener {
   gap(topics: readonly string[], reason: GapReason): void
   /** A message that some instance announced. */
   control(message: ControlMessage): void
+  /** The engine can do its work now, or has lost its way to do it. `error` says why. */
+  readiness(ready: boolean, error?: unknown): void
+  /** Something failed that no caller hears of. `during` names the part. */
+  fault(during: string, error: unknown): void
 }
 
 /** An event in the log. */

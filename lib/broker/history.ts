@@ -1,5 +1,12 @@
 import type { Slice, StoredEvent } from './broker.ts'
 
+/** How many events a topic remembers, unless told otherwise. */
+export const DEFAULT_HISTORY_COUNT = 1_000
+/** How many bytes a topic remembers, unless told otherwise. */
+export const DEFAULT_HISTORY_BYTES = 1_048_576
+/** How many milliseconds a topic remembers, unless told otherwise. */
+export const DEFAULT_HISTORY_AGE = 300_000
+
 /** How much of a topic is remembered. Whatever is reached first counts. */
 export interface HistoryLimits {
   /** Events a topic. */
@@ -31,6 +38,11 @@ export class History {
   /** The `seq` of the newest event, remembered or not. */
   get last(): number {
     return this.#last
+  }
+
+  /** The `seq` up to which events are forgotten. */
+  get trimmed(): number {
+    return this.#trimmed
   }
 
   /** How many events are remembered. */

@@ -5,15 +5,15 @@ import { duration, integer, knownKeys } from '../options.ts'
 import { formatPosition, type Position } from '../wire/cursor.ts'
 import { withId } from '../wire/frame.ts'
 import type { Broker, BrokerListener, ControlMessage, Slice, StoredEvent } from './broker.ts'
-import { History, type HistoryLimits } from './history.ts'
+import {
+  DEFAULT_HISTORY_AGE,
+  DEFAULT_HISTORY_BYTES,
+  DEFAULT_HISTORY_COUNT,
+  History,
+  type HistoryLimits,
+} from './history.ts'
 import { MemoryStore } from './memory-store.ts'
 
-/** How many events a topic remembers, unless told otherwise. */
-export const DEFAULT_HISTORY_COUNT = 1_000
-/** How many bytes a topic remembers, unless told otherwise. */
-export const DEFAULT_HISTORY_BYTES = 1_048_576
-/** How many milliseconds a topic remembers, unless told otherwise. */
-export const DEFAULT_HISTORY_AGE = 300_000
 /** How many quiet topics are remembered by their last event's place, unless told otherwise. */
 export const DEFAULT_QUIET_TOPICS = 100_000
 
@@ -57,6 +57,7 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
 
 class MemoryBroker implements Broker {
   readonly store: MemoryStore
+  readonly ready = true
 
   readonly #limits: HistoryLimits
   readonly #maxQuiet: number

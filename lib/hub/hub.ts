@@ -5,10 +5,10 @@ import type { Clock } from '../clock.ts'
 import { EventStreamError } from '../errors.ts'
 import { duration, text } from '../options.ts'
 import type { RequestedCloseReason } from '../stream/close-reason.ts'
-import { checkTopic } from '../topic.ts'
 import { formatPosition } from '../wire/cursor.ts'
-import { checkEvent, type EventInput, type EventMap } from '../wire/event.ts'
-import { encodeBody, type Gap, type GapReason } from '../wire/frame.ts'
+import type { EventInput, EventMap } from '../wire/event.ts'
+import type { Gap, GapReason } from '../wire/frame.ts'
+import { encodePublication } from '../wire/publication.ts'
 import { Counters } from './counters.ts'
 import { Directory, type StreamFilter, type StreamLimits } from './directory.ts'
 import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
@@ -46,6 +46,9 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    * @param expiry when the token expires by itself, in milliseconds since 1970 or as a date: it is remembered until then
    */
   revoke(token: string, expiry: number | Date): Promise<void>
+
+  /** Whether the broker can do its work just now; `ready` and `lost` tell when it changes. For health checks. */
+  readonly ready: boolean
 
   /** Whether a token has been revoked, for routes that are no streams. */
   isRevoked(token: string): Promise<boolean>
@@ -111,19 +114,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   }
 
   async publish(topics: string | readonly string[], event: EventInput): Promise<string> {
-    const list = [...new Set(typeof topics === 'string' ? [topics] : topics)].map(checkTopic)
-    if (list.length === 0) throw new EventStreamError('ERR_TOPIC_INVALID', 'publish needs at least one topic')
-    const checked = checkEvent(event)
-    if (checked.id !== undefined) {
-      throw new EventStreamError('ERR_EVENT_INVALID', 'a published event gets its id from the log: leave `id` out')
-    }
-    const body = encodeBody(checked)
-    if (body.length > this.maxEventBytes) {
-      throw new EventStreamError(
-        'ERR_EVENT_TOO_LARGE',
-        `an event of ${String(body.length)} bytes is over the limit of ${String(this.maxEventBytes)} bytes`,
-      )
-    }
+    const { topics: list, body } = encodePublication(topics, event, this.maxEventBytes)
     this.#requireOpen()
     const id = await this.broker.publish(list, body)
     this.#counters.published += 1
@@ -184,6 +175,10 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
       bufferedBytes: this.#directory.all().reduce((sum, { stream }) => sum + stream.bufferedBytes, 0),
       ...this.#counters.snapshot(),
     }
+  }
+
+  get ready(): boolean {
+    return this.broker.ready
   }
 
   // What the middleware asks.
@@ -248,6 +243,15 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
 
   control({ reason, ...filter }: ControlMessage): void {
     for (const { stream } of this.#directory.find(filter)) stream.finish(reason)
+  }
+
+  readiness(ready: boolean, error?: unknown): void {
+    if (ready) this.#tellListeners('ready')
+    else this.#tellListeners('lost', { error })
+  }
+
+  fault(during: string, error: unknown): void {
+    this.failed(during, error)
   }
 
   async #drain(within: number): Promise<void> {

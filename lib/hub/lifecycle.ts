@@ -49,6 +49,10 @@ export interface HubEvents {
   gap: [{ stream: StreamInfo; gap: Gap }]
   /** Something failed that no caller hears of. `during` names the part. */
   fault: [{ during: string; error: unknown; stream?: StreamInfo }]
+  /** The broker can do its work: at the start, and after it was lost. */
+  ready: []
+  /** The broker cannot do its work just now, for the reason given. It recovers by itself. */
+  lost: [{ error: unknown }]
   /** The hub began to drain. */
   drain: [{ streams: number }]
 }

@@ -164,14 +164,10 @@ export class Subscriber implements StreamHost, Member {
 
   /** Tells the client that events of its topics are lost, before anything that comes after them. */
   tell(topics: readonly string[], reason: GapReason): void {
-    // What is due comes before the gap; where it was too much for one write, it has become a replay.
     this.flush()
-    if (this.#state !== 'live') return
-    const gap: Gap = { topics, reason }
-    const { epoch, seq } = this.#hub.broker.position()
-    this.#seq = seq
-    this.stream.offer(Buffer.concat([encodeGap(gap), encodeCursor(formatPosition(epoch, seq))]))
-    this.#hub.told(this, gap)
+    if (reason === 'epoch') this.#beginAnew(topics)
+    // A stream that is opening or replaying finds in history what is missing.
+    else if (this.#state === 'live') this.#sendGap({ topics, reason })
   }
 
   wrote(): void {
@@ -262,6 +258,18 @@ export class Subscriber implements StreamHost, Member {
     this.#seq = seq
     this.#sentSeq = seq
     return encodeCursor(formatPosition(epoch, seq))
+  }
+
+  // The ids of the new life of the log have nothing to do with those before.
+  #beginAnew(topics: readonly string[]): void {
+    if (this.#state === 'opening') return
+    const { epoch, seq } = this.#hub.broker.position()
+    this.#replay = undefined
+    this.#state = 'live'
+    this.#seq = seq
+    this.#sentSeq = seq
+    this.#sendGap({ topics, reason: 'epoch' })
+    this.stream.offer(encodeCursor(formatPosition(epoch, seq)))
   }
 
   #sendGap(gap: Gap): void {

@@ -4,7 +4,7 @@
  */
 const BASE = ['errors', 'topic', 'clock', 'deadline', 'options']
 const ROOMS = {
-  wire: ['errors'],
+  wire: ['errors', 'topic'],
   stream: ['wire/.+', ...BASE, 'auth/identity'],
   auth: ['errors', 'clock', 'deadline', 'options'],
   broker: ['wire/.+', ...BASE],
@@ -52,13 +52,20 @@ const packages = [
     to: { path: '(^|/)node_modules/(@types/)?jsonwebtoken/' },
   },
   {
+    name: 'ioredis-in-redis',
+    comment: 'applications of one process do not have it',
+    severity: 'error',
+    from: { path: '^lib/', pathNot: '^lib/broker/redis/' },
+    to: { path: '(^|/)node_modules/ioredis/|^lib/broker/redis/' },
+  },
+  {
     name: 'no-other-package',
-    comment: 'lib needs jsonwebtoken, the types of Koa, and Node',
+    comment: 'lib needs jsonwebtoken, the types of Koa, and Node; the engine on Redis needs ioredis',
     severity: 'error',
     from: { path: '^lib/' },
     to: {
       dependencyTypesNot: ['local', 'localmodule', 'core'],
-      pathNot: '(^|/)node_modules/(@types/)?(koa|jsonwebtoken)/',
+      pathNot: '(^|/)node_modules/((@types/)?(koa|jsonwebtoken)|ioredis)/',
     },
   },
   {

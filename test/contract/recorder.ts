@@ -12,6 +12,8 @@ export class Recorder implements BrokerListener {
   readonly heard: Heard[] = []
   readonly gaps: { topics: readonly string[]; reason: GapReason }[] = []
   readonly messages: ControlMessage[] = []
+  readonly faults: unknown[] = []
+  ready: boolean | undefined
   readonly #progress = new Progress()
 
   event(topics: readonly string[], event: StoredEvent): void {
@@ -27,6 +29,24 @@ export class Recorder implements BrokerListener {
   control(message: ControlMessage): void {
     this.messages.push(message)
     this.#progress.announce()
+  }
+
+  readiness(ready: boolean): void {
+    this.ready = ready
+    this.#progress.announce()
+  }
+
+  fault(_during: string, error: unknown): void {
+    this.faults.push(error)
+    this.#progress.announce()
+  }
+
+  /** Waits until the engine says that it is ready, or is not. */
+  untilReady(ready = true): Promise<boolean> {
+    return this.#progress.until(
+      () => (this.ready === ready ? true : undefined),
+      () => `the engine did not say that it is ${ready ? 'ready' : 'lost'}`,
+    )
   }
 
   /** Waits until this id is heard, and answers the ids of all that was heard up to then. */

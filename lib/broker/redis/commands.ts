@@ -1,0 +1,74 @@
+import type { Cluster, Redis } from 'ioredis'
+import type { Clock } from '../../clock.ts'
+import { within } from '../../deadline.ts'
+import { EventStreamError } from '../../errors.ts'
+
+/**
+ * The connection for commands, with every call settled in time. While Redis is away a bounded number of calls waits for
+ * it; what is turned down then was not sent. A call that Redis had got when the connection broke may have been carried
+ * out.
+ */
+export class Commands {
+  readonly client: Redis | Cluster
+  readonly #timeout: number
+  readonly #most: number
+  readonly #clock: Clock
+  #calls = 0
+  #waiting: Promise<void> | undefined
+  #closed = false
+
+  constructor(client: Redis | Cluster, timeout: number, most: number, clock: Clock) {
+    this.client = client
+    this.#timeout = timeout
+    this.#most = most
+    this.#clock = clock
+    // Each call says what became of it; without a listener ioredis prints what goes wrong in between.
+    client.on('error', () => undefined)
+  }
+
+  /** @throws {EventStreamError} `ERR_BROKER` */
+  async run<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new EventStreamError('ERR_BROKER', `${what}: the broker has been closed`)
+    if (this.#calls >= this.#most) {
+      throw new EventStreamError('ERR_BROKER', `${what}: ${String(this.#most)} calls are waiting for Redis already`)
+    }
+    this.#calls += 1
+    try {
+      if (this.client.status !== 'ready') await this.#available()
+      return await work()
+    } catch (cause) {
+      if (cause instanceof EventStreamError) throw cause
+      throw new EventStreamError('ERR_BROKER', `${what}: ${cause instanceof Error ? cause.message : 'Redis failed'}`, {
+        cause,
+      })
+    } finally {
+      this.#calls -= 1
+    }
+  }
+
+  close(): void {
+    this.#closed = true
+    this.client.disconnect()
+  }
+
+  async #available(): Promise<void> {
+    this.#waiting ??= this.#becomesReady().finally(() => {
+      this.#waiting = undefined
+    })
+    const late = () => new EventStreamError('ERR_BROKER', 'there is no connection to Redis')
+    await within(this.#clock, this.#timeout, this.#waiting, late)
+  }
+
+  #becomesReady(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const settle = (): void => {
+        this.client.off('ready', settle)
+        this.client.off('end', settle)
+        if (this.#closed) reject(new EventStreamError('ERR_BROKER', 'the broker has been closed'))
+        else resolve()
+      }
+      this.client.on('ready', settle)
+      this.client.on('end', settle)
+    })
+  }
+}

@@ -1,0 +1,19 @@
+import type { Broker } from '../broker.ts'
+import { RedisBroker } from './engine.ts'
+import { checkRedisOptions, type RedisBrokerOptions } from './options.ts'
+
+export { bridgeStream, type Bridge, type BridgedEvent, type BridgeOptions, type StreamEntry } from './bridge.ts'
+export type { ClientOrUrl } from './connections.ts'
+export type { RedisBrokerOptions } from './options.ts'
+export { createPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
+
+/**
+ * The engine for many processes, on ioredis 5: a single Redis 6.2 or newer, Sentinels, or a Cluster of Redis 7.
+ *
+ * The process starts whether Redis is there or not; `hub.ready` says whether it is.
+ *
+ * @throws {TypeError} for a wrong option
+ */
+export function redisBroker(options: RedisBrokerOptions): Broker {
+  return new RedisBroker(checkRedisOptions('redisBroker', options))
+}

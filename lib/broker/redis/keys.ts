@@ -1,0 +1,34 @@
+/**
+ * The names of a log in Redis. All share one hash tag (Redis Cluster specification, "Hash tags"), so that a log lives in
+ * one slot and one script may touch all of it.
+ */
+export interface LogNames {
+  /** Hash: the log's state, see `scripts.ts`. */
+  readonly log: string
+  /** Hash: what the log was before it had too many topics. */
+  readonly older: string
+  /** Channel on which instances tell each other what is no event. */
+  readonly control: string
+  /** Stream of a topic's events. */
+  events(topic: string): string
+  /** Channel of a topic's events. */
+  channel(topic: string): string
+  /** The topic of a channel. */
+  topicOf(channel: string): string
+  /** A value of the key-value store. */
+  value(key: string): string
+}
+
+export function logNames(name: string): LogNames {
+  const tag = `{${name}}`
+  const channels = `${tag}:topic:`
+  return Object.freeze({
+    log: `${tag}:log`,
+    older: `${tag}:older`,
+    control: `${tag}:control`,
+    events: (topic: string) => `${tag}:events:${topic}`,
+    channel: (topic: string) => channels + topic,
+    topicOf: (channel: string) => channel.slice(channels.length),
+    value: (key: string) => `${tag}:value:${key}`,
+  })
+}

@@ -1,0 +1,142 @@
+import { randomBytes } from 'node:crypto'
+import type { Buffer } from 'node:buffer'
+import type { Cluster, Redis } from 'ioredis'
+import { EventStreamError } from '../../errors.ts'
+import type { HistoryLimits } from '../history.ts'
+import type { LogNames } from './keys.ts'
+import { loggedEvent, type LoggedEvent } from './message.ts'
+import { RENEWED } from './control.ts'
+import { PUBLISH, READ, RENEW } from './scripts.ts'
+
+/** What a connection to Redis can do once the log's scripts are defined on it. The answers are bytes. */
+export interface LogConnection {
+  publishEventBuffer(keys: number, ...args: (string | number | Uint8Array)[]): Promise<unknown>
+  readLogBuffer(keys: number, ...args: (string | number)[]): Promise<unknown>
+  renewLogBuffer(keys: number, ...args: (string | number)[]): Promise<unknown>
+}
+
+/** Where the log stands. */
+export interface LogState {
+  readonly epoch: string
+  readonly seq: number
+  /** Events up to here are of an earlier life of the log. */
+  readonly base: number
+  /** What Redis' clock says, in milliseconds since 1970. */
+  readonly now: number
+}
+
+/** What the log knows of a topic. */
+export interface TopicState {
+  readonly topic: string
+  /** The `seq` of its last event. */
+  readonly last: number
+  readonly events: readonly LoggedEvent[]
+}
+
+/** How the log publishes: sharded on a Cluster. */
+export type PublishCommand = 'PUBLISH' | 'SPUBLISH'
+
+/** How many topics the log's hash knows before it is put aside. The one that was put aside knows as many. */
+export const KNOWN_TOPICS = 100_000
+
+/** The log in Redis: what its scripts take and answer, with types. */
+export class Log {
+  readonly #connection: LogConnection
+  readonly #names: LogNames
+  readonly #limits: HistoryLimits
+  readonly #command: PublishCommand
+  readonly #roots: readonly [string, string]
+
+  constructor(client: Redis | Cluster, names: LogNames, limits: HistoryLimits, command: PublishCommand) {
+    this.#connection = withScripts(client)
+    this.#names = names
+    this.#limits = limits
+    this.#command = command
+    this.#roots = [names.log, names.older]
+  }
+
+  /** Publishes an event and answers its place. */
+  async publish(topics: readonly string[], body: Uint8Array): Promise<{ epoch: string; seq: number }> {
+    const { count, bytes, age } = this.#limits
+    const keys = [...this.#roots, ...topics.map(topic => this.#names.events(topic))]
+    const named = topics.flatMap(topic => [topic, this.#names.channel(topic)])
+    const answer = await this.#connection.publishEventBuffer(
+      keys.length,
+      ...keys,
+      newEpoch(),
+      body,
+      count,
+      bytes,
+      age,
+      KNOWN_TOPICS,
+      this.#command,
+      ...named,
+    )
+    const [epoch, seq] = list(answer)
+    return { epoch: text(epoch), seq: number(seq) }
+  }
+
+  /** Reads where the log stands, and of each topic its last event and those after a `seq`, or none. */
+  async read(wanted: ReadonlyMap<string, number | undefined>): Promise<{ state: LogState; topics: TopicState[] }> {
+    const names = [...wanted.keys()]
+    const keys = [...this.#roots, ...names.map(topic => this.#names.events(topic))]
+    const asked = [...wanted].flatMap(([topic, after]) => [topic, after === undefined ? '-' : String(after)])
+    const answer = await this.#connection.readLogBuffer(keys.length, ...keys, newEpoch(), ...asked)
+    const [epoch, seq, base, now, ...topics] = list(answer)
+    const state: LogState = { epoch: text(epoch), seq: number(seq), base: number(base), now: number(now) }
+    return { state, topics: names.map((topic, index) => topicState(topic, topics[index], state.epoch)) }
+  }
+
+  /** Begins a new life of the log in place of one that has lost events, with ids over `seq`. */
+  async renew(epoch: string, seq: number): Promise<void> {
+    const { control } = this.#names
+    await this.#connection.renewLogBuffer(2, ...this.#roots, newEpoch(), epoch, seq, this.#command, control, RENEWED)
+  }
+}
+
+function withScripts(client: Redis | Cluster): LogConnection {
+  client.defineCommand('publishEvent', { lua: PUBLISH })
+  client.defineCommand('readLog', { lua: READ })
+  client.defineCommand('renewLog', { lua: RENEW })
+  // ioredis adds the commands as methods that its types cannot know of.
+  return client as unknown as LogConnection
+}
+
+function newEpoch(): string {
+  return randomBytes(6).toString('hex')
+}
+
+function topicState(topic: string, answer: unknown, epoch: string): TopicState {
+  const [last, entries] = list(answer)
+  const events = list(entries).map(entry => {
+    const [head, body] = list(entry)
+    const [seq, previous, at] = text(head).split(' ').map(Number)
+    if (seq === undefined || previous === undefined || at === undefined) throw unexpected()
+    return loggedEvent(epoch, seq, previous, at, bytes(body))
+  })
+  return { topic, last: number(last), events }
+}
+
+function list(answer: unknown): unknown[] {
+  if (Array.isArray(answer)) return answer
+  throw unexpected()
+}
+
+function bytes(answer: unknown): Buffer {
+  if (answer instanceof Uint8Array) return answer as Buffer
+  throw unexpected()
+}
+
+function text(answer: unknown): string {
+  return bytes(answer).toString('latin1')
+}
+
+function number(answer: unknown): number {
+  const value = Number(text(answer))
+  if (Number.isSafeInteger(value)) return value
+  throw unexpected()
+}
+
+function unexpected(): EventStreamError {
+  return new EventStreamError('ERR_BROKER', 'Redis answered something that no script of this package answers')
+}

@@ -1,0 +1,127 @@
+import type { Slice } from '../broker.ts'
+import { History, type HistoryLimits } from '../history.ts'
+import type { LoggedEvent } from './message.ts'
+
+/**
+ * What this instance has of one topic: every event since it began to listen, and once it was loaded all of the topic's
+ * history. Bounded by the same limits as the log, so that a loaded mirror never has less than Redis.
+ */
+export class Mirror {
+  readonly topic: string
+  /** Since when no stream has had the topic, in milliseconds since 1970. */
+  idleSince: number | undefined
+  /** The one fetch of history that is under way. */
+  loading: Promise<void> | undefined
+
+  readonly #limits: HistoryLimits
+  #history: History | undefined
+  #loaded = false
+  #held: LoggedEvent[] | undefined = []
+  #live = deferred()
+
+  constructor(topic: string, limits: HistoryLimits) {
+    this.topic = topic
+    this.#limits = limits
+  }
+
+  /** Events that came while it is not known what stands before them. `undefined` while the mirror is live. */
+  get held(): LoggedEvent[] | undefined {
+    return this.#held
+  }
+
+  /** Resolved when events of the topic arrive and nothing is missing from there on. */
+  get live(): Promise<void> {
+    return this.#live.promise
+  }
+
+  /** The `seq` of the last event that was handed on, `undefined` before the first look into the log. */
+  get last(): number | undefined {
+    return this.#history?.last
+  }
+
+  /** Whether history after a `seq` would have to be fetched. */
+  lacks(since: number): boolean {
+    return !this.#loaded && this.#history !== undefined && since < this.#history.trimmed
+  }
+
+  /**
+   * Begins, or begins anew, behind a `seq`: of what was before nothing is here.
+   *
+   * @param loaded whether the log has nothing of it either
+   */
+  begin(seq: number, loaded = false): void {
+    this.#history = new History(seq)
+    this.#loaded = loaded
+  }
+
+  /** Forgets everything: the log has begun a new life. */
+  clear(): void {
+    this.#history = undefined
+    this.#loaded = false
+  }
+
+  /** Keeps aside what comes, until it is known what is missing. */
+  hold(): void {
+    if (this.#held !== undefined) return
+    this.#held = []
+    this.#live = deferred()
+  }
+
+  /** Is live from now on. */
+  release(): void {
+    this.#held = undefined
+    this.#live.resolve()
+  }
+
+  /** Will never be live. */
+  fail(error: Error): void {
+    this.#live.reject(error)
+  }
+
+  append(event: LoggedEvent): void {
+    this.#history?.append(event, this.#limits)
+  }
+
+  /** Puts all of the topic's history that the log has before what is here. */
+  load(events: readonly LoggedEvent[]): void {
+    const live = this.#history
+    if (live === undefined) return
+    // What is newer than the last event handed on is still to arrive, and to be handed on.
+    const older = events.filter(({ seq }) => seq <= live.last)
+    const joined = new History(older[0]?.previous ?? live.last)
+    for (const event of older) joined.append(event, this.#limits)
+    for (const event of live.read(joined.last, Infinity).events) joined.append(event, this.#limits)
+    this.#history = joined
+    this.#loaded = true
+  }
+
+  /** Forgets what is too old by the log's own time, in milliseconds since 1970. */
+  expire(now: number): void {
+    this.#history?.expire(now, this.#limits)
+  }
+
+  read(after: number, limit: number): Slice {
+    return this.#history?.read(after, limit) ?? { events: [], more: false, trimmed: false }
+  }
+
+  startOfLast(count: number): number {
+    return this.#history?.startOfLast(count) ?? 0
+  }
+}
+
+interface Deferred {
+  readonly promise: Promise<void>
+  readonly resolve: () => void
+  readonly reject: (error: Error) => void
+}
+
+function deferred(): Deferred {
+  let resolve: () => void = () => undefined
+  let reject: (error: Error) => void = () => undefined
+  const promise = new Promise<void>((...settle) => {
+    ;[resolve, reject] = settle
+  })
+  // Nobody need be waiting when it fails.
+  promise.catch(() => undefined)
+  return { promise, resolve, reject }
+}

@@ -1,0 +1,79 @@
+import { Cluster, Redis } from 'ioredis'
+import { systemClock, type Clock } from '../../clock.ts'
+import { duration, integer, invalid, knownKeys, text } from '../../options.ts'
+import { DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_HISTORY_COUNT, type HistoryLimits } from '../history.ts'
+import type { ClientOrUrl } from './connections.ts'
+
+/** The name of a log, unless told otherwise. */
+export const DEFAULT_NAME = 'events'
+/** Milliseconds until a call to Redis is given up, unless told otherwise. */
+export const DEFAULT_TIMEOUT = 2_000
+/** Milliseconds between two questions whether Redis is still there, unless told otherwise. */
+export const DEFAULT_WATCHDOG = 2_000
+/** Calls that wait for Redis at once, unless told otherwise. */
+export const DEFAULT_MAX_PENDING = 10_000
+
+export interface RedisBrokerOptions {
+  /**
+   * A client of ioredis 5 (for one Redis, for Sentinels or for a Cluster), of which the settings are used for
+   * connections of the broker's own; or a `redis://` or `rediss://` URL.
+   */
+  client: ClientOrUrl
+  /** The name of the log. All keys and channels begin with it, as a hash tag: `{events}:…`. Default `events`. */
+  name?: string
+  /** What a topic remembers. Every process that publishes to the log should say the same. */
+  history?: {
+    /** Events. Default 1,000. */
+    count?: number
+    /** Bytes. Default 1 MiB, kept to within a sixteenth. */
+    bytes?: number
+    /** Milliseconds. Default 300,000. */
+    age?: number
+  }
+  /** Milliseconds until a call to Redis is given up, once connected; it waits as long for a connection. Default 2,000. */
+  timeout?: number
+  /** Milliseconds between two questions whether Redis is still there. Default 2,000. */
+  watchdog?: number
+  /** Calls that may wait for Redis at once. Default 10,000. */
+  maxPending?: number
+  clock?: Clock
+}
+
+export interface CheckedRedisOptions {
+  readonly client: ClientOrUrl
+  readonly name: string
+  readonly limits: HistoryLimits
+  readonly timeout: number
+  readonly watchdog: number
+  readonly maxPending: number
+  readonly clock: Clock
+}
+
+/** @throws {TypeError} that names the wrong option */
+export function checkRedisOptions(what: string, options: RedisBrokerOptions): CheckedRedisOptions {
+  knownKeys(what, options, ['client', 'name', 'history', 'timeout', 'watchdog', 'maxPending', 'clock'])
+  const history = options.history ?? {}
+  knownKeys('history', history, ['count', 'bytes', 'age'])
+  const name = text('name', options.name, DEFAULT_NAME)
+  if (/[{}\s]/.test(name)) throw new TypeError('`name` cannot contain braces or white space')
+  return Object.freeze({
+    client: checkClient(options.client),
+    name,
+    limits: Object.freeze({
+      count: integer('history.count', history.count, { default: DEFAULT_HISTORY_COUNT }),
+      bytes: integer('history.bytes', history.bytes, { default: DEFAULT_HISTORY_BYTES }),
+      age: duration('history.age', history.age, { default: DEFAULT_HISTORY_AGE }),
+    }),
+    timeout: duration('timeout', options.timeout, { default: DEFAULT_TIMEOUT }),
+    watchdog: duration('watchdog', options.watchdog, { default: DEFAULT_WATCHDOG }),
+    maxPending: integer('maxPending', options.maxPending, { min: 1, default: DEFAULT_MAX_PENDING }),
+    clock: options.clock ?? systemClock,
+  })
+}
+
+/** @throws {TypeError} for what is neither a client nor a URL */
+export function checkClient(client: unknown): ClientOrUrl {
+  if (client instanceof Redis || client instanceof Cluster) return client
+  if (typeof client === 'string' && /^rediss?:\/\//.test(client)) return client
+  throw invalid('client', 'a client of ioredis 5 or a redis:// URL', client)
+}

@@ -1,0 +1,52 @@
+import { integer } from '../../options.ts'
+import { formatPosition } from '../../wire/cursor.ts'
+import type { EventInput, EventMap } from '../../wire/event.ts'
+import { DEFAULT_MAX_EVENT_BYTES, encodePublication } from '../../wire/publication.ts'
+import { Commands } from './commands.ts'
+import { connectionsOf } from './connections.ts'
+import { logNames } from './keys.ts'
+import { Log } from './log.ts'
+import { checkRedisOptions, type RedisBrokerOptions } from './options.ts'
+
+export interface PublisherOptions extends Omit<RedisBrokerOptions, 'watchdog'> {
+  /** The largest event, in bytes on the wire without its id. Default 256 KiB. */
+  maxEventBytes?: number
+}
+
+/** Publishes into a log, and does nothing else. */
+export interface Publisher<Events extends object = EventMap> {
+  /**
+   * Publishes an event to one topic or to several under one id.
+   *
+   * @returns the event's id, once it is in history and handed to every instance that listens
+   * @throws {EventStreamError} as a rejection: `ERR_EVENT_INVALID`, `ERR_EVENT_TOO_LARGE`, `ERR_TOPIC_INVALID`; or
+   *   `ERR_BROKER`, after which the event may be in history if Redis had got it already
+   */
+  publish(topics: string | readonly string[], event: EventInput<Events>): Promise<string>
+  close(): Promise<void>
+}
+
+/**
+ * For workers that have no Koa and no streams: publishes into the log that `redisBroker()` reads.
+ *
+ * @throws {TypeError} for a wrong option
+ */
+export function createPublisher<Events extends object = EventMap>(options: PublisherOptions): Publisher<Events> {
+  const { maxEventBytes, ...rest } = options
+  const limit = integer('maxEventBytes', maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES })
+  const { client, name, limits, timeout, maxPending, clock } = checkRedisOptions('createPublisher', rest)
+  const names = logNames(name)
+  const connections = connectionsOf(client, names.log)
+  const commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
+  const log = new Log(commands.client, names, limits, connections.command)
+  return {
+    publish: async (topics, event) => {
+      const { topics: list, body } = encodePublication(topics, event, limit)
+      const { epoch, seq } = await commands.run('publish', () => log.publish(list, body))
+      return formatPosition(epoch, seq)
+    },
+    close: async () => {
+      commands.close()
+    },
+  }
+}

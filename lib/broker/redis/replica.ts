@@ -1,0 +1,380 @@
+import type { Buffer } from 'node:buffer'
+import type { Clock } from '../../clock.ts'
+import { within } from '../../deadline.ts'
+import { EventStreamError } from '../../errors.ts'
+import type { Position } from '../../wire/cursor.ts'
+import type { BrokerListener, Slice } from '../broker.ts'
+import type { HistoryLimits } from '../history.ts'
+import type { LogNames } from './keys.ts'
+import type { Link } from './link.ts'
+import type { Log, LogState, TopicState } from './log.ts'
+import { readMessage, type LoggedEvent } from './message.ts'
+import { Mirror } from './mirror.ts'
+
+/** How long a topic is listened to after its last stream has gone: a page that is loaded anew comes back at once. */
+export const LINGER = 10_000
+
+// Topics a script call: Redis does nothing else while it works on one.
+const TOPICS = 200
+// Topics whose last published event is remembered, to find out whether a fail-over has lost it.
+const ACKNOWLEDGED = 256
+
+export interface ReplicaParts {
+  readonly log: Log
+  readonly link: Link
+  readonly names: LogNames
+  readonly limits: HistoryLimits
+  readonly clock: Clock
+  readonly listener: BrokerListener
+  /** Milliseconds until a subscription that cannot be confirmed is given up. */
+  readonly timeout: number
+}
+
+/**
+ * This instance's copy of the log, of the topics that its streams have.
+ *
+ * Events are handed on in the order of the log. Whenever something may be missing (a new topic, a lost connection, a
+ * hole in a topic's chain of predecessors) the topics in question are held: what comes is kept aside, Redis is asked for
+ * what came before, and only when all of it has been put in order do they go on.
+ */
+export class Replica {
+  readonly #parts: ReplicaParts
+  readonly #mirrors = new Map<string, Mirror>()
+  // Mirrors that are held, and of which it has not been asked yet what they miss.
+  readonly #unsynced = new Set<Mirror>()
+  readonly #acknowledged = new Map<string, number>()
+  readonly #stopSweeping: () => void
+  #epoch = ''
+  #seq = 0
+  #base = 0
+  // How far the clock of Redis, by which events age, is ahead of ours, in milliseconds.
+  #ahead = 0
+  #connected = false
+  // From the moment in which anything may be missing until all topics have been put in order.
+  #holding = true
+  // Counts these moments: an answer to a question from before one of them is of no use any more.
+  #generation = 0
+  #working = false
+  // Unknown until the first attempt has succeeded or failed.
+  #ready: boolean | undefined
+
+  constructor(parts: ReplicaParts) {
+    this.#parts = parts
+    this.#stopSweeping = parts.clock.every(LINGER / 2, () => {
+      this.#sweep()
+    })
+  }
+
+  get ready(): boolean {
+    return this.#ready === true
+  }
+
+  /** Everything up to here, on the topics that are live, has been handed on. */
+  get position(): Position {
+    return { epoch: this.#epoch, seq: this.#seq }
+  }
+
+  want(topic: string): void | Promise<void> {
+    const mirror = this.#mirrors.get(topic) ?? this.#addMirror(topic)
+    mirror.idleSince = undefined
+    return mirror.held === undefined ? undefined : this.#inTime(mirror.live)
+  }
+
+  unwant(topic: string): void {
+    const mirror = this.#mirrors.get(topic)
+    if (mirror !== undefined) mirror.idleSince = this.#parts.clock.now()
+  }
+
+  /** Fetches the history of topics of which not enough is here, and the log's position if a client is ahead of us. */
+  async load(topics: readonly string[], since: number): Promise<void> {
+    const loads: Promise<void>[] = []
+    for (const topic of topics) {
+      const mirror = this.#mirrors.get(topic)
+      if (mirror?.lacks(since) === true) loads.push(this.#inTime(this.#loadOnce(mirror)))
+    }
+    await Promise.all(loads)
+    if (since > this.#seq && since !== Infinity) await this.#inTime(this.#catchUp())
+  }
+
+  read(topic: string, after: number, limit: number): Slice {
+    const mirror = this.#mirrors.get(topic)
+    mirror?.expire(this.#parts.clock.now() + this.#ahead)
+    return mirror?.read(Math.max(after, this.#base), limit) ?? { events: [], more: false, trimmed: false }
+  }
+
+  startOfLast(topic: string, count: number): number {
+    const mirror = this.#mirrors.get(topic)
+    mirror?.expire(this.#parts.clock.now() + this.#ahead)
+    return mirror?.startOfLast(count) ?? this.#seq
+  }
+
+  /** Remembers what Redis has acknowledged: if a fail-over loses it, this instance knows. */
+  acknowledged(topics: readonly string[], seq: number): void {
+    for (const topic of topics) {
+      this.#acknowledged.delete(topic)
+      this.#acknowledged.set(topic, seq)
+    }
+    for (const topic of this.#acknowledged.keys()) {
+      if (this.#acknowledged.size <= ACKNOWLEDGED) break
+      this.#acknowledged.delete(topic)
+    }
+  }
+
+  up(): void {
+    this.#connected = true
+    this.resync()
+  }
+
+  down(error: unknown): void {
+    this.#connected = false
+    this.#hold()
+    this.#setReady(false, error)
+  }
+
+  /** Holds everything and asks what is missing. */
+  resync(): void {
+    this.#hold()
+    this.#sync()
+  }
+
+  message(channel: string, payload: Buffer): void {
+    const event = readMessage(payload)
+    if (event === undefined) {
+      this.#parts.listener.fault(
+        'redis message',
+        new EventStreamError('ERR_BROKER', `what came on ${channel} is no event`),
+      )
+      return
+    }
+    const mirror = this.#mirrors.get(this.#parts.names.topicOf(channel))
+    if (mirror?.held !== undefined) mirror.held.push(event)
+    else if (mirror !== undefined) this.#accept(mirror, event)
+  }
+
+  close(): void {
+    this.#connected = false
+    this.#stopSweeping()
+    const error = new EventStreamError('ERR_BROKER', 'the broker has been closed')
+    for (const mirror of this.#mirrors.values()) mirror.fail(error)
+  }
+
+  #accept(mirror: Mirror, event: LoggedEvent): void {
+    const { last = 0 } = mirror
+    if (event.epoch === this.#epoch && event.seq <= last) return
+    if (event.epoch !== this.#epoch || event.previous !== last) {
+      this.#hold()
+      mirror.held?.push(event)
+      this.#sync()
+      return
+    }
+    this.#handOn(mirror, event)
+  }
+
+  #handOn(mirror: Mirror, event: LoggedEvent): void {
+    mirror.append(event)
+    this.#seq = Math.max(this.#seq, event.seq)
+    if (mirror.idleSince === undefined) this.#parts.listener.event([mirror.topic], event)
+  }
+
+  #addMirror(topic: string): Mirror {
+    const mirror = new Mirror(topic, this.#parts.limits)
+    this.#mirrors.set(topic, mirror)
+    this.#unsynced.add(mirror)
+    // All topics that are wanted in this turn are asked about in one go.
+    queueMicrotask(() => {
+      this.#sync()
+    })
+    return mirror
+  }
+
+  #hold(): void {
+    this.#holding = true
+    this.#generation += 1
+    for (const mirror of this.#mirrors.values()) {
+      mirror.hold()
+      this.#unsynced.add(mirror)
+    }
+  }
+
+  #sync(): void {
+    if (this.#working || !this.#connected) return
+    this.#working = true
+    this.#work()
+      .then(() => {
+        if (this.#connected) this.#setReady(true)
+      })
+      .catch((error: unknown) => {
+        this.#parts.link.lose(error)
+      })
+      .finally(() => {
+        this.#working = false
+        if (this.#unsynced.size > 0 || this.#holding) this.#sync()
+      })
+  }
+
+  async #work(): Promise<void> {
+    const { link, names } = this.#parts
+    do {
+      const generation = this.#generation
+      const batch = [...this.#unsynced]
+      this.#unsynced.clear()
+      try {
+        await link.subscribe(batch.map(({ topic }) => names.channel(topic)))
+        const answer = await this.#ask(batch)
+        // Redis was asked on another connection: what it handed out before it answered must have arrived.
+        await link.fence()
+        if (generation === this.#generation) await this.#join(batch, answer)
+      } catch (error) {
+        for (const mirror of batch) this.#unsynced.add(mirror)
+        throw error
+      }
+    } while (this.#unsynced.size > 0 || this.#holding)
+  }
+
+  async #ask(batch: readonly Mirror[]): Promise<Answer> {
+    const acknowledged = this.#holding ? new Map(this.#acknowledged) : new Map<string, number>()
+    const wanted = new Map<string, number | undefined>([...acknowledged.keys()].map(topic => [topic, undefined]))
+    for (const { topic, last } of batch) wanted.set(topic, last)
+    const entries = [...wanted]
+    const topics = new Map<string, TopicState>()
+    let state: LogState | undefined
+    do {
+      const piece = await this.#parts.log.read(new Map(entries.splice(0, TOPICS)))
+      // What all pieces agree on is no newer than the first of them.
+      state ??= piece.state
+      if (piece.state.epoch !== state.epoch) throw new EventStreamError('ERR_BROKER', 'the log began anew meanwhile')
+      for (const topic of piece.topics) topics.set(topic.topic, topic)
+    } while (entries.length > 0)
+    return { state, topics, acknowledged }
+  }
+
+  async #join(batch: readonly Mirror[], answer: Answer): Promise<void> {
+    const { state } = answer
+    const isNew = this.#epoch !== '' && state.epoch !== this.#epoch
+    if (isNew && !this.#holding) {
+      this.#hold()
+      return
+    }
+    if (!isNew && this.#holding && this.#isBehind(batch, answer)) {
+      await this.#parts.log.renew(this.#epoch, Math.max(this.#seq, ...answer.acknowledged.values()))
+      this.#hold()
+      return
+    }
+    if (isNew) this.#beginAnew(state)
+    this.#epoch = state.epoch
+    this.#base = state.base
+    this.#ahead = state.now - this.#parts.clock.now()
+    const { lost, missed } = this.#missing(batch, answer)
+    if (lost.length > 0) this.#parts.listener.gap(lost, 'trimmed')
+    for (const [mirror, event] of missed) this.#handOn(mirror, event)
+    this.#seq = Math.max(this.#seq, state.seq)
+    this.#holding = false
+    for (const mirror of batch) mirror.release()
+  }
+
+  /** Topics of which events are lost, and what the others missed, in the order of the log. */
+  #missing(batch: readonly Mirror[], { topics }: Answer): { lost: string[]; missed: [Mirror, LoggedEvent][] } {
+    const lost: string[] = []
+    const missed: [Mirror, LoggedEvent][] = []
+    for (const mirror of batch) {
+      const topic = topics.get(mirror.topic)
+      if (topic === undefined) continue
+      if (isLost(mirror, topic)) lost.push(mirror.topic)
+      for (const event of missedBy(mirror, topic, this.#epoch)) missed.push([mirror, event])
+    }
+    missed.sort(([, a], [, b]) => a.seq - b.seq)
+    return { lost, missed }
+  }
+
+  // What was acknowledged or handed on is not in the log: a fail-over to a replica that had not got it, most likely.
+  #isBehind(batch: readonly Mirror[], { state, topics, acknowledged }: Answer): boolean {
+    if (state.seq < this.#seq) return true
+    for (const [topic, seq] of acknowledged) if ((topics.get(topic)?.last ?? seq) < seq) return true
+    return batch.some(({ topic, last = 0 }) => (topics.get(topic)?.last ?? last) < last)
+  }
+
+  // The log has begun a new life. Every topic starts over from where the log is now; streams are told.
+  #beginAnew(state: LogState): void {
+    this.#epoch = state.epoch
+    this.#seq = state.seq
+    this.#acknowledged.clear()
+    for (const mirror of this.#mirrors.values()) mirror.clear()
+    this.#parts.listener.gap([...this.#mirrors.keys()], 'epoch')
+  }
+
+  async #loadOnce(mirror: Mirror): Promise<void> {
+    mirror.loading ??= this.#loadHistory(mirror).finally(() => {
+      mirror.loading = undefined
+    })
+    await mirror.loading
+  }
+
+  async #loadHistory(mirror: Mirror): Promise<void> {
+    const { state, topics } = await this.#parts.log.read(new Map([[mirror.topic, 0]]))
+    if (state.epoch === this.#epoch) mirror.load(topics[0]?.events ?? [])
+  }
+
+  // A client that comes from another instance may have seen what has not arrived here.
+  async #catchUp(): Promise<void> {
+    const { state } = await this.#parts.log.read(new Map())
+    await this.#parts.link.fence()
+    if (state.epoch === this.#epoch && !this.#holding) this.#seq = Math.max(this.#seq, state.seq)
+  }
+
+  #sweep(): void {
+    const now = this.#parts.clock.now()
+    const idle = [...this.#mirrors.values()].filter(
+      ({ idleSince }) => idleSince !== undefined && now - idleSince >= LINGER,
+    )
+    for (const mirror of idle) {
+      this.#mirrors.delete(mirror.topic)
+      this.#unsynced.delete(mirror)
+    }
+    this.#parts.link.unsubscribe(idle.map(({ topic }) => this.#parts.names.channel(topic)))
+  }
+
+  #setReady(ready: boolean, error?: unknown): void {
+    if (ready === this.#ready) return
+    this.#ready = ready
+    this.#parts.listener.readiness(ready, error)
+  }
+
+  async #inTime(work: Promise<void>): Promise<void> {
+    const { clock, timeout } = this.#parts
+    await within(clock, timeout, work, () => new EventStreamError('ERR_BROKER', 'Redis did not confirm in time'))
+  }
+}
+
+/** What the log answered, and what was known when it was asked. */
+interface Answer {
+  readonly state: LogState
+  readonly topics: ReadonlyMap<string, TopicState>
+  readonly acknowledged: ReadonlyMap<string, number>
+}
+
+/** Whether events after the last one that was handed on are in no history any more. The mirror begins anew then. */
+function isLost(mirror: Mirror, { last, events }: TopicState): boolean {
+  const before = events[0]?.previous ?? last
+  if (mirror.last === undefined) {
+    mirror.begin(last)
+    return false
+  }
+  if (before <= mirror.last) return false
+  mirror.begin(before, true)
+  return true
+}
+
+/**
+ * Events that follow the last one that was handed on: from history, then those that came meanwhile, each of which must
+ * follow the one before it.
+ */
+function missedBy(mirror: Mirror, { last, events }: TopicState, epoch: string): LoggedEvent[] {
+  const missed = events.filter(({ seq }) => seq > (mirror.last ?? last))
+  let end = last
+  for (const event of mirror.held ?? []) {
+    if (event.epoch !== epoch || event.previous !== end) continue
+    missed.push(event)
+    end = event.seq
+  }
+  return missed
+}

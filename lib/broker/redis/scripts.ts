@@ -1,0 +1,154 @@
+/**
+ * The log's scripts. Redis runs each as one step, so that ids, history and hand-out never disagree.
+ *
+ * The log is a hash:
+ * - `epoch`: this life of the log; `seq`: its last event, or its beginning; `base`: up to here all is of an earlier life
+ * - `t:<topic>`: `<seq> <bytes>`, the topic's last event and the bytes of all it ever had
+ * - `forgotten`: of a topic that is nowhere, nothing after this is known to have been published
+ * - `closed`: the `seq` at which the hash before this one was put aside, 0 if none was
+ *
+ * When it has more topics than it should, it is put aside as `older`, and a new hash takes over what is not about topics.
+ * Topics that are published to come over; the others are forgotten with the next change, so that both are bounded. If
+ * the log is lost, by FLUSHALL, DEL or eviction, a new life begins; if only `older` is, its topics count as having had an
+ * event until it was closed.
+ *
+ * Numbers of this size lose digits in Lua's own conversion to text, hence `%.0f`. Every call of a command costs more than
+ * anything else here, hence few of them.
+ */
+const PRELUDE = `
+local function text(number) return string.format('%.0f', number) end
+
+local function clock()
+  local time = redis.call('TIME')
+  return time[1] * 1000000 + time[2]
+end
+
+local function begin(epoch, seq)
+  seq = text(seq)
+  redis.call('DEL', KEYS[1])
+  redis.call('UNLINK', KEYS[2])
+  redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', seq, 'base', seq, 'forgotten', seq, 'closed', '0')
+end
+
+-- Epoch, seq, base, forgotten, closed, and what is known of the topic.
+local function state(newEpoch, now, topic)
+  local log = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'base', 'forgotten', 'closed', 't:' .. topic)
+  if log[1] then return log end
+  begin(newEpoch, now)
+  return redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'base', 'forgotten', 'closed', 't:' .. topic)
+end
+
+-- The seq of the topic's last event, the bytes it ever had, and whether it is new to the log.
+local function lastOf(log, topic, known)
+  if not known and log[5] ~= '0' then
+    known = redis.call('HGET', KEYS[2], 't:' .. topic)
+    if not known and redis.call('EXISTS', KEYS[2]) == 0 then return log[5], 0, true end
+  end
+  if not known then return log[4], 0, true end
+  local seq, bytes = string.match(known, '^(%d+) (%d+)$')
+  return seq, tonumber(bytes), false
+end
+`
+
+/**
+ * KEYS: log, older, then the stream of each topic.
+ * ARGV: a new epoch, the event's lines, events / bytes / milliseconds a topic keeps, topics a hash keeps, `PUBLISH` or
+ * `SPUBLISH`, then name and channel of each topic. Answers the event's epoch and `seq`.
+ *
+ * An entry of a topic's stream has `h`, with previous `seq`, milliseconds and bytes before it, and `d`, its lines.
+ */
+export const PUBLISH = `${PRELUDE}
+local body, count, bytes, age = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local now = clock()
+local log = state(ARGV[1], now, ARGV[8])
+local seq = math.max(tonumber(log[2]) + 1, now)
+local id = text(seq)
+local at = text(math.floor(now / 1000))
+local size = 7 + #log[1] + #id + #body
+-- Looking for what is over in bytes is not done for each event, but sixteen times on the way to the limit.
+local step = math.max(1, math.floor(bytes / 16))
+
+local function trim(stream, total)
+  while true do
+    local entries = redis.call('XRANGE', stream, '-', '+', 'COUNT', 32)
+    if #entries == 0 then return end
+    for _, entry in ipairs(entries) do
+      if total - tonumber(string.match(entry[2][2], '%d+$')) <= bytes then
+        redis.call('XTRIM', stream, 'MINID', entry[1])
+        return
+      end
+    end
+    redis.call('XTRIM', stream, 'MAXLEN', redis.call('XLEN', stream) - #entries)
+  end
+end
+
+local function putAside()
+  redis.call('UNLINK', KEYS[2])
+  redis.call('RENAME', KEYS[1], KEYS[2])
+  local forgotten = log[5] == '0' and log[4] or log[5]
+  redis.call('HSET', KEYS[1], 'epoch', log[1], 'seq', id, 'base', log[3], 'forgotten', forgotten, 'closed', id)
+end
+
+local isNewToLog = false
+for index = 1, #KEYS - 2 do
+  local stream, topic, channel = KEYS[index + 2], ARGV[6 + index * 2], ARGV[7 + index * 2]
+  local known = log[6]
+  if index > 1 then known = redis.call('HGET', KEYS[1], 't:' .. topic) end
+  local previous, before, isNew = lastOf(log, topic, known)
+  -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
+  if isNew then redis.call('UNLINK', stream) end
+  isNewToLog = isNewToLog or not known
+  local total = before + size
+  redis.call('XADD', stream, 'MAXLEN', count, id .. '-0', 'h', previous .. ' ' .. at .. ' ' .. text(before), 'd', body)
+  redis.call('PEXPIRE', stream, age)
+  if math.floor(before / step) ~= math.floor(total / step) then
+    trim(stream, total)
+    redis.call('XTRIM', stream, 'MINID', text(math.max(0, now - age * 1000)))
+  end
+  redis.call('HSET', KEYS[1], 'seq', id, 't:' .. topic, id .. ' ' .. text(total))
+  redis.call(ARGV[7], channel, '1 ' .. log[1] .. ' ' .. id .. ' ' .. previous .. ' ' .. at .. '\\n' .. body)
+end
+if isNewToLog and redis.call('HLEN', KEYS[1]) > tonumber(ARGV[6]) then putAside() end
+return { log[1], id }
+`
+
+/**
+ * KEYS: log, older, then the stream of each topic.
+ * ARGV: a new epoch, then name of each topic and the `seq` after which its events are wanted, or `-` for none.
+ * Answers epoch, `seq`, base and milliseconds of the log, then for each topic the `seq` of its last event and a list of
+ * events, each as `seq`, previous `seq` and milliseconds in one text, and lines.
+ */
+export const READ = `${PRELUDE}
+local now = clock()
+local log = state(ARGV[1], now, '')
+local answer = { log[1], log[2], log[3], text(math.floor(now / 1000)) }
+for index = 1, #KEYS - 2 do
+  local topic, after = ARGV[index * 2], ARGV[index * 2 + 1]
+  local events = {}
+  if after ~= '-' then
+    if tonumber(after) < tonumber(log[3]) then after = log[3] end
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[index + 2], '(' .. after .. '-0', '+')) do
+      events[#events + 1] = { string.match(entry[1], '^%d+') .. ' ' .. entry[2][2], entry[2][4] }
+    end
+  end
+  local last = lastOf(log, topic, redis.call('HGET', KEYS[1], 't:' .. topic))
+  answer[#answer + 1] = { last, events }
+end
+return answer
+`
+
+/**
+ * Begins a new life of the log, unless somebody else has done so.
+ *
+ * KEYS: log, older. ARGV: a new epoch, the epoch that is over, a `seq` to be over, `PUBLISH` or `SPUBLISH`, the control
+ * channel, the message that tells all instances.
+ */
+export const RENEW = `${PRELUDE}
+local now = clock()
+local log = state(ARGV[1], now, '')
+if log[1] == ARGV[2] then
+  begin(ARGV[1], math.max(now, tonumber(log[2]), tonumber(ARGV[3])))
+  redis.call(ARGV[4], ARGV[5], ARGV[6])
+end
+return 1
+`

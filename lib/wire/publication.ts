@@ -1,0 +1,42 @@
+import type { Buffer } from 'node:buffer'
+import { EventStreamError } from '../errors.ts'
+import { checkTopic } from '../topic.ts'
+import { checkEvent, type EventInput } from './event.ts'
+import { encodeBody } from './frame.ts'
+
+/** The largest event in bytes on the wire, without its id, unless told otherwise. */
+export const DEFAULT_MAX_EVENT_BYTES = 262_144
+
+/** An event on its way into the log. */
+export interface Publication {
+  /** One or more, each once. */
+  readonly topics: readonly string[]
+  /** The event's lines without its `id:`. */
+  readonly body: Buffer
+}
+
+/**
+ * Checks and encodes what is to be published.
+ *
+ * @throws {EventStreamError} `ERR_TOPIC_INVALID`, `ERR_EVENT_INVALID`, `ERR_EVENT_TOO_LARGE`
+ */
+export function encodePublication(
+  topics: string | readonly string[],
+  event: EventInput,
+  maxBytes: number,
+): Publication {
+  const list = [...new Set(typeof topics === 'string' ? [topics] : topics)].map(checkTopic)
+  if (list.length === 0) throw new EventStreamError('ERR_TOPIC_INVALID', 'publish needs at least one topic')
+  const checked = checkEvent(event)
+  if (checked.id !== undefined) {
+    throw new EventStreamError('ERR_EVENT_INVALID', 'a published event gets its id from the log: leave `id` out')
+  }
+  const body = encodeBody(checked)
+  if (body.length > maxBytes) {
+    throw new EventStreamError(
+      'ERR_EVENT_TOO_LARGE',
+      `an event of ${String(body.length)} bytes is over the limit of ${String(maxBytes)} bytes`,
+    )
+  }
+  return { topics: list, body }
+}

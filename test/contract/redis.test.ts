@@ -1,0 +1,42 @@
+import { setTimeout as delay } from 'node:timers/promises'
+import test, { type ExecutionContext } from 'ava'
+import { Redis } from 'ioredis'
+import { redisBroker } from 'koa-event-stream/redis'
+import { startRedis, type RedisServer } from '../support/redis-server.ts'
+import { testBroker } from './broker.ts'
+
+let server: RedisServer
+let admin: Redis
+let logs = 0
+test.before(async () => {
+  server = await startRedis()
+  admin = new Redis(server.url)
+})
+test.after.always(async () => {
+  admin.disconnect()
+  await server.stop()
+})
+
+testBroker(test, {
+  name: 'redis',
+  shared: true,
+  open: async (t: ExecutionContext, history = {}) => {
+    logs += 1
+    const name = `log-${logs}`
+    return {
+      connect: async () => {
+        const broker = redisBroker({ client: server.url, name, history })
+        t.teardown(() => broker.close())
+        return broker
+      },
+      // Redis has a clock of its own, which nobody can advance.
+      elapse: async ms => {
+        await delay(ms)
+      },
+      // The log is put ahead of the clock, as it is when the clock was set back.
+      stepBack: async ms => {
+        await admin.hincrby(`{${name}}:log`, 'seq', ms * 1_000)
+      },
+    }
+  },
+})
