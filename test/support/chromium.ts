@@ -17,6 +17,9 @@ export async function launchChromium(scope?: Scope): Promise<Browser> {
   const browser = await playwright.launch({
     executablePath: locate(CHROMIUM),
     headless: true,
+    // Playwright would take the signal for the browser's end only, and a test run that is told to stop would hang.
+    // Chromium goes by itself when the process that holds its pipe has gone.
+    handleSIGTERM: false,
     args: QUIET,
     // Chromium refuses to run its sandbox as root, which is what containers are.
     chromiumSandbox: process.getuid?.() !== 0,
