@@ -262,7 +262,8 @@ export class Subscriber implements StreamHost, Member {
 
   // The ids of the new life of the log have nothing to do with those before.
   #beginAnew(topics: readonly string[]): void {
-    if (this.#state === 'opening') return
+    // A stream that is only just opening compares its cursor with the new life.
+    if (this.#state === 'opening' || this.#state === 'joining') return
     const { epoch, seq } = this.#hub.broker.position()
     this.#replay = undefined
     this.#state = 'live'

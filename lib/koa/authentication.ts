@@ -2,13 +2,14 @@ import type { Context } from 'koa'
 import { AuthenticationError } from '../auth/authentication-error.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
+import { within } from '../deadline.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { mayUseCookie } from './origin.ts'
 import type { Mount } from './options.ts'
 import { statusOf } from './response.ts'
 
 /** Somebody who may have a stream; nobody in particular where the stream is open to all. */
-export interface Holder {
+export interface Caller {
   readonly identity: Identity | undefined
   readonly authenticator: Authenticator | undefined
 }
@@ -21,24 +22,30 @@ export interface Refusal {
   readonly error?: unknown
 }
 
-/** Asks the authenticators in their order. Everything that can go wrong with credentials becomes a refusal here. */
-export async function authenticate(ctx: Context, mount: Mount): Promise<Holder | Refusal> {
-  const { authenticators } = mount
+/** Asks who is calling, within the mount's time. Everything that can go wrong with credentials becomes a refusal here. */
+export async function authenticate(ctx: Context, mount: Mount): Promise<Caller | Refusal> {
+  const { authenticators, hub, timeout } = mount
   if (authenticators.length === 0) return { identity: undefined, authenticator: undefined }
+  const late = () => new AuthenticationError('unavailable', `nobody could be told within ${String(timeout)} ms`)
   try {
-    for (const authenticator of authenticators) {
-      const identity = await authenticator.authenticate(ctx)
-      if (identity === undefined) continue
-      if (authenticator.ambient && !mayUseCookie(ctx, mount.origins)) return { reason: 'origin', status: 403 }
-      const holder = { identity, authenticator }
-      return (await isRevoked(holder, mount)) ? ended(holder, mount) : holder
-    }
+    return await within(hub.clock, timeout, ask(ctx, mount), late)
   } catch (error) {
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
-    mount.hub.refused('unavailable', statusOf(error), error)
+    hub.refused('unavailable', statusOf(error), error)
     throw error
   }
-  return unauthenticated(authenticators)
+}
+
+/** Asks the authenticators in their order. */
+async function ask(ctx: Context, mount: Mount): Promise<Caller | Refusal> {
+  for (const authenticator of mount.authenticators) {
+    const identity = await authenticator.authenticate(ctx)
+    if (identity === undefined) continue
+    if (authenticator.ambient && !mayUseCookie(ctx, mount.origins)) return { reason: 'origin', status: 403 }
+    const caller = { identity, authenticator }
+    return (await isRevoked(caller, mount)) ? ended(caller, mount) : caller
+  }
+  return unauthenticated(mount.authenticators)
 }
 
 /** The answer to a request whose credentials nobody knows. */
@@ -47,21 +54,21 @@ function unauthenticated(authenticators: readonly Authenticator[]): Refusal {
 }
 
 /** The answer to a request whose credentials were good, and have ended. */
-export function ended({ authenticator }: Holder, { authenticators }: Mount): Refusal {
+export function ended({ authenticator }: Caller, { authenticators }: Mount): Refusal {
   const refusal = unauthenticated(authenticators)
   return authenticator?.rejection === undefined ? refusal : { ...refusal, challenges: [authenticator.rejection] }
 }
 
 /** Whether the identity holds at this moment: the login may have ended while the resolver was busy. */
-export async function stillHolds(holder: Holder, mount: Mount): Promise<boolean> {
-  const { identity, authenticator } = holder
+export async function stillHolds(caller: Caller, mount: Mount): Promise<boolean> {
+  const { identity, authenticator } = caller
   if (identity === undefined) return true
   if (identity.expiresAt !== undefined && identity.expiresAt <= mount.hub.clock.now()) return false
-  if (await isRevoked(holder, mount)) return false
+  if (await isRevoked(caller, mount)) return false
   return authenticator?.revalidation?.holds(identity) ?? true
 }
 
-async function isRevoked({ identity }: Holder, { hub }: Mount): Promise<boolean> {
+async function isRevoked({ identity }: Caller, { hub }: Mount): Promise<boolean> {
   if (identity?.token === undefined) return false
   try {
     return await hub.isRevoked(identity.token)
@@ -71,7 +78,7 @@ async function isRevoked({ identity }: Holder, { hub }: Mount): Promise<boolean>
 }
 
 /** Has nothing prolonged for a request that gets no stream. It is answered already: a failure is the operator's news. */
-export async function forget(ctx: Context, { hub }: Mount, { authenticator }: Holder): Promise<void> {
+export async function forget(ctx: Context, { hub }: Mount, { authenticator }: Caller): Promise<void> {
   try {
     await authenticator?.forget?.(ctx)
   } catch (error) {

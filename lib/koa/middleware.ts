@@ -6,7 +6,7 @@ import { readSubscription, type Resolution } from '../hub/subscription.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { EventMap } from '../wire/event.ts'
 import { networkOf } from './address.ts'
-import { authenticate, ended, forget, stillHolds, type Holder, type Refusal } from './authentication.ts'
+import { authenticate, ended, forget, stillHolds, type Caller, type Refusal } from './authentication.ts'
 import { Departure } from './departure.ts'
 import { handOff } from './hand-off.ts'
 import { lastEventIdOf } from './last-event-id.ts'
@@ -58,13 +58,13 @@ async function answer(ctx: Context, mount: Mount): Promise<void> {
     return
   }
   const departure = new Departure(ctx)
-  const holder = await authenticate(ctx, mount)
+  const caller = await authenticate(ctx, mount)
   if (departure.gone) return
-  if ('status' in holder) {
-    refuse(ctx, mount, holder)
+  if ('status' in caller) {
+    refuse(ctx, mount, caller)
     return
   }
-  const { identity, authenticator } = holder
+  const { identity, authenticator } = caller
   // No await between the question and the entry: two requests cannot both get the last place.
   const refusal = hub.refusal(limits, address, identity)
   if (refusal !== undefined) {
@@ -79,18 +79,18 @@ async function answer(ctx: Context, mount: Mount): Promise<void> {
     lastEventId,
   })
   departure.take(subscriber.stream)
-  await admit(ctx, mount, holder, subscriber)
+  await admit(ctx, mount, caller, subscriber)
 }
 
 // From here on the stream holds a place, and is let go of on every way out that does not hand it to Koa.
-async function admit(ctx: Context, mount: Mount, holder: Holder, subscriber: Subscriber): Promise<void> {
+async function admit(ctx: Context, mount: Mount, caller: Caller, subscriber: Subscriber): Promise<void> {
   let source: Source | undefined
   try {
-    source = await prepare(ctx, mount, holder, subscriber)
+    source = await prepare(ctx, mount, caller, subscriber)
   } finally {
     if (source === undefined) {
       subscriber.stream.abandon('error')
-      await forget(ctx, mount, holder)
+      await forget(ctx, mount, caller)
     }
   }
   if (source === undefined) return
@@ -103,7 +103,7 @@ async function admit(ctx: Context, mount: Mount, holder: Holder, subscriber: Sub
 async function prepare(
   ctx: Context,
   mount: Mount,
-  holder: Holder,
+  caller: Caller,
   subscriber: Subscriber,
 ): Promise<Source | undefined> {
   const { stream } = subscriber
@@ -115,7 +115,7 @@ async function prepare(
   }
   const source = sourceOf(resolution, stream, mount.hub)
   if (!(await open(ctx, mount, subscriber, resolution))) return undefined
-  const failure = stream.closeReason === undefined ? await verify(holder, mount) : undefined
+  const failure = stream.closeReason === undefined ? await verify(caller, mount) : undefined
   if (failure !== undefined) {
     refuse(ctx, mount, failure)
     return undefined
@@ -125,19 +125,19 @@ async function prepare(
     mount.hub.refused('resolver', statusOf(stream.errored), stream.errored)
     throw stream.errored
   }
-  answerEnded(ctx, mount, holder, stream.closeReason)
+  answerEnded(ctx, mount, caller, stream.closeReason)
   return undefined
 }
 
 async function resolve(ctx: Context, mount: Mount, { stream, policy }: Subscriber): Promise<Resolution | undefined> {
-  const { hub, subscribe, resolverTimeout } = mount
+  const { hub, subscribe, timeout } = mount
   let late: Error | undefined
   const resolution = Promise.resolve()
     .then(() => subscribe(stream, ctx))
     .then(result => readSubscription(result, policy.maxTopics))
   try {
-    return await within(hub.clock, resolverTimeout, resolution, () => {
-      late = new Error(`\`subscribe\` did not answer within ${String(resolverTimeout)} ms`)
+    return await within(hub.clock, timeout, resolution, () => {
+      late = new Error(`\`subscribe\` did not answer within ${String(timeout)} ms`)
       return late
     })
   } catch (error) {
@@ -169,22 +169,22 @@ async function open(ctx: Context, mount: Mount, subscriber: Subscriber, resoluti
   }
 }
 
-async function verify(holder: Holder, mount: Mount): Promise<Refusal | undefined> {
+async function verify(caller: Caller, mount: Mount): Promise<Refusal | undefined> {
   try {
-    return (await stillHolds(holder, mount)) ? undefined : ended(holder, mount)
+    return (await stillHolds(caller, mount)) ? undefined : ended(caller, mount)
   } catch (error) {
     return { reason: 'unavailable', status: 503, error }
   }
 }
 
 // The stream was closed before it began.
-function answerEnded(ctx: Context, mount: Mount, holder: Holder, reason: CloseReason): void {
+function answerEnded(ctx: Context, mount: Mount, caller: Caller, reason: CloseReason): void {
   switch (reason) {
     case 'client':
       return
     case 'logout':
     case 'revoked':
-      refuse(ctx, mount, ended(holder, mount))
+      refuse(ctx, mount, ended(caller, mount))
       return
     case 'done':
       setNothing(ctx)

@@ -29,8 +29,8 @@ export const DEFAULT_ADDRESS_LIMIT = 1_000
 export const DEFAULT_PROCESS_LIMIT = 50_000
 /** Topics of one stream, unless told otherwise. */
 export const DEFAULT_TOPIC_LIMIT = 100
-/** Milliseconds that the subscription resolver may take, unless told otherwise. */
-export const DEFAULT_RESOLVER_TIMEOUT = 10_000
+/** Milliseconds that authentication, and then the subscription resolver, may take, unless told otherwise. */
+export const DEFAULT_TIMEOUT = 10_000
 
 /** Decides what a stream carries, after authentication and before any byte is sent. It may `ctx.throw(403)`. */
 export type SubscriptionResolver<Events extends object = EventMap, Who = Identity> = (
@@ -69,7 +69,7 @@ interface CommonOptions<Events extends object> {
     process?: number
     /** Topics a stream. Default 100. */
     topics?: number
-    /** Milliseconds that `subscribe` may take. Default 10,000. */
+    /** Milliseconds that authentication, and then `subscribe`, may take. Default 10,000. */
     timeout?: number
   }
   /**
@@ -107,7 +107,8 @@ export interface Mount {
   readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
   readonly policy: StreamPolicy
   readonly limits: StreamLimits
-  readonly resolverTimeout: number
+  /** Milliseconds that authentication, and then the resolver, may take. */
+  readonly timeout: number
   readonly origins: ReadonlySet<string>
   readonly overload: 'postpone' | 'reject'
 }
@@ -142,7 +143,7 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
       address: integer('limits.address', limits.address, { min: 1, default: DEFAULT_ADDRESS_LIMIT }),
       process: integer('limits.process', limits.process, { min: 1, default: DEFAULT_PROCESS_LIMIT }),
     }),
-    resolverTimeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_RESOLVER_TIMEOUT }),
+    timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
     origins: checkOrigins(options.origins ?? []),
     overload: oneOf('overload', options.overload, ['postpone', 'reject'], 'postpone'),
   })

@@ -14,8 +14,10 @@ import {
 } from 'koa-event-stream'
 import { AUDIENCE, claims, forge, ISSUER, SECRET } from '../auth/bearer-token/keys.ts'
 import { CountingStore } from '../auth/session-cookie/site.ts'
+import { Deferred } from '../support/deferred.ts'
+import { openStream, serve } from '../support/http.ts'
 import { listen } from '../support/hub-events.ts'
-import { serve } from '../support/http.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { Visitor } from '../support/visitor.ts'
 
 const cookie = sessionCookie({ identify: ({ userId }: { userId?: string }) => userId && { id: userId } })
@@ -159,4 +161,30 @@ test('what it says holds no more ends the stream', async t => {
   const { visitor } = await openSite(t, own)
   holds = false
   t.is((await visitor.openStream()).status, 401)
+})
+
+test('an authenticator that hangs is answered with 503 in time, and no resolver is asked', async t => {
+  const clock = new ManualClock()
+  const asked = new Deferred<undefined>()
+  const answer = new Deferred<Identity | undefined>()
+  const hub = createHub({ clock })
+  const { refusals } = listen(hub)
+  const app = new Koa()
+  const authenticate: Authenticator = {
+    scheme: 'slow',
+    challenge: 'Slow realm="events"',
+    ambient: false,
+    authenticate: () => {
+      asked.resolve(undefined)
+      return answer.promise
+    },
+  }
+  app.use(eventStream({ hub, authenticate, limits: { timeout: 2_000 }, subscribe: () => t.fail() }))
+  const { url } = await serve(app, t)
+  const opening = openStream(url)
+  await asked.promise
+  clock.advance(2_000)
+  t.is((await opening).status, 503)
+  answer.reject(new Error('too late for anybody to hear'))
+  t.like(refusals, [{ reason: 'unavailable', status: 503 }])
 })
