@@ -44,6 +44,20 @@ test('who comes back gets all that its topics had since, once each, in order', a
   t.deepEqual(messages(granted), ['h', 'h'], 'topics are those that are granted now')
 })
 
+test('topics of very different length are read as one log, however many pages it takes', async t => {
+  const { open, publish } = await openSite(t)
+  const [start] = await publish('a', 'start')
+  const expected: string[] = []
+  for (let n = 0; n < 900; n += 1) {
+    const topic = n % 300 === 299 ? 'rare' : 'a'
+    await publish(topic, `${n}`)
+    expected.push(`${n}`)
+  }
+  const received = await arrival(await open('rare,a', `lastEventId=${start}`))
+  t.deepEqual(messages(received), expected)
+  t.deepEqual(gaps(received), [])
+})
+
 test('a client that has just been sent the last id is sent a cursor without one', async t => {
   const { open, publish } = await openSite(t)
   const [one, two] = await publish('a', '1', '2')

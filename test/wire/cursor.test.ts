@@ -80,4 +80,5 @@ test('an application can choose no id that is not safe on the wire', t => {
     { numRuns: 500 },
   )
   t.is(checkEventId('-'.repeat(MAX_ID_LENGTH)).length, MAX_ID_LENGTH)
+  t.throws(() => checkEventId('-'.repeat(MAX_ID_LENGTH + 1)), { code: 'ERR_EVENT_INVALID' })
 })
