@@ -37,16 +37,32 @@ export async function compileExamples(folder: string): Promise<void> {
 }
 
 /** Runs an example on a port of its own, until the test ends. */
-export async function runExample(t: ExecutionContext, folder: string, name: string): Promise<Example> {
+export async function runExample(
+  t: ExecutionContext,
+  folder: string,
+  name: string,
+  env: Record<string, string> = {},
+): Promise<Example> {
   const port = await freePort()
+  const child = startExample(t, folder, name, { ...env, PORT: String(port) })
+  await listening(port, child)
+  return { url: `http://127.0.0.1:${port}`, process: child }
+}
+
+/** Starts an example, which is killed when the test ends. */
+export function startExample(
+  t: ExecutionContext,
+  folder: string,
+  name: string,
+  env: Record<string, string>,
+): ChildProcess {
   const child = spawn(process.execPath, ['--import=tsx', join(folder, name)], {
     cwd: root,
-    env: { ...process.env, PORT: String(port) },
+    env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   t.teardown(() => child.kill('SIGKILL'))
-  await listening(port, child)
-  return { url: `http://127.0.0.1:${port}`, process: child }
+  return child
 }
 
 export async function removeExamples(folder: string): Promise<void> {

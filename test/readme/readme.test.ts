@@ -1,9 +1,11 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import test from 'ava'
+import { Redis } from 'ioredis'
 import jwt from 'jsonwebtoken'
 import { openStream } from '../support/http.ts'
-import { compileExamples, removeExamples, runExample, writeExamples } from './example.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { compileExamples, removeExamples, runExample, startExample, writeExamples } from './example.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
@@ -97,4 +99,25 @@ test('the shutdown ends streams, then the process', async t => {
   t.is(stream.received.at(-1)?.kind, 'retry')
   const [code] = (await once(child, 'exit')) as [number]
   t.is(code, 0)
+})
+
+test('instances share what is published, and workers publish without Koa', async t => {
+  const redis = await startRedis(t)
+  const env = { REDIS_URL: redis.url }
+  const [one, other] = await Promise.all([
+    runExample(t, folder, 'instance.ts', env),
+    runExample(t, folder, 'instance.ts', env),
+  ])
+  const streams = await Promise.all([openStream(one.url), openStream(other.url)])
+  for (const stream of streams) await stream.next(({ event }) => event === 'cursor')
+  const worker = startExample(t, folder, 'worker.ts', env)
+  const admin = new Redis(redis.url)
+  for (const stream of streams) t.like(await stream.next(), { event: 'headline', data: '{"text":"It works"}' })
+  await admin.xadd('outbox', '*', 'topic', 'news', 'data', 'from anywhere')
+  for (const stream of streams) t.like(await stream.next(), { event: 'message', data: 'from anywhere' })
+  worker.kill('SIGTERM')
+  const [code] = (await once(worker, 'exit')) as [number]
+  t.is(code, 0)
+  admin.disconnect()
+  for (const stream of streams) stream.close()
 })
