@@ -10,7 +10,8 @@ export function handOff(ctx: Context, { stream, policy }: Subscriber): void {
   setStreamHeaders(ctx)
   ctx.body = stream
   if (ctx.req.httpVersionMajor !== 1) return
-  // Probes go out in the silence between heartbeats and find a client that vanished without a word: while a heartbeat
-  // is on its way the kernel would retransmit it for a quarter of an hour instead.
+  // Probes go out in the silence between heartbeats, and find a client that vanished without a word early in it. Once a
+  // heartbeat or an event is on its way unanswered, the kernel probes no more but retransmits: on Linux it gives up after
+  // a quarter of an hour (net.ipv4.tcp_retries2), which Node cannot shorten for one socket.
   ctx.req.socket.setKeepAlive(true, (policy.heartbeat?.interval ?? policy.stall) / 2)
 }

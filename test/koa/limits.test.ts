@@ -1,6 +1,8 @@
 import test from 'ava'
+import type { Authenticator } from 'koa-event-stream'
+import { Deferred } from '../support/deferred.ts'
 import { raw } from '../support/http.ts'
-import { HeldResolver, openEndpoint, REQUEST, type StreamOptions } from './endpoint.ts'
+import { byName, HeldResolver, openEndpoint, REQUEST, type StreamOptions } from './endpoint.ts'
 
 const limits: [reason: string, status: number, options: StreamOptions, users: string[]][] = [
   ['identity-limit', 429, { limits: { identity: 2 } }, ['ann', 'ann', 'ann']],
@@ -52,8 +54,21 @@ test('postponed clients are told to come back at different times', async t => {
 
 test('the place counts from before the resolver is asked: of requests that race for it, one gets it', async t => {
   const { subscribe, answer, asked } = new HeldResolver()
-  const { hub, open } = await openEndpoint(t, { subscribe, limits: { identity: 1 }, overload: 'reject' })
-  const racing = Array.from({ length: 20 }, () => open())
+  const gathered = new Deferred<void>()
+  let waiting = 20
+  const authenticate: Authenticator['authenticate'] = async ctx => {
+    waiting -= 1
+    if (waiting === 0) gathered.resolve()
+    await gathered.promise
+    return byName.authenticate(ctx)
+  }
+  const { hub, open } = await openEndpoint(t, {
+    authenticate: { ...byName, authenticate },
+    subscribe,
+    limits: { identity: 1 },
+    overload: 'reject',
+  })
+  const racing = Array.from({ length: waiting }, () => open())
   await asked
   const refused = await Promise.any(racing)
   t.is(refused.status, 429)
