@@ -203,6 +203,7 @@ export function testBroker(test: TestFn, engine: Engine): void {
 
   test(title('a message is heard by who announces it, whatever the topics'), async t => {
     const { broker, recorder } = await listening(t, engine, [])
+    if (!broker.ready) await recorder.untilReady()
     await broker.announce({ type: 'disconnect', session: 's:1', reason: 'logout' })
     t.deepEqual(await recorder.untilMessages(1), [{ type: 'disconnect', session: 's:1', reason: 'logout' }])
   })

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -13,6 +13,8 @@ import type { Scope } from './scope.ts'
 export interface RedisOptions {
   /** More of the server's command line, such as `['--maxmemory', '2mb']`. */
   readonly args?: readonly string[]
+  /** The text of a configuration file, which a Sentinel must have. */
+  readonly config?: string
   /** To come back where a stopped server was. By default a free port is found. */
   readonly port?: number
 }
@@ -43,13 +45,16 @@ const GUARD = `
   rm -rf "$folder"
 `
 
+// A Sentinel says nothing more than its name.
+const READY = /Ready to accept connections|Sentinel ID is/
+
 const ATTEMPTS = 5
 
 /** Starts a real, empty Redis without persistence on the loopback; resolves once it answers. Stopped when the scope ends. */
-export async function startRedis(scope?: Scope, { args = [], port }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis(scope?: Scope, { args = [], config, port }: RedisOptions = {}): Promise<RedisServer> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const server = await launch(port ?? (await freePort()), args)
+      const server = await launch(port ?? (await freePort()), args, config)
       scope?.teardown(server.stop)
       return server
     } catch (error) {
@@ -59,9 +64,18 @@ export async function startRedis(scope?: Scope, { args = [], port }: RedisOption
   }
 }
 
-async function launch(port: number, args: readonly string[]): Promise<RedisServer> {
+async function launch(port: number, args: readonly string[], config: string | undefined): Promise<RedisServer> {
   const folder = await mkdtemp(join(tmpdir(), 'redis-'))
-  const server = [locate(REDIS_SERVER), '--port', String(port), '--bind', '127.0.0.1']
+  const file = join(folder, 'redis.conf')
+  if (config !== undefined) await writeFile(file, config)
+  const server = [
+    locate(REDIS_SERVER),
+    ...(config === undefined ? [] : [file]),
+    '--port',
+    String(port),
+    '--bind',
+    '127.0.0.1',
+  ]
   const guard = spawn('sh', ['-c', GUARD, 'sh', folder, ...server, '--save', '', '--appendonly', 'no', ...args], {
     stdio: ['pipe', 'pipe', 'inherit'],
   })
@@ -96,7 +110,7 @@ async function untilReady(output: Readable): Promise<number> {
     for await (const line of createInterface(output)) {
       log.push(line)
       const pid = log.find(line => line.startsWith('pid '))?.slice(4)
-      if (pid !== undefined && log.some(line => line.includes('Ready to accept connections'))) return Number(pid)
+      if (pid !== undefined && log.some(line => READY.test(line))) return Number(pid)
     }
   } finally {
     output.resume()
@@ -108,7 +122,8 @@ function isTaken(error: unknown): boolean {
   return error instanceof Error && error.message.includes('Address already in use')
 }
 
-async function freePort(): Promise<number> {
+/** A port of the loopback that nobody listens on just now. */
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')
   const { port } = server.address() as AddressInfo
