@@ -35,9 +35,10 @@ export interface Broker {
 
   /**
    * Fetches history of subscribed topics into reach, so that `read` and `latest` can answer at once; `position` is then
-   * no older than this call. `since` is the oldest `seq` of interest, 0 for all there is.
+   * no older than this call. `since` is the oldest `seq` of interest, 0 for all there is, `Infinity` for none; `epoch`
+   * is the life of the log that it is of, where a client has said so.
    */
-  load(topics: readonly string[], since: number): void | Promise<void>
+  load(topics: readonly string[], since: number, epoch?: string): void | Promise<void>
 
   /** Where the log stands, as far as this instance has seen. */
   position(): Position

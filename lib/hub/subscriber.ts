@@ -193,7 +193,7 @@ export class Subscriber implements StreamHost, Member {
     this.#state = 'joining'
     await registry.join(this, topics)
     try {
-      await broker.load(topics, oldestOfInterest(cursor, wishes))
+      await broker.load(topics, oldestOfInterest(cursor, wishes), typeof cursor === 'object' ? cursor.epoch : undefined)
     } catch (error) {
       registry.leave(this, topics)
       throw error

@@ -69,8 +69,8 @@ export class RedisBroker implements Broker, LinkOwner {
     this.#replica?.unwant(topic)
   }
 
-  async load(topics: readonly string[], since: number): Promise<void> {
-    await this.#heard().load(topics, since)
+  async load(topics: readonly string[], since: number, epoch?: string): Promise<void> {
+    await this.#heard().load(topics, since, epoch)
   }
 
   position(): Position {

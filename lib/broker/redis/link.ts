@@ -110,23 +110,29 @@ export class Link {
     client.once('close', () => {
       if (this.#client === client) this.#lose(new Error('the connection to Redis was closed'))
     })
+    // A node of a Cluster that has given the slot away, or become a replica, ends the subscriptions without being asked,
+    // and says so in an answer to nothing.
+    client.once('error', (error: unknown) => {
+      if (this.#client === client) this.#lose(error)
+    })
     client.on(this.#sharded ? 'smessageBuffer' : 'messageBuffer', (channel: Buffer, payload: Buffer) => {
       if (this.#client === client) this.#owner.message(channel.toString(), payload)
     })
     await this.subscribe([this.#options.channel])
     this.#pause = FIRST_PAUSE
-    this.#watch()
+    this.#watch(client)
     this.#owner.up()
   }
 
-  #watch(): void {
+  // An answer that comes when there is another client already says nothing of that one.
+  #watch(client: Redis): void {
     this.#cancel = this.#clock.after(this.#options.watchdog, () => {
       this.fence().then(
         () => {
-          if (!this.#closed) this.#watch()
+          if (this.#client === client) this.#watch(client)
         },
         (error: unknown) => {
-          this.lose(error)
+          if (this.#client === client) this.#lose(error)
         },
       )
     })

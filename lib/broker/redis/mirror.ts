@@ -54,12 +54,6 @@ export class Mirror {
     this.#loaded = loaded
   }
 
-  /** Forgets everything: the log has begun a new life. */
-  clear(): void {
-    this.#history = undefined
-    this.#loaded = false
-  }
-
   /** Keeps aside what comes, until it is known what is missing. */
   hold(): void {
     if (this.#held !== undefined) return

@@ -18,6 +18,8 @@ export const LINGER = 10_000
 const TOPICS = 200
 // Topics whose last published event is remembered, to find out whether a fail-over has lost it.
 const ACKNOWLEDGED = 256
+// Epochs that are remembered as over.
+const PAST = 16
 
 export interface ReplicaParts {
   readonly log: Log
@@ -55,6 +57,9 @@ export class Replica {
   // Counts these moments: an answer to a question from before one of them is of no use any more.
   #generation = 0
   #working = false
+  // Epochs that are not the log's any more, or never were.
+  readonly #past = new Set<string>()
+  #looking: Promise<LogState> | undefined
   // Unknown until the first attempt has succeeded or failed.
   #ready: boolean | undefined
 
@@ -85,15 +90,15 @@ export class Replica {
     if (mirror !== undefined) mirror.idleSince = this.#parts.clock.now()
   }
 
-  /** Fetches the history of topics of which not enough is here, and the log's position if a client is ahead of us. */
-  async load(topics: readonly string[], since: number): Promise<void> {
+  /** Catches up if a client is ahead of us, and fetches the history of topics of which not enough is here. */
+  async load(topics: readonly string[], since: number, epoch?: string): Promise<void> {
+    if (this.#isAhead(since, epoch)) await this.#inTime(this.#catchUp(topics))
     const loads: Promise<void>[] = []
     for (const topic of topics) {
       const mirror = this.#mirrors.get(topic)
       if (mirror?.lacks(since) === true) loads.push(this.#inTime(this.#loadOnce(mirror)))
     }
     await Promise.all(loads)
-    if (since > this.#seq && since !== Infinity) await this.#inTime(this.#catchUp())
   }
 
   read(topic: string, after: number, limit: number): Slice {
@@ -139,10 +144,10 @@ export class Replica {
 
   message(channel: string, payload: Buffer): void {
     const event = readMessage(payload)
-    if (event === undefined) {
+    if (event === undefined || this.#past.has(event.epoch)) {
       this.#parts.listener.fault(
         'redis message',
-        new EventStreamError('ERR_BROKER', `what came on ${channel} is no event`),
+        new EventStreamError('ERR_BROKER', `what came on ${channel} is no event of this log`),
       )
       return
     }
@@ -172,7 +177,8 @@ export class Replica {
 
   #handOn(mirror: Mirror, event: LoggedEvent): void {
     mirror.append(event)
-    this.#seq = Math.max(this.#seq, event.seq)
+    // Of its other topics it may be still to come: a stream that starts here must not take it for had.
+    this.#seq = Math.max(this.#seq, event.isShared ? event.seq - 1 : event.seq)
     if (mirror.idleSince === undefined) this.#parts.listener.event([mirror.topic], event)
   }
 
@@ -220,13 +226,16 @@ export class Replica {
       this.#unsynced.clear()
       try {
         await link.subscribe(batch.map(({ topic }) => names.channel(topic)))
+        const epochs = this.#epochsHeld(batch)
         const answer = await this.#ask(batch)
         // Redis was asked on another connection: what it handed out before it answered must have arrived.
         await link.fence()
+        for (const epoch of epochs) if (epoch !== answer.state.epoch) this.#end(epoch)
         if (generation === this.#generation) await this.#join(batch, answer)
       } catch (error) {
         for (const mirror of batch) this.#unsynced.add(mirror)
-        throw error
+        // It failed with the connection that it was begun on; there is another one now.
+        if (generation === this.#generation || !this.#connected) throw error
       }
     } while (this.#unsynced.size > 0 || this.#holding)
   }
@@ -251,16 +260,18 @@ export class Replica {
   async #join(batch: readonly Mirror[], answer: Answer): Promise<void> {
     const { state } = answer
     const isNew = this.#epoch !== '' && state.epoch !== this.#epoch
-    if (isNew && !this.#holding) {
-      this.#hold()
-      return
-    }
-    if (!isNew && this.#holding && this.#isBehind(batch, answer)) {
+    if (isNew && this.#holding) this.#beginAnew(state)
+    else if (!isNew && this.#holding && this.#isBehind(batch, answer)) {
       await this.#parts.log.renew(this.#epoch, Math.max(this.#seq, ...answer.acknowledged.values()))
-      this.#hold()
+    } else if (!isNew && isOfEpoch(batch, state.epoch)) {
+      this.#goOn(batch, answer)
       return
     }
-    if (isNew) this.#beginAnew(state)
+    this.#hold()
+  }
+
+  #goOn(batch: readonly Mirror[], answer: Answer): void {
+    const { state } = answer
     this.#epoch = state.epoch
     this.#base = state.base
     this.#ahead = state.now - this.#parts.clock.now()
@@ -280,7 +291,7 @@ export class Replica {
       const topic = topics.get(mirror.topic)
       if (topic === undefined) continue
       if (isLost(mirror, topic)) lost.push(mirror.topic)
-      for (const event of missedBy(mirror, topic, this.#epoch)) missed.push([mirror, event])
+      for (const event of missedBy(mirror, topic)) missed.push([mirror, event])
     }
     missed.sort(([, a], [, b]) => a.seq - b.seq)
     return { lost, missed }
@@ -293,13 +304,29 @@ export class Replica {
     return batch.some(({ topic, last = 0 }) => (topics.get(topic)?.last ?? last) < last)
   }
 
-  // The log has begun a new life. Every topic starts over from where the log is now; streams are told.
-  #beginAnew(state: LogState): void {
-    this.#epoch = state.epoch
-    this.#seq = state.seq
+  // The log has begun a new life. Every topic starts over where that began; streams are told.
+  #beginAnew({ epoch, base }: LogState): void {
+    this.#end(this.#epoch)
+    this.#epoch = epoch
+    this.#base = base
+    this.#seq = base
     this.#acknowledged.clear()
-    for (const mirror of this.#mirrors.values()) mirror.clear()
+    for (const mirror of this.#mirrors.values()) mirror.begin(base, true)
     this.#parts.listener.gap([...this.#mirrors.keys()], 'epoch')
+  }
+
+  // Epochs are random: one that is over never comes back.
+  #end(epoch: string): void {
+    this.#past.add(epoch)
+    for (const oldest of this.#past) {
+      if (this.#past.size <= PAST) break
+      this.#past.delete(oldest)
+    }
+  }
+
+  // What has been kept aside by now will be in the answer to the next question. Its epochs are over if that says another.
+  #epochsHeld(batch: readonly Mirror[]): Set<string> {
+    return new Set(batch.flatMap(({ held }) => held?.splice(0).map(({ epoch }) => epoch) ?? []))
   }
 
   async #loadOnce(mirror: Mirror): Promise<void> {
@@ -314,11 +341,27 @@ export class Replica {
     if (state.epoch === this.#epoch) mirror.load(topics[0]?.events ?? [])
   }
 
-  // A client that comes from another instance may have seen what has not arrived here.
-  async #catchUp(): Promise<void> {
+  // A client that comes from another instance may have seen what has not arrived here, or another life of the log.
+  #isAhead(since: number, epoch = this.#epoch): boolean {
+    if (epoch !== this.#epoch) return !this.#past.has(epoch)
+    return since !== Infinity && since > this.#seq
+  }
+
+  async #catchUp(topics: readonly string[]): Promise<void> {
+    this.#looking ??= this.#look()
+    const state = await this.#looking
+    if (state.epoch !== this.#epoch) this.resync()
+    await Promise.all(topics.flatMap(topic => this.#mirrors.get(topic)?.live ?? []))
+    if (state.epoch === this.#epoch) this.#seq = Math.max(this.#seq, state.seq)
+  }
+
+  // Those who ask in this turn share one look, but nobody one that was begun before: it may see too little.
+  async #look(): Promise<LogState> {
+    await Promise.resolve()
+    this.#looking = undefined
     const { state } = await this.#parts.log.read(new Map())
     await this.#parts.link.fence()
-    if (state.epoch === this.#epoch && !this.#holding) this.#seq = Math.max(this.#seq, state.seq)
+    return state
   }
 
   #sweep(): void {
@@ -352,6 +395,11 @@ interface Answer {
   readonly acknowledged: ReadonlyMap<string, number>
 }
 
+/** Whether all that came since the log was asked is of the life that it told of. */
+function isOfEpoch(batch: readonly Mirror[], epoch: string): boolean {
+  return batch.every(({ held }) => held?.every(event => event.epoch === epoch) ?? true)
+}
+
 /** Whether events after the last one that was handed on are in no history any more. The mirror begins anew then. */
 function isLost(mirror: Mirror, { last, events }: TopicState): boolean {
   const before = events[0]?.previous ?? last
@@ -368,11 +416,11 @@ function isLost(mirror: Mirror, { last, events }: TopicState): boolean {
  * Events that follow the last one that was handed on: from history, then those that came meanwhile, each of which must
  * follow the one before it.
  */
-function missedBy(mirror: Mirror, { last, events }: TopicState, epoch: string): LoggedEvent[] {
+function missedBy(mirror: Mirror, { last, events }: TopicState): LoggedEvent[] {
   const missed = events.filter(({ seq }) => seq > (mirror.last ?? last))
   let end = last
   for (const event of mirror.held ?? []) {
-    if (event.epoch !== epoch || event.previous !== end) continue
+    if (event.previous !== end) continue
     missed.push(event)
     end = event.seq
   }

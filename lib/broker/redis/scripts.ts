@@ -64,6 +64,7 @@ local log = state(ARGV[1], now, ARGV[8])
 local seq = math.max(tonumber(log[2]) + 1, now)
 local id = text(seq)
 local at = text(math.floor(now / 1000))
+local topics = ' ' .. (#KEYS - 2)
 local size = 7 + #log[1] + #id + #body
 -- Looking for what is over in bytes is not done for each event, but sixteen times on the way to the limit.
 local step = math.max(1, math.floor(bytes / 16))
@@ -96,7 +97,11 @@ for index = 1, #KEYS - 2 do
   if index > 1 then known = redis.call('HGET', KEYS[1], 't:' .. topic) end
   local previous, before, isNew = lastOf(log, topic, known)
   -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
-  if isNew then redis.call('UNLINK', stream) end
+  -- It comes second: for want of memory Redis refuses a script at the first command that takes some, and not after.
+  if isNew then
+    redis.call('HSET', KEYS[1], 'seq', id)
+    redis.call('UNLINK', stream)
+  end
   isNewToLog = isNewToLog or not known
   local total = before + size
   redis.call('XADD', stream, 'MAXLEN', count, id .. '-0', 'h', previous .. ' ' .. at .. ' ' .. text(before), 'd', body)
@@ -106,7 +111,7 @@ for index = 1, #KEYS - 2 do
     redis.call('XTRIM', stream, 'MINID', text(math.max(0, now - age * 1000)))
   end
   redis.call('HSET', KEYS[1], 'seq', id, 't:' .. topic, id .. ' ' .. text(total))
-  redis.call(ARGV[7], channel, '1 ' .. log[1] .. ' ' .. id .. ' ' .. previous .. ' ' .. at .. '\\n' .. body)
+  redis.call(ARGV[7], channel, '1 ' .. log[1] .. ' ' .. id .. ' ' .. previous .. ' ' .. at .. topics .. '\\n' .. body)
 end
 if isNewToLog and redis.call('HLEN', KEYS[1]) > tonumber(ARGV[6]) then putAside() end
 return { log[1], id }
@@ -124,14 +129,15 @@ local log = state(ARGV[1], now, '')
 local answer = { log[1], log[2], log[3], text(math.floor(now / 1000)) }
 for index = 1, #KEYS - 2 do
   local topic, after = ARGV[index * 2], ARGV[index * 2 + 1]
+  local last = lastOf(log, topic, redis.call('HGET', KEYS[1], 't:' .. topic))
   local events = {}
   if after ~= '-' then
     if tonumber(after) < tonumber(log[3]) then after = log[3] end
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[index + 2], '(' .. after .. '-0', '+')) do
+    -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[index + 2], '(' .. after .. '-0', last .. '-0')) do
       events[#events + 1] = { string.match(entry[1], '^%d+') .. ' ' .. entry[2][2], entry[2][4] }
     end
   end
-  local last = lastOf(log, topic, redis.call('HGET', KEYS[1], 't:' .. topic))
   answer[#answer + 1] = { last, events }
 end
 return answer
