@@ -68,7 +68,7 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    */
   drain(options?: { within?: number }): Promise<void>
 
-  /** Ends all streams at once and closes the broker. */
+  /** Cuts all streams, those of a drain that is under way included, and closes the broker. */
   close(): Promise<void>
 
   /** Counters and gauges. Adding up `bufferedBytes` takes a look at every stream. */
@@ -262,6 +262,8 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   }
 
   async #close(): Promise<void> {
+    // A drain that is under way gets no more time.
+    if (this.draining) for (const { stream } of this.#directory.all()) stream.abandon('drain')
     await this.drain({ within: 1 })
     this.#closed = true
     await this.broker.close()

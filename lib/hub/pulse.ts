@@ -1,12 +1,13 @@
 import type { Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { Clock } from '../clock.ts'
+import { within } from '../deadline.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import type { EventMap } from '../wire/event.ts'
 import type { StreamInfo } from './lifecycle.ts'
 import type { StreamPolicy } from './stream-policy.ts'
-import type { Task, Wheel } from './wheel.ts'
+import { TICK, type Task, type Wheel } from './wheel.ts'
 
 /** How long a client gets to take the last bytes of a stream that ends, in milliseconds. */
 export const CLOSE_TIMEOUT = 5_000
@@ -152,21 +153,28 @@ export class Pulse implements Task {
     if (identity === undefined) return
     // The next question is asked an interval after this one is answered.
     this.#revalidateAt = Infinity
+    const { grace, interval } = revalidation
     try {
-      if (!(await revalidation.holds(identity))) {
+      // What never answers fails, too.
+      const answer = (async () => revalidation.holds(identity))()
+      if (!(await within(this.#hub.clock, Math.max(grace, TICK), answer, noAnswer))) {
         this.#stream.finish('logout')
         return
       }
       this.#heldAt = this.#hub.clock.now()
     } catch (error) {
       this.#hub.failed('revalidation', error, this.#stream)
-      if (this.#hub.clock.now() - this.#heldAt >= revalidation.grace) {
+      if (this.#hub.clock.now() - this.#heldAt >= grace) {
         this.#stream.finish('unverifiable')
         return
       }
     }
     if (this.#endReason !== undefined) return
-    this.#revalidateAt = this.#hub.clock.now() + revalidation.interval
+    this.#revalidateAt = this.#hub.clock.now() + interval
     this.#hub.wheel.hasten(this, this.#revalidateAt)
   }
+}
+
+function noAnswer(): Error {
+  return new Error('whether the identity still holds was not answered in time')
 }

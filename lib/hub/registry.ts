@@ -33,11 +33,16 @@ export class Registry {
       for (const topic of topics) {
         if (this.#members.add(topic, member)) this.#listen(topic)
       }
-      await Promise.all(topics.flatMap(topic => this.#confirming.get(topic) ?? []))
+      await this.confirmed(topics)
     } catch (error) {
       this.leave(member, topics)
       throw error
     }
+  }
+
+  /** Resolves when the broker listens to all of these topics. */
+  async confirmed(topics: readonly string[]): Promise<void> {
+    await Promise.all(topics.flatMap(topic => this.#confirming.get(topic) ?? []))
   }
 
   /** Removes a receiver from topics. */

@@ -85,6 +85,11 @@ export class Subscriber implements StreamHost, Member {
     return this.stream.identity
   }
 
+  /** How many more topics the stream may have. */
+  get topicsLeft(): number {
+    return this.policy.maxTopics - this.#topics.length
+  }
+
   get hasTopics(): boolean {
     return this.#topics.length > 0
   }
@@ -121,7 +126,7 @@ export class Subscriber implements StreamHost, Member {
 
   async subscribe(topics: readonly string[]): Promise<void> {
     const added = [...new Set(topics.map(checkTopic))].filter(topic => !this.#topics.includes(topic))
-    if (this.#topics.length + added.length > this.policy.maxTopics) {
+    if (added.length > this.topicsLeft) {
       throw new TypeError(`a stream has at most ${String(this.policy.maxTopics)} topics`)
     }
     this.#topics.push(...added)
@@ -130,6 +135,8 @@ export class Subscriber implements StreamHost, Member {
     try {
       await this.#joining
       await this.#hub.registry.join(this, this.#wanted(added))
+      // Some may have been asked for a moment ago, and not be live yet either.
+      await this.#hub.registry.confirmed(topics)
     } catch (error) {
       this.unsubscribe(added)
       throw error

@@ -129,12 +129,13 @@ async function prepare(
   return undefined
 }
 
-async function resolve(ctx: Context, mount: Mount, { stream, policy }: Subscriber): Promise<Resolution | undefined> {
+async function resolve(ctx: Context, mount: Mount, subscriber: Subscriber): Promise<Resolution | undefined> {
   const { hub, subscribe, timeout } = mount
+  const { stream } = subscriber
   let late: Error | undefined
   const resolution = Promise.resolve()
     .then(() => subscribe(stream, ctx))
-    .then(result => readSubscription(result, policy.maxTopics))
+    .then(result => readSubscription(result, subscriber.topicsLeft))
   try {
     return await within(hub.clock, timeout, resolution, () => {
       late = new Error(`\`subscribe\` did not answer within ${String(timeout)} ms`)

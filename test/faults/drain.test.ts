@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { memoryBroker } from 'koa-event-stream'
 import { HeldResolver, openEndpoint, reasonOf, REQUEST } from '../koa/endpoint.ts'
 import { onEveryKoa } from '../koa/every-koa.ts'
@@ -53,7 +53,8 @@ onEveryKoa('newcomers of a drain are postponed, or rejected, and hold no connect
   }
 })
 
-test('a drain during catch-up ends the stream on a cursor from which the rest follows', async t => {
+/** A client that has begun to catch up on 20 MB, and reads no further. */
+async function stalledClient(t: ExecutionContext) {
   const broker = memoryBroker({ history: { bytes: 100_000_000 } })
   const { hub, port, open } = await openEndpoint(t, {}, { hub: { broker } })
   const first = await open()
@@ -64,6 +65,11 @@ test('a drain during catch-up ends the stream on a cursor from which the rest fo
   const client = await raw(port, REQUEST.replace('\r\n\r\n', `\r\nLast-Event-ID: ${start ?? ''}\r\n\r\n`))
   await client.until(ids[0] ?? '')
   client.pause()
+  return { hub, client, ids }
+}
+
+test('a drain during catch-up ends the stream on a cursor from which the rest follows', async t => {
+  const { hub, client, ids } = await stalledClient(t)
   const drained = hub.drain({ within: 10_000 })
   client.resume()
   await drained
@@ -73,6 +79,14 @@ test('a drain during catch-up ends the stream on a cursor from which the rest fo
   const sent = [...text.matchAll(/id: (\S+)\n/g)].map(([, id]) => id ?? '')
   t.true(sent.length < ids.length, 'It was no catch-up')
   t.deepEqual(sent, ids.slice(0, sent.length))
+})
+
+test('closing the hub cuts short a drain that is under way', async t => {
+  const { hub } = await stalledClient(t)
+  const drained = hub.drain({ within: 1_000_000 })
+  await hub.close()
+  await drained
+  t.is(hub.stats().streams, 0)
 })
 
 test('a drain while the resolver is busy postpones the client', async t => {

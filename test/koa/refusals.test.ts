@@ -90,14 +90,6 @@ const refusals: Refusal[] = [
     text: 'Forbidden',
   },
   {
-    title: 'the broker is down',
-    options: {},
-    setup: { hub: { broker: down } },
-    story: 'refuse broker 503',
-    text: 'Service Unavailable',
-    causes: 1,
-  },
-  {
     title: 'the login ended meanwhile',
     options: {
       authenticate: { ...byName, revalidation: { interval: 60_000, grace: 60_000, holds: () => false } },
@@ -133,6 +125,22 @@ for (const { title, options, setup, headers = {}, story, text, challenge, causes
     t.deepEqual(endpoint.story, [story])
     t.is(endpoint.causes.length, causes)
     t.is(endpoint.hub.stats().opened, 0)
+  })
+}
+
+for (const [overload, status, text] of [
+  ['postpone', 200, /^retry: \d+\n\n$/],
+  ['reject', 503, /^Service Unavailable$/],
+] as const) {
+  test(`while the broker is down, clients are sent away for a while: ${overload}`, async t => {
+    const { open, story, causes, isEmpty } = await openEndpoint(t, { overload }, { hub: { broker: down } })
+    const answer = await open()
+    t.is(answer.status, status)
+    t.regex(await answer.text(), text)
+    t.is(answer.headers['retry-after'] === undefined, overload === 'postpone')
+    t.deepEqual(story, [`refuse broker ${status}`])
+    t.is(causes.length, 1)
+    await isEmpty()
   })
 }
 
