@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis'
 import type { Clock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
 import { EventStreamError } from '../../errors.ts'
+import { redisFailure } from './failure.ts'
 
 /**
  * The connection for commands, with every call settled in time. While Redis is away a bounded number of calls waits for
@@ -28,27 +29,41 @@ export class Commands {
 
   /** @throws {EventStreamError} `ERR_BROKER` */
   async run<T>(what: string, work: () => Promise<T>): Promise<T> {
-    if (this.#closed) throw new EventStreamError('ERR_BROKER', `${what}: the broker has been closed`)
     if (this.#calls >= this.#most) {
       throw new EventStreamError('ERR_BROKER', `${what}: ${String(this.#most)} calls are waiting for Redis already`)
     }
     this.#calls += 1
     try {
-      if (this.client.status !== 'ready') await this.#available()
-      return await work()
-    } catch (cause) {
-      if (cause instanceof EventStreamError) throw cause
-      throw new EventStreamError('ERR_BROKER', `${what}: ${cause instanceof Error ? cause.message : 'Redis failed'}`, {
-        cause,
-      })
+      return await this.ask(what, work)
     } finally {
       this.#calls -= 1
+    }
+  }
+
+  /**
+   * The same for what this instance itself has to know, however many calls are waiting.
+   *
+   * @throws {EventStreamError} `ERR_BROKER`
+   */
+  async ask<T>(what: string, work: () => Promise<T>): Promise<T> {
+    if (this.#closed) throw new EventStreamError('ERR_BROKER', `${what}: the broker has been closed`)
+    try {
+      if (this.client.status !== 'ready') await this.#available()
+      return await work()
+    } catch (error) {
+      if (isLate(error)) this.#reconnect()
+      throw redisFailure(what, error)
     }
   }
 
   close(): void {
     this.#closed = true
     this.client.disconnect()
+  }
+
+  // The peer may have forgotten the connection, which TCP finds out in a quarter of an hour.
+  #reconnect(): void {
+    if (!this.#closed && this.client.status === 'ready') this.client.disconnect(true)
   }
 
   async #available(): Promise<void> {
@@ -71,4 +86,9 @@ export class Commands {
       this.client.on('end', settle)
     })
   }
+}
+
+// ioredis gives it no name and no code.
+function isLate(error: unknown): boolean {
+  return error instanceof Error && error.message === 'Command timed out'
 }

@@ -31,7 +31,7 @@ export class RedisBroker implements Broker, LinkOwner {
     this.#names = logNames(name)
     this.#connections = connectionsOf(client, this.#names.log)
     this.#commands = new Commands(this.#connections.commands(timeout), timeout, maxPending, clock)
-    this.#log = new Log(this.#commands.client, this.#names, limits, this.#connections.command)
+    this.#log = new Log(this.#commands, this.#names, limits, this.#connections.command)
     this.#link = new Link(this.#connections, this, { timeout, watchdog, channel: this.#names.control }, clock)
     this.store = new RedisStore(this.#commands, this.#names)
   }
@@ -56,7 +56,7 @@ export class RedisBroker implements Broker, LinkOwner {
   }
 
   async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
-    const { epoch, seq } = await this.#commands.run('publish', () => this.#log.publish(topics, body))
+    const { epoch, seq } = await this.#log.publish(topics, body)
     this.#replica?.acknowledged(topics, seq)
     return formatPosition(epoch, seq)
   }

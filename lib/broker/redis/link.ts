@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer'
 import type { Redis } from 'ioredis'
 import type { Clock } from '../../clock.ts'
 import type { Connections } from './connections.ts'
+import { redisFailure } from './failure.ts'
 
 /** What a link tells its owner. */
 export interface LinkOwner {
@@ -141,7 +142,7 @@ export class Link {
   #lose(error: unknown): void {
     this.#drop()
     if (this.#closed) return
-    this.#owner.down(error)
+    this.#owner.down(redisFailure('subscribe', error))
     this.#cancel?.()
     const pause = this.#pause * (0.5 + Math.random())
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE)

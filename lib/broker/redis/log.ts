@@ -3,6 +3,7 @@ import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis } from 'ioredis'
 import { EventStreamError } from '../../errors.ts'
 import type { HistoryLimits } from '../history.ts'
+import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
 import { loggedEvent, type LoggedEvent } from './message.ts'
 import { RENEWED } from './control.ts'
@@ -41,36 +42,30 @@ export const KNOWN_TOPICS = 100_000
 
 /** The log in Redis: what its scripts take and answer, with types. */
 export class Log {
+  readonly #commands: Commands
   readonly #connection: LogConnection
   readonly #names: LogNames
   readonly #limits: HistoryLimits
   readonly #command: PublishCommand
   readonly #roots: readonly [string, string]
 
-  constructor(client: Redis | Cluster, names: LogNames, limits: HistoryLimits, command: PublishCommand) {
-    this.#connection = withScripts(client)
+  constructor(commands: Commands, names: LogNames, limits: HistoryLimits, command: PublishCommand) {
+    this.#commands = commands
+    this.#connection = withScripts(commands.client)
     this.#names = names
     this.#limits = limits
     this.#command = command
     this.#roots = [names.log, names.older]
   }
 
-  /** Publishes an event and answers its place. */
+  /** Publishes an event and answers its place. Rejects with `ERR_BROKER`, as all calls here do. */
   async publish(topics: readonly string[], body: Uint8Array): Promise<{ epoch: string; seq: number }> {
     const { count, bytes, age } = this.#limits
     const keys = [...this.#roots, ...topics.map(topic => this.#names.events(topic))]
     const named = topics.flatMap(topic => [topic, this.#names.channel(topic)])
-    const answer = await this.#connection.publishEventBuffer(
-      keys.length,
-      ...keys,
-      newEpoch(),
-      body,
-      count,
-      bytes,
-      age,
-      KNOWN_TOPICS,
-      this.#command,
-      ...named,
+    const limits = [count, bytes, age, KNOWN_TOPICS]
+    const answer = await this.#commands.run('publish', () =>
+      this.#connection.publishEventBuffer(keys.length, ...keys, newEpoch(), body, ...limits, this.#command, ...named),
     )
     const [epoch, seq] = list(answer)
     return { epoch: text(epoch), seq: number(seq) }
@@ -81,7 +76,9 @@ export class Log {
     const names = [...wanted.keys()]
     const keys = [...this.#roots, ...names.map(topic => this.#names.events(topic))]
     const asked = [...wanted].flatMap(([topic, after]) => [topic, after === undefined ? '-' : String(after)])
-    const answer = await this.#connection.readLogBuffer(keys.length, ...keys, newEpoch(), ...asked)
+    const answer = await this.#commands.ask('read', () =>
+      this.#connection.readLogBuffer(keys.length, ...keys, newEpoch(), ...asked),
+    )
     const [epoch, seq, base, now, ...topics] = list(answer)
     const state: LogState = { epoch: text(epoch), seq: number(seq), base: number(base), now: number(now) }
     return { state, topics: names.map((topic, index) => topicState(topic, topics[index], state.epoch)) }
@@ -90,7 +87,9 @@ export class Log {
   /** Begins a new life of the log in place of one that has lost events, with ids over `seq`. */
   async renew(epoch: string, seq: number): Promise<void> {
     const { control } = this.#names
-    await this.#connection.renewLogBuffer(2, ...this.#roots, newEpoch(), epoch, seq, this.#command, control, RENEWED)
+    await this.#commands.ask('renew', () =>
+      this.#connection.renewLogBuffer(2, ...this.#roots, newEpoch(), epoch, seq, this.#command, control, RENEWED),
+    )
   }
 }
 

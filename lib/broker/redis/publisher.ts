@@ -38,11 +38,11 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
   const names = logNames(name)
   const connections = connectionsOf(client, names.log)
   const commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
-  const log = new Log(commands.client, names, limits, connections.command)
+  const log = new Log(commands, names, limits, connections.command)
   return {
     publish: async (topics, event) => {
       const { topics: list, body } = encodePublication(topics, event, limit)
-      const { epoch, seq } = await commands.run('publish', () => log.publish(list, body))
+      const { epoch, seq } = await log.publish(list, body)
       return formatPosition(epoch, seq)
     },
     close: async () => {
