@@ -5,8 +5,12 @@ import type { StoredEvent } from '../broker/broker.ts'
 export interface Receiver {
   /** What is due to it in this tick, `undefined` if nothing is. */
   due: Batch | undefined
+  /** The most bytes that may be due to it. */
+  readonly bufferBytes: number
   /** Whether it takes live events, and has not had this one. */
   awaits(seq: number): boolean
+  /** Has more due to it than it may have: it is to find the events in history. */
+  fallBehind(): void
   /** Takes what is due. */
   flush(): void
 }
@@ -64,16 +68,16 @@ export class FanOut {
   /** Notes an event as due to a receiver, once, however many of its topics the event was published to. */
   deliver(event: StoredEvent, receiver: Receiver): void {
     if (!receiver.awaits(event.seq)) return
-    if (receiver.due !== undefined) {
-      receiver.due = receiver.due.with(event)
-      return
-    }
-    if (this.#first?.event !== event) this.#first = new Batch(event)
-    receiver.due = this.#first
-    this.#waiting.push(receiver)
-    this.#scheduled ??= setImmediate(() => {
-      this.flush()
-    })
+    if (receiver.due === undefined) {
+      if (this.#first?.event !== event) this.#first = new Batch(event)
+      receiver.due = this.#first
+      this.#waiting.push(receiver)
+      this.#scheduled ??= setImmediate(() => {
+        this.flush()
+      })
+    } else receiver.due = receiver.due.with(event)
+    // A loop that publishes without a pause would let what is due grow for as long as it runs.
+    if (receiver.due.length > receiver.bufferBytes) receiver.fallBehind()
   }
 
   /** Writes everything that is due now. */

@@ -46,8 +46,9 @@ export interface SubscriberFields {
  * - `joining`: the broker is being asked for the topics
  * - `replaying`: history is sent at the reader's pace; live events wait in history
  * - `live`: events are sent as they come
+ * - `behind`: more came in one tick than may be buffered; history has it
  */
-type State = 'opening' | 'joining' | 'replaying' | 'live'
+type State = 'opening' | 'joining' | 'replaying' | 'live' | 'behind'
 
 /** A stream's life in the hub: its topics, its place in the log, and what it is due. */
 export class Subscriber implements StreamHost, Member {
@@ -156,15 +157,21 @@ export class Subscriber implements StreamHost, Member {
     return this.#state === 'live' && seq > (this.due?.event.seq ?? this.#seq)
   }
 
+  // More in one tick than may be buffered is no reason to drop a client that has read all before it.
+  fallBehind(): void {
+    this.due = undefined
+    this.#state = 'behind'
+  }
+
   flush(): void {
     const { due } = this
     this.due = undefined
-    if (due === undefined || this.#state !== 'live') return
-    // More in one tick than may be buffered is no reason to drop a client that has read all before it.
-    if (due.length > this.policy.bufferBytes && this.stream.bufferedBytes === 0) {
-      this.#replayFrom(new Map(this.#topics.map(topic => [topic, 0])))
+    if (this.#state === 'behind') {
+      if (this.stream.bufferedBytes > 0) this.stream.abandon('slow')
+      else this.#replayFrom(new Map(this.#topics.map(topic => [topic, 0])))
       return
     }
+    if (due === undefined || this.#state !== 'live') return
     this.#seq = due.event.seq
     this.stream.offer(due.bytes)
   }

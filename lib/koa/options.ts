@@ -45,7 +45,7 @@ interface CommonOptions<Events extends object> {
    * A comment after so many milliseconds of silence, so that proxies do not cut idle streams. `event` sends it as an
    * event of that name with the data `""` instead, which page scripts can see. `false` for none. Default 25,000: TCP
    * probes the connection at half of it. A client that vanished without a word is noticed at the latest when the kernel
-   * gives up retransmitting: on Linux after a quarter of an hour, with `net.ipv4.tcp_retries2 = 6` after half a minute.
+   * gives up retransmitting: on Linux after a quarter of an hour, with `net.ipv4.tcp_retries2 = 6` after about 40 s.
    */
   heartbeat?: number | false | { interval?: number; event?: string }
   /** Milliseconds a client waits before it comes back, spread over 0.5 to 1.5 of it. 500 to 3,600,000, default 3,000. */

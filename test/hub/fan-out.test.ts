@@ -6,6 +6,8 @@ const event = (seq: number): StoredEvent => ({ seq, at: 0, frame: Buffer.from(`[
 
 class Collector implements Receiver {
   due: Batch | undefined
+  readonly bufferBytes = 30
+  behind = false
   readonly writes: Uint8Array[] = []
   readonly #from: number
 
@@ -14,12 +16,17 @@ class Collector implements Receiver {
   }
 
   awaits(seq: number): boolean {
-    return seq > (this.due?.event.seq ?? this.#from)
+    return !this.behind && seq > (this.due?.event.seq ?? this.#from)
   }
 
   flush(): void {
     if (this.due !== undefined) this.writes.push(this.due.bytes)
     this.due = undefined
+  }
+
+  fallBehind(): void {
+    this.due = undefined
+    this.behind = true
   }
 
   get texts(): string[] {
@@ -54,6 +61,19 @@ test('receivers that are due the same share one piece of memory, whatever others
   t.is(both.writes[0], same.writes[0])
 })
 
+test('what is due never grows over the receiver’s bound, however many events one turn has', t => {
+  const fanOut = new FanOut()
+  const receiver = new Collector()
+  for (let seq = 1; seq <= 8; seq += 1) fanOut.deliver(event(seq), receiver)
+  t.false(receiver.behind)
+  t.is(receiver.due?.length, 24)
+  for (let seq = 9; seq <= 1_000; seq += 1) fanOut.deliver(event(seq), receiver)
+  t.true(receiver.behind)
+  t.is(receiver.due, undefined)
+  fanOut.flush()
+  t.deepEqual(receiver.texts, [])
+})
+
 test('a single event is handed on as it is, without a copy', t => {
   const fanOut = new FanOut()
   const [one, other] = [new Collector(), new Collector()]
@@ -80,6 +100,8 @@ test('what a receiver causes to be published while it is served comes in the nex
   const causing: Receiver = {
     due: undefined,
     awaits: () => true,
+    bufferBytes: 30,
+    fallBehind: () => t.fail(),
     flush() {
       this.due = undefined
       fanOut.deliver(event(2), receiver)
