@@ -122,7 +122,7 @@ export class ModelClient {
     stream.sent = seq
     this.#seq = seq
     this.#cursor = id
-    this.start = Math.min(this.start, seq)
+    this.start = Math.min(this.start, event === 'cursor' ? seq : seq - 1)
     if (event === 'message') this.#keep(seq, Number.parseInt(data))
   }
 

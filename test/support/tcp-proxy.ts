@@ -1,5 +1,7 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { pipeline } from 'node:stream/promises'
+import { Pause } from './pause.ts'
 import type { Scope } from './scope.ts'
 
 /** A cable that can be pulled: it passes bytes on to a server on the loopback, until it is told not to. */
@@ -10,6 +12,8 @@ export interface TcpProxy {
   target: number
   /** Breaks every connection, and each new one until `mend()`. */
   cut(): void
+  /** Keeps back all bytes, of new connections too, until `mend()`. */
+  hold(): void
   mend(): void
 }
 
@@ -17,6 +21,7 @@ export interface TcpProxy {
 export async function openTcpProxy(target: number, scope: Scope): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   let whole = true
+  let held: Pause | undefined
 
   const keep = (socket: Socket) => {
     sockets.add(socket)
@@ -28,6 +33,17 @@ export async function openTcpProxy(target: number, scope: Scope): Promise<TcpPro
     whole = false
     for (const socket of sockets) socket.destroy()
   }
+  const mend = () => {
+    whole = true
+    held?.end()
+    held = undefined
+  }
+  async function* delayed(chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
+      await held?.wait()
+      yield chunk
+    }
+  }
   const server = createServer(client => {
     keep(client)
     if (!whole) return client.destroy()
@@ -35,17 +51,19 @@ export async function openTcpProxy(target: number, scope: Scope): Promise<TcpPro
     keep(upstream)
     client.once('close', () => upstream.destroy())
     upstream.once('close', () => client.destroy())
-    client.pipe(upstream).pipe(client)
+    pipeline(client, delayed, upstream).catch(() => {})
+    pipeline(upstream, delayed, client).catch(() => {})
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   scope.teardown(async () => {
     cut()
+    held?.end()
     server.close()
     await once(server, 'close')
   })
 
   const { port } = server.address() as AddressInfo
-  const proxy: TcpProxy = { url: `http://127.0.0.1:${port}`, target, cut, mend: () => (whole = true) }
+  const proxy: TcpProxy = { url: `http://127.0.0.1:${port}`, target, cut, hold: () => (held ??= new Pause()), mend }
   return proxy
 }
