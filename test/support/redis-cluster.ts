@@ -1,4 +1,4 @@
-import { Cluster, Redis } from 'ioredis'
+import { Cluster, Redis, type ClusterOptions } from 'ioredis'
 import { eventually } from './eventually.ts'
 import { freePort, startRedis, type RedisServer } from './redis-server.ts'
 import type { Scope } from './scope.ts'
@@ -15,7 +15,7 @@ export interface ClusterNode extends RedisServer {
 export interface RedisCluster {
   readonly masters: readonly ClusterNode[]
   /** A client of its own, disconnected when the scope ends. */
-  connect(): Cluster
+  connect(options?: ClusterOptions): Cluster
   /** The master that has the slot of a key. */
   ownerOf(key: string): Promise<ClusterNode>
   /** Moves the slot of a key, with all that is in it, to another master. */
@@ -41,8 +41,11 @@ export async function startCluster(scope: Scope, size = 3): Promise<RedisCluster
 
   return {
     masters,
-    connect: () => {
-      const client = new Cluster(masters.map(({ port }) => ({ host: '127.0.0.1', port })))
+    connect: options => {
+      const client = new Cluster(
+        masters.map(({ port }) => ({ host: '127.0.0.1', port })),
+        options,
+      )
       client.on('error', () => {})
       scope.teardown(async () => client.disconnect())
       return client
@@ -55,7 +58,7 @@ export async function startCluster(scope: Scope, size = 3): Promise<RedisCluster
       await allKnow([replica], [master])
       await replica.admin.call('CLUSTER', 'REPLICATE', master.id)
       await untilInfo(replica, 'replication', /master_link_status:up/)
-      await allKnow(masters, [replica])
+      for (const node of masters) await untilFollows(node, replica, master)
       return replica
     },
     isOwnedBy: async (key, owner, nodes = masters) => {
@@ -85,7 +88,7 @@ async function startNode(scope: Scope): Promise<ClusterNode> {
   const admin = new Redis(server.url)
   admin.on('error', () => {})
   scope.teardown(async () => admin.disconnect())
-  return { ...server, admin, id: (await admin.cluster('MYID')) as string }
+  return { ...server, admin, id: await admin.cluster('MYID') }
 }
 
 async function meet(one: ClusterNode, other: ClusterNode): Promise<void> {
@@ -114,7 +117,7 @@ async function moveSlot(masters: readonly ClusterNode[], slot: number, to: Clust
   await to.admin.call('CLUSTER', 'SETSLOT', slot, 'IMPORTING', from.id)
   await from.admin.call('CLUSTER', 'SETSLOT', slot, 'MIGRATING', to.id)
   while (true) {
-    const keys = (await from.admin.cluster('GETKEYSINSLOT', slot, 100)) as string[]
+    const keys = await from.admin.cluster('GETKEYSINSLOT', slot, 100)
     if (keys.length === 0) break
     await from.admin.call('MIGRATE', '127.0.0.1', to.port, '', 0, 5_000, 'KEYS', ...keys)
   }
@@ -130,8 +133,17 @@ async function ownerAmong(masters: readonly ClusterNode[], slot: number): Promis
 
 /** Whether a node believes that another one has a slot. */
 async function owns(node: ClusterNode, slot: number, owner: ClusterNode): Promise<boolean> {
-  const ranges = (await node.admin.cluster('SLOTS')) as [number, number, [string, number, string]][]
-  return ranges.some(([from, to, [, , id]]) => from <= slot && slot <= to && id === owner.id)
+  const ranges = await node.admin.cluster('SLOTS')
+  return ranges.some(([from, to, master]) => from <= slot && slot <= to && master?.[2] === owner.id)
+}
+
+/** Waits until a node has heard that one of the others follows another; it takes part in a fail-over only then. */
+async function untilFollows({ admin, port }: ClusterNode, replica: ClusterNode, master: ClusterNode): Promise<void> {
+  const line = new RegExp(`^${replica.id} .*slave ${master.id}`, 'm')
+  await eventually(
+    async () => line.test(String(await admin.cluster('NODES'))),
+    () => `node ${port} did not hear of the replica`,
+  )
 }
 
 async function untilInfo({ admin, port }: ClusterNode, section: string, pattern: RegExp): Promise<void> {

@@ -1,7 +1,9 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { PublishCommand } from './log.ts'
 
-/** A client of ioredis, of which only the settings are used, or a `redis://` or `rediss://` URL. */
+/**
+ * A client of ioredis, of which only the settings are used, and not its `keyPrefix`; or a `redis://` or `rediss://` URL.
+ */
 export type ClientOrUrl = Redis | Cluster | string
 
 /** Makes the connections that a log needs, to a single Redis, by Sentinels, or to a Cluster. */
@@ -13,7 +15,11 @@ export interface Connections {
   subscriber(timeout: number): Promise<Redis>
 }
 
+// Channels have no prefix, and a script's channels are none of ioredis' business: with one, nobody would hear anything.
+const NO_PREFIX = { keyPrefix: '' }
+
 const SUBSCRIBER: RedisOptions = {
+  ...NO_PREFIX,
   lazyConnect: true,
   autoResubscribe: false,
   autoResendUnfulfilledCommands: false,
@@ -24,6 +30,7 @@ const SUBSCRIBER: RedisOptions = {
 }
 
 const COMMANDS: RedisOptions = {
+  ...NO_PREFIX,
   lazyConnect: false,
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: false,
@@ -85,6 +92,11 @@ class ClusterConnections implements Connections {
     const { redisOptions, ...options } = this.#source.options
     this.#cluster = this.#source.duplicate(undefined, {
       ...options,
+      ...NO_PREFIX,
+      // A replica may not have heard yet that a token was revoked.
+      scaleReads: 'master',
+      // What was sent when a connection broke would be sent again otherwise, and be published twice.
+      retryDelayOnFailover: 0,
       enableAutoPipelining: true,
       enableOfflineQueue: false,
       lazyConnect: false,

@@ -1,0 +1,176 @@
+import test, { type ExecutionContext } from 'ava'
+import { createHub, EventStreamError } from 'koa-event-stream'
+import { redisBroker } from 'koa-event-stream/redis'
+import { encodeBody } from '../../lib/wire/frame.ts'
+import { Recorder, type Heard } from '../contract/recorder.ts'
+import { eventually } from '../support/eventually.ts'
+import { startCluster, type ClusterNode, type RedisCluster } from '../support/redis-cluster.ts'
+
+const body = (data: string) => encodeBody({ event: undefined, data, id: undefined })
+const dataOf = ({ event }: Heard) => /^data: (.*)$/m.exec(Buffer.from(event.frame).toString())?.[1]
+const SOON = { timeout: 1_000, watchdog: 200 }
+
+/** An instance that listens to the topic `news`, and one that only publishes. */
+async function openLog(t: ExecutionContext, cluster: RedisCluster, name = 'events') {
+  const client = cluster.connect()
+  const recorder = new Recorder()
+  const [broker, other] = [redisBroker({ client, name, ...SOON }), redisBroker({ client, name, ...SOON })]
+  t.teardown(() => broker.close())
+  t.teardown(() => other.close())
+  broker.listen(recorder)
+  other.listen(new Recorder())
+  await broker.subscribe('news')
+  return { broker, other, recorder, key: `{${name}}:log`, owner: await cluster.ownerOf(`{${name}}:log`) }
+}
+
+/** Publishes one event after another until it is told to stop, and keeps the ids of those that were acknowledged. */
+function publishOn(t: ExecutionContext, publish: (text: string) => Promise<string>) {
+  const ids: string[] = []
+  const errors: unknown[] = []
+  let isOn = true
+  const run = async () => {
+    for (let n = 0; isOn; n += 1) {
+      try {
+        ids.push(await publish(String(n)))
+      } catch (error) {
+        errors.push(error)
+        await new Promise(setImmediate)
+      }
+    }
+  }
+  const running = run()
+  const stop = async () => {
+    isOn = false
+    await running
+  }
+  t.teardown(stop)
+  return { ids, errors, stop }
+}
+
+test('several logs spread over the masters, and each is heard by whom it concerns', async t => {
+  const cluster = await startCluster(t)
+  const owners = new Set<ClusterNode>()
+  for (const name of ['one', 'two', 'three', 'four', 'five', 'six']) {
+    const { other, recorder, owner } = await openLog(t, cluster, name)
+    owners.add(owner)
+    const id = await other.publish(['news'], body(name))
+    t.deepEqual(await recorder.until(id), [id])
+    t.deepEqual(recorder.heard.map(dataOf), [name])
+  }
+  t.is(owners.size, 3)
+  const errors = await Promise.all(cluster.masters.map(({ admin }) => admin.info('errorstats')))
+  for (const told of errors) t.notRegex(told, /CROSSSLOT/)
+})
+
+test('the slot of a log moves to another master under fire: nothing is lost, doubled or out of order', async t => {
+  const cluster = await startCluster(t)
+  const { other, recorder, key, owner } = await openLog(t, cluster)
+  const fire = publishOn(t, text => other.publish(['news'], body(text)))
+  await eventually(
+    () => fire.ids.length > 50,
+    () => 'nothing was published',
+  )
+  for (const target of cluster.masters.filter(node => node !== owner)) {
+    await cluster.moveSlot(key, target)
+    await cluster.isOwnedBy(key, target)
+    const count = fire.ids.length
+    await eventually(
+      () => fire.ids.length > count + 50,
+      () => `nothing was published any more: ${String(fire.errors.at(-1))}`,
+    )
+  }
+  await fire.stop()
+  const last = await other.publish(['news'], body('last'))
+  const heard = await recorder.until(last)
+  t.deepEqual(
+    heard.filter(id => fire.ids.includes(id)),
+    fire.ids,
+  )
+  t.is(new Set(heard).size, heard.length)
+  t.deepEqual(recorder.gaps, [])
+  for (const error of fire.errors) t.true(error instanceof EventStreamError)
+})
+
+test('a master without replicas goes down: its logs say so, and those of the others go on', async t => {
+  const cluster = await startCluster(t)
+  const { other, recorder, owner } = await openLog(t, cluster)
+  await recorder.until(await other.publish(['news'], body('before')))
+  const unharmed = await openLog(t, cluster, await nameElsewhere(cluster, owner))
+  await owner.stop()
+  await recorder.untilReady(false)
+  await t.throwsAsync(other.publish(['news'], body('down')), { instanceOf: EventStreamError, code: 'ERR_BROKER' })
+  const id = await unharmed.other.publish(['news'], body('other master'))
+  t.deepEqual(await unharmed.recorder.until(id), [id])
+})
+
+async function nameElsewhere(cluster: RedisCluster, owner: ClusterNode): Promise<string> {
+  for (const name of ['one', 'two', 'three', 'four']) {
+    if ((await cluster.ownerOf(`{${name}}:log`)) !== owner) return name
+  }
+  throw new Error('all logs are on the same master')
+}
+
+test('a replica is told to take over: streams go on, though the old master lives and follows', async t => {
+  const cluster = await startCluster(t)
+  const { other, recorder, key, owner } = await openLog(t, cluster)
+  const replica = await cluster.addReplica(owner)
+  const fire = publishOn(t, text => other.publish(['news'], body(text)))
+  await eventually(
+    () => fire.ids.length > 50,
+    () => 'nothing was published',
+  )
+  await replica.admin.call('CLUSTER', 'FAILOVER')
+  await cluster.isOwnedBy(key, replica)
+  const count = fire.ids.length
+  await eventually(
+    () => fire.ids.length > count + 50,
+    () => `nothing was published any more: ${String(fire.errors.at(-1))}`,
+  )
+  await fire.stop()
+  const last = await other.publish(['news'], body('last'))
+  const heard = await recorder.until(last)
+  t.deepEqual(
+    heard.filter(id => fire.ids.includes(id)),
+    fire.ids,
+  )
+  t.is(new Set(heard).size, heard.length)
+  t.deepEqual(recorder.gaps, [])
+})
+
+test('a master is killed and its replica takes over: streams go on', async t => {
+  const cluster = await startCluster(t)
+  const { other, recorder, key, owner } = await openLog(t, cluster)
+  const replica = await cluster.addReplica(owner)
+  const before = await other.publish(['news'], body('before'))
+  await recorder.until(before)
+  await owner.admin.wait(1, 1_000)
+  await owner.stop()
+  await cluster.isOwnedBy(key, replica, [replica])
+  const fire = publishOn(t, text => other.publish(['news'], body(text)))
+  await eventually(
+    () => fire.ids.length > 0,
+    () => `nothing was published: ${String(fire.errors.at(-1))}`,
+  )
+  await fire.stop()
+  const heard = await recorder.until(fire.ids.at(-1) ?? '')
+  t.deepEqual(heard, [before, ...fire.ids])
+  t.deepEqual(recorder.gaps, [])
+})
+
+test('a client with a key prefix, or one that reads from replicas, is used for where it connects to', async t => {
+  const cluster = await startCluster(t)
+  const client = cluster.connect()
+  client.options.keyPrefix = 'app:'
+  client.options.scaleReads = 'slave'
+  const hub = createHub({ broker: redisBroker({ client }) })
+  t.teardown(() => hub.close())
+  const recorder = new Recorder()
+  const broker = redisBroker({ client })
+  t.teardown(() => broker.close())
+  broker.listen(recorder)
+  await broker.subscribe('news')
+  const id = await hub.publish('news', { data: 'hello' })
+  t.deepEqual(await recorder.until(id), [id])
+  const owner = await cluster.ownerOf('{events}:log')
+  t.deepEqual((await owner.admin.keys('*')).toSorted(), ['{events}:events:news', '{events}:log'])
+})
