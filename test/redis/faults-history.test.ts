@@ -1,8 +1,9 @@
 import test from 'ava'
 import type { Redis } from 'ioredis'
+import { KNOWN_TOPICS } from '../../lib/broker/redis/log.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 import { connectAdmin, isCursor, openEngine, openInstance, publish, until } from './instance.ts'
-import { parseCursor } from '../../lib/wire/cursor.ts'
+import { openRedisProxy } from './redis-proxy.ts'
 
 let server: RedisServer
 test.before(async () => {
@@ -18,26 +19,25 @@ const LOSSES: [what: string, lose: (admin: Redis, name: string) => Promise<unkno
   ['the log’s hash is deleted', (admin, name) => admin.del(`{${name}}:log`)],
   ['all keys are deleted', async (admin, name) => admin.del(await admin.keys(`{${name}}:*`))],
   [
-    'the clock was stepped back and the log’s hash is deleted',
-    async (admin, name) => {
-      await admin.hincrby(`{${name}}:log`, 'seq', 3_600_000_000)
-      return admin
-    },
+    'the hash is of another epoch',
+    (admin, name) => admin.hset(`{${name}}:log`, { epoch: 'another', base: String(Date.now() * 1_000) }),
   ],
 ]
 
-for (const [what, lose] of LOSSES.slice(0, 2)) {
+for (const [what, lose] of LOSSES) {
   test(`${what}: streams are told of a gap, and get every event after it`, async t => {
     const log = ownLog()
     const instance = await openInstance(t, log)
+    const other = await openInstance(t, log)
     const admin = connectAdmin(t, server)
-    const stream = await instance.open(['a', 'b'])
-    const old = await instance.hub.publish('a', { data: 'before' })
-    await until(stream, 'before')
+    const [both, one] = [await instance.open(['a', 'b']), await other.open(['b'])]
+    const old = await instance.hub.publish(['a', 'b'], { data: 'before' })
+    for (const stream of [both, one]) await until(stream, 'before')
     await lose(admin, log.name)
     await instance.hub.publish('a', { data: 'first' })
     await instance.hub.publish('b', { data: 'second' })
-    t.deepEqual(await until(stream, 'second'), ['before', 'gap: epoch', 'first', 'second'])
+    t.deepEqual(await until(both, 'second'), ['before', 'gap: epoch', 'first', 'second'])
+    t.deepEqual(await until(one, 'second'), ['before', 'gap: epoch', 'second'])
     const again = await instance.open(['a', 'b'], old)
     await again.next(isCursor)
     await instance.hub.publish('b', { data: 'third' })
@@ -54,13 +54,114 @@ test('the clock is stepped back and the log is deleted: a gap, and nothing of th
   await admin.hincrby(`{${log.name}}:log`, 'seq', 3_600_000_000)
   const old = await publish(broker, 'a', '1', '2', '3')
   await recorder.until(old[2] ?? '')
+  t.deepEqual(recorder.gaps, [], 'a step back of the clock alone is none')
   await admin.del(`{${log.name}}:log`)
   const first = await publish(broker, 'b', '4')
+  await recorder.until(first[0] ?? '')
+  await broker.load(['a'], 0)
+  t.deepEqual(broker.read('a', 0, 10).events, [])
   const second = await publish(broker, 'a', '5')
   const heard = await recorder.until(second[0] ?? '')
   t.deepEqual(heard.slice(1), [...old, ...first, ...second])
   t.deepEqual(recorder.gaps, [{ topics: ['a', 'b'], reason: 'epoch' }])
-  await broker.load(['a'], 0)
-  t.deepEqual(broker.read('a', 0, 10).events.length, 1)
-  t.is(broker.position().seq, (parseCursor(second[0]) as { seq: number }).seq)
+})
+
+test('Redis is flushed: a gap with the next event', async t => {
+  const own = await startRedis(t)
+  const instance = await openInstance(t, { client: own.url })
+  const stream = await instance.open(['a'])
+  await stream.next(isCursor)
+  await connectAdmin(t, own).flushall()
+  await instance.hub.publish('a', { data: 'first' })
+  t.deepEqual(await until(stream, 'first'), ['gap: epoch', 'first'])
+})
+
+test('a topic’s events are evicted: living streams lose nothing, and who comes back to another instance is told', async t => {
+  const log = ownLog()
+  const [instance, other] = [await openInstance(t, log), await openInstance(t, log)]
+  const stream = await instance.open(['a'])
+  const { id: start } = await stream.next(isCursor)
+  await instance.hub.publish('a', { data: '1' })
+  await until(stream, '1')
+  // Eviction is a deletion that nobody asked for.
+  await connectAdmin(t, server).del(`{${log.name}}:events:a`)
+  const kept = await instance.hub.publish('a', { data: '2' })
+  t.deepEqual(await until(stream, '2'), ['1', '2'])
+  const strangers = [await other.open(['a'], start), await other.open(['a'], kept), await instance.open(['a'], start)]
+  await instance.hub.publish('a', { data: '3' })
+  const [early, late, remembered] = await Promise.all(strangers.map(stranger => until(stranger, '3')))
+  t.deepEqual(early, ['gap: trimmed', '2', '3'])
+  t.deepEqual(late, ['3'])
+  t.deepEqual(remembered, ['1', '2', '3'], 'the instance itself has it all')
+})
+
+test('events are evicted while an instance is away: a gap, the rest, and live', async t => {
+  const proxy = await openRedisProxy(server.port, t)
+  const log = ownLog()
+  const { broker, recorder } = await openEngine(t, { ...log, client: proxy.url }, ['a', 'b'])
+  const elsewhere = await openEngine(t, log)
+  const before = await publish(elsewhere.broker, 'a', '1')
+  await recorder.until(before[0] ?? '')
+  proxy.cut()
+  await publish(elsewhere.broker, 'a', '2', '3')
+  const other = await publish(elsewhere.broker, 'b', '4')
+  await connectAdmin(t, server).del(`{${log.name}}:events:a`)
+  const after = await publish(elsewhere.broker, 'a', '5')
+  proxy.mend()
+  t.deepEqual(await recorder.until(after[0] ?? ''), [...before, ...other, ...after])
+  t.deepEqual(recorder.gaps, [{ topics: ['a'], reason: 'trimmed' }])
+  t.true(broker.read('a', 0, 10).trimmed)
+})
+
+test('a cursor from before what is kept: a gap, all that is kept, and live', async t => {
+  const log = { ...ownLog(), history: { count: 5 } }
+  const [writer, reader] = [await openInstance(t, log), await openInstance(t, log)]
+  const first = await (await reader.open(['a', 'quiet'])).next(isCursor)
+  for (let n = 1; n <= 20; n += 1) await writer.hub.publish('a', { data: String(n) })
+  const live: string[] = []
+  for (const instance of [writer, reader]) {
+    const stream = await instance.open(['a', 'quiet'], first.id)
+    await stream.next(isCursor)
+    const gap = stream.received.find(({ event }) => event === 'gap')
+    t.deepEqual(JSON.parse(gap?.data ?? ''), { topics: ['a'], reason: 'trimmed' })
+    const last = `live ${live.length}`
+    live.push(last)
+    await writer.hub.publish('quiet', { data: last })
+    t.deepEqual(await until(stream, last), ['gap: trimmed', '16', '17', '18', '19', '20', ...live])
+  }
+})
+
+test('what the log was before it had too many topics is deleted: streams are told rather than left in doubt', async t => {
+  const log = ownLog()
+  const admin = connectAdmin(t, server)
+  const { broker, recorder } = await openEngine(t, log, ['a', 'b', 'c'])
+  const old = await publish(broker, 'c', '1')
+  const hash = `{${log.name}}:log`
+  for (let n = 0; n < KNOWN_TOPICS; n += 10_000) {
+    await admin.hset(hash, Object.fromEntries(Array.from({ length: 10_000 }, (_, k) => [`t:x${n + k}`, '1 1'])))
+  }
+  const change = await publish(broker, 'b', '2')
+  t.is(await admin.hlen(hash), 5, 'the hash has been put aside')
+  const same = await publish(broker, 'a', '3')
+  t.deepEqual(await recorder.until(same[0] ?? ''), [...old, ...change, ...same])
+  t.deepEqual(recorder.gaps, [], 'a change of hashes loses nothing')
+  await admin.del(`{${log.name}}:older`)
+  const unknown = await publish(broker, 'c', '4')
+  t.deepEqual(await recorder.until(unknown[0] ?? ''), [...old, ...change, ...same, ...unknown])
+  t.deepEqual(recorder.gaps, [{ topics: ['c'], reason: 'trimmed' }])
+  const next = await publish(broker, 'b', '5')
+  await recorder.until(next[0] ?? '')
+  t.is(recorder.gaps.length, 1)
+})
+
+test('scripts are flushed: publishing goes on, in order and once each', async t => {
+  const { broker, recorder } = await openEngine(t, ownLog(), ['a'])
+  const admin = connectAdmin(t, server)
+  const ids: string[] = []
+  for (let round = 0; round < 5; round += 1) {
+    await admin.script('FLUSH')
+    ids.push(...(await Promise.all(Array.from({ length: 20 }, () => publish(broker, 'a', 'x')))).flat())
+  }
+  t.deepEqual(await recorder.until(ids.at(-1) ?? ''), ids)
+  t.deepEqual(recorder.gaps, [])
 })

@@ -135,3 +135,9 @@ export async function untilRedis<T>(ask: () => Promise<T | undefined>, what: str
   }
   throw new Error(`${what} (waited ${PATIENCE} ms)`)
 }
+
+/** How often Redis has been given a command since it was started. */
+export async function callsOf(admin: Redis, command: string): Promise<number> {
+  const stats = await admin.info('commandstats')
+  return Number(new RegExp(`^cmdstat_${command}:calls=(\\d+)`, 'm').exec(stats)?.[1] ?? 0)
+}

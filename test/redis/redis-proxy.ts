@@ -7,8 +7,9 @@ import type { Scope } from '../support/scope.ts'
 export interface RedisProxy {
   /** `redis://127.0.0.1:<port>` */
   readonly url: string
-  /** Breaks every connection. New ones are passed on. */
+  /** Breaks every connection, and each new one until `mend()`. */
   cut(): void
+  mend(): void
   /** Forgets every connection, as a firewall does: nothing gets through any more, and nobody is told. New ones are passed on. */
   forget(): void
   /** Ends what Redis sends on every connection, and goes on passing on what is sent to Redis. */
@@ -27,7 +28,12 @@ export interface Kept {
 export async function openRedisProxy(target: number, scope: Scope): Promise<RedisProxy> {
   const lines = new Set<Line>()
   let gate: Gate | undefined
+  let whole = true
   const server = createServer({ allowHalfOpen: true }, client => {
+    if (!whole) {
+      client.destroy()
+      return
+    }
     const line = new Line(client, connect({ port: target, host: '127.0.0.1', allowHalfOpen: true }), () => gate)
     lines.add(line)
     client.once('close', () => lines.delete(line))
@@ -35,6 +41,7 @@ export async function openRedisProxy(target: number, scope: Scope): Promise<Redi
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const cut = () => {
+    whole = false
     for (const line of lines) line.cut()
   }
   scope.teardown(async () => {
@@ -45,6 +52,7 @@ export async function openRedisProxy(target: number, scope: Scope): Promise<Redi
   return {
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     cut,
+    mend: () => (whole = true),
     forget: () => {
       for (const line of lines) line.isForgotten = true
     },
