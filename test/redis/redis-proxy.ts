@@ -14,6 +14,9 @@ export interface RedisProxy {
   forget(): void
   /** Ends what Redis sends on every connection, and goes on passing on what is sent to Redis. */
   halfClose(): void
+  /** Takes nothing of what Redis sends, until `flow()`. */
+  stall(): void
+  flow(): void
   /** Lets through what Redis sends up to these bytes, and keeps them and all after them, on that connection, until the release. */
   keepFrom(bytes: string): Kept
 }
@@ -59,6 +62,12 @@ export async function openRedisProxy(target: number, scope: Scope): Promise<Redi
     halfClose: () => {
       for (const line of lines) line.client.end()
     },
+    stall: () => {
+      for (const line of lines) line.server.pause()
+    },
+    flow: () => {
+      for (const line of lines) line.server.resume()
+    },
     keepFrom: bytes => (gate = new Gate(bytes)),
   }
 }
@@ -96,14 +105,14 @@ class Gate implements Kept {
 
 class Line {
   readonly client: Socket
+  readonly server: Socket
   isForgotten = false
-  readonly #server: Socket
   readonly #gate: () => Gate | undefined
   #kept: Buffer[] = []
 
   constructor(client: Socket, server: Socket, gate: () => Gate | undefined) {
     this.client = client
-    this.#server = server
+    this.server = server
     this.#gate = gate
     client.on('data', (chunk: Buffer) => {
       if (!this.isForgotten) server.write(chunk)
@@ -128,7 +137,7 @@ class Line {
 
   cut(): void {
     this.client.destroy()
-    this.#server.destroy()
+    this.server.destroy()
   }
 
   release(): void {

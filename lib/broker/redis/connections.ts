@@ -18,8 +18,12 @@ export interface Connections {
 // Channels have no prefix, and a script's channels are none of ioredis' business: with one, nobody would hear anything.
 const NO_PREFIX = { keyPrefix: '' }
 
+// A frozen Redis does not answer when a connection is ended, and neither the next one nor a shutdown should wait for it.
+const DISCONNECT_TIMEOUT = 100
+
 const SUBSCRIBER: RedisOptions = {
   ...NO_PREFIX,
+  disconnectTimeout: DISCONNECT_TIMEOUT,
   lazyConnect: true,
   autoResubscribe: false,
   autoResendUnfulfilledCommands: false,
@@ -31,6 +35,7 @@ const SUBSCRIBER: RedisOptions = {
 
 const COMMANDS: RedisOptions = {
   ...NO_PREFIX,
+  disconnectTimeout: DISCONNECT_TIMEOUT,
   lazyConnect: false,
   autoResendUnfulfilledCommands: false,
   enableOfflineQueue: false,

@@ -1,0 +1,130 @@
+import test from 'ava'
+import type { Redis } from 'ioredis'
+import { EventStreamError } from '../../lib/errors.ts'
+import { eventually } from '../support/eventually.ts'
+import { ModelClient } from '../support/model-client.ts'
+import { ModelLog } from '../support/model-log.ts'
+import { complaintsOf } from '../support/oracle.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { connectAdmin, isCursor, openEngine, openInstance, publish, until } from './instance.ts'
+import { openRedisProxy, type RedisProxy } from './redis-proxy.ts'
+
+const TIMES = { timeout: 500, watchdog: 200 }
+const KEPT = 1_000
+
+/** Ways of losing connections while events are published. */
+const CUTS: Record<string, (admin: Redis, proxy: RedisProxy) => unknown> = {
+  'subscribers are killed': admin => admin.client('KILL', 'TYPE', 'pubsub'),
+  'all connections are cut': (_admin, proxy) => {
+    proxy.cut()
+    setImmediate(proxy.mend)
+  },
+  'what Redis sends is ended': (_admin, proxy) => {
+    proxy.halfClose()
+  },
+  'connections are forgotten in between': (_admin, proxy) => {
+    proxy.forget()
+  },
+}
+
+for (const [what, cut] of Object.entries(CUTS)) {
+  test(`${what} while publishing: each event comes once, in order, without a gap`, async t => {
+    const server = await startRedis(t)
+    const proxy = await openRedisProxy(server.port, t)
+    const admin = connectAdmin(t, server)
+    const instances = [
+      await openInstance(t, { ...TIMES, client: proxy.url }),
+      await openInstance(t, { ...TIMES, client: proxy.url }),
+    ]
+    const publisher = await openInstance(t, { client: server.url })
+    const log = new ModelLog()
+    const clients = instances.flatMap(({ url }) =>
+      [['a'], ['a', 'b'], ['b', 'c']].map(topics => new ModelClient({ topics, log, server: () => url })),
+    )
+    for (const client of clients) client.connect()
+    await eventually(
+      () => clients.every(({ start }) => start < Infinity),
+      () => 'not all clients have begun',
+    )
+    let last: number | undefined
+    for (let round = 0; round < 60; round += 1) {
+      if (round % 20 === 10) await cut(admin, proxy)
+      for (const topics of [['a'], ['b', 'c'], ['a', 'b', 'c'], ['c']]) last = await log.say(publisher.hub, topics)
+    }
+    await eventually(
+      () => instances.every(({ hub }) => hub.ready),
+      () => 'an instance is not ready',
+    )
+    last = await log.say(publisher.hub, ['a', 'b'])
+    await Promise.all(clients.map(client => client.reaches(last ?? Infinity)))
+    for (const client of clients) {
+      client.leave()
+      t.deepEqual(complaintsOf(client, log, KEPT), [])
+      t.deepEqual(client.gaps, [])
+      t.true(client.received.size > 100)
+    }
+    if (what !== 'subscribers are killed') return
+    for (const { told } of instances) t.true(told.some(({ name }) => name === 'lost'))
+  })
+}
+
+test('a frozen Redis: publishing rejects, the instance says so, and all is caught up when it goes on', async t => {
+  const server = await startRedis(t)
+  const instance = await openInstance(t, { ...TIMES, client: server.url })
+  const stream = await instance.open(['a'])
+  await instance.hub.publish('a', { data: 'before' })
+  await until(stream, 'before')
+  server.pause()
+  const rejection = { instanceOf: EventStreamError, code: 'ERR_BROKER' }
+  await t.throwsAsync(instance.hub.publish('a', { data: 'unheard' }), rejection)
+  await instance.tells('lost')
+  t.false(instance.hub.ready)
+  await t.throwsAsync(instance.hub.publish('a', { data: 'unsent' }), rejection)
+  // Somebody who is at hand: what is here is served, and what is not is fetched later.
+  const meanwhile = await instance.open(['a'])
+  await meanwhile.next(isCursor)
+  server.resume()
+  await instance.tells('ready', 2)
+  await instance.hub.publish('a', { data: 'after' })
+  // Redis had got the first of them, and may have carried it out: then it is in history, and everybody gets it.
+  const got = await until(stream, 'after')
+  t.deepEqual(
+    got.filter(text => text !== 'unheard'),
+    ['before', 'after'],
+  )
+  t.true(got.filter(text => text === 'unheard').length <= 1)
+  t.deepEqual(await until(meanwhile, 'after'), got.slice(1))
+})
+
+test('only the watchdog can tell: an instance that is forgotten by the network catches up', async t => {
+  const server = await startRedis(t)
+  const proxy = await openRedisProxy(server.port, t)
+  const { broker, recorder } = await openEngine(t, { ...TIMES, client: proxy.url }, ['a'])
+  const elsewhere = await openEngine(t, { client: server.url })
+  proxy.forget()
+  const missed = await publish(elsewhere.broker, 'a', '1', '2')
+  t.deepEqual(await recorder.until(missed[1] ?? ''), missed)
+  t.deepEqual(recorder.gaps, [])
+  const [own] = await publish(broker, 'a', '3')
+  await recorder.until(own ?? '')
+})
+
+test('a subscriber that is kicked for its output buffer catches up', async t => {
+  const server = await startRedis(t, { args: ['--client-output-buffer-limit', 'pubsub', '64kb', '0', '0'] })
+  const admin = connectAdmin(t, server)
+  const proxy = await openRedisProxy(server.port, t)
+  const history = { bytes: 2 ** 28 }
+  const { recorder } = await openEngine(t, { client: proxy.url, history, watchdog: 60_000 }, ['a'])
+  const subscribers = async () => String(await admin.client('LIST', 'TYPE', 'PUBSUB'))
+  const [own = ''] = /id=\d+ /.exec(await subscribers()) ?? []
+  const elsewhere = await openEngine(t, { client: server.url, history })
+  proxy.stall()
+  const ids: string[] = []
+  // The kernel takes some megabytes before Redis has to keep anything.
+  const text = 'x'.repeat(250_000)
+  while ((await subscribers()).includes(own)) ids.push(...(await publish(elsewhere.broker, 'a', text)))
+  ids.push(...(await publish(elsewhere.broker, 'a', 'last')))
+  proxy.flow()
+  t.deepEqual(await recorder.until(ids.at(-1) ?? ''), ids)
+  t.deepEqual(recorder.gaps, [])
+})
