@@ -17,13 +17,36 @@ export interface Identity {
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
-/** Builds a frozen identity whose `session` stays out of logs. */
+/**
+ * Builds a frozen identity whose `session` stays out of logs.
+ *
+ * @throws {TypeError} for a field that is wrong
+ */
 export function createIdentity(fields: Identity): Identity {
-  if (typeof fields.id !== 'string' || fields.id === '') {
-    throw new TypeError('an identity needs an `id`: a string that is not empty')
-  }
-  const { session, ...visible } = fields
+  const { session, ...visible } = checkIdentity(fields)
   const identity = visible as Identity
   if (session !== undefined) Object.defineProperty(identity, 'session', { value: session, enumerable: false })
   return Object.freeze(identity)
+}
+
+/**
+ * Checks that a value is an identity: limits, disconnections and the end of a stream hang on its fields.
+ *
+ * @throws {TypeError} that names the wrong field, and shows none
+ */
+export function checkIdentity(value: unknown): Identity {
+  if (typeof value !== 'object' || value === null) throw new TypeError('an identity is an object with an `id`')
+  const { id, session, token, expiresAt } = value as Partial<Record<keyof Identity, unknown>>
+  if (!isName(id)) throw new TypeError('an identity needs an `id`: a string that is not empty')
+  if (session !== undefined && !isName(session)) throw new TypeError('the `session` of an identity is a string')
+  if (token !== undefined && !isName(token)) throw new TypeError('the `token` of an identity is a string')
+  // NaN would be a time that never comes.
+  if (expiresAt !== undefined && !(typeof expiresAt === 'number' && !Number.isNaN(expiresAt))) {
+    throw new TypeError('the `expiresAt` of an identity is a number: milliseconds since 1970')
+  }
+  return value as Identity
+}
+
+function isName(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
 }

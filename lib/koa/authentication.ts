@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { AuthenticationError } from '../auth/authentication-error.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
-import type { Identity } from '../auth/identity.ts'
+import { checkIdentity, type Identity } from '../auth/identity.ts'
 import { within } from '../deadline.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { mayUseCookie } from './origin.ts'
@@ -39,8 +39,10 @@ export async function authenticate(ctx: Context, mount: Mount): Promise<Caller |
 /** Asks the authenticators in their order. */
 async function ask(ctx: Context, mount: Mount): Promise<Caller | Refusal> {
   for (const authenticator of mount.authenticators) {
-    const identity = await authenticator.authenticate(ctx)
-    if (identity === undefined) continue
+    const answer: unknown = await authenticator.authenticate(ctx)
+    // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
+    if (!answer) continue
+    const identity = checkIdentity(answer)
     if (authenticator.ambient && !mayUseCookie(ctx, mount.origins)) return { reason: 'origin', status: 403 }
     const caller = { identity, authenticator }
     return (await isRevoked(caller, mount)) ? ended(caller, mount) : caller

@@ -1,12 +1,12 @@
 import { Buffer } from 'node:buffer'
 import type { Context } from 'koa'
-import type { Authenticator } from '../auth/authenticator.ts'
+import type { Authenticator, Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { StreamLimits } from '../hub/directory.ts'
 import { HubEngine, type Hub } from '../hub/hub.ts'
 import type { StreamPolicy } from '../hub/stream-policy.ts'
 import type { Subscription } from '../hub/subscription.ts'
-import { duration, fn, integer, invalid, knownKeys, oneOf } from '../options.ts'
+import { duration, fn, integer, invalid, knownKeys, LONGEST_DURATION, oneOf } from '../options.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import { checkEventName, type EventMap } from '../wire/event.ts'
 import { encodeComment, encodeEvent } from '../wire/frame.ts'
@@ -170,13 +170,28 @@ function checkAuthenticator(authenticator: unknown): Authenticator {
 
 function isAuthenticator(value: unknown): value is Authenticator {
   if (typeof value !== 'object' || value === null) return false
-  const { scheme, challenge, ambient, authenticate } = value as Record<keyof Authenticator, unknown>
+  const { scheme, challenge, ambient, authenticate, forget, revalidation } = value as Record<
+    keyof Authenticator,
+    unknown
+  >
   return (
     typeof scheme === 'string' &&
     typeof challenge === 'string' &&
     typeof ambient === 'boolean' &&
-    typeof authenticate === 'function'
+    typeof authenticate === 'function' &&
+    (forget === undefined || typeof forget === 'function') &&
+    (revalidation === undefined || isRevalidation(revalidation))
   )
+}
+
+function isRevalidation(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { interval, grace, holds } = value as Record<keyof Revalidation, unknown>
+  return isDuration(interval, 1) && isDuration(grace, 0) && typeof holds === 'function'
+}
+
+function isDuration(value: unknown, min: number): boolean {
+  return typeof value === 'number' && value >= min && value <= LONGEST_DURATION
 }
 
 function checkOrigins(origins: unknown): ReadonlySet<string> {
