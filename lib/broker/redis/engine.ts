@@ -56,9 +56,9 @@ export class RedisBroker implements Broker, LinkOwner {
   }
 
   async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
-    const { epoch, seq } = await this.#log.publish(topics, body)
-    this.#replica?.acknowledged(topics, seq)
-    return formatPosition(epoch, seq)
+    const position = await this.#log.publish(topics, body)
+    this.#replica?.acknowledged(topics, position)
+    return formatPosition(position.epoch, position.seq)
   }
 
   subscribe(topic: string): void | Promise<void> {

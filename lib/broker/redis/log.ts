@@ -26,6 +26,15 @@ export interface LogState {
   readonly now: number
 }
 
+/** Which events of a topic are wanted: those after a `seq`, all of them or so many. */
+export interface Wish {
+  readonly after: number
+  readonly count?: number
+}
+
+/** No events, but the `seq` of the last one. */
+export const NOTHING: Wish = { after: 0, count: 0 }
+
 /** What the log knows of a topic. */
 export interface TopicState {
   readonly topic: string
@@ -71,11 +80,11 @@ export class Log {
     return { epoch: text(epoch), seq: number(seq) }
   }
 
-  /** Reads where the log stands, and of each topic its last event and those after a `seq`, or none. */
-  async read(wanted: ReadonlyMap<string, number | undefined>): Promise<{ state: LogState; topics: TopicState[] }> {
+  /** Reads where the log stands, and of each topic its last event and those that are wanted. */
+  async read(wanted: ReadonlyMap<string, Wish>): Promise<{ state: LogState; topics: TopicState[] }> {
     const names = [...wanted.keys()]
     const keys = [...this.#roots, ...names.map(topic => this.#names.events(topic))]
-    const asked = [...wanted].flatMap(([topic, after]) => [topic, after === undefined ? '-' : String(after)])
+    const asked = [...wanted].flatMap(([topic, { after, count = Number.MAX_SAFE_INTEGER }]) => [topic, after, count])
     const answer = await this.#commands.ask('read', () =>
       this.#connection.readLogBuffer(keys.length, ...keys, newEpoch(), ...asked),
     )

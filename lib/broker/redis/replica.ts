@@ -7,7 +7,7 @@ import type { BrokerListener, Slice } from '../broker.ts'
 import type { HistoryLimits } from '../history.ts'
 import type { LogNames } from './keys.ts'
 import type { Link } from './link.ts'
-import type { Log, LogState, TopicState } from './log.ts'
+import { NOTHING, type Log, type LogState, type TopicState, type Wish } from './log.ts'
 import { readMessage, type LoggedEvent } from './message.ts'
 import { Mirror } from './mirror.ts'
 
@@ -17,7 +17,7 @@ export const LINGER = 10_000
 // Topics a script call: Redis does nothing else while it works on one.
 const TOPICS = 200
 // Topics whose last published event is remembered, to find out whether a fail-over has lost it.
-const ACKNOWLEDGED = 256
+const ACKNOWLEDGED = 1_000
 // Epochs that are remembered as over.
 const PAST = 16
 
@@ -114,7 +114,8 @@ export class Replica {
   }
 
   /** Remembers what Redis has acknowledged: if a fail-over loses it, this instance knows. */
-  acknowledged(topics: readonly string[], seq: number): void {
+  acknowledged(topics: readonly string[], { epoch, seq }: Position): void {
+    if (this.#epoch !== '' && epoch !== this.#epoch) return
     for (const topic of topics) {
       this.#acknowledged.delete(topic)
       this.#acknowledged.set(topic, seq)
@@ -242,8 +243,11 @@ export class Replica {
 
   async #ask(batch: readonly Mirror[]): Promise<Answer> {
     const acknowledged = this.#holding ? new Map(this.#acknowledged) : new Map<string, number>()
-    const wanted = new Map<string, number | undefined>([...acknowledged.keys()].map(topic => [topic, undefined]))
-    for (const { topic, last } of batch) wanted.set(topic, last)
+    const wanted = new Map<string, Wish>()
+    for (const { topic, last: after } of batch) wanted.set(topic, after === undefined ? NOTHING : { after })
+    for (const [topic, after] of acknowledged) {
+      if ((wanted.get(topic) ?? NOTHING) === NOTHING) wanted.set(topic, { after, count: 1 })
+    }
     const entries = [...wanted]
     const topics = new Map<string, TopicState>()
     let state: LogState | undefined
@@ -262,7 +266,7 @@ export class Replica {
     const isNew = this.#epoch !== '' && state.epoch !== this.#epoch
     if (isNew && this.#holding) this.#beginAnew(state)
     else if (!isNew && this.#holding && this.#isBehind(batch, answer)) {
-      await this.#parts.log.renew(this.#epoch, Math.max(this.#seq, ...answer.acknowledged.values()))
+      await this.#parts.log.renew(state.epoch, Math.max(this.#seq, ...answer.acknowledged.values()))
     } else if (!isNew && isOfEpoch(batch, state.epoch)) {
       this.#goOn(batch, answer)
       return
@@ -300,8 +304,8 @@ export class Replica {
   // What was acknowledged or handed on is not in the log: a fail-over to a replica that had not got it, most likely.
   #isBehind(batch: readonly Mirror[], { state, topics, acknowledged }: Answer): boolean {
     if (state.seq < this.#seq) return true
-    for (const [topic, seq] of acknowledged) if ((topics.get(topic)?.last ?? seq) < seq) return true
-    return batch.some(({ topic, last = 0 }) => (topics.get(topic)?.last ?? last) < last)
+    for (const [topic, seq] of acknowledged) if (hasLost(topics.get(topic), seq)) return true
+    return batch.some(({ topic, last = 0 }) => hasLost(topics.get(topic), last))
   }
 
   // The log has begun a new life. Every topic starts over where that began; streams are told.
@@ -337,7 +341,7 @@ export class Replica {
   }
 
   async #loadHistory(mirror: Mirror): Promise<void> {
-    const { state, topics } = await this.#parts.log.read(new Map([[mirror.topic, 0]]))
+    const { state, topics } = await this.#parts.log.read(new Map([[mirror.topic, { after: 0 }]]))
     if (state.epoch === this.#epoch) mirror.load(topics[0]?.events ?? [])
   }
 
@@ -398,6 +402,16 @@ interface Answer {
 /** Whether all that came since the log was asked is of the life that it told of. */
 function isOfEpoch(batch: readonly Mirror[], epoch: string): boolean {
   return batch.every(({ held }) => held?.every(event => event.epoch === epoch) ?? true)
+}
+
+/**
+ * Whether the log does not know of an event any more: it ends before it, or goes on from before it, since somebody has
+ * published after the loss. It may well have forgotten what the event was.
+ */
+function hasLost(topic: TopicState | undefined, seq: number): boolean {
+  if (topic === undefined) return false
+  const next = topic.events.find(event => event.seq > seq)
+  return topic.last < seq || (next !== undefined && next.previous < seq)
 }
 
 /** Whether events after the last one that was handed on are in no history any more. The mirror begins anew then. */

@@ -119,7 +119,7 @@ return { log[1], id }
 
 /**
  * KEYS: log, older, then the stream of each topic.
- * ARGV: a new epoch, then name of each topic and the `seq` after which its events are wanted, or `-` for none.
+ * ARGV: a new epoch, then name of each topic, the `seq` after which its events are wanted, and how many.
  * Answers epoch, `seq`, base and milliseconds of the log, then for each topic the `seq` of its last event and a list of
  * events, each as `seq`, previous `seq` and milliseconds in one text, and lines.
  */
@@ -128,13 +128,13 @@ local now = clock()
 local log = state(ARGV[1], now, '')
 local answer = { log[1], log[2], log[3], text(math.floor(now / 1000)) }
 for index = 1, #KEYS - 2 do
-  local topic, after = ARGV[index * 2], ARGV[index * 2 + 1]
+  local topic, after, count = ARGV[index * 3 - 1], ARGV[index * 3], ARGV[index * 3 + 1]
   local last = lastOf(log, topic, redis.call('HGET', KEYS[1], 't:' .. topic))
   local events = {}
-  if after ~= '-' then
+  if count ~= '0' then
     if tonumber(after) < tonumber(log[3]) then after = log[3] end
     -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[index + 2], '(' .. after .. '-0', last .. '-0')) do
+    for _, entry in ipairs(redis.call('XRANGE', KEYS[index + 2], '(' .. after .. '-0', last .. '-0', 'COUNT', count)) do
       events[#events + 1] = { string.match(entry[1], '^%d+') .. ' ' .. entry[2][2], entry[2][4] }
     end
   end

@@ -1,0 +1,136 @@
+import test, { type ExecutionContext } from 'ava'
+import Koa from 'koa'
+import { createHub, eventStream } from 'koa-event-stream'
+import { createPublisher, redisBroker } from 'koa-event-stream/redis'
+import { eventually } from '../support/eventually.ts'
+import { openStream, serve, type Received } from '../support/http.ts'
+import type { ReceivedStream } from '../support/received-stream.ts'
+import { startSentinels, type SentinelSet } from '../support/redis-sentinel.ts'
+
+const SOON = { timeout: 1_000, watchdog: 200 }
+
+/** An instance whose streams get the topics that their path names. */
+async function openInstance(t: ExecutionContext, { connect }: SentinelSet) {
+  const hub = createHub({ broker: redisBroker({ client: connect(), ...SOON }) })
+  t.teardown(() => hub.close())
+  const app = new Koa()
+  app.use(eventStream({ hub, authenticate: false, subscribe: (_, ctx) => ctx.path.slice(1).split(','), retry: 500 }))
+  const { url } = await serve(app, t)
+  return {
+    hub,
+    open: async (topics: string, cursor = '') => {
+      const stream = await openStream(`${url}/${topics}`, { headers: cursor === '' ? {} : { 'last-event-id': cursor } })
+      t.teardown(() => stream.close())
+      await stream.next(({ event }) => event === 'cursor')
+      return stream
+    },
+    /** Publishes, again and again until it succeeds. */
+    publish: async (topic: string, data: string) => {
+      let id = ''
+      await eventually(
+        async () => {
+          id = await hub.publish(topic, { data }).catch(() => '')
+          return id !== ''
+        },
+        () => `${data} could not be published`,
+      )
+      return id
+    },
+  }
+}
+
+const isMessage = ({ event }: Received) => event === 'message'
+const gaps = (stream: ReceivedStream) => stream.received.filter(({ event }) => event === 'gap').map(({ data }) => data)
+const epochOf = (id: string) => id.split('-')[0]
+const seqOf = (id: string) => Number(id.split('-')[1])
+const EPOCH = '{"topics":["news"],"reason":"epoch"}'
+
+/** Lets the replica fall behind: what is published from now on is acknowledged, and lost when it takes over. */
+async function holdReplica({ master, replica }: SentinelSet): Promise<void> {
+  await master.admin.wait(1, 5_000)
+  // Nobody listens there.
+  await replica.admin.replicaof('127.0.0.1', 1)
+}
+
+/** Kills the master and waits until the replica has taken over. */
+async function failOver(set: SentinelSet): Promise<void> {
+  await set.master.stop()
+  await set.isLedBy(set.replica)
+}
+
+test('a fail-over that loses nothing: streams go on, without a gap, open ones and those that resume', async t => {
+  const set = await startSentinels(t)
+  const [one, other] = [await openInstance(t, set), await openInstance(t, set)]
+  const streams = [await one.open('news'), await other.open('news')]
+  const before = await one.publish('news', 'before')
+  for (const stream of streams) await stream.next(isMessage)
+  await set.master.admin.wait(1, 5_000)
+  await failOver(set)
+  const after = await other.publish('news', 'after')
+  for (const stream of [...streams, await one.open('news', before), await other.open('news', before)]) {
+    if (!stream.received.some(({ id }) => id === after)) await stream.next(isMessage)
+    t.deepEqual(
+      stream.received.filter(({ id, event }) => isMessage({ event } as Received) && id !== before).map(({ id }) => id),
+      [after],
+    )
+    t.deepEqual(gaps(stream), [])
+  }
+})
+
+test('a fail-over that loses what streams have got: they are told of a new life of the log, and so is who resumes', async t => {
+  const set = await startSentinels(t)
+  const [one, other] = [await openInstance(t, set), await openInstance(t, set)]
+  const streams = [await one.open('news'), await other.open('news')]
+  const kept = await one.publish('news', 'kept')
+  await holdReplica(set)
+  const lost = await one.publish('news', 'lost')
+  for (const stream of streams) await stream.next(({ id }) => id === lost)
+  await failOver(set)
+  for (const stream of streams) await stream.next(({ event }) => event === 'gap')
+  const after = await other.publish('news', 'after')
+  const resumed = [await one.open('news', lost), await other.open('news', lost), await other.open('news', kept)]
+  for (const stream of streams) await stream.next(({ id, event }) => id === after && event === 'message')
+  for (const stream of [...streams, ...resumed]) t.deepEqual(gaps(stream), [EPOCH])
+  t.not(epochOf(after), epochOf(lost))
+  t.true(seqOf(after) > seqOf(lost))
+})
+
+test('so are they when somebody has published to the same topic before those who know of the loss', async t => {
+  const set = await startSentinels(t)
+  const one = await openInstance(t, set)
+  const stream = await one.open('news')
+  await one.publish('news', 'kept')
+  await holdReplica(set)
+  const lost = await one.publish('news', 'lost')
+  await stream.next(({ id }) => id === lost)
+  // It knows nothing of what was before, and is there first.
+  const early = createPublisher({ client: set.replica.url })
+  t.teardown(() => early.close())
+  await set.replica.admin.replicaof('NO', 'ONE')
+  await early.publish('news', { data: 'early' })
+  await failOver(set)
+  await stream.next(({ event }) => event === 'gap')
+  const after = await one.publish('news', 'after')
+  await stream.next(({ id, event }) => id === after && event === 'message')
+  t.deepEqual(gaps(stream), [EPOCH])
+})
+
+test('so are they when only the publisher knows, since nobody listened', async t => {
+  const set = await startSentinels(t)
+  const [one, other] = [await openInstance(t, set), await openInstance(t, set)]
+  const kept = await one.publish('news', 'kept')
+  await holdReplica(set)
+  await one.publish('news', 'lost')
+  const early = createPublisher({ client: set.replica.url })
+  t.teardown(() => early.close())
+  await set.replica.admin.replicaof('NO', 'ONE')
+  await early.publish('news', { data: 'early' })
+  await failOver(set)
+  const renewed = await one.publish('other', 'x')
+  await eventually(
+    () => one.hub.ready && other.hub.ready && epochOf(other.hub.cursor()) !== epochOf(kept),
+    () => `no new life of the log was begun: ${renewed}`,
+  )
+  const stream = await other.open('news', kept)
+  t.deepEqual(gaps(stream), [EPOCH])
+})
