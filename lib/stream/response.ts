@@ -2,7 +2,11 @@ import { ServerResponse } from 'node:http'
 import { Http2ServerResponse } from 'node:http2'
 import type { Writable } from 'node:stream'
 
-/** Whether a destination is the response itself, with nothing in between that would have to see the bytes. */
+/**
+ * Whether a destination is the response itself, with nothing in between that would have to see the bytes. Middleware made
+ * for Express puts itself in between by replacing `write`, and may lose the callback that the stream waits for.
+ */
 export function isResponse(destination: NodeJS.WritableStream): destination is ServerResponse & Writable {
+  if (Object.hasOwn(destination, 'write')) return false
   return destination instanceof ServerResponse || destination instanceof Http2ServerResponse
 }

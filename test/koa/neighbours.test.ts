@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { Readable, Transform } from 'node:stream'
 import test from 'ava'
 import type { Middleware } from 'koa'
@@ -106,6 +107,33 @@ onEveryKoa('a stream that is abandoned behind something else takes the response 
   }
   await tells('close slow')
   t.is(await stream.closed, 'cut')
+})
+
+/** Counts the bytes of a response, as middleware for Express does that knows no callbacks. */
+const counting: Middleware = async (ctx, next) => {
+  const { res } = ctx
+  const write = res.write.bind(res) as (chunk: Buffer) => boolean
+  let bytes = 0
+  res.write = (chunk: Buffer) => {
+    bytes += chunk.length
+    return write(chunk)
+  }
+  res.once('close', () => ctx.app.emit('counted', bytes))
+  await next()
+}
+
+onEveryKoa('events flow through a `write` that middleware has replaced, and end with the stream', async (t, Koa) => {
+  const { app, hub, open } = await openEndpoint(t, {}, { Koa, outer: [counting] })
+  const counted = once(app, 'counted')
+  const stream = await open()
+  for (const data of ['one', 'two', 'three']) {
+    await hub.publish('news', { data })
+    t.like(await stream.next(({ event }) => event === 'message'), { data })
+  }
+  t.is(hub.stats().bufferedBytes, 0)
+  await hub.disconnect({ identity: 'ann' })
+  t.is(await stream.closed, 'end')
+  t.true((await counted)[0] > 100)
 })
 
 for (const [what, body] of [
