@@ -195,6 +195,16 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.destroy()
   }
 
+  /** Ends the stream as done, as a source that is piped in does when it comes to its end. */
+  override end(callback?: () => void): this
+  override end(chunk: unknown, callback?: () => void): this
+  override end(chunk: unknown, encoding: BufferEncoding, callback?: () => void): this
+  override end(...rest: unknown[]): this {
+    // At once: whoever still has something to write, such as a replay, must not write behind the end.
+    this.#begin('done')
+    return super.end(...(rest as Parameters<PassThrough['end']>))
+  }
+
   override pipe<Destination extends NodeJS.WritableStream>(
     destination: Destination,
     options?: { end?: boolean },
@@ -241,9 +251,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     })
   }
 
-  // Also where the application ended the stream itself, or what it piped in came to its end.
   override _final(callback: (error?: Error | null) => void): void {
-    this.#begin('done')
     super._final(callback)
     // The response is written to directly, so nobody else reads this side to its end.
     if (this.#response !== undefined) this.resume()

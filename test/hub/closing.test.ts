@@ -181,6 +181,23 @@ test('a drain cuts who does not take the end in time, also in the middle of a re
   t.deepEqual(ids, [...new Set(ids)].toSorted())
 })
 
+test('an application that ends its stream in the middle of a replay ends it cleanly', async t => {
+  const broker = memoryBroker({ history: { bytes: 64 << 20 } })
+  const { openUnread, publish, streams, isEmpty } = await openSite(t, { hub: { broker } })
+  const [start] = await publish('a', 'start')
+  for (let n = 0; n < 200; n += 1) await publish('a', 'x'.repeat(64_000))
+  const client = await openUnread('a', `lastEventId=${start}`)
+  const [stream] = streams
+  await eventually(
+    () => (stream?.bufferedBytes ?? 0) > 0,
+    () => 'The client is not stuck',
+  )
+  stream?.end()
+  t.is(stream?.closeReason, 'done')
+  t.is(await client.read().closed, 'end')
+  await isEmpty()
+})
+
 test('a window that is no duration is refused, and nothing is drained', async t => {
   const { hub, open } = await openSite(t)
   const client = await open('a')
