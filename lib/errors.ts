@@ -7,6 +7,7 @@
  * - `ERR_STREAM_CLOSED`: the stream has ended
  * - `ERR_HUB_CLOSED`: the hub has been closed
  * - `ERR_BROKER`: the broker could not do what was asked
+ * - `ERR_SESSION_STORE`: the session store behind `watchSessions()` failed or did not answer in time
  * - `ERR_AUTH_MALFORMED`, `ERR_AUTH_REJECTED`, `ERR_AUTH_FORBIDDEN`, `ERR_AUTH_UNAVAILABLE`: see `AuthenticationError`
  */
 export type ErrorCode =
@@ -16,6 +17,7 @@ export type ErrorCode =
   | 'ERR_STREAM_CLOSED'
   | 'ERR_HUB_CLOSED'
   | 'ERR_BROKER'
+  | 'ERR_SESSION_STORE'
   | 'ERR_AUTH_MALFORMED'
   | 'ERR_AUTH_REJECTED'
   | 'ERR_AUTH_FORBIDDEN'

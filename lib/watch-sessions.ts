@@ -1,4 +1,11 @@
+import { systemClock, type Clock } from './clock.ts'
+import { within } from './deadline.ts'
+import { EventStreamError } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
+import { duration, knownKeys } from './options.ts'
+
+/** How long a call to the session store may take, unless told otherwise: 2 seconds, in milliseconds. */
+export const DEFAULT_STORE_TIMEOUT = 2_000
 
 /** What koa-session asks of a store, and all that matters here. */
 export interface SessionStore {
@@ -7,33 +14,83 @@ export interface SessionStore {
   destroy(key: string, ...rest: never[]): unknown
 }
 
+export interface WatchSessionsOptions {
+  /** Milliseconds until a call to the store is given up. Default: 2 s. */
+  timeout?: number
+  /** Where time comes from. For tests. */
+  clock?: Clock
+}
+
+/** A session store that failed or did not answer in time. Koa makes a 503 of it, without telling the client more. */
+class SessionStoreError extends EventStreamError {
+  readonly status = 503
+  readonly expose = false
+
+  constructor(message: string, options?: ErrorOptions) {
+    super('ERR_SESSION_STORE', message, options)
+  }
+}
+
 /**
  * Wraps a koa-session store so that destroying a session closes its streams, on every instance. koa-session destroys
  * a session on `ctx.session = null` and on `ctx.session.regenerate()`.
  *
- * The wrapper passes everything through to the store, and tells the hub once the store has destroyed the session.
- * Where the broker cannot tell the other instances, the streams here are closed all the same, and the hub emits a
- * `fault`; elsewhere the next look into the store finds the session gone.
+ * The wrapper tells the hub once the store has destroyed the session, however late. Where the broker cannot tell the
+ * other instances, the streams here are closed all the same, and the hub emits a `fault`; elsewhere the next look into
+ * the store finds the session gone.
+ *
+ * `get`, `set` and `destroy` are given up after `timeout`, as koa-session itself waits for as long as the store takes.
+ * Their failures become an `EventStreamError` with the code `ERR_SESSION_STORE`, `status: 503` and the store's own error
+ * as its `cause`: a request that cannot be answered without its session gets 503. What was given up may still be carried
+ * out. Everything else of the store is passed through.
  *
  * @param store the store for koa-session's `store` option; it is not changed
+ * @throws {TypeError} for a wrong option
  */
 export function watchSessions<Store extends SessionStore, Events extends object>(
   store: Store,
   hub: Hub<Events>,
+  options: WatchSessionsOptions = {},
 ): Store {
-  const destroy = async (key: string, ...rest: never[]): Promise<unknown> => {
-    const destroyed = await store.destroy(key, ...rest)
+  knownKeys('watchSessions', options, ['timeout', 'clock'])
+  const timeout = duration('timeout', options.timeout, { default: DEFAULT_STORE_TIMEOUT })
+  const clock = options.clock ?? systemClock
+
+  const disconnect = async (session: string): Promise<void> => {
     try {
-      await hub.disconnect({ session: key }, 'logout')
+      await hub.disconnect({ session }, 'logout')
     } catch (error) {
       hub.emit('fault', { during: 'watchSessions', error })
     }
-    return destroyed
   }
+  const inTime = async <T>(work: PromiseLike<T>): Promise<T> => {
+    try {
+      return await within(clock, timeout, work, () => new SessionStoreError('the session store did not answer in time'))
+    } catch (cause) {
+      throw failure(cause)
+    }
+  }
+  const bounded =
+    (name: 'get' | 'set') =>
+    (...args: never[]): unknown => {
+      const answer = attempt(() => store[name](...args))
+      return isPromise(answer) ? inTime(answer) : answer
+    }
+  const destroy = async (key: string, ...rest: never[]): Promise<unknown> => {
+    const destroyed = Promise.resolve(attempt(() => store.destroy(key, ...rest)))
+    const told = destroyed.then(() => disconnect(key))
+    // Whoever waits for the session to be destroyed hears of the failure.
+    told.catch(() => undefined)
+    const answer = await inTime(destroyed)
+    await told
+    return answer
+  }
+  const watched: Readonly<Record<PropertyKey, unknown>> = { get: bounded('get'), set: bounded('set'), destroy }
+
   // Not a proxy of the store itself: it could not show another `destroy` for a store that is frozen.
   return new Proxy(Object.create(Reflect.getPrototypeOf(store)) as Store, {
     get(_, property) {
-      if (property === 'destroy') return destroy
+      if (Object.hasOwn(watched, property)) return watched[property]
       // Private fields want the store itself for `this`.
       const value: unknown = Reflect.get(store, property, store)
       return typeof value === 'function' ? (value.bind(store) as unknown) : value
@@ -41,4 +98,20 @@ export function watchSessions<Store extends SessionStore, Events extends object>
     set: (_, property, value) => Reflect.set(store, property, value, store),
     has: (_, property) => Reflect.has(store, property),
   })
+}
+
+function attempt(work: () => unknown): unknown {
+  try {
+    return work()
+  } catch (cause) {
+    throw failure(cause)
+  }
+}
+
+function failure(cause: unknown): SessionStoreError {
+  return cause instanceof SessionStoreError ? cause : new SessionStoreError('the session store failed', { cause })
+}
+
+function isPromise(answer: unknown): answer is PromiseLike<unknown> {
+  return typeof (answer as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }

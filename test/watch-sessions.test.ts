@@ -5,6 +5,8 @@ import redisStore from 'koa-redis'
 import type { CreateSessionOptions } from 'koa-session'
 import { createHub, memoryBroker, watchSessions, type Hub } from 'koa-event-stream'
 import { openSite, type Data, type Site } from './session/site.ts'
+import { ManualClock } from './support/manual-clock.ts'
+import { Pause } from './support/pause.ts'
 import { startRedis } from './support/redis-server.ts'
 
 /** A store as a class of today: private fields, an accessor, methods on the prototype, a base class. */
@@ -110,8 +112,8 @@ test('a store that cannot destroy says so; the session lives on, and so do its s
   const store = new PrivateStore()
   store.destroy = () => Promise.reject(new Error('connection refused'))
   const { ada, stream, errors } = await openStream(t, hub, { store: watchSessions(store, hub) })
-  t.is((await ada.visit('/logout')).status, 500)
-  t.like(errors.splice(0), [{ message: 'connection refused' }])
+  t.is((await ada.visit('/logout')).status, 503)
+  t.like(errors.splice(0), [{ code: 'ERR_SESSION_STORE', cause: { message: 'connection refused' } }])
   await hub.publish('news', { data: 'still here' })
   t.like(await stream.next(({ event }) => event === 'message'), { data: 'still here' })
 })
@@ -132,4 +134,52 @@ test('a log-out after the hub has closed is a log-out', async t => {
   const ada = await site.loggedIn('ada')
   await hub.close()
   t.is((await ada.visit('/logout')).status, 200)
+})
+
+test('a session that is destroyed after the deadline closes its streams then', async t => {
+  const clock = new ManualClock(Date.now())
+  const hub = createHub({ clock })
+  const store = new PrivateStore()
+  const pause = new Pause()
+  const { ada, stream, errors } = await openStream(t, hub, { store: watchSessions(store, hub, { clock }) })
+  const { destroy } = store
+  store.destroy = async key => {
+    await pause.wait()
+    return destroy.call(store, key)
+  }
+  const loggedOut = ada.visit('/logout')
+  await pause.reached
+  clock.advance(2_000)
+  t.is((await loggedOut).status, 503)
+  t.like(errors.splice(0), [{ code: 'ERR_SESSION_STORE', message: 'the session store did not answer in time' }])
+  pause.end()
+  t.is(await stream.closed, 'end')
+})
+
+test('whatever the store throws is a 503, without a word to the client', async t => {
+  const hub = createHub()
+  const store = new PrivateStore()
+  const { ada, errors } = await openStream(t, hub, { store: watchSessions(store, hub) })
+  const error = new Error('wrong password')
+  for (const get of [
+    () => Promise.reject(error),
+    () => {
+      throw error
+    },
+  ]) {
+    store.get = get
+    for (const path of ['/page', '/events']) {
+      const answer = await ada.visit(path)
+      t.is(answer.status, 503)
+      t.is(await answer.text(), 'Service Unavailable')
+      t.like(errors.splice(0), [{ code: 'ERR_SESSION_STORE', cause: error }])
+    }
+  }
+})
+
+test('a wrong option is a TypeError that names it', t => {
+  const store = new PrivateStore()
+  t.throws(() => watchSessions(store, createHub(), { timeout: 0 }), { instanceOf: TypeError, message: /`timeout`/ })
+  const misspelt = { timeuot: 1 } as object
+  t.throws(() => watchSessions(store, createHub(), misspelt), { instanceOf: TypeError, message: /`timeuot`/ })
 })
