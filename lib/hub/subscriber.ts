@@ -91,6 +91,10 @@ export class Subscriber implements StreamHost, Member {
     return this.policy.maxTopics - this.#topics.length
   }
 
+  get isOpening(): boolean {
+    return this.#state === 'opening'
+  }
+
   get hasTopics(): boolean {
     return this.#topics.length > 0
   }

@@ -11,6 +11,8 @@ const HIGH_WATER_MARK = 16_384
 
 /** What a stream needs of the hub that it lives in. */
 export interface StreamHost {
+  /** Whether the stream is only being prepared: nobody reads it yet. */
+  readonly isOpening: boolean
   /** Whether the stream has topics of the hub: its ids are the hub's cursor then. */
   readonly hasTopics: boolean
   /** The most bytes that may wait for the client. */
@@ -112,7 +114,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   /**
    * Sends an event to this client alone. It is in no history: a client that resumes does not get it again.
    *
-   * @returns once the client's buffer has room for more: `true`, or `false` if the stream has closed.
+   * @returns once the client's buffer has room for more: `true`, or `false` if the stream has closed. While the resolver
+   *   is being asked nobody reads, and it returns at once: all that is sent by then has to fit into `buffer.bytes`.
    * @throws {EventStreamError} `ERR_EVENT_INVALID` or `ERR_EVENT_TOO_LARGE`, as a rejection; nothing was sent then.
    */
   async send(event: EventInput<Events>): Promise<boolean> {
@@ -123,7 +126,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     const frame = encodeEvent(checked)
     if (frame.length > this.#host.maxEventBytes) throw tooLarge(frame.length, this.#host.maxEventBytes)
     if (this.offer(frame)) return true
-    return this.#reason === undefined && this.#roomForMore()
+    if (this.#reason !== undefined) return false
+    return this.#host.isOpening || this.#roomForMore()
   }
 
   /** Writes a comment, which clients ignore and proxies count as life. */

@@ -9,6 +9,7 @@ import type { StreamHost } from '../../lib/stream/event-stream.ts'
 function openStream(options: Partial<Pick<StreamHost, 'hasTopics' | 'bufferBytes' | 'maxEventBytes'>> = {}) {
   const told: string[] = []
   const host: StreamHost = {
+    isOpening: false,
     hasTopics: false,
     bufferBytes: 100_000,
     maxEventBytes: 1_000,
