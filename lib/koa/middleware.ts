@@ -115,18 +115,25 @@ async function prepare(
   }
   const source = sourceOf(resolution, stream, mount.hub)
   if (!(await open(ctx, mount, subscriber, resolution))) return undefined
-  const failure = stream.closeReason === undefined ? await verify(caller, mount) : undefined
+  const failure = isOver(stream) ? undefined : await verify(caller, mount)
   if (failure !== undefined) {
     refuse(ctx, mount, failure)
     return undefined
   }
-  if (stream.closeReason === undefined) return source
+  if (stream.closeReason === undefined || !isOver(stream)) return source
   if (stream.errored !== null) {
     mount.hub.refused('resolver', statusOf(stream.errored), stream.errored)
     throw stream.errored
   }
   answerEnded(ctx, mount, caller, stream.closeReason)
   return undefined
+}
+
+/** Whether a stream has ended with nothing for its client. What a resolver sends before it closes the stream goes out. */
+function isOver({ closeReason, destroyed, bufferedBytes }: Subscriber['stream']): boolean {
+  if (closeReason === undefined) return false
+  const wasClosed = closeReason === 'done' || closeReason === 'server'
+  return !wasClosed || destroyed || bufferedBytes === 0
 }
 
 async function resolve(ctx: Context, mount: Mount, subscriber: Subscriber): Promise<Resolution | undefined> {

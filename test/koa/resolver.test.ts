@@ -1,8 +1,8 @@
 import { text } from 'node:stream/consumers'
 import test from 'ava'
-import type { EventInput } from 'koa-event-stream'
+import type { EventInput, EventStream } from 'koa-event-stream'
 import { raw } from '../support/http.ts'
-import { HeldResolver, openEndpoint, reasonOf, REQUEST, type StreamOptions } from './endpoint.ts'
+import { byName, HeldResolver, openEndpoint, reasonOf, REQUEST, type StreamOptions } from './endpoint.ts'
 
 const isCursor = ({ event }: { event: string }) => event === 'cursor'
 
@@ -45,6 +45,55 @@ test('a newcomer gets the history that is wished for, and then its cursor', asyn
       ['cursor', ''],
     ],
   )
+})
+
+test('a resolver may send as much as the buffer holds before it answers, and wait for each send', async t => {
+  const { hub, open } = await openEndpoint(t, {
+    buffer: { bytes: 100_000 },
+    subscribe: async stream => {
+      for (let n = 0; n < 80; n += 1) t.true(await stream.send({ event: 'row', data: 'x'.repeat(1_000) }))
+      return 'news'
+    },
+  })
+  const stream = await open()
+  await stream.next(isCursor)
+  t.is(stream.received.filter(({ event }) => event === 'row').length, 80)
+  await hub.publish('news', { data: 'live' })
+  t.like(await stream.next(), { data: 'live' })
+})
+
+for (const [how, end, reason] of [
+  ['closes', stream => stream.close(), 'server'],
+  ['closes as done', stream => stream.close('done'), 'done'],
+  ['ends', stream => stream.end(), 'done'],
+] as [string, (stream: EventStream) => void, string][]) {
+  test(`what a resolver sends before it ${how} the stream reaches the client`, async t => {
+    const { open, story, isEmpty } = await openEndpoint(t, {
+      subscribe: async stream => {
+        await stream.send({ data: 'all there is' })
+        end(stream)
+      },
+    })
+    const answer = await open()
+    t.is(answer.status, 200)
+    t.is(await answer.text(), 'data: all there is\n\n')
+    await isEmpty()
+    t.deepEqual(story, ['open', `close ${reason}`])
+  })
+}
+
+test('what a resolver sends before it closes the stream is not for whose login has ended', async t => {
+  const { open, story } = await openEndpoint(t, {
+    authenticate: { ...byName, revalidation: { interval: 60_000, grace: 0, holds: () => false } },
+    subscribe: async stream => {
+      await stream.send({ data: 'secret' })
+      stream.close()
+    },
+  })
+  const answer = await open()
+  t.is(answer.status, 401)
+  t.is(await answer.text(), 'Unauthorized')
+  t.deepEqual(story, ['refuse unauthenticated 401'])
 })
 
 test('null is answered with 204, which makes an EventSource stop', async t => {
