@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { Identity } from '../auth/identity.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { Carrier, EventStream } from '../stream/event-stream.ts'
+import { hasClosed } from '../stream/response.ts'
 import type { EventMap } from '../wire/event.ts'
 
 type AnyStream = EventStream<EventMap, Identity | undefined>
@@ -23,12 +24,14 @@ const DEPARTURES: ReadonlySet<unknown> = new Set([
  */
 export class Departure implements Carrier {
   readonly #ctx: Context
-  #gone = false
+  #gone: boolean
   #stream: AnyStream | undefined
   #reported: Error | undefined
 
   constructor(ctx: Context) {
     this.#ctx = ctx
+    // Outer middleware, such as one that waits for a session, may have outlasted the client.
+    this.#gone = hasClosed(ctx.res)
     ctx.res.once('close', () => {
       this.#gone = true
       this.#end()

@@ -10,3 +10,10 @@ export function isResponse(destination: NodeJS.WritableStream): destination is S
   if (Object.hasOwn(destination, 'write')) return false
   return destination instanceof ServerResponse || destination instanceof Http2ServerResponse
 }
+
+/** Whether a response is over, and no `close` will tell of it any more. */
+export function hasClosed(response: ServerResponse): boolean {
+  // Over HTTP/2 Koa's response is another class, which knows nothing of `closed`.
+  const actual: ServerResponse | Http2ServerResponse = response
+  return actual instanceof Http2ServerResponse ? actual.stream.destroyed : actual.closed
+}

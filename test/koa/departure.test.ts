@@ -11,7 +11,7 @@ import { raw } from '../support/http.ts'
 import { byName, openEndpoint, REQUEST, type Endpoint } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
 
-const STAGES = ['authenticating', 'resolving', 'responding', 'streaming'] as const
+const STAGES = ['arriving', 'authenticating', 'resolving', 'responding', 'streaming'] as const
 type Stage = (typeof STAGES)[number]
 
 interface HeldUp extends Endpoint {
@@ -53,9 +53,12 @@ async function holdUp(
     {
       Koa: version,
       http2,
+      // A reset before the stream's middleware is called is between Koa and the application.
+      expectsErrors: stage === 'arriving',
       outer: [
         async (ctx, next) => {
           ctx.res.once('close', left.resolve)
+          await at('arriving')
           await next()
           await at('responding')
         },
