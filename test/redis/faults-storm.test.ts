@@ -1,0 +1,79 @@
+import test from 'ava'
+import { startRedis } from '../support/redis-server.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { callsOf, connectAdmin, isCursor, openEngine, openInstance, publish, until, untilRedis } from './instance.ts'
+
+const CLIENTS = Number(process.env.STORM_CLIENTS ?? 2_000)
+const TOPICS = ['a', 'b', 'c']
+
+test('clients that come back all at once cause one read of history a topic, and miss nothing', async t => {
+  t.timeout(120_000)
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const { broker } = await openEngine(t, { client: server.url })
+  const cursors = await publish(broker, 'a', 'seen', 'seen too')
+  const texts = Array.from({ length: 30 }, (_, n) => String(n))
+  for (const [n, text] of texts.entries()) await publish(broker, TOPICS[n % 3] ?? '', text)
+  const instance = await openInstance(t, { client: server.url })
+  await instance.tells('ready')
+  const scriptsOf = async () => (await callsOf(admin, 'evalsha')) + (await callsOf(admin, 'eval'))
+  const [reads, scripts] = [await callsOf(admin, 'xrange'), await scriptsOf()]
+  const streams = await Promise.all(
+    Array.from({ length: CLIENTS }, (_, n) => instance.open(TOPICS, cursors[n % cursors.length])),
+  )
+  for (const [n, stream] of streams.entries()) {
+    await stream.next(isCursor)
+    const got = stream.received.filter(({ event }) => event === 'message' || event === 'gap').map(({ data }) => data)
+    const expected = [...(n % 2 === 0 ? ['seen too'] : []), ...texts].join()
+    if (got.join() !== expected) t.fail(`a client got ${got.join()}`)
+  }
+  t.is(instance.hub.stats().streams, CLIENTS)
+  t.true((await callsOf(admin, 'xrange')) - reads <= TOPICS.length)
+  // Once for the last events of all topics, and once for the history of each.
+  t.true((await scriptsOf()) - scripts <= 1 + TOPICS.length)
+  await publish(broker, 'c', 'live')
+  for (const stream of streams) await stream.next(({ data }) => data === 'live')
+})
+
+test('a topic is listened to while somebody has it, and for a while after', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const clock = new ManualClock()
+  const { broker, recorder } = await openEngine(t, { client: server.url, clock }, ['left', 'kept', 'taken again'])
+  const channels = async () => ((await admin.pubsub('CHANNELS', '{events}:topic:*')) as string[]).toSorted()
+  broker.unsubscribe('left')
+  broker.unsubscribe('taken again')
+  clock.advance(5_000)
+  t.is((await channels()).length, 3)
+  await broker.subscribe('taken again')
+  clock.advance(5_000)
+  const left = async () => ((await channels()).length === 2 ? channels() : undefined)
+  t.deepEqual(await untilRedis(left, 'nothing was unsubscribed'), ['{events}:topic:kept', '{events}:topic:taken again'])
+  const ids = await publish(broker, 'left', 'x')
+  ids.push(...(await publish(broker, 'taken again', 'y')), ...(await publish(broker, 'kept', 'z')))
+  t.deepEqual(await recorder.until(ids[2] ?? ''), ids.slice(1))
+  await broker.subscribe('left')
+  const again = await publish(broker, 'left', 'again')
+  t.deepEqual(await recorder.until(again[0] ?? ''), [...ids.slice(1), ...again])
+  t.deepEqual(recorder.gaps, [])
+  await broker.load(['left'], 0)
+  t.is(broker.read('left', 0, 10).events.length, 2)
+})
+
+test('streams that come and go while the way to Redis is broken leave nothing behind', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const instance = await openInstance(t, { client: server.url })
+  for (let round = 0; round < 20; round += 1) {
+    const opening = Array.from({ length: 10 }, (_, n) => instance.open([`${round % 3}-${n}`, 'a']))
+    if (round % 5 === 0) await admin.client('KILL', 'TYPE', 'pubsub')
+    for (const stream of await Promise.all(opening)) stream.close()
+  }
+  const stream = await instance.open(['a'])
+  await instance.hub.publish('a', { data: 'end' })
+  t.deepEqual(await until(stream, 'end'), ['end'])
+  await untilRedis(
+    async () => (instance.hub.stats().streams === 1 && instance.hub.stats().topics === 1) || undefined,
+    'a stream or a topic is left',
+  )
+})
