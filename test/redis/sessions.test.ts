@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import redisStore from 'koa-redis'
@@ -22,7 +23,7 @@ async function openInstance(
   const hub = rest.hub ?? createHub({ broker: redisBroker({ client: server.url, timeout: 1_000, watchdog: 200 }) })
   t.teardown(() => hub.close())
   const store = watchSessions(redisStore<Data>({ client }), hub, { timeout: 500 })
-  return openSite(t, { ...rest, hub, session: { store, prefix: 'session:' } })
+  return openSite(t, { login: { revalidate: 3_600_000 }, ...rest, hub, session: { store, prefix: 'session:' } })
 }
 
 /** The same browser on another instance. */
@@ -61,10 +62,31 @@ test('an instance that was cut off when somebody logged out closes the streams o
   const admin = new Redis(server.url)
   t.teardown(() => admin.disconnect())
   const ada = await one.loggedIn('ada')
+  // Only an announcement can end it in the time of a test.
   const stream = await withCookiesOf(two.visitor(), ada).openStream()
   await stream.next(({ event }) => event === 'cursor')
-  await Promise.all([admin.client('KILL', 'TYPE', 'pubsub'), ada.visit('/logout')])
+  const lost = once(two.hub, 'lost')
+  await admin.client('KILL', 'TYPE', 'pubsub')
+  await lost
+  await ada.visit('/logout')
   t.is(await stream.closed, 'end')
+  t.like(two.closes, [{ reason: 'logout' }])
+})
+
+test('a Redis without memory left still tells the other instances', async t => {
+  const server = await startRedis(t)
+  const sessions = await startRedis(t)
+  const [one, two] = [await openInstance(t, server, { sessions }), await openInstance(t, server, { sessions })]
+  const admin = new Redis(server.url)
+  t.teardown(() => admin.disconnect())
+  const ada = await one.loggedIn('ada')
+  const stream = await withCookiesOf(two.visitor(), ada).openStream()
+  await stream.next(({ event }) => event === 'cursor')
+  await admin.config('SET', 'maxmemory', '1')
+  await t.throwsAsync(one.hub.publish('news', { data: 'x' }), { message: /OOM/ })
+  await ada.visit('/logout')
+  t.is(await stream.closed, 'end')
+  t.like(two.closes, [{ reason: 'logout' }])
 })
 
 for (const [how, fail] of [

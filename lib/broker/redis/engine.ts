@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer'
 import { EventStreamError } from '../../errors.ts'
 import { formatPosition, type Position } from '../../wire/cursor.ts'
 import type { Broker, BrokerListener, ControlMessage, Slice } from '../broker.ts'
+import { Announcements } from './announcements.ts'
 import { Commands } from './commands.ts'
 import { connectionsOf, type Connections } from './connections.ts'
 import { readControl } from './control.ts'
@@ -22,6 +23,7 @@ export class RedisBroker implements Broker, LinkOwner {
   readonly #commands: Commands
   readonly #log: Log
   readonly #link: Link
+  readonly #announcements: Announcements
   #replica: Replica | undefined
   #listener: BrokerListener | undefined
 
@@ -33,6 +35,9 @@ export class RedisBroker implements Broker, LinkOwner {
     this.#commands = new Commands(this.#connections.commands(timeout), timeout, maxPending, clock)
     this.#log = new Log(this.#commands, this.#names, limits, this.#connections.command)
     this.#link = new Link(this.#connections, this, { timeout, watchdog, channel: this.#names.control }, clock)
+    this.#announcements = new Announcements(this.#commands, this.#names, this.#connections.command, message => {
+      this.#control(message)
+    })
     this.store = new RedisStore(this.#commands, this.#names)
   }
 
@@ -86,13 +91,7 @@ export class RedisBroker implements Broker, LinkOwner {
   }
 
   async announce(message: ControlMessage): Promise<void> {
-    const { client } = this.#commands
-    const payload = JSON.stringify(message)
-    await this.#commands.run('announce', () =>
-      this.#connections.command === 'SPUBLISH'
-        ? client.spublish(this.#names.control, payload)
-        : client.publish(this.#names.control, payload),
-    )
+    await this.#announcements.announce(JSON.stringify(message))
   }
 
   async close(): Promise<void> {
@@ -105,14 +104,18 @@ export class RedisBroker implements Broker, LinkOwner {
 
   up(): void {
     this.#replica?.up()
+    this.#announcements.catchUp().catch((error: unknown) => {
+      this.#link.lose(error)
+    })
   }
 
   down(error: unknown): void {
+    this.#announcements.hold()
     this.#replica?.down(error)
   }
 
   message(channel: string, payload: Buffer): void {
-    if (channel === this.#names.control) this.#control(payload)
+    if (channel === this.#names.control) this.#announcements.heard(payload)
     else this.#replica?.message(channel, payload)
   }
 

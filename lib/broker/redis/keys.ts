@@ -9,6 +9,8 @@ export interface LogNames {
   readonly older: string
   /** Channel on which instances tell each other what is no event. */
   readonly control: string
+  /** Stream of what was told on it. */
+  readonly announcements: string
   /** Stream of a topic's events. */
   events(topic: string): string
   /** Channel of a topic's events. */
@@ -26,6 +28,7 @@ export function logNames(name: string): LogNames {
     log: `${tag}:log`,
     older: `${tag}:older`,
     control: `${tag}:control`,
+    announcements: `${tag}:announcements`,
     events: (topic: string) => `${tag}:events:${topic}`,
     channel: (topic: string) => channels + topic,
     topicOf: (channel: string) => channel.slice(channels.length),

@@ -158,3 +158,15 @@ if log[1] == ARGV[2] then
 end
 return 1
 `
+
+/**
+ * KEYS: the stream of announcements. ARGV: the message, how many are kept, milliseconds they are kept, `PUBLISH` or
+ * `SPUBLISH`, the control channel. What is handed out is the id of the entry, a space, and the message; or only the
+ * message if it could not be remembered.
+ */
+export const ANNOUNCE = `
+local id = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'm', ARGV[1])
+if type(id) ~= 'string' then return redis.call(ARGV[4], ARGV[5], ARGV[1]) end
+redis.call('PEXPIRE', KEYS[1], ARGV[3])
+return redis.call(ARGV[4], ARGV[5], id .. ' ' .. ARGV[1])
+`
