@@ -3,6 +3,7 @@ import { within } from '../deadline.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import { readSubscription, type Resolution } from '../hub/subscription.ts'
+import { isAbortOf } from '../stream/abort.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { EventMap } from '../wire/event.ts'
 import { networkOf } from './address.ts'
@@ -149,19 +150,20 @@ async function resolve(ctx: Context, mount: Mount, subscriber: Subscriber): Prom
       return late
     })
   } catch (error) {
+    // A resolver that is stopped by its stream's signal leaves the answer to whatever closed the stream.
+    if (isAbortOf(stream.signal, error)) return { kind: 'topics', topics: [] }
     if (error !== late) {
       hub.refused('resolver', statusOf(error), error)
       throw error
     }
     refuse(ctx, mount, { reason: 'resolver', status: 503, error })
-    resolution.then(
-      answered => {
+    resolution
+      .then(answered => {
         discard(answered, stream, hub)
-      },
-      (failure: unknown) => {
-        hub.failed('resolver', failure, stream)
-      },
-    )
+      })
+      .catch((failure: unknown) => {
+        if (!isAbortOf(stream.signal, failure)) hub.failed('resolver', failure, stream)
+      })
     return undefined
   }
 }

@@ -1,5 +1,6 @@
 import type { HubEngine } from '../hub/hub.ts'
 import type { Resolution } from '../hub/subscription.ts'
+import { isAbortOf } from '../stream/abort.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
 import type { Identity } from '../auth/identity.ts'
@@ -27,14 +28,19 @@ export function sourceOf(resolution: Resolution, stream: AnyStream, hub: HubEngi
   return source
 }
 
-/** Lets go of an answer that came too late to be used. */
+/**
+ * Lets go of an answer that came too late to be used.
+ *
+ * @throws what a source throws that cannot be iterated, such as a locked `ReadableStream`
+ */
 export function discard(resolution: Resolution, stream: AnyStream, hub: HubEngine): void {
   makeSource(resolution, stream, hub).release()
 }
 
 function makeSource(resolution: Resolution, stream: AnyStream, hub: HubEngine): Source {
   const failed = (during: string) => (error: unknown) => {
-    hub.failed(during, error, stream)
+    // A source that is stopped by its stream's signal has done as it was told.
+    if (!isAbortOf(stream.signal, error)) hub.failed(during, error, stream)
   }
   if (resolution.kind === 'cleanup') {
     const { cleanup } = resolution

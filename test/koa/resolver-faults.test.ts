@@ -1,4 +1,5 @@
 import test from 'ava'
+import type { EventInput } from 'koa-event-stream'
 import { Deferred } from '../support/deferred.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { eventually } from '../support/eventually.ts'
@@ -130,6 +131,40 @@ test('a late async iterable is returned from, and a late failure is told', async
   await returned
   failing.fail(new Error('late'))
   await tells('fault resolver')
+})
+
+test('a late source that cannot be iterated is told', async t => {
+  const clock = new ManualClock()
+  const { subscribe, asked, answer } = new HeldResolver()
+  const { open, tells, causes } = await openEndpoint(t, { subscribe }, { hub: { clock } })
+  const opening = open()
+  await asked
+  clock.advance(10_000)
+  t.is((await opening).status, 503)
+  const locked = new ReadableStream<EventInput>()
+  locked.getReader()
+  answer(locked)
+  await tells('fault resolver')
+  t.regex(String(causes.at(-1)), /locked/)
+})
+
+onEveryKoa('a resolver that is stopped by the signal of its stream is no error', async (t, Koa) => {
+  const { subscribe, asked, fail } = new HeldResolver()
+  const { port, isEmpty, story } = await openEndpoint(t, { subscribe }, { Koa })
+  const client = await raw(port, REQUEST)
+  const { stream } = await asked
+  client.close()
+  fail(await reasonOf(stream.signal))
+  await isEmpty()
+  t.deepEqual(story, [])
+
+  const other = new HeldResolver()
+  const elsewhere = await openEndpoint(t, { subscribe: other.subscribe }, { Koa })
+  const opening = elsewhere.open()
+  const { stream: closing } = await other.asked
+  await elsewhere.hub.disconnect({ identity: 'ann' }, 'logout')
+  other.fail(closing.signal.reason)
+  t.is((await opening).status, 401)
 })
 
 onEveryKoa('a client that leaves while the resolver is busy aborts its signal and leaves nothing', async (t, Koa) => {

@@ -1,3 +1,4 @@
+import { setImmediate as turn, setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { EventInput } from 'koa-event-stream'
 import { Deferred } from '../support/deferred.ts'
@@ -108,6 +109,27 @@ test('a generator that waits is stopped by the signal of its stream', async t =>
   t.is(await finished.promise, 'client')
   t.notRegex(await stream.text(), /too late/)
 })
+
+for (const [how, wait] of [
+  ['throws the reason', (signal: AbortSignal) => reasonOf(signal).then(() => signal.throwIfAborted())],
+  ['throws an AbortError', (signal: AbortSignal) => setTimeout(60_000, undefined, { signal })],
+] as const) {
+  test(`a source that is stopped by its signal and ${how} has not failed`, async t => {
+    const { open, tells, story, isEmpty } = await openEndpoint(t, {
+      subscribe: async function* (stream) {
+        yield { data: 'first' }
+        await wait(stream.signal)
+      },
+    })
+    const stream = await open()
+    await stream.next()
+    stream.close()
+    await tells('close client')
+    await isEmpty()
+    await turn()
+    t.deepEqual(story, ['open', 'close client'])
+  })
+}
 
 test('a source that has ended by itself is not returned from', async t => {
   let returned = 0
