@@ -1,90 +1,90 @@
 /**
- * Publishes a second through Redis, and the time an event takes: `npm run bench:redis -- [events]`, 200,000 unless told
- * otherwise.
+ * What Redis costs: `npm run bench:redis -- [events]`, 200,000 unless told otherwise. Publishes a second, and the time an
+ * event takes to a client over HTTP, with the engine in memory for comparison.
  *
  * One process publishes events of 200 bytes and receives them back; Redis runs on the same machine. Rates are of events
- * that have come back; times are medians of events published one by one, with the engine in memory for comparison.
+ * that have come back. What it costs both in CPU time says more than the rate where other programs want the machine, and
+ * so does the baseline: the same events by bare XADD and PUBLISH, in pipelines of the same length.
  */
+import { Redis } from 'ioredis'
 import { memoryBroker } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
-import type { Broker } from '../../lib/broker/broker.ts'
 import { startRedis } from '../support/redis-server.ts'
+import { httpLatency } from './http-latency.ts'
+import { Listening, received } from './received.ts'
 
 const events = Number(process.argv[2] ?? 200_000)
+const WARM_UP = 20_000
 // Publishes under way at any time.
 const WINDOW = 2_000
-const SINGLE = 5_000
 const body = Buffer.from(`data: ${'x'.repeat(200 - 'data: \n\n'.length)}\n\n`)
 
 const redis = await startRedis()
+const admin = new Redis(redis.url)
 const broker = redisBroker({ client: redis.url, maxPending: WINDOW * 2 })
-const heard = await listen(broker)
-await flood(10_000)
-const before = process.hrtime.bigint()
-await flood(events)
-const seconds = Number(process.hrtime.bigint() - before) / 1e9
-console.log(`${Math.round(events / seconds).toLocaleString('en')} publishes a second, received back`)
-
-const memory = memoryBroker()
-const overRedis = await latency(broker, heard)
-const inMemory = await latency(memory, await listen(memory))
-console.log(`median time to the listener: Redis ${overRedis.toFixed(3)} ms, memory ${inMemory.toFixed(3)} ms`)
+const heard = await received(broker, 'bench')
+const bare = await bareCommands()
+await measure('bare XADD and PUBLISH', bare)
+bare.close()
+await measure('this library', { heard, publish: () => broker.publish(['bench'], body) })
 await broker.close()
+const overRedis = await httpLatency(redisBroker({ client: redis.url, name: 'latency' }))
+const inMemory = await httpLatency(memoryBroker())
+console.log(`median time to a client over HTTP: Redis ${overRedis.toFixed(3)} ms, memory ${inMemory.toFixed(3)} ms`)
+admin.disconnect()
 await redis.stop()
 
-interface Heard {
-  count: number
-  next: () => void
+interface Contender {
+  readonly heard: Listening
+  publish(): Promise<unknown>
 }
 
-async function listen(on: Broker): Promise<Heard> {
-  const state: Heard = { count: 0, next: () => undefined }
-  on.listen({
-    event: () => {
-      state.count += 1
-      state.next()
-    },
-    gap: (topics, reason) => {
-      throw new Error(`a gap in ${topics.join()}: ${reason}`)
-    },
-    control: () => undefined,
-    readiness: () => undefined,
-    fault: (during, error) => {
-      throw new Error(during, { cause: error })
-    },
-  })
-  await on.subscribe('bench')
-  return state
+async function measure(name: string, contender: Contender): Promise<void> {
+  await flood(contender, WARM_UP)
+  const [start, own, of] = [process.hrtime.bigint(), process.cpuUsage(), await cpuOfRedis()]
+  await flood(contender, events)
+  const seconds = Number(process.hrtime.bigint() - start) / 1e9
+  const { user, system } = process.cpuUsage(own)
+  const rate = Math.round(events / seconds).toLocaleString('en')
+  const cost = (microseconds: number) => `${(microseconds / events).toFixed(1)} µs`
+  const redisCost = cost((await cpuOfRedis()) - of)
+  console.log(`${name}: ${rate} a second, received back; CPU each: ${cost(user + system)} here, ${redisCost} in Redis`)
 }
 
-async function flood(count: number): Promise<void> {
-  const end = heard.count + count
-  const all = new Promise<void>(resolve => {
-    heard.next = () => {
-      if (heard.count === end) resolve()
-    }
-  })
+/** Keeps so many publishes under way until all have come back. */
+async function flood({ heard, publish }: Contender, count: number): Promise<void> {
+  const all = heard.more(count)
   let left = count
   const worker = async (): Promise<void> => {
     while (left > 0) {
       left -= 1
-      await broker.publish(['bench'], body)
+      await publish()
     }
   }
   await Promise.all(Array.from({ length: WINDOW }, worker))
   await all
 }
 
-async function latency(on: Broker, state: Heard): Promise<number> {
-  const times: number[] = []
-  for (let round = 0; round < SINGLE; round += 1) {
-    const arrived = new Promise<void>(resolve => {
-      state.next = resolve
-    })
-    const start = process.hrtime.bigint()
-    void on.publish(['bench'], body)
-    await arrived
-    times.push(Number(process.hrtime.bigint() - start) / 1e6)
+/** Microseconds. */
+async function cpuOfRedis(): Promise<number> {
+  const info = await admin.info('cpu')
+  const spent = [...info.matchAll(/^used_cpu_(?:sys|user):(.*)$/gm)].map(([, seconds]) => Number(seconds))
+  return spent.reduce((a, b) => a + b) * 1e6
+}
+
+async function bareCommands(): Promise<Contender & { close(): void }> {
+  const client = new Redis(redis.url, { enableAutoPipelining: true })
+  const subscriber = new Redis(redis.url)
+  const heard = new Listening()
+  subscriber.on('messageBuffer', () => heard.hear())
+  await subscriber.subscribe('bare')
+  return {
+    heard,
+    publish: () =>
+      Promise.all([client.xadd('bare-stream', 'MAXLEN', 1_000, '*', 'd', body), client.publish('bare', body)]),
+    close: () => {
+      client.disconnect()
+      subscriber.disconnect()
+    },
   }
-  return times.toSorted((a, b) => a - b)[SINGLE / 2] ?? NaN
 }
