@@ -24,11 +24,10 @@ export interface Refusal {
 
 /** Asks who is calling, within the mount's time. Everything that can go wrong with credentials becomes a refusal here. */
 export async function authenticate(ctx: Context, mount: Mount): Promise<Caller | Refusal> {
-  const { authenticators, hub, timeout } = mount
+  const { authenticators, hub } = mount
   if (authenticators.length === 0) return { identity: undefined, authenticator: undefined }
-  const late = () => new AuthenticationError('unavailable', `nobody could be told within ${String(timeout)} ms`)
   try {
-    return await within(hub.clock, timeout, ask(ctx, mount), late)
+    return await inTime(mount, 'who is calling could not be told', ask(ctx, mount))
   } catch (error) {
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
     hub.refused('unavailable', statusOf(error), error)
@@ -61,13 +60,17 @@ export function ended({ authenticator }: Caller, { authenticators }: Mount): Ref
   return authenticator?.rejection === undefined ? refusal : { ...refusal, challenges: [authenticator.rejection] }
 }
 
-/** Whether the identity holds at this moment: the login may have ended while the resolver was busy. */
+/**
+ * Whether the identity holds at this moment: the login may have ended while the resolver was busy. Rejects when nobody
+ * can tell within the mount's time.
+ */
 export async function stillHolds(caller: Caller, mount: Mount): Promise<boolean> {
   const { identity, authenticator } = caller
   if (identity === undefined) return true
   if (identity.expiresAt !== undefined && identity.expiresAt <= mount.hub.clock.now()) return false
-  if (await isRevoked(caller, mount)) return false
-  return authenticator?.revalidation?.holds(identity) ?? true
+  const ask = async () =>
+    !(await isRevoked(caller, mount)) && ((await authenticator?.revalidation?.holds(identity)) ?? true)
+  return inTime(mount, 'whether the login still holds could not be told', ask())
 }
 
 async function isRevoked({ identity }: Caller, { hub }: Mount): Promise<boolean> {
@@ -80,12 +83,18 @@ async function isRevoked({ identity }: Caller, { hub }: Mount): Promise<boolean>
 }
 
 /** Has nothing prolonged for a request that gets no stream. It is answered already: a failure is the operator's news. */
-export async function forget(ctx: Context, { hub }: Mount, { authenticator }: Caller): Promise<void> {
+export async function forget(ctx: Context, mount: Mount, { authenticator }: Caller): Promise<void> {
+  const ask = async () => authenticator?.forget?.(ctx)
   try {
-    await authenticator?.forget?.(ctx)
+    await inTime(mount, 'the request could not be forgotten', ask())
   } catch (error) {
-    hub.failed('forget', error)
+    mount.hub.failed('forget', error)
   }
+}
+
+function inTime<T>({ hub, timeout }: Mount, failure: string, work: Promise<T>): Promise<T> {
+  const late = () => new AuthenticationError('unavailable', `${failure} within ${String(timeout)} ms`)
+  return within(hub.clock, timeout, work, late)
 }
 
 const REASONS = { 400: 'unauthenticated', 401: 'unauthenticated', 403: 'forbidden', 503: 'unavailable' } as const

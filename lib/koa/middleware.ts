@@ -52,35 +52,37 @@ async function answer(ctx: Context, mount: Mount): Promise<void> {
     setStreamHeaders(ctx)
     return
   }
-  const address = networkOf(ctx.ip)
-  const crowded = isPipelined(ctx) ? 'pipelined' : hub.refusal(limits, address)
+  const crowded = isPipelined(ctx) ? 'pipelined' : hub.refusal(limits, networkOf(ctx.ip))
   if (crowded !== undefined) {
     turnAway(ctx, mount, crowded)
     return
   }
   const departure = new Departure(ctx)
   const caller = await authenticate(ctx, mount)
-  if (departure.gone) return
   if ('status' in caller) {
-    refuse(ctx, mount, caller)
+    if (!departure.gone) refuse(ctx, mount, caller)
     return
   }
-  const { identity, authenticator } = caller
-  // No await between the question and the entry: two requests cannot both get the last place.
-  const refusal = hub.refusal(limits, address, identity)
-  if (refusal !== undefined) {
-    turnAway(ctx, mount, refusal)
+  const subscriber = departure.gone ? undefined : enter(ctx, mount, caller)
+  if (subscriber === undefined) {
+    await forget(ctx, mount, caller)
     return
   }
-  const lastEventId = lastEventIdOf(ctx)
-  const subscriber = hub.enter(mount.policy, {
-    identity,
-    revalidation: authenticator?.revalidation,
-    address,
-    lastEventId,
-  })
   departure.take(subscriber.stream)
   await admit(ctx, mount, caller, subscriber)
+}
+
+/** Takes a place for a stream, or turns the request away. At once: two requests cannot both get the last place. */
+function enter(ctx: Context, mount: Mount, { identity, authenticator }: Caller): Subscriber | undefined {
+  const { hub, limits, policy } = mount
+  const address = networkOf(ctx.ip)
+  const crowded = hub.refusal(limits, address, identity)
+  if (crowded !== undefined) {
+    turnAway(ctx, mount, crowded)
+    return undefined
+  }
+  const revalidation = authenticator?.revalidation
+  return hub.enter(policy, { identity, revalidation, address, lastEventId: lastEventIdOf(ctx) })
 }
 
 // From here on the stream holds a place, and is let go of on every way out that does not hand it to Koa.

@@ -1,5 +1,7 @@
 import test from 'ava'
 import { AuthenticationError, memoryBroker, type AuthenticationFailure, type Authenticator } from 'koa-event-stream'
+import { Deferred } from '../support/deferred.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { byName, HeldResolver, openEndpoint, type Setup, type StreamOptions } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
 
@@ -141,6 +143,51 @@ for (const [overload, status, text] of [
     t.deepEqual(story, [`refuse broker ${status}`])
     t.is(causes.length, 1)
     await isEmpty()
+  })
+}
+
+test('whoever cannot tell in time whether the login still holds is not waited for', async t => {
+  const clock = new ManualClock()
+  const asked = new Deferred<void>()
+  const holds = () => {
+    asked.resolve()
+    return new Promise<boolean>(() => {})
+  }
+  const { open, story, isEmpty } = await openEndpoint(
+    t,
+    { authenticate: { ...byName, revalidation: { interval: 60_000, grace: 60_000, holds } } },
+    { hub: { clock } },
+  )
+  const opening = open()
+  await asked.promise
+  clock.advance(10_000)
+  t.is((await opening).status, 503)
+  await isEmpty()
+  t.deepEqual(story, ['refuse unavailable 503'])
+})
+
+for (const [title, options] of [
+  ['whose resolver has nothing to say', { subscribe: () => null }],
+  ['over a limit', { subscribe: () => 'news', limits: { identity: 1 } }],
+] as [string, StreamOptions][]) {
+  test(`a request ${title} is forgotten, and that is not waited for beyond its time`, async t => {
+    const clock = new ManualClock()
+    const forgetting = new Deferred<void>()
+    const forget = () => {
+      forgetting.resolve()
+      return new Promise<void>(() => {})
+    }
+    const { open, story } = await openEndpoint(
+      t,
+      { ...options, authenticate: { ...byName, forget } },
+      { hub: { clock } },
+    )
+    if (options.limits) await open()
+    const opening = open()
+    await forgetting.promise
+    clock.advance(10_000)
+    t.is((await opening).status, options.limits ? 200 : 204)
+    t.is(story.at(-1), 'fault forget')
   })
 }
 
