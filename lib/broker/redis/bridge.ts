@@ -1,19 +1,13 @@
-import { randomUUID } from 'node:crypto'
-import type { Redis } from 'ioredis'
+import { systemClock } from '../../clock.ts'
 import { EventStreamError } from '../../errors.ts'
 import { duration, fn, integer, knownKeys, text } from '../../options.ts'
 import type { EventInput } from '../../wire/event.ts'
-import { connectionsOf, type ClientOrUrl } from './connections.ts'
+import type { ClientOrUrl } from './connections.ts'
+import { GroupReader, type ReadEntry, type StreamEntry } from './group-reader.ts'
 import { checkClient } from './options.ts'
 
 /** How long an entry may be with a reader before another one takes it over, unless told otherwise, in milliseconds. */
 export const DEFAULT_CLAIM_AFTER = 30_000
-
-/** An entry of a Redis Stream. */
-export interface StreamEntry {
-  readonly id: string
-  readonly fields: Readonly<Record<string, string>>
-}
 
 /** What becomes of an entry. */
 export interface BridgedEvent {
@@ -22,7 +16,7 @@ export interface BridgedEvent {
 }
 
 export interface BridgeOptions {
-  /** A client of ioredis 5, of which the settings are used, or a URL. On a Cluster the stream's key decides the node. */
+  /** A client of ioredis 5, of which the settings are used, but no `keyPrefix`; or a `redis://` or `rediss://` URL. */
   client: ClientOrUrl
   /** The key of the stream to read. */
   stream: string
@@ -37,182 +31,148 @@ export interface BridgeOptions {
   read?: (entry: StreamEntry) => BridgedEvent | undefined
   /** Entries a round. Default 100. */
   batch?: number
-  /** Milliseconds until an entry that another reader has not acknowledged is taken over. Default 30,000. */
+  /**
+   * Milliseconds until an entry that another reader has not acknowledged is taken over. Several times what one publish
+   * may take, or entries that are on their way are published twice. Default 30,000.
+   */
   claimAfter?: number
   /**
-   * Told of entries that can never be published. They are put into the stream `<stream>:rejected`, with the reason, and
+   * Told of entries that can never be published: `read` threw, the event or a topic is not valid, or the entry was deleted
+   * before its turn. They are put into the stream `<stream>:rejected` (the last 10,000, about), with the reason, and
    * acknowledged, so that they do not hold up the others.
    */
   onRejected?: (entry: StreamEntry, error: unknown) => void
-  /** Told when a round failed, of Redis or of the target. It is tried again. */
+  /** Told when Redis or the target failed. It is tried again a second later, and as often as it takes. */
   onError?: (error: unknown) => void
 }
 
 /** A running bridge. */
 export interface Bridge {
-  /** Stops reading. Resolves when the entries under way have been published and acknowledged, or given up. */
+  /**
+   * Stops reading. Resolves when the entries under way have been published and acknowledged, or were left to another
+   * reader: at once where Redis is away, within 5 seconds where it does not answer.
+   */
   close(): Promise<void>
 }
 
 const OPTIONS = ['client', 'stream', 'group', 'target', 'read', 'batch', 'claimAfter', 'onRejected', 'onError'] as const
-const TIMEOUT = 5_000
-// How long a read waits for entries: as long as a close may have to wait, too.
-const BLOCK = 1_000
 const PAUSE = 1_000
-// Rejected entries that are kept for somebody to look at, about.
-const KEPT = 10_000
+// What no second attempt can help.
+const HOPELESS: readonly unknown[] = ['ERR_EVENT_INVALID', 'ERR_EVENT_TOO_LARGE', 'ERR_TOPIC_INVALID']
 
 /**
  * Publishes what other services write to a Redis Stream by XADD, in whatever language. It reads through a consumer group
  * (Redis, "Redis Streams: consumer groups"): any number of bridges share the work, and what a dead one has left is taken
  * over.
  *
- * An entry is acknowledged after it was published. So each is published once in the normal run, and at least once after a
- * crash.
+ * Each entry is published once in the normal run, and at least once whatever happens: it is acknowledged after it was
+ * published. After a crash, or an answer that was lost, up to a batch of entries is published again.
+ *
+ * One bridge publishes in the order of the stream, one entry after another, and waits at an entry for as long as the
+ * target fails. Several bridges at once keep the order of what each of them reads, not of the whole, and what is taken
+ * over from a dead one comes late: where order matters more than never standing still, run one.
  *
  * @throws {TypeError} for a wrong option
  */
 export function bridgeStream(options: BridgeOptions): Bridge {
-  knownKeys('bridgeStream', options, OPTIONS)
-  const reader = new BridgeReader(options)
-  const running = reader.run()
+  const runner = new StreamBridge(options)
+  const running = runner.run()
   return {
     close: async () => {
-      reader.stop()
+      runner.stop()
       await running
     },
   }
 }
 
-class BridgeReader {
+class StreamBridge {
   readonly #options: BridgeOptions
-  readonly #stream: string
-  readonly #group: string
-  readonly #consumer = randomUUID()
   readonly #read: (entry: StreamEntry) => BridgedEvent | undefined
-  readonly #batch: number
   readonly #claimAfter: number
+  readonly #reader: GroupReader
   #stopped = false
   #wake: () => void = () => undefined
 
   constructor(options: BridgeOptions) {
-    this.#options = options
-    checkClient(options.client)
-    this.#stream = text('stream', options.stream)
-    this.#group = text('group', options.group, 'koa-event-stream')
+    knownKeys('bridgeStream', options, OPTIONS)
     fn('target.publish', (options.target as { publish?: BridgeOptions['target']['publish'] } | undefined)?.publish)
+    for (const name of ['onRejected', 'onError'] as const) fn(name, options[name], () => undefined)
+    this.#options = options
     this.#read = fn('read', options.read, defaultRead)
-    this.#batch = integer('batch', options.batch, { min: 1, max: 10_000, default: 100 })
     this.#claimAfter = duration('claimAfter', options.claimAfter, { default: DEFAULT_CLAIM_AFTER })
+    this.#reader = new GroupReader({
+      client: checkClient(options.client),
+      stream: text('stream', options.stream),
+      group: text('group', options.group, 'koa-event-stream'),
+      batch: integer('batch', options.batch, { min: 1, max: 10_000, default: 100 }),
+      claimAfter: this.#claimAfter,
+    })
   }
 
   stop(): void {
     this.#stopped = true
     this.#wake()
+    this.#reader.interrupt()
   }
 
   async run(): Promise<void> {
     while (!this.#stopped) {
-      let redis: Redis | undefined
       try {
-        redis = await connectionsOf(this.#options.client, this.#stream).subscriber(TIMEOUT)
-        await this.#createGroup(redis)
-        await this.#roundsOn(redis)
+        await this.#reader.createGroup()
+        await this.#rounds()
       } catch (error) {
-        this.#options.onError?.(error)
-        await this.#pause()
-      } finally {
-        redis?.disconnect()
+        await this.#pauseAfter(error)
       }
     }
+    await this.#reader.close()
   }
 
-  async #roundsOn(redis: Redis): Promise<void> {
-    while (!this.#stopped) await this.#round(redis)
+  async #rounds(): Promise<void> {
+    while (!this.#stopped) await this.#publish(await this.#reader.next())
   }
 
-  async #createGroup(redis: Redis): Promise<void> {
+  // One after another, so that an entry that has to wait does not let the next one go first.
+  async #publish(entries: readonly ReadEntry[]): Promise<void> {
+    const begun = systemClock.now()
+    const done: string[] = []
     try {
-      await redis.xgroup('CREATE', this.#stream, this.#group, '0', 'MKSTREAM')
-    } catch (error) {
-      if (!(error instanceof Error && error.message.startsWith('BUSYGROUP'))) throw error
+      for (const entry of entries) {
+        // Others would take over what has been here for long. What is left is read again, and has a new time then.
+        if (systemClock.now() - begun > this.#claimAfter / 2) break
+        await this.#publishOne(entry)
+        done.push(entry.id)
+      }
+    } finally {
+      await this.#reader.acknowledge(done, done.length === entries.length)
     }
   }
 
-  // What others have left comes first: it is older.
-  async #round(redis: Redis): Promise<void> {
-    const claimed = await redis.xautoclaim(
-      this.#stream,
-      this.#group,
-      this.#consumer,
-      this.#claimAfter,
-      '0',
-      'COUNT',
-      this.#batch,
-    )
-    const left = entriesOf(claimed[1])
-    if (left.length > 0) {
-      await this.#publish(redis, left)
-      return
-    }
-    // `null` when nothing came, whatever the types say.
-    const answer: unknown = await redis.xreadgroup(
-      'GROUP',
-      this.#group,
-      this.#consumer,
-      'COUNT',
-      this.#batch,
-      'BLOCK',
-      BLOCK,
-      'STREAMS',
-      this.#stream,
-      '>',
-    )
-    if (!Array.isArray(answer)) return
-    for (const [, entries] of answer as [key: string, entries: unknown][]) {
-      await this.#publish(redis, entriesOf(entries))
-    }
-  }
-
-  // All at once, since publishing keeps the order of calls; each is acknowledged for itself.
-  async #publish(redis: Redis, entries: readonly StreamEntry[]): Promise<void> {
-    const results = await Promise.allSettled(entries.map(entry => this.#publishOne(redis, entry)))
-    const failed = results.find(result => result.status === 'rejected')
-    if (failed !== undefined) throw failed.reason
-  }
-
-  async #publishOne(redis: Redis, entry: StreamEntry): Promise<void> {
+  async #publishOne({ id, fields }: ReadEntry): Promise<void> {
+    const entry: StreamEntry = { id, fields: fields ?? {} }
     try {
-      const bridged = this.#read(entry)
+      if (fields === undefined) throw new EventStreamError('ERR_EVENT_INVALID', 'the entry has been deleted')
+      const bridged = this.#readEntry(entry)
       if (bridged !== undefined) await this.#options.target.publish(bridged.topics, bridged.event)
     } catch (error) {
-      if (error instanceof EventStreamError && (error.code === 'ERR_BROKER' || error.code === 'ERR_HUB_CLOSED'))
-        throw error
-      await this.#reject(redis, entry, error)
+      if (!isHopeless(error)) throw error
+      await this.#reader.reject(entry, error.message)
+      tell(() => this.#options.onRejected?.(entry, error))
     }
-    await redis.xack(this.#stream, this.#group, entry.id)
   }
 
-  async #reject(redis: Redis, entry: StreamEntry, error: unknown): Promise<void> {
-    const reason = error instanceof Error ? error.message : 'it could not be read'
-    const fields = Object.entries(entry.fields).flat()
-    await redis.xadd(
-      `${this.#stream}:rejected`,
-      'MAXLEN',
-      '~',
-      KEPT,
-      '*',
-      'rejected',
-      reason,
-      'entry',
-      entry.id,
-      ...fields,
-    )
-    this.#options.onRejected?.(entry, error)
+  #readEntry(entry: StreamEntry): BridgedEvent | undefined {
+    try {
+      return this.#read(entry)
+    } catch (cause) {
+      if (cause instanceof EventStreamError) throw cause
+      const reason = cause instanceof Error ? cause.message : 'it could not be read'
+      throw new EventStreamError('ERR_EVENT_INVALID', reason, { cause })
+    }
   }
 
-  async #pause(): Promise<void> {
+  async #pauseAfter(error: unknown): Promise<void> {
     if (this.#stopped) return
+    tell(() => this.#options.onError?.(error))
     await new Promise<void>(resolve => {
       const timer = setTimeout(resolve, PAUSE)
       this.#wake = () => {
@@ -223,24 +183,22 @@ class BridgeReader {
   }
 }
 
+// A listener that throws must not stop the bridge: its error surfaces as an uncaught one of its own.
+function tell(listener: () => void): void {
+  try {
+    listener()
+  } catch (error) {
+    queueMicrotask(() => {
+      throw error
+    })
+  }
+}
+
+function isHopeless(error: unknown): error is EventStreamError | TypeError {
+  return error instanceof TypeError || (error instanceof EventStreamError && HOPELESS.includes(error.code))
+}
+
 function defaultRead({ fields: { topic, event, data } }: StreamEntry): BridgedEvent {
   if (topic === undefined) throw new EventStreamError('ERR_TOPIC_INVALID', 'the entry has no field `topic`')
   return { topics: topic, event: { ...(event !== undefined && { event }), ...(data !== undefined && { data }) } }
-}
-
-function entriesOf(answer: unknown): StreamEntry[] {
-  if (!Array.isArray(answer)) return []
-  const entries: StreamEntry[] = []
-  for (const entry of answer as [id: string, fields: string[] | null][]) {
-    // An entry that was deleted while somebody had it is claimed without fields (Redis before 7).
-    if (entry[1] === null) continue
-    entries.push({ id: entry[0], fields: fieldsOf(entry[1]) })
-  }
-  return entries
-}
-
-function fieldsOf(list: readonly string[]): Record<string, string> {
-  const pairs: [string, string][] = []
-  for (let index = 0; index + 1 < list.length; index += 2) pairs.push([list[index] ?? '', list[index + 1] ?? ''])
-  return Object.fromEntries(pairs)
 }

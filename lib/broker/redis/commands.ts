@@ -17,6 +17,7 @@ export class Commands {
   #calls = 0
   #waiting: Promise<void> | undefined
   #closed = false
+  #stopWaiting: () => void = () => undefined
 
   constructor(client: Redis | Cluster, timeout: number, most: number, clock: Clock) {
     this.client = client
@@ -59,6 +60,8 @@ export class Commands {
   close(): void {
     this.#closed = true
     this.client.disconnect()
+    // Between two attempts to connect, ioredis says nothing of its end.
+    this.#stopWaiting()
   }
 
   // The peer may have forgotten the connection, which TCP finds out in a quarter of an hour.
@@ -82,6 +85,7 @@ export class Commands {
         if (this.#closed) reject(new EventStreamError('ERR_BROKER', 'the broker has been closed'))
         else resolve()
       }
+      this.#stopWaiting = settle
       this.client.on('ready', settle)
       this.client.on('end', settle)
     })

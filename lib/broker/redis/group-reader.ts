@@ -1,0 +1,142 @@
+import { randomUUID } from 'node:crypto'
+import { systemClock } from '../../clock.ts'
+import { Commands } from './commands.ts'
+import { connectionsOf, type ClientOrUrl } from './connections.ts'
+
+/** An entry of a Redis Stream. */
+export interface StreamEntry {
+  readonly id: string
+  readonly fields: Readonly<Record<string, string>>
+}
+
+/** An entry as it was read, without fields if it has been deleted meanwhile. */
+export interface ReadEntry {
+  readonly id: string
+  readonly fields: StreamEntry['fields'] | undefined
+}
+
+export interface GroupReaderOptions {
+  readonly client: ClientOrUrl
+  readonly stream: string
+  readonly group: string
+  /** Entries a read. */
+  readonly batch: number
+  /** Milliseconds until an entry that another reader has not acknowledged is taken over. */
+  readonly claimAfter: number
+}
+
+const TIMEOUT = 5_000
+// How long a read waits for entries: as long as a close may have to wait, too.
+const BLOCK = 1_000
+// Rejected entries that are kept for somebody to look at, about.
+const KEPT = 10_000
+
+/** One reader of a consumer group. Every call rejects with `ERR_BROKER` where Redis fails. */
+export class GroupReader {
+  readonly #options: GroupReaderOptions
+  readonly #consumer = randomUUID()
+  readonly #commands: Commands
+  // Whether entries may be with this reader that have not been acknowledged.
+  #hasBegun = false
+  // Where to go on looking for what others have left.
+  #claimFrom = '0-0'
+
+  constructor(options: GroupReaderOptions) {
+    this.#options = options
+    const connections = connectionsOf(options.client, options.stream)
+    this.#commands = new Commands(connections.commands(TIMEOUT), TIMEOUT, Infinity, systemClock)
+  }
+
+  /** Creates the group where it is missing, at the beginning of the stream. */
+  async createGroup(): Promise<void> {
+    const { stream, group } = this.#options
+    try {
+      await this.#ask(client => client.xgroup('CREATE', stream, group, '0', 'MKSTREAM'))
+    } catch (error) {
+      if (!(error instanceof Error && error.message.includes('BUSYGROUP'))) throw error
+    }
+  }
+
+  /**
+   * The next entries; none if none came for a while. What this reader has not acknowledged comes first, then what others
+   * have left, which is older than what is new.
+   */
+  async next(): Promise<ReadEntry[]> {
+    const begun = this.#hasBegun ? await this.#read('0') : []
+    if (begun.length > 0) return begun
+    // Even if the answer is lost on its way.
+    this.#hasBegun = true
+    const left = await this.#claim()
+    return left.length > 0 ? left : this.#read('>')
+  }
+
+  /** Acknowledges entries; `all` if these were all that had been read. */
+  async acknowledge(ids: readonly string[], all: boolean): Promise<void> {
+    const { stream, group } = this.#options
+    if (ids.length > 0) await this.#ask(client => client.xack(stream, group, ...ids))
+    this.#hasBegun = !all
+  }
+
+  /** Puts an entry into the stream of those that were rejected. */
+  async reject({ id, fields }: StreamEntry, reason: string): Promise<void> {
+    const told = ['rejected', reason, 'entry', id, ...Object.entries(fields).flat()]
+    await this.#ask(client => client.xadd(`${this.#options.stream}:rejected`, 'MAXLEN', '~', KEPT, '*', ...told))
+  }
+
+  /** Gives up waiting for a connection, if there is none. */
+  interrupt(): void {
+    if (this.#commands.client.status !== 'ready') this.#commands.close()
+  }
+
+  async close(): Promise<void> {
+    const { stream, group } = this.#options
+    try {
+      // A reader that has nothing left to do need not be remembered. What it has not acknowledged would go with it.
+      const pending = await this.#ask(client => client.xpending(stream, group, '-', '+', 1, this.#consumer))
+      if (pending.length === 0) await this.#ask(client => client.xgroup('DELCONSUMER', stream, group, this.#consumer))
+    } catch {
+      // It does no harm to be remembered.
+    }
+    this.#commands.close()
+  }
+
+  async #read(from: '0' | '>'): Promise<ReadEntry[]> {
+    const { stream, group, batch } = this.#options
+    // `null` when nothing came, whatever the types say.
+    const answer: unknown = await this.#ask(client =>
+      client.xreadgroup('GROUP', group, this.#consumer, 'COUNT', batch, 'BLOCK', BLOCK, 'STREAMS', stream, from),
+    )
+    if (!Array.isArray(answer)) return []
+    return (answer as [key: string, entries: unknown][]).flatMap(([, entries]) => entriesOf(entries))
+  }
+
+  async #claim(): Promise<ReadEntry[]> {
+    const { stream, group, batch, claimAfter } = this.#options
+    const [cursor, entries, deleted] = await this.#ask(client =>
+      client.xautoclaim(stream, group, this.#consumer, claimAfter, this.#claimFrom, 'COUNT', batch),
+    )
+    this.#claimFrom = typeof cursor === 'string' ? cursor : '0-0'
+    const gone = Array.isArray(deleted) ? deleted.map(id => ({ id: String(id), fields: undefined })) : []
+    return [...gone, ...entriesOf(entries)]
+  }
+
+  #ask<T>(work: (client: Commands['client']) => Promise<T>): Promise<T> {
+    return this.#commands.ask('bridge', () => work(this.#commands.client))
+  }
+}
+
+function entriesOf(answer: unknown): ReadEntry[] {
+  if (!Array.isArray(answer)) return []
+  const entries: ReadEntry[] = []
+  for (const entry of answer as ([id: string, fields: string[] | null] | null)[]) {
+    // Redis 6.2 tells nothing of an entry that was deleted while another reader had it.
+    if (entry !== null) entries.push({ id: entry[0], fields: entry[1] === null ? undefined : fieldsOf(entry[1]) })
+  }
+  return entries
+}
+
+function fieldsOf(list: readonly string[]): Record<string, string> {
+  const pairs: [string, string][] = []
+  for (let index = 0; index + 1 < list.length; index += 2) pairs.push([list[index] ?? '', list[index + 1] ?? ''])
+  return Object.fromEntries(pairs)
+}

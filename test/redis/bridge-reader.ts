@@ -1,0 +1,16 @@
+import { bridgeStream, createPublisher } from 'koa-event-stream/redis'
+
+// Publishes what it is given, says so, and never gets to acknowledge it.
+const [url = ''] = process.argv.slice(2)
+const publisher = createPublisher({ client: url })
+bridgeStream({
+  client: url,
+  stream: 'orders',
+  target: {
+    publish: async (topics, event) => {
+      const id = await publisher.publish(topics, event)
+      process.stdout.write(`${id}\n`)
+      return new Promise(() => {})
+    },
+  },
+})
