@@ -7,13 +7,15 @@ import type { EventMap } from './wire/event.ts'
 import { DEFAULT_MAX_EVENT_BYTES } from './wire/publication.ts'
 
 export interface HubOptions {
-  /** The engine. Default `memoryBroker()`, for one process. */
+  /** The engine, of this hub alone. Default `memoryBroker()`, for one process. */
   broker?: Broker
   /** The largest event, in bytes on the wire without its id. Default 256 KiB. */
   maxEventBytes?: number
   /** Where time comes from. For tests. */
   clock?: Clock
 }
+
+const taken = new WeakSet<Broker>()
 
 /**
  * Makes a hub. `Events` maps event names to the types of their data, so that `publish` and `send` are checked.
@@ -23,8 +25,12 @@ export interface HubOptions {
 export function createHub<Events extends object = EventMap>(options: HubOptions = {}): Hub<Events> {
   knownKeys('createHub', options, ['broker', 'maxEventBytes', 'clock'])
   const clock = options.clock ?? systemClock
+  const broker = options.broker ?? memoryBroker({ clock })
+  // An engine has one listener: the hub that had it before would hear of nothing any more.
+  if (taken.has(broker)) throw new TypeError('`broker` belongs to another hub already')
+  taken.add(broker)
   const hub: Hub = new HubEngine({
-    broker: options.broker ?? memoryBroker({ clock }),
+    broker,
     clock,
     maxEventBytes: integer('maxEventBytes', options.maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES }),
   })

@@ -1,5 +1,11 @@
 import test from 'ava'
-import { AuthenticationError, memoryBroker, type AuthenticationFailure, type Authenticator } from 'koa-event-stream'
+import {
+  AuthenticationError,
+  memoryBroker,
+  type AuthenticationFailure,
+  type Authenticator,
+  type Broker,
+} from 'koa-event-stream'
 import { Deferred } from '../support/deferred.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { byName, HeldResolver, openEndpoint, type Setup, type StreamOptions } from './endpoint.ts'
@@ -28,13 +34,15 @@ interface Refusal {
   readonly causes?: number
 }
 
-const broken = memoryBroker()
-const down: typeof broken = Object.assign(Object.create(broken) as typeof broken, {
-  listen: () => undefined,
-  close: async () => undefined,
-  unsubscribe: () => undefined,
-  subscribe: () => Promise.reject(new Error(SECRET)),
-})
+const brokenBroker = (): Broker => {
+  const working = memoryBroker()
+  return Object.assign(Object.create(working) as Broker, {
+    listen: () => undefined,
+    close: async () => undefined,
+    unsubscribe: () => undefined,
+    subscribe: () => Promise.reject(new Error(SECRET)),
+  })
+}
 
 const refusals: Refusal[] = [
   {
@@ -135,7 +143,7 @@ for (const [overload, status, text] of [
   ['reject', 503, /^Service Unavailable$/],
 ] as const) {
   test(`while the broker is down, clients are sent away for a while: ${overload}`, async t => {
-    const { open, story, causes, isEmpty } = await openEndpoint(t, { overload }, { hub: { broker: down } })
+    const { open, story, causes, isEmpty } = await openEndpoint(t, { overload }, { hub: { broker: brokenBroker() } })
     const answer = await open()
     t.is(answer.status, status)
     t.regex(await answer.text(), text)
