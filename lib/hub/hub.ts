@@ -36,6 +36,8 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    *
    * @param reason what `close` listeners are told. Default `server`.
    * @throws {TypeError} as a rejection, for what is not a string, and if nothing is given: that would be everybody
+   * @throws {EventStreamError} as a rejection: `ERR_BROKER`, and then the streams of this instance are closed all the
+   *   same; `ERR_HUB_CLOSED`
    */
   disconnect(filter: StreamFilter, reason?: RequestedCloseReason): Promise<void>
 
@@ -44,13 +46,19 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    *
    * @param token the token's `jti`
    * @param expiry when the token expires by itself, in milliseconds since 1970 or as a date: it is remembered until then
+   * @throws {TypeError} as a rejection, for a wrong `token` or `expiry`, such as an `exp` in seconds
+   * @throws {EventStreamError} as a rejection: `ERR_BROKER`, `ERR_HUB_CLOSED`
    */
   revoke(token: string, expiry: number | Date): Promise<void>
 
   /** Whether the broker can do its work just now; `ready` and `lost` tell when it changes. For health checks. */
   readonly ready: boolean
 
-  /** Whether a token has been revoked, for routes that are no streams. */
+  /**
+   * Whether a token has been revoked, for routes that are no streams.
+   *
+   * @throws {EventStreamError} `ERR_BROKER` as a rejection, when nobody can tell just now
+   */
   isRevoked(token: string): Promise<boolean>
 
   /**
@@ -86,6 +94,9 @@ export interface HubParts {
 const MAX_LISTENERS = 100
 
 const REVOKED = 'revoked:'
+
+// March 1973 in milliseconds; in seconds, the year 5138.
+const EARLIEST_EXPIRY = 1e11
 
 /** The one implementation of `Hub`. The middleware and the subscribers know it by more than the public contract. */
 export class HubEngine extends EventEmitter<HubEvents> implements Hub, SubscriberHub, BrokerListener {
@@ -141,6 +152,8 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     if (typeof token !== 'string' || token === '') throw new TypeError('revoke needs the `jti` of a token')
     const until = Number(expiry)
     if (!Number.isFinite(until)) throw new TypeError('revoke needs the time when the token expires')
+    // Taken for milliseconds, an `exp` would be long past, and the token be good for as long as before.
+    if (until < EARLIEST_EXPIRY) throw new TypeError('revoke needs the expiry in milliseconds, not in seconds')
     this.#requireOpen()
     await this.broker.store.set(REVOKED + token, '1', until - this.clock.now())
     await this.disconnect({ token }, 'revoked')

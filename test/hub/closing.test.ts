@@ -64,6 +64,7 @@ test('what would close everybody, or nobody by mistake, is refused', async t => 
   for (const [token, expiry] of [
     ['', 1],
     [7, 1],
+    ['t', Math.floor(Date.now() / 1_000) + 3_600],
     ['t', NaN],
     ['t', undefined],
     ['t', new Date(NaN)],
@@ -227,4 +228,10 @@ test('a wrong option is an error at start-up that names it', t => {
   ] as const) {
     t.throws(() => createHub(untyped(options)), { instanceOf: TypeError, message: new RegExp(`\`${name}\``) })
   }
+})
+
+test('an engine has one hub: with another, the first would hear of nothing any more', t => {
+  const broker = memoryBroker()
+  createHub({ broker })
+  t.throws(() => createHub({ broker }), { instanceOf: TypeError, message: /`broker`/ })
 })
