@@ -3,6 +3,7 @@ import Koa from 'koa'
 import mount from 'koa-mount'
 import session from 'koa-session'
 import { createHub, sessionCookie, watchSessions, type Hub } from 'koa-event-stream'
+import { redisBroker } from 'koa-event-stream/redis'
 import type { Config } from './config.ts'
 import type { Events } from './events.ts'
 import { createLoginGuard } from './login-guard.ts'
@@ -39,11 +40,14 @@ export interface Demo {
 
 /** The whole site, not listening yet. Nothing in it moves by itself: `simulation.ts` does that. */
 export function createApp(config: Omit<Config, 'port'>): Demo {
-  const hub = createHub<Events>()
+  const { redisUrl } = config
+  const hub = createHub<Events>(
+    redisUrl === undefined ? {} : { broker: redisBroker({ client: redisUrl, name: 'quayside' }) },
+  )
   const services = createServices(hub)
   const logins = createLoginGuard(services.accounts)
   const issuer = createTokenIssuer(config.tokenKey)
-  const sessions = openSessionStore(config.redisUrl)
+  const sessions = openSessionStore(redisUrl)
   const login = sessionCookie<SessionData>({ identify: ({ userId }) => userId && { id: userId } })
 
   // Of the addresses in X-Forwarded-For only the last one is the proxy's word; the others are the client's own.

@@ -7,7 +7,7 @@ export interface Config {
   readonly sessionKeys: readonly string[]
   /** P-256; signs the API's tokens with ES256. */
   readonly tokenKey: KeyObject
-  /** Where sessions are kept; without it, in this process. */
+  /** What several processes of the site share: sessions and events. Without it, all is in this process. */
   readonly redisUrl?: string
   /** Other sites whose pages may call the API. */
   readonly apiOrigins: readonly string[]

@@ -15,16 +15,12 @@ export interface TokenIssuer {
     readonly audience: string
   }
   issue(userId: string): string
-  /** Remembers, until it expires by itself, that a token is worth nothing. `expiresAt` is in milliseconds since 1970. */
-  revoke(token: string, expiresAt: number): void
-  isRevoked(token: string): boolean
 }
 
 /** @param tokenKey an EC private key on P-256 */
 export function createTokenIssuer(tokenKey: KeyObject): TokenIssuer {
   const issuer = 'quayside'
   const audience = 'quayside-api'
-  const revoked = new Map<string, number>()
 
   return {
     lifetime: LIFETIME,
@@ -38,10 +34,5 @@ export function createTokenIssuer(tokenKey: KeyObject): TokenIssuer {
         expiresIn: LIFETIME,
         jwtid: randomUUID(),
       }),
-    revoke(token, expiresAt) {
-      for (const [other, expiry] of revoked) if (expiry <= Date.now()) revoked.delete(other)
-      revoked.set(token, expiresAt)
-    },
-    isRevoked: token => revoked.has(token),
   }
 }

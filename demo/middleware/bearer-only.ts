@@ -1,6 +1,6 @@
 import type { Context, Middleware } from 'koa'
-import { AuthenticationError, type Authenticator, type Identity } from 'koa-event-stream'
-import type { TokenIssuer } from '../tokens.ts'
+import { AuthenticationError, type Authenticator, type Hub, type Identity } from 'koa-event-stream'
+import type { Events } from '../events.ts'
 
 /** `ctx.state` of an API route. */
 export interface Bearer {
@@ -8,10 +8,10 @@ export interface Bearer {
 }
 
 /** Lets an ordinary route ask for the same tokens as the event stream beside it (RFC 6750). */
-export function bearerOnly(bearer: Authenticator, issuer: TokenIssuer): Middleware<Bearer> {
+export function bearerOnly(bearer: Authenticator, hub: Hub<Events>): Middleware<Bearer> {
   return async (ctx, next) => {
     const identity = await identify(ctx, bearer)
-    if (identity.token !== undefined && issuer.isRevoked(identity.token)) {
+    if (identity.token !== undefined && (await hub.isRevoked(identity.token))) {
       ctx.throw(401, { headers: { 'WWW-Authenticate': `${bearer.challenge}, error="invalid_token"` } })
     }
     ctx.state.identity = identity

@@ -52,15 +52,11 @@ export function createApi(
     }),
   )
   api.use(open.routes())
-  api.use(tokenRoutes(services, issuer, bearerOnly(bearer, issuer)).routes())
+  api.use(tokenRoutes(services, bearerOnly(bearer, services.hub)).routes())
   return api
 }
 
-function tokenRoutes(
-  { orders, market, hub }: Services,
-  issuer: TokenIssuer,
-  authenticate: Koa.Middleware<Bearer>,
-): Router<Bearer> {
+function tokenRoutes({ orders, market, hub }: Services, authenticate: Koa.Middleware<Bearer>): Router<Bearer> {
   const router = new Router<Bearer>()
   router.use(authenticate)
 
@@ -80,10 +76,7 @@ function tokenRoutes(
   // The API's log-out: the token is worth nothing from now on, and streams opened with it are closed.
   router.delete('/token', async ctx => {
     const { token, expiresAt } = ctx.state.identity
-    if (token !== undefined && expiresAt !== undefined) {
-      issuer.revoke(token, expiresAt)
-      await hub.revoke(token, expiresAt)
-    }
+    if (token !== undefined && expiresAt !== undefined) await hub.revoke(token, expiresAt)
     ctx.status = 204
   })
 
