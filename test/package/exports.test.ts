@@ -62,6 +62,12 @@ test('the types hold for consumers of both module kinds', async t => {
   await t.notThrowsAsync(run(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', project]))
 })
 
+test('what the parts of the library say to each other shows in no editor', async t => {
+  const types = await readFile(join(installed, 'dist/stream/event-stream.d.ts'), 'utf8')
+  t.regex(types, /\bclose\(/)
+  t.notRegex(types, /\b(finish|abandon|offer)\(/)
+})
+
 test('every source map leads to a source in the package', async t => {
   const files = await readdir(installed, { recursive: true })
   const maps = files.filter(file => file.endsWith('.map')).map(file => join(installed, file))
