@@ -21,6 +21,7 @@ export type { HubEvents, HubStats, RefusalReason, StreamInfo } from './hub/lifec
 export type { Subscription, TopicRequest } from './hub/subscription.ts'
 export { eventStream, type EventStreamMiddleware } from './koa/middleware.ts'
 export type { AuthenticatedOptions, EventStreamOptions, PublicOptions, SubscriptionResolver } from './koa/options.ts'
+export type { RateLimiter } from './koa/rate-limit.ts'
 export type { CloseReason, RequestedCloseReason } from './stream/close-reason.ts'
 export { EventStream } from './stream/event-stream.ts'
 export { watchSessions, type SessionStore, type WatchSessionsOptions } from './watch-sessions.ts'

@@ -4,6 +4,8 @@ import type { Gap } from '../wire/frame.ts'
 
 /** Why a request got no stream. */
 export type RefusalReason =
+  /** Plain HTTP, where `requireSecure` is set. */
+  | 'insecure'
   /** The client accepts no event stream. */
   | 'not-acceptable'
   /** No credentials, or bad ones. */
@@ -18,6 +20,10 @@ export type RefusalReason =
   | 'identity-limit'
   /** Too many streams of one address. */
   | 'address-limit'
+  /** Streams of one identity were opened too often. */
+  | 'identity-rate'
+  /** Streams of one address were opened too often. */
+  | 'address-rate'
   /** Too many streams in this process. */
   | 'process-limit'
   /** The request waits behind another one on its connection, as only a pipelining client does. */

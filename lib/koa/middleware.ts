@@ -19,6 +19,7 @@ import {
   type PublicOptions,
 } from './options.ts'
 import { setNothing, setOverloaded, setPostponed, setRefusal, setStreamHeaders, statusOf } from './response.ts'
+import { consume, type RateLimiters } from './rate-limit.ts'
 import { discard, sourceOf, type Source } from './source.ts'
 
 /** A Koa middleware that answers the request itself and calls no other. */
@@ -44,6 +45,10 @@ export function eventStream<Events extends object = EventMap>(
 
 async function answer(ctx: Context, mount: Mount): Promise<void> {
   const { hub, limits } = mount
+  if (mount.requireSecure && !ctx.secure) {
+    refuse(ctx, mount, { reason: 'insecure', status: 403 })
+    return
+  }
   if (!acceptsEventStream(ctx)) {
     refuse(ctx, mount, { reason: 'not-acceptable', status: 406 })
     return
@@ -52,24 +57,39 @@ async function answer(ctx: Context, mount: Mount): Promise<void> {
     setStreamHeaders(ctx)
     return
   }
-  const crowded = isPipelined(ctx) ? 'pipelined' : hub.refusal(limits, networkOf(ctx.ip))
+  const address = networkOf(ctx.ip)
+  const crowded = isPipelined(ctx) ? 'pipelined' : hub.refusal(limits, address)
   if (crowded !== undefined) {
     turnAway(ctx, mount, crowded)
     return
   }
   const departure = new Departure(ctx)
+  if (!(await isWithinRate(ctx, mount, 'address', address))) return
   const caller = await authenticate(ctx, mount)
   if ('status' in caller) {
     if (!departure.gone) refuse(ctx, mount, caller)
     return
   }
-  const subscriber = departure.gone ? undefined : enter(ctx, mount, caller)
+  const inTime = await isWithinRate(ctx, mount, 'identity', caller.identity?.id)
+  const subscriber = inTime && !departure.gone ? enter(ctx, mount, caller) : undefined
   if (subscriber === undefined) {
     await forget(ctx, mount, caller)
     return
   }
   departure.take(subscriber.stream)
   await admit(ctx, mount, caller, subscriber)
+}
+
+/** Counts the attempt, and turns the request away if there were too many lately. */
+async function isWithinRate(
+  ctx: Context,
+  mount: Mount,
+  kind: keyof RateLimiters,
+  name: string | undefined,
+): Promise<boolean> {
+  const wait = name === undefined ? 0 : await consume(mount, kind, name)
+  if (wait > 0) turnAway(ctx, mount, `${kind}-rate`, { wait })
+  return wait === 0
 }
 
 /** Takes a place for a stream, or turns the request away. At once: two requests cannot both get the last place. */
@@ -176,7 +196,7 @@ async function open(ctx: Context, mount: Mount, subscriber: Subscriber, resoluti
     await subscriber.open(resolution.kind === 'topics' ? resolution.topics : [])
     return true
   } catch (error) {
-    turnAway(ctx, mount, 'broker', error)
+    turnAway(ctx, mount, 'broker', { error })
     return false
   }
 }
@@ -211,16 +231,28 @@ function refuse(ctx: Context, { hub }: Mount, { reason, status, challenges, erro
   hub.refused(reason, status, error)
 }
 
-function turnAway(ctx: Context, { hub, policy, overload }: Mount, reason: RefusalReason, error?: unknown): void {
+const TOO_MANY: ReadonlySet<RefusalReason> = new Set([
+  'identity-limit',
+  'address-limit',
+  'identity-rate',
+  'address-rate',
+])
+
+function turnAway(
+  ctx: Context,
+  { hub, policy, overload }: Mount,
+  reason: RefusalReason,
+  { error, wait = 0 }: { error?: unknown; wait?: number } = {},
+): void {
   // A server that shuts down waits for connections that are kept alive.
   if (reason === 'draining' && ctx.req.httpVersionMajor === 1) ctx.set('Connection', 'close')
   if (overload === 'postpone') {
-    setPostponed(ctx, policy.retry)
+    setPostponed(ctx, policy.retry, wait)
     hub.refused(reason, 200, error)
     return
   }
-  const status = reason === 'identity-limit' || reason === 'address-limit' ? 429 : 503
-  setOverloaded(ctx, status, policy.retry)
+  const status = TOO_MANY.has(reason) ? 429 : 503
+  setOverloaded(ctx, status, policy.retry, wait)
   hub.refused(reason, status, error)
 }
 

@@ -6,12 +6,13 @@ import type { StreamLimits } from '../hub/directory.ts'
 import { HubEngine, type Hub } from '../hub/hub.ts'
 import type { StreamPolicy } from '../hub/stream-policy.ts'
 import type { Subscription } from '../hub/subscription.ts'
-import { duration, fn, integer, invalid, knownKeys, LONGEST_DURATION, oneOf } from '../options.ts'
+import { duration, flag, fn, integer, invalid, knownKeys, LONGEST_DURATION, oneOf } from '../options.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import { checkEventName, type EventMap } from '../wire/event.ts'
 import { encodeComment, encodeEvent } from '../wire/frame.ts'
 import { MAX_RETRY, MIN_RETRY } from '../wire/retry.ts'
 import { readOrigin } from './origin.ts'
+import { checkRateLimiters, type RateLimiter, type RateLimiters } from './rate-limit.ts'
 
 /** Milliseconds of silence after which a heartbeat is sent, unless told otherwise. */
 export const DEFAULT_HEARTBEAT = 25_000
@@ -68,6 +69,12 @@ interface CommonOptions<Events extends object> {
     address?: number
     /** Streams of this process at once. Default 50,000. */
     process?: number
+    /**
+     * How often streams may be opened, as limiters such as those of rate-limiter-flexible say. `address` is asked before
+     * authentication with `address:` and the address as above, `identity` after it with `identity:` and the `id`. One that
+     * fails, or takes more than a second, lets the client in, and the hub tells of a `fault`. Default: none.
+     */
+    rate?: { identity?: RateLimiter; address?: RateLimiter }
     /** Topics a stream. Default 100. */
     topics?: number
     /** Milliseconds that authentication, and then `subscribe`, may take. Default 10,000. */
@@ -78,6 +85,11 @@ interface CommonOptions<Events extends object> {
    * application's own origin always may. Bearer tokens are not bound to origins. Default: none.
    */
   origins?: readonly string[]
+  /**
+   * Refuses plain HTTP with 403, before anybody is asked who is calling. Behind a proxy that ends TLS, Koa has to be
+   * told of it (`app.proxy`). Default `false`.
+   */
+  requireSecure?: boolean
   /**
    * How a client is turned away at a limit or during a drain. `postpone`: `200`, `retry:` and the end, since an
    * EventSource gives up for good on anything else. `reject`: 429 or 503 with `Retry-After`. Default `postpone`.
@@ -108,9 +120,11 @@ export interface Mount {
   readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
   readonly policy: StreamPolicy
   readonly limits: StreamLimits
+  readonly rate: RateLimiters
   /** Milliseconds that authentication, and then the resolver, may take. */
   readonly timeout: number
   readonly origins: ReadonlySet<string>
+  readonly requireSecure: boolean
   readonly overload: 'postpone' | 'reject'
 }
 
@@ -124,6 +138,7 @@ const KEYS = [
   'buffer',
   'limits',
   'origins',
+  'requireSecure',
   'overload',
 ] as const
 
@@ -133,7 +148,7 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
   const hub: unknown = options.hub
   if (!(hub instanceof HubEngine)) throw new TypeError('`hub` must be a hub from createHub()')
   const limits = options.limits ?? {}
-  knownKeys('limits', limits, ['identity', 'address', 'process', 'topics', 'timeout'])
+  knownKeys('limits', limits, ['identity', 'address', 'process', 'rate', 'topics', 'timeout'])
   return Object.freeze({
     hub,
     authenticators: checkAuthenticators(options.authenticate),
@@ -144,8 +159,10 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
       address: integer('limits.address', limits.address, { min: 1, default: DEFAULT_ADDRESS_LIMIT }),
       process: integer('limits.process', limits.process, { min: 1, default: DEFAULT_PROCESS_LIMIT }),
     }),
+    rate: checkRateLimiters(limits.rate),
     timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
     origins: checkOrigins(options.origins ?? []),
+    requireSecure: flag('requireSecure', options.requireSecure, false),
     overload: oneOf('overload', options.overload, ['postpone', 'reject'], 'postpone'),
   })
 }

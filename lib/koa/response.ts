@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import { encodeRetry } from '../wire/frame.ts'
-import { jitteredRetry } from '../wire/retry.ts'
+import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
 
 const HEADERS = Object.freeze({
   'Content-Type': 'text/event-stream; charset=utf-8',
@@ -47,16 +47,24 @@ export function setNothing(ctx: Context): void {
   ctx.status = 204
 }
 
-/** Sends an EventSource away for a while: with any other status than 200 it would never come back. */
-export function setPostponed(ctx: Context, retry: number): void {
+/**
+ * Sends an EventSource away for a while, at least for `wait` milliseconds: with any other status than 200 it would never
+ * come back.
+ */
+export function setPostponed(ctx: Context, retry: number, wait: number): void {
   setStreamHeaders(ctx)
-  ctx.body = encodeRetry(jitteredRetry(retry)).toString()
+  ctx.body = encodeRetry(delayAfter(wait, retry)).toString()
 }
 
 /** Sends a client away for a while that understands `Retry-After` (RFC 9110, section 10.2.3). */
-export function setOverloaded(ctx: Context, status: 429 | 503, retry: number): void {
+export function setOverloaded(ctx: Context, status: 429 | 503, retry: number, wait: number): void {
   setRefusal(ctx, status)
-  ctx.set('Retry-After', String(Math.ceil(jitteredRetry(retry) / 1_000)))
+  ctx.set('Retry-After', String(Math.ceil(delayAfter(wait, retry) / 1_000)))
+}
+
+// Clients that may come back at the same moment would otherwise do so.
+function delayAfter(wait: number, retry: number): number {
+  return Math.min(MAX_RETRY, Math.ceil(wait) + jitteredRetry(retry))
 }
 
 /** The status that Koa will answer for an error that was thrown: `ctx.throw(403)` carries its own. */

@@ -1,0 +1,80 @@
+import { within } from '../deadline.ts'
+import type { HubEngine } from '../hub/hub.ts'
+import { invalid, knownKeys } from '../options.ts'
+
+/** Milliseconds that a limiter may take, or a store that counts streams over all instances. */
+export const LIMITER_TIMEOUT = 1_000
+
+/** Says how often something may happen. Those of rate-limiter-flexible do, whatever their store. */
+export interface RateLimiter {
+  /**
+   * Counts one time for a key.
+   *
+   * @returns anything, if that is within the rate
+   * @throws an object with `msBeforeNext`, the milliseconds to wait, if it is not; an `Error` if the limiter cannot tell
+   */
+  consume(key: string): Promise<unknown>
+}
+
+/** Which limiters a mount asks. */
+export interface RateLimiters {
+  readonly identity: RateLimiter | undefined
+  readonly address: RateLimiter | undefined
+}
+
+/** The part of a mount that it takes. */
+interface Paced {
+  readonly hub: HubEngine
+  readonly rate: RateLimiters
+}
+
+/** @throws {TypeError} for what is no limiter */
+export function checkRateLimiters(rate: { identity?: RateLimiter; address?: RateLimiter } = {}): RateLimiters {
+  knownKeys('limits.rate', rate, ['identity', 'address'])
+  return Object.freeze({
+    identity: checkRateLimiter('limits.rate.identity', rate.identity),
+    address: checkRateLimiter('limits.rate.address', rate.address),
+  })
+}
+
+/**
+ * Counts an attempt to open a stream. Answers how many milliseconds the client has to wait, 0 if it need not.
+ *
+ * A limiter that fails lets the client in: the places that streams may take in this process are limited all the same,
+ * and a store that is down would otherwise lock everybody out.
+ */
+export async function consume({ hub, rate }: Paced, kind: keyof RateLimiters, name: string): Promise<number> {
+  const limiter = rate[kind]
+  if (limiter === undefined) return 0
+  try {
+    // Users may choose a name that looks like an address, and both limiters may be the same.
+    await within(hub.clock, LIMITER_TIMEOUT, limiter.consume(`${kind}:${name}`), noAnswer)
+    return 0
+  } catch (answer) {
+    const wait = msBeforeNext(answer)
+    if (wait === undefined) hub.failed('rate limit', answer)
+    return wait ?? 0
+  }
+}
+
+function checkRateLimiter(name: string, limiter: unknown): RateLimiter | undefined {
+  if (limiter === undefined || isRateLimiter(limiter)) return limiter
+  throw invalid(name, 'a limiter with `consume(key)`, such as those of rate-limiter-flexible', limiter)
+}
+
+function isRateLimiter(value: unknown): value is RateLimiter {
+  return typeof value === 'object' && value !== null && 'consume' in value && typeof value.consume === 'function'
+}
+
+// A limiter that has no more to say than no lets the client come back after its ordinary delay.
+function msBeforeNext(answer: unknown): number | undefined {
+  if (typeof answer !== 'object' || answer === null || answer instanceof Error || !('msBeforeNext' in answer)) {
+    return undefined
+  }
+  const ms = Number(answer.msBeforeNext)
+  return ms > 0 ? ms : 1
+}
+
+function noAnswer(): Error {
+  return new Error(`the limiter did not answer within ${String(LIMITER_TIMEOUT)} ms`)
+}
