@@ -1,4 +1,4 @@
-import { integer } from '../../options.ts'
+import { integer, knownKeys } from '../../options.ts'
 import { formatPosition } from '../../wire/cursor.ts'
 import type { EventInput, EventMap } from '../../wire/event.ts'
 import { DEFAULT_MAX_EVENT_BYTES, encodePublication } from '../../wire/publication.ts'
@@ -26,12 +26,15 @@ export interface Publisher<Events extends object = EventMap> {
   close(): Promise<void>
 }
 
+const OPTIONS = ['client', 'name', 'history', 'timeout', 'maxPending', 'clock', 'maxEventBytes'] as const
+
 /**
  * For workers that have no Koa and no streams: publishes into the log that `redisBroker()` reads.
  *
  * @throws {TypeError} for a wrong option
  */
 export function createPublisher<Events extends object = EventMap>(options: PublisherOptions): Publisher<Events> {
+  knownKeys('createPublisher', options, OPTIONS)
   const { maxEventBytes, ...rest } = options
   const limit = integer('maxEventBytes', maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES })
   const { client, name, limits, timeout, maxPending, clock } = checkRedisOptions('createPublisher', rest)
