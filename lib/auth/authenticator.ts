@@ -25,6 +25,18 @@ export interface Authenticator {
    */
   authenticate(ctx: Context): Identity | undefined | Promise<Identity | undefined>
   /**
+   * Takes the credentials out of the URL and keeps them aside, where they come in one: middleware that logs must not see
+   * them. Called first for every request, also for those that are refused before anybody is asked who is calling.
+   */
+  conceal?(ctx: Context): void
+  /**
+   * Uses up credentials that are good for one stream. Called once a place for the stream is taken, before the
+   * subscription resolver: a request that is refused before has not used them.
+   *
+   * @throws {AuthenticationError} for credentials that have been used or have ended since `authenticate`.
+   */
+  redeem?(ctx: Context, identity: Identity): void | Promise<void>
+  /**
    * Called for a request that was authenticated and gets no stream after all. The login may have ended meanwhile:
    * whatever the request would still do to prolong it must not happen.
    */

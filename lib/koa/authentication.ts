@@ -5,7 +5,7 @@ import { checkIdentity, type Identity } from '../auth/identity.ts'
 import { within } from '../deadline.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { mayUseCookie } from './origin.ts'
-import type { Mount } from './options.ts'
+import type { Entrance } from './options.ts'
 import { statusOf } from './response.ts'
 
 /** Somebody who may have a stream; nobody in particular where the stream is open to all. */
@@ -22,12 +22,12 @@ export interface Refusal {
   readonly error?: unknown
 }
 
-/** Asks who is calling, within the mount's time. Everything that can go wrong with credentials becomes a refusal here. */
-export async function authenticate(ctx: Context, mount: Mount): Promise<Caller | Refusal> {
-  const { authenticators, hub } = mount
+/** Asks who is calling, in time. Everything that can go wrong with credentials becomes a refusal here. */
+export async function authenticate(ctx: Context, entrance: Entrance): Promise<Caller | Refusal> {
+  const { authenticators, hub } = entrance
   if (authenticators.length === 0) return { identity: undefined, authenticator: undefined }
   try {
-    return await inTime(mount, 'who is calling could not be told', ask(ctx, mount))
+    return await inTime(entrance, 'who is calling could not be told', ask(ctx, entrance))
   } catch (error) {
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
     hub.refused('unavailable', statusOf(error), error)
@@ -36,17 +36,17 @@ export async function authenticate(ctx: Context, mount: Mount): Promise<Caller |
 }
 
 /** Asks the authenticators in their order. */
-async function ask(ctx: Context, mount: Mount): Promise<Caller | Refusal> {
-  for (const authenticator of mount.authenticators) {
+async function ask(ctx: Context, entrance: Entrance): Promise<Caller | Refusal> {
+  for (const authenticator of entrance.authenticators) {
     const answer: unknown = await authenticator.authenticate(ctx)
     // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
     if (!answer) continue
     const identity = checkIdentity(answer)
-    if (authenticator.ambient && !mayUseCookie(ctx, mount.origins)) return { reason: 'origin', status: 403 }
+    if (authenticator.ambient && !mayUseCookie(ctx, entrance.origins)) return { reason: 'origin', status: 403 }
     const caller = { identity, authenticator }
-    return (await isRevoked(caller, mount)) ? ended(caller, mount) : caller
+    return (await isRevoked(caller, entrance)) ? ended(caller, entrance) : caller
   }
-  return unauthenticated(mount.authenticators)
+  return unauthenticated(entrance.authenticators)
 }
 
 /** The answer to a request whose credentials nobody knows. */
@@ -55,25 +55,39 @@ function unauthenticated(authenticators: readonly Authenticator[]): Refusal {
 }
 
 /** The answer to a request whose credentials were good, and have ended. */
-export function ended({ authenticator }: Caller, { authenticators }: Mount): Refusal {
+export function ended({ authenticator }: Caller, { authenticators }: Entrance): Refusal {
   const refusal = unauthenticated(authenticators)
   return authenticator?.rejection === undefined ? refusal : { ...refusal, challenges: [authenticator.rejection] }
 }
 
-/**
- * Whether the identity holds at this moment: the login may have ended while the resolver was busy. Rejects when nobody
- * can tell within the mount's time.
- */
-export async function stillHolds(caller: Caller, mount: Mount): Promise<boolean> {
+/** Has credentials used up that are good for one stream. Answers a refusal where somebody else was first. */
+export async function redeem(ctx: Context, entrance: Entrance, caller: Caller): Promise<Refusal | undefined> {
   const { identity, authenticator } = caller
-  if (identity === undefined) return true
-  if (identity.expiresAt !== undefined && identity.expiresAt <= mount.hub.clock.now()) return false
-  const ask = async () =>
-    !(await isRevoked(caller, mount)) && ((await authenticator?.revalidation?.holds(identity)) ?? true)
-  return inTime(mount, 'whether the login still holds could not be told', ask())
+  if (identity === undefined || authenticator?.redeem === undefined) return undefined
+  try {
+    await inTime(entrance, 'the credentials could not be used up', Promise.resolve(authenticator.redeem(ctx, identity)))
+    return undefined
+  } catch (error) {
+    if (error instanceof AuthenticationError) return refusalOf(error, entrance.authenticators)
+    entrance.hub.refused('unavailable', statusOf(error), error)
+    throw error
+  }
 }
 
-async function isRevoked({ identity }: Caller, { hub }: Mount): Promise<boolean> {
+/**
+ * Whether the identity holds at this moment: the login may have ended while the resolver was busy. Rejects when nobody
+ * can tell in time.
+ */
+export async function stillHolds(caller: Caller, entrance: Entrance): Promise<boolean> {
+  const { identity, authenticator } = caller
+  if (identity === undefined) return true
+  if (identity.expiresAt !== undefined && identity.expiresAt <= entrance.hub.clock.now()) return false
+  const ask = async () =>
+    !(await isRevoked(caller, entrance)) && ((await authenticator?.revalidation?.holds(identity)) ?? true)
+  return inTime(entrance, 'whether the login still holds could not be told', ask())
+}
+
+async function isRevoked({ identity }: Caller, { hub }: Entrance): Promise<boolean> {
   if (identity?.token === undefined) return false
   try {
     return await hub.isRevoked(identity.token)
@@ -83,16 +97,16 @@ async function isRevoked({ identity }: Caller, { hub }: Mount): Promise<boolean>
 }
 
 /** Has nothing prolonged for a request that gets no stream. It is answered already: a failure is the operator's news. */
-export async function forget(ctx: Context, mount: Mount, { authenticator }: Caller): Promise<void> {
+export async function forget(ctx: Context, entrance: Entrance, { authenticator }: Caller): Promise<void> {
   const ask = async () => authenticator?.forget?.(ctx)
   try {
-    await inTime(mount, 'the request could not be forgotten', ask())
+    await inTime(entrance, 'the request could not be forgotten', ask())
   } catch (error) {
-    mount.hub.failed('forget', error)
+    entrance.hub.failed('forget', error)
   }
 }
 
-function inTime<T>({ hub, timeout }: Mount, failure: string, work: Promise<T>): Promise<T> {
+function inTime<T>({ hub, timeout }: Entrance, failure: string, work: Promise<T>): Promise<T> {
   const late = () => new AuthenticationError('unavailable', `${failure} within ${String(timeout)} ms`)
   return within(hub.clock, timeout, work, late)
 }

@@ -7,7 +7,7 @@ import { isAbortOf } from '../stream/abort.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { EventMap } from '../wire/event.ts'
 import { networkOf } from './address.ts'
-import { authenticate, ended, forget, stillHolds, type Caller, type Refusal } from './authentication.ts'
+import { authenticate, ended, forget, redeem, stillHolds, type Caller, type Refusal } from './authentication.ts'
 import { Departure } from './departure.ts'
 import { handOff } from './hand-off.ts'
 import { lastEventIdOf } from './last-event-id.ts'
@@ -45,6 +45,7 @@ export function eventStream<Events extends object = EventMap>(
 
 async function answer(ctx: Context, mount: Mount): Promise<void> {
   const { hub, limits } = mount
+  for (const authenticator of mount.authenticators) authenticator.conceal?.(ctx)
   if (mount.requireSecure && !ctx.secure) {
     refuse(ctx, mount, { reason: 'insecure', status: 403 })
     return
@@ -130,6 +131,7 @@ async function prepare(
   subscriber: Subscriber,
 ): Promise<Source | undefined> {
   const { stream } = subscriber
+  if (!(await hasRedeemed(ctx, mount, caller, stream))) return undefined
   const resolution = await resolve(ctx, mount, subscriber)
   if (resolution === undefined) return undefined
   if (resolution.kind === 'nothing') {
@@ -150,6 +152,16 @@ async function prepare(
   }
   answerEnded(ctx, mount, caller, stream.closeReason)
   return undefined
+}
+
+/** Has the credentials used up, where they are good for one stream. The stream may be closed meanwhile, as any. */
+async function hasRedeemed(ctx: Context, mount: Mount, caller: Caller, stream: Subscriber['stream']): Promise<boolean> {
+  if (caller.authenticator?.redeem === undefined) return true
+  const refusal = await redeem(ctx, mount, caller)
+  if (refusal !== undefined) refuse(ctx, mount, refusal)
+  else if (stream.closeReason !== undefined) answerEnded(ctx, mount, caller, stream.closeReason)
+  else return true
+  return false
 }
 
 /** Whether a stream has ended with nothing for its client. What a resolver sends before it closes the stream goes out. */

@@ -113,17 +113,22 @@ export interface PublicOptions<Events extends object = EventMap> extends CommonO
 
 export type EventStreamOptions<Events extends object = EventMap> = AuthenticatedOptions<Events> | PublicOptions<Events>
 
-/** The checked options of a mount. */
-export interface Mount {
+/** What is asked of callers, of a mount's or of others. */
+export interface Entrance {
   readonly hub: HubEngine
   readonly authenticators: readonly Authenticator[]
+  /** Milliseconds that authentication may take. */
+  readonly timeout: number
+  /** Other origins whose pages may use the user's cookie. */
+  readonly origins: ReadonlySet<string>
+}
+
+/** The checked options of a mount. Its resolver has as long as authentication has. */
+export interface Mount extends Entrance {
   readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
   readonly policy: StreamPolicy
   readonly limits: StreamLimits
   readonly rate: RateLimiters
-  /** Milliseconds that authentication, and then the resolver, may take. */
-  readonly timeout: number
-  readonly origins: ReadonlySet<string>
   readonly requireSecure: boolean
   readonly overload: 'postpone' | 'reject'
 }
@@ -145,12 +150,10 @@ const KEYS = [
 /** Checks the options of a mount once. @throws {TypeError} that names the wrong one */
 export function checkOptions<Events extends object>(options: EventStreamOptions<Events>): Mount {
   knownKeys('eventStream', options, KEYS)
-  const hub: unknown = options.hub
-  if (!(hub instanceof HubEngine)) throw new TypeError('`hub` must be a hub from createHub()')
   const limits = options.limits ?? {}
   knownKeys('limits', limits, ['identity', 'address', 'process', 'rate', 'topics', 'timeout'])
   return Object.freeze({
-    hub,
+    hub: checkHub(options.hub),
     authenticators: checkAuthenticators(options.authenticate),
     subscribe: fn('subscribe', options.subscribe) as Mount['subscribe'],
     policy: checkPolicy(options, integer('limits.topics', limits.topics, { min: 1, default: DEFAULT_TOPIC_LIMIT })),
@@ -167,7 +170,12 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
   })
 }
 
-function checkAuthenticators(authenticate: unknown): readonly Authenticator[] {
+export function checkHub(hub: unknown): HubEngine {
+  if (hub instanceof HubEngine) return hub
+  throw new TypeError('`hub` must be a hub from createHub()')
+}
+
+export function checkAuthenticators(authenticate: unknown): readonly Authenticator[] {
   if (authenticate === false) return []
   if (authenticate === undefined) {
     throw new TypeError('`authenticate` is missing: give an authenticator, or `false` for a stream open to all')
@@ -187,7 +195,7 @@ function checkAuthenticator(authenticator: unknown): Authenticator {
 
 function isAuthenticator(value: unknown): value is Authenticator {
   if (typeof value !== 'object' || value === null) return false
-  const { scheme, challenge, ambient, authenticate, forget, revalidation } = value as Record<
+  const { scheme, challenge, ambient, authenticate, conceal, redeem, forget, revalidation } = value as Record<
     keyof Authenticator,
     unknown
   >
@@ -196,7 +204,7 @@ function isAuthenticator(value: unknown): value is Authenticator {
     typeof challenge === 'string' &&
     typeof ambient === 'boolean' &&
     typeof authenticate === 'function' &&
-    (forget === undefined || typeof forget === 'function') &&
+    [conceal, redeem, forget].every(method => method === undefined || typeof method === 'function') &&
     (revalidation === undefined || isRevalidation(revalidation))
   )
 }
@@ -211,7 +219,7 @@ function isDuration(value: unknown, min: number): boolean {
   return typeof value === 'number' && value >= min && value <= LONGEST_DURATION
 }
 
-function checkOrigins(origins: unknown): ReadonlySet<string> {
+export function checkOrigins(origins: unknown): ReadonlySet<string> {
   if (Array.isArray(origins)) return new Set(origins.map(readOrigin))
   throw invalid('origins', 'a list of origins', origins)
 }
