@@ -255,7 +255,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   }
 
   control({ reason, ...filter }: ControlMessage): void {
-    for (const { stream } of this.#directory.find(filter)) stream.finish(reason)
+    for (const { stream } of this.#directory.find(filter)) stream.close(reason)
   }
 
   readiness(ready: boolean, error?: unknown): void {

@@ -21,6 +21,8 @@ export interface StreamHost {
   readonly maxEventBytes: number
   /** Called with each write. */
   wrote(): void
+  /** Has the events written that are due to the stream in this turn of the event loop. */
+  flush(): void
   subscribe(topics: readonly string[]): Promise<void>
   unsubscribe(topics: readonly string[]): void
   /** Called once, when the stream begins to end: nothing more will be accepted. */
@@ -153,10 +155,11 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Ends the stream after what has been sent. A browser's EventSource will come back, unless it is then answered with
+   * Ends the stream after what has been sent and published to it. A browser's EventSource will come back, unless it is then answered with
    * something other than 200: answer `null` from the resolver to make it stop.
    */
   close(reason: RequestedCloseReason = 'server'): void {
+    this.#host.flush()
     this.finish(reason)
   }
 
@@ -204,6 +207,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   override end(chunk: unknown, callback?: () => void): this
   override end(chunk: unknown, encoding: BufferEncoding, callback?: () => void): this
   override end(...rest: unknown[]): this {
+    this.#host.flush()
     // At once: whoever still has something to write, such as a replay, must not write behind the end.
     this.#begin('done')
     return super.end(...(rest as Parameters<PassThrough['end']>))

@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import test from 'ava'
 import { createHub, memoryBroker, type CloseReason, type Hub } from 'koa-event-stream'
 import { eventually } from '../support/eventually.ts'
-import { arrival, openSite } from './site.ts'
+import { arrival, messages, openSite, type Site } from './site.ts'
 
 const untyped = (value: unknown) => value as never
 
@@ -181,6 +181,24 @@ test('a drain cuts who does not take the end in time, also in the middle of a re
   const ids = received.received.flatMap(({ id }) => id ?? [])
   t.deepEqual(ids, [...new Set(ids)].toSorted())
 })
+
+for (const [how, end] of [
+  ['hub.disconnect()', ({ hub }) => hub.disconnect({ identity: 'ada' })],
+  ['stream.close()', ({ last }) => last().close()],
+  ['stream.end()', ({ last }) => last().end()],
+] as [string, (site: Site) => unknown][]) {
+  test(`what was published a moment before ${how} still reaches the client`, async t => {
+    const site = await openSite(t)
+    const client = await site.open('a')
+    await arrival(client)
+    const last = site.hub.publish('a', { data: 'the last words' })
+    await end(site)
+    await last
+    t.is(await client.closed, 'end')
+    t.deepEqual(messages(client.received), ['the last words'])
+    await site.isEmpty()
+  })
+}
 
 test('an application that ends its stream in the middle of a replay ends it cleanly', async t => {
   const broker = memoryBroker({ history: { bytes: 64 << 20 } })

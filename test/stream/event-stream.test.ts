@@ -14,6 +14,7 @@ function openStream(options: Partial<Pick<StreamHost, 'hasTopics' | 'bufferBytes
     bufferBytes: 100_000,
     maxEventBytes: 1_000,
     wrote: () => undefined,
+    flush: () => undefined,
     subscribe: async topics => void told.push(`subscribe ${topics.join()}`),
     unsubscribe: topics => void told.push(`unsubscribe ${topics.join()}`),
     closing: reason => void told.push(`closing ${reason}`),
