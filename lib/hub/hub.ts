@@ -47,7 +47,8 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    * @param token the token's `jti`
    * @param expiry when the token expires by itself, in milliseconds since 1970 or as a date: it is remembered until then
    * @throws {TypeError} as a rejection, for a wrong `token` or `expiry`, such as an `exp` in seconds
-   * @throws {EventStreamError} as a rejection: `ERR_BROKER`, `ERR_HUB_CLOSED`
+   * @throws {EventStreamError} as a rejection: `ERR_BROKER`, and then the streams of this instance are closed, but the
+   *   token is good for others; `ERR_HUB_CLOSED`
    */
   revoke(token: string, expiry: number | Date): Promise<void>
 
@@ -155,6 +156,8 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     // Taken for milliseconds, an `exp` would be long past, and the token be good for as long as before.
     if (until < EARLIEST_EXPIRY) throw new TypeError('revoke needs the expiry in milliseconds, not in seconds')
     this.#requireOpen()
+    // This instance must not depend on a broker that may be down just now.
+    this.control({ type: 'disconnect', token, reason: 'revoked' })
     await this.broker.store.set(REVOKED + token, '1', until - this.clock.now())
     await this.disconnect({ token }, 'revoked')
   }

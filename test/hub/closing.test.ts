@@ -88,6 +88,16 @@ test('a revoked token ends its streams and opens no other, until it would have e
   other.close()
 })
 
+test('a token that cannot be remembered as revoked loses its streams here all the same', async t => {
+  const broker = memoryBroker()
+  broker.store.set = () => Promise.reject(new Error('the store is down'))
+  const { hub, open, last, clock } = await openSite(t, { identify, hub: { broker } })
+  const client = await open('a', 'user=ada')
+  await t.throwsAsync(hub.revoke('t:ada', clock.now() + 60_000), { message: 'the store is down' })
+  t.is(await client.closed, 'end')
+  t.is(last().closeReason, 'revoked')
+})
+
 test('a publish that is wrong rejects, and nothing is sent', async t => {
   const { hub, open, publish } = await openSite(t, { hub: { maxEventBytes: 100 } })
   const client = await open('a')
