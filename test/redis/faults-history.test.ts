@@ -18,10 +18,6 @@ const ownLog = () => ({ client: server.url, name: `log-${++logs}` })
 const LOSSES: [what: string, lose: (admin: Redis, name: string) => Promise<unknown>][] = [
   ['the log’s hash is deleted', (admin, name) => admin.del(`{${name}}:log`)],
   ['all keys are deleted', async (admin, name) => admin.del(await admin.keys(`{${name}}:*`))],
-  [
-    'the hash is of another epoch',
-    (admin, name) => admin.hset(`{${name}}:log`, { epoch: 'another', base: String(Date.now() * 1_000) }),
-  ],
 ]
 
 for (const [what, lose] of LOSSES) {
@@ -76,6 +72,28 @@ test('Redis is flushed: a gap with the next event', async t => {
   t.deepEqual(await until(stream, 'first'), ['gap: epoch', 'first'])
 })
 
+test('a copy of an earlier life of the log is restored: a gap, and live', async t => {
+  const log = ownLog()
+  const admin = connectAdmin(t, server)
+  const { broker, recorder } = await openEngine(t, log, ['a'])
+  const hash = `{${log.name}}:log`
+  const first = await publish(broker, 'a', '1')
+  await recorder.until(first[0] ?? '')
+  await admin.copy(hash, 'copy')
+  await admin.del(hash)
+  const second = await publish(broker, 'a', '2')
+  await recorder.until(second[0] ?? '')
+  await admin.copy('copy', hash, 'REPLACE')
+  const third = await publish(broker, 'a', '3')
+  await recorder.until(third[0] ?? '')
+  const fourth = await publish(broker, 'a', '4')
+  const heard = await recorder.until(fourth[0] ?? '')
+  t.deepEqual(heard.slice(0, 2), [...first, ...second])
+  t.deepEqual(heard.slice(-2), [...third, ...fourth])
+  t.true(recorder.gaps.length >= 2)
+  t.is(`${broker.position().epoch}-`, (third[0] ?? '').replace(/[^-]*$/, ''))
+})
+
 test('a topic’s events are evicted: living streams lose nothing, and who comes back to another instance is told', async t => {
   const log = ownLog()
   const [instance, other] = [await openInstance(t, log), await openInstance(t, log)]
@@ -93,6 +111,30 @@ test('a topic’s events are evicted: living streams lose nothing, and who comes
   t.deepEqual(early, ['gap: trimmed', '2', '3'])
   t.deepEqual(late, ['3'])
   t.deepEqual(remembered, ['1', '2', '3'], 'the instance itself has it all')
+})
+
+test('events are evicted that an instance has itself: it goes on serving them, also when somebody asks for more', async t => {
+  const log = ownLog()
+  const [instance, other] = [await openInstance(t, log), await openInstance(t, log)]
+  await other.tells('ready')
+  const start = other.hub.cursor()
+  const first = await other.hub.publish('a', { data: '1' })
+  const stream = await instance.open(['a'])
+  await stream.next(isCursor)
+  const second = await other.hub.publish('a', { data: '2' })
+  await other.hub.publish('a', { data: '3' })
+  await until(stream, '3')
+  await connectAdmin(t, server).del(`{${log.name}}:events:a`)
+  for (const [cursor, expected] of [
+    [start, ['gap: trimmed', '2', '3', '4']],
+    [first, ['2', '3', '4', '5']],
+    [second, ['3', '4', '5', '6']],
+  ] as const) {
+    const resumed = await instance.open(['a'], cursor)
+    const last = expected.at(-1) ?? ''
+    await other.hub.publish('a', { data: last })
+    t.deepEqual(await until(resumed, last), expected)
+  }
 })
 
 test('events are evicted while an instance is away: a gap, the rest, and live', async t => {

@@ -60,6 +60,23 @@ test('a topic is listened to while somebody has it, and for a while after', asyn
   t.is(broker.read('left', 0, 10).events.length, 2)
 })
 
+test('so many topics are left at once that no one command could name them', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const clock = new ManualClock()
+  const { broker, recorder } = await openEngine(t, { client: server.url, clock, maxPending: 500_000 })
+  const topics = Array.from({ length: 150_000 }, (_, n) => `user:${n}`)
+  await Promise.all(topics.map(async topic => broker.subscribe(topic)))
+  for (const topic of topics.slice(1)) broker.unsubscribe(topic)
+  clock.advance(10_000)
+  await untilRedis(
+    async () => (await admin.pubsub('CHANNELS', '{events}:topic:*')).length === 1 || undefined,
+    'channels are left',
+  )
+  const ids = await publish(broker, topics[0] ?? '', 'x')
+  t.deepEqual(await recorder.until(ids[0] ?? ''), ids)
+})
+
 test('streams that come and go while the way to Redis is broken leave nothing behind', async t => {
   const server = await startRedis(t)
   const admin = connectAdmin(t, server)

@@ -57,19 +57,20 @@ export class Link {
   /** Listens to channels. Resolves when Redis has confirmed. */
   async subscribe(channels: readonly string[]): Promise<void> {
     const client = this.#connected()
-    for (let from = 0; from < channels.length; from += CHANNELS) {
-      const some = channels.slice(from, from + CHANNELS)
+    for (const some of commandsOf(channels)) {
       await (this.#sharded ? client.ssubscribe(...some) : client.subscribe(...some))
     }
   }
 
   unsubscribe(channels: readonly string[]): void {
     const client = this.#client
-    if (client === undefined || channels.length === 0) return
-    const done = this.#sharded ? client.sunsubscribe(...channels) : client.unsubscribe(...channels)
-    done.catch((error: unknown) => {
-      this.lose(error)
-    })
+    if (client === undefined) return
+    for (const some of commandsOf(channels)) {
+      const done = this.#sharded ? client.sunsubscribe(...some) : client.unsubscribe(...some)
+      done.catch((error: unknown) => {
+        if (this.#client === client) this.#lose(error)
+      })
+    }
   }
 
   /**
@@ -155,4 +156,8 @@ export class Link {
     this.#client?.disconnect()
     this.#client = undefined
   }
+}
+
+function* commandsOf(channels: readonly string[]): Generator<string[]> {
+  for (let from = 0; from < channels.length; from += CHANNELS) yield channels.slice(from, from + CHANNELS)
 }

@@ -76,17 +76,18 @@ export class Mirror {
     this.#history?.append(event, this.#limits)
   }
 
-  /** Puts all of the topic's history that the log has before what is here. */
+  /** Puts what the log has of the topic's history before what is here. */
   load(events: readonly LoggedEvent[]): void {
-    const live = this.#history
-    if (live === undefined) return
-    // What is newer than the last event handed on is still to arrive, and to be handed on.
-    const older = events.filter(({ seq }) => seq <= live.last)
-    const joined = new History(older[0]?.previous ?? live.last)
-    for (const event of older) joined.append(event, this.#limits)
-    for (const event of live.read(joined.last, Infinity).events) joined.append(event, this.#limits)
-    this.#history = joined
+    const recent = this.#history
+    if (recent === undefined) return
     this.#loaded = true
+    const older = events.filter(({ seq }) => seq <= recent.trimmed)
+    const [first] = older
+    // If the log has lost its own, what is here is still whole.
+    if (first === undefined || older.at(-1)?.seq !== recent.trimmed) return
+    const joined = new History(first.previous)
+    for (const event of [...older, ...recent.read(recent.trimmed, Infinity).events]) joined.append(event, this.#limits)
+    this.#history = joined
   }
 
   /** Forgets what is too old by the log's own time, in milliseconds since 1970. */

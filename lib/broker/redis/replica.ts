@@ -20,6 +20,8 @@ const TOPICS = 200
 const ACKNOWLEDGED = 1_000
 // Epochs that are remembered as over.
 const PAST = 16
+// How long events of such an epoch may come before the log is looked at, in milliseconds.
+const DOUBT = 500
 
 export interface ReplicaParts {
   readonly log: Log
@@ -60,6 +62,7 @@ export class Replica {
   // Epochs that are not the log's any more, or never were.
   readonly #past = new Set<string>()
   #looking: Promise<LogState> | undefined
+  #stopDoubting: (() => void) | undefined
   // Unknown until the first attempt has succeeded or failed.
   #ready: boolean | undefined
 
@@ -145,6 +148,7 @@ export class Replica {
 
   message(channel: string, payload: Buffer): void {
     const event = readMessage(payload)
+    if (event !== undefined && this.#past.has(event.epoch)) this.#doubt()
     if (event === undefined || this.#past.has(event.epoch)) {
       this.#parts.listener.fault(
         'redis message',
@@ -160,6 +164,7 @@ export class Replica {
   close(): void {
     this.#connected = false
     this.#stopSweeping()
+    this.#stopDoubting?.()
     const error = new EventStreamError('ERR_BROKER', 'the broker has been closed')
     for (const mirror of this.#mirrors.values()) mirror.fail(error)
   }
@@ -311,6 +316,7 @@ export class Replica {
   // The log has begun a new life. Every topic starts over where that began; streams are told.
   #beginAnew({ epoch, base }: LogState): void {
     this.#end(this.#epoch)
+    this.#past.delete(epoch)
     this.#epoch = epoch
     this.#base = base
     this.#seq = base
@@ -319,7 +325,20 @@ export class Replica {
     this.#parts.listener.gap([...this.#mirrors.keys()], 'epoch')
   }
 
-  // Epochs are random: one that is over never comes back.
+  // Events of an epoch that is over come from another log on the same channels, or this one was restored from a copy.
+  #doubt(): void {
+    this.#stopDoubting ??= this.#parts.clock.after(DOUBT, () => {
+      this.#stopDoubting = undefined
+      this.#look().then(
+        ({ epoch }) => {
+          if (epoch !== this.#epoch) this.resync()
+        },
+        // The next event is doubted again.
+        () => undefined,
+      )
+    })
+  }
+
   #end(epoch: string): void {
     this.#past.add(epoch)
     for (const oldest of this.#past) {
