@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import type { Identity } from '../auth/identity.ts'
+import { isAbortOf } from '../stream/abort.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { Carrier, EventStream } from '../stream/event-stream.ts'
 import { hasClosed } from '../stream/response.ts'
@@ -45,7 +46,7 @@ export class Departure implements Carrier {
       }
       // A stream that fails takes the response along first, and Koa 3 sees only that.
       const cause = this.#stream?.errored ?? error
-      if (cause === this.#reported || (cause === error && this.#caused(error))) return
+      if (cause === this.#reported || this.#isAbort(cause) || (cause === error && this.#caused(error))) return
       this.#reported = cause
       report(cause)
     }
@@ -80,6 +81,11 @@ export class Departure implements Carrier {
 
   cut(): void {
     this.#ctx.res.destroy()
+  }
+
+  // `pipeline(source, stream, { signal: stream.signal })` destroys a stream that is being closed with an error that says so.
+  #isAbort(error: unknown): boolean {
+    return this.#stream !== undefined && isAbortOf(this.#stream.signal, error)
   }
 
   #caused(error: unknown): boolean {

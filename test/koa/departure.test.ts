@@ -2,6 +2,7 @@ import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
 import { connect as connectTcp } from 'node:net'
 import type { Readable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import type Koa from 'koa'
@@ -183,6 +184,36 @@ onEveryKoa(
     t.deepEqual([...new Set(errors.map(String))], ['Error: after the headers'])
   },
 )
+
+onEveryKoa('a pipeline that is given the signal ends with its stream, and that is no error', async (t, Koa) => {
+  const finished = new Deferred<void>()
+  async function* endless() {
+    try {
+      for (;;) {
+        yield 'data: more\n\n'
+        await turn()
+      }
+    } finally {
+      finished.resolve()
+    }
+  }
+  const { open, hub, isEmpty, story } = await openEndpoint(
+    t,
+    {
+      subscribe: stream => {
+        pipeline(endless, stream, { signal: stream.signal }).catch(() => {})
+      },
+    },
+    { Koa },
+  )
+  const stream = await open()
+  t.like(await stream.next(), { data: 'more' })
+  await hub.disconnect({ identity: 'ann' })
+  await finished.promise
+  await stream.closed
+  await isEmpty()
+  t.deepEqual(story, ['open', 'close server'])
+})
 
 test('a listener of the hub that throws harms no stream, and is not swallowed', async t => {
   const { hub, open } = await openEndpoint(t)
