@@ -24,7 +24,7 @@ export type CloseReason =
   | 'drain'
   /** A later middleware put something else into the response. */
   | 'replaced'
-  /** Something failed: see the hub's `fault` event. */
+  /** Something failed: see the hub's `fault` event, and `app.on('error')` for a stream that was destroyed with an error. */
   | 'error'
 
 /** Reasons that an application may give. */

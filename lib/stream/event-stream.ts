@@ -89,7 +89,10 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.on('error', ignore)
   }
 
-  /** Aborted when the stream closes, for whatever reason; `signal.reason` is the close reason. */
+  /**
+   * Aborted when the stream closes, for whatever reason; `signal.reason` is the close reason. Give it to whatever works for
+   * this client. `pipeline()` needs it, too: it does not hear of an end that does not come from its source.
+   */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
       this.#abort = new AbortController()
@@ -143,6 +146,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
    *
    * @returns once the topics are live.
    * @throws {EventStreamError} `ERR_TOPIC_INVALID`, `ERR_BROKER`, or `ERR_STREAM_CLOSED`, as a rejection.
+   * @throws {TypeError} as a rejection, for more topics than `limits.topics`.
    */
   async subscribe(...topics: string[]): Promise<void> {
     if (this.#reason !== undefined) throw new EventStreamError('ERR_STREAM_CLOSED', 'the stream has closed')
