@@ -3,6 +3,7 @@ import test from 'ava'
 import type { EventInput, EventStream } from 'koa-event-stream'
 import { raw } from '../support/http.ts'
 import { byName, HeldResolver, openEndpoint, reasonOf, REQUEST, type StreamOptions } from './endpoint.ts'
+import { onEveryKoa } from './every-koa.ts'
 
 const isCursor = ({ event }: { event: string }) => event === 'cursor'
 
@@ -67,13 +68,12 @@ for (const [how, end, reason] of [
   ['closes as done', stream => stream.close('done'), 'done'],
   ['ends', stream => stream.end(), 'done'],
 ] as [string, (stream: EventStream) => void, string][]) {
-  test(`what a resolver sends before it ${how} the stream reaches the client`, async t => {
-    const { open, story, isEmpty } = await openEndpoint(t, {
-      subscribe: async stream => {
-        await stream.send({ data: 'all there is' })
-        end(stream)
-      },
-    })
+  onEveryKoa(`what a resolver sends before it ${how} the stream reaches the client`, async (t, Koa) => {
+    const subscribe = async (stream: EventStream) => {
+      await stream.send({ data: 'all there is' })
+      end(stream)
+    }
+    const { open, story, isEmpty } = await openEndpoint(t, { subscribe }, { Koa })
     const answer = await open()
     t.is(answer.status, 200)
     t.is(await answer.text(), 'data: all there is\n\n')
