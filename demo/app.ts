@@ -25,6 +25,8 @@ import { ordersRoutes } from './routes/orders.ts'
 import { createServices, type Services } from './services.ts'
 import { openSessionStore } from './sessions/open-store.ts'
 import type { SessionData } from './sessions/session.ts'
+import { openShelves } from './state/open-shelves.ts'
+import type { Shelves } from './state/shelf.ts'
 import { createTokenIssuer } from './tokens.ts'
 
 /** A working day, in milliseconds: whoever logs in at breakfast does so once. */
@@ -34,7 +36,8 @@ export interface Demo {
   readonly app: Koa
   readonly hub: Hub<Events>
   readonly services: Services
-  /** Closes the hub and the session store's connection. */
+  readonly shelves: Shelves
+  /** Closes the hub and what sessions and state are kept in. */
   close(): Promise<void>
 }
 
@@ -44,7 +47,8 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
   const hub = createHub<Events>(
     redisUrl === undefined ? {} : { broker: redisBroker({ client: redisUrl, name: 'quayside' }) },
   )
-  const services = createServices(hub)
+  const shelves = openShelves(redisUrl)
+  const services = createServices(hub, shelves)
   const logins = createLoginGuard(services.accounts)
   const issuer = createTokenIssuer(config.tokenKey)
   const sessions = openSessionStore(redisUrl)
@@ -86,9 +90,11 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
     app,
     hub,
     services,
+    shelves,
     async close() {
       await hub.close()
       sessions.close()
+      shelves.close()
     },
   }
 }

@@ -3,19 +3,21 @@ import closeWithGrace from 'close-with-grace'
 import { createApp } from './app.ts'
 import { readConfig } from './config.ts'
 import { seed, startSimulation } from './simulation.ts'
+import { Turn } from './turn.ts'
 
 /** Milliseconds that streams get to end in, and the whole stop at most. */
 const DRAIN_WITHIN = 3_000
 const STOP_WITHIN = 8_000
 
 const config = readConfig()
-const { app, hub, services, close } = createApp(config)
+const { app, hub, services, shelves, close } = createApp(config)
 
 hub.on('fault', ({ during, error }) => {
   console.error(`${during}:`, error)
 })
-seed(services)
-const stopSimulation = startSimulation(services)
+const turn = new Turn(shelves, 'simulation')
+if (await turn.isOurs()) await seed(services)
+const stopSimulation = startSimulation(services, turn)
 
 const server = app.listen(config.port, () => {
   const { port } = server.address() as AddressInfo

@@ -4,6 +4,7 @@ import { Market } from './domain/market.ts'
 import { Notifications } from './domain/notifications.ts'
 import { Orders } from './domain/orders.ts'
 import { topics, type Events } from './events.ts'
+import type { Shelves } from './state/shelf.ts'
 
 /** What the routes work with: the shop's state, and the hub that tells pages of its changes. */
 export interface Services {
@@ -16,11 +17,11 @@ export interface Services {
   readonly notify: (userId: string, text: string) => Promise<void>
 }
 
-export function createServices(hub: Hub<Events>): Services {
+export function createServices(hub: Hub<Events>, shelves: Shelves): Services {
   const accounts = new Accounts()
-  const market = new Market()
-  const orders = new Orders()
-  const notifications = new Notifications()
+  const market = new Market(shelves)
+  const orders = new Orders(shelves)
+  const notifications = new Notifications(shelves)
 
   return {
     accounts,
@@ -29,10 +30,10 @@ export function createServices(hub: Hub<Events>): Services {
     notifications,
     hub,
     notify: async (userId, text) => {
-      const notification = notifications.add(userId, text)
+      const notification = await notifications.add(userId, text)
       await hub.publish(topics.user(userId), {
         event: 'notification',
-        data: { ...notification, unread: notifications.unread(userId) },
+        data: { ...notification, unread: await notifications.unread(userId) },
       })
     },
   }

@@ -2,6 +2,7 @@ import { LOTS } from './domain/market.ts'
 import type { Order } from './domain/orders.ts'
 import { topics } from './events.ts'
 import type { Services } from './services.ts'
+import type { Turn } from './turn.ts'
 
 /** Milliseconds between two steps of each kind. */
 const QUOTE_INTERVAL = 1_000
@@ -20,22 +21,27 @@ const PAST = [
   { steps: 1, placed: 3, moved: 1 },
 ]
 
-export function seed({ accounts, orders, market }: Services, now = Date.now()): void {
+export async function seed({ accounts, orders, market }: Services, now = Date.now()): Promise<void> {
   for (const userId of accounts.ids()) {
+    if ((await orders.list(userId)).length > 0) continue
     for (const { steps, placed, moved } of PAST) {
       const lot = pick(LOTS)
       const bags = 1 + Math.floor(Math.random() * 6)
-      const { id } = orders.place(userId, lot.id, bags, market.price(lot.id) ?? lot.opening, now - placed * HOUR)
-      for (let step = 0; step < steps; step++) orders.advance(userId, id, now - moved * HOUR)
+      const price = (await market.price(lot.id)) ?? lot.opening
+      const { id } = await orders.place(userId, lot.id, bags, price, now - placed * HOUR)
+      for (let step = 0; step < steps; step++) await orders.advance(userId, id, now - moved * HOUR)
     }
   }
 }
 
-/** Plays the exchange and the warehouse: prices wander, orders move on. The answer stops it. */
-export function startSimulation(services: Services): () => void {
+/** Plays the exchange and the warehouse while it is this process's turn: prices wander, orders move on. The answer stops it. */
+export function startSimulation(services: Services, turn: Turn): () => void {
+  const play = async (step: (services: Services) => Promise<void>) => {
+    if (await turn.isOurs()) await step(services)
+  }
   const timers = [
-    setInterval(() => attempt(quote(services)), QUOTE_INTERVAL),
-    setInterval(() => attempt(work(services)), ORDER_INTERVAL),
+    setInterval(() => attempt(play(quote)), QUOTE_INTERVAL),
+    setInterval(() => attempt(play(work)), ORDER_INTERVAL),
   ]
   return () => {
     for (const timer of timers) clearInterval(timer)
@@ -43,7 +49,7 @@ export function startSimulation(services: Services): () => void {
 }
 
 async function quote({ market, hub }: Services): Promise<void> {
-  await hub.publish(topics.market, { event: 'quote', data: market.advance() })
+  await hub.publish(topics.market, { event: 'quote', data: await market.advance() })
 }
 
 async function work(services: Services): Promise<void> {
@@ -51,15 +57,16 @@ async function work(services: Services): Promise<void> {
 }
 
 async function workFor(userId: string, { orders, market, hub, notify }: Services): Promise<void> {
-  const open = orders.open(userId)
+  const open = await orders.open(userId)
   if (open.length < FEWEST_OPEN) {
     const lot = pick(LOTS)
-    const order = orders.place(userId, lot.id, 1 + Math.floor(Math.random() * 5), market.price(lot.id) ?? lot.opening)
+    const price = (await market.price(lot.id)) ?? lot.opening
+    const order = await orders.place(userId, lot.id, 1 + Math.floor(Math.random() * 5), price)
     await hub.publish(topics.user(userId), { event: 'order.created', data: order })
     await notify(userId, `Your standing order came in: ${order.id}, ${order.bags} × ${order.lot}.`)
     return
   }
-  const order = orders.advance(userId, pick(open).id)
+  const order = await orders.advance(userId, pick(open).id)
   if (!order) return
   await hub.publish(topics.user(userId), { event: 'order.updated', data: order })
   const news = announce(order)

@@ -1,8 +1,10 @@
 import { accessSync, constants } from 'node:fs'
 import { delimiter, join } from 'node:path'
 
-/** Where a program is, on the `PATH` or where systems keep what only administrators are to run. */
+/** Where a program is: where a variable such as `NGINX_PATH` says, on the `PATH`, or where administrators' programs are. */
 export function locate(name: string): string {
+  const told = process.env[`${name.toUpperCase().replace('-', '_')}_PATH`]
+  if (told) return told
   const folders = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin']
   const path = folders.map(folder => join(folder, name)).find(isExecutable)
   if (path === undefined) throw new Error(`${name} is not installed: apt-get install ${name}, or brew install ${name}`)

@@ -21,18 +21,19 @@ export async function* answer(
   { market, orders }: { market: Market; orders: Orders },
   signal: AbortSignal,
 ): AsyncGenerator<string> {
-  for (const word of compose(question, userId, market, orders).split(/(?<=\s)/)) {
+  const text = await compose(question, userId, market, orders)
+  for (const word of text.split(/(?<=\s)/)) {
     await delay(PACE, undefined, { signal })
     yield word
   }
 }
 
-function compose(question: string, userId: string, market: Market, orders: Orders): string {
+async function compose(question: string, userId: string, market: Market, orders: Orders): Promise<string> {
   if (/order|deliver|ship|where|arriv/i.test(question)) return aboutOrders(userId, orders)
   if (/price|cost|cheap|market|euro|€/i.test(question)) return aboutPrices(market)
   const lot = LOTS.find(({ name, origin }) => mentions(question, name) || mentions(question, origin))
   if (lot) {
-    const price = euros.format((market.price(lot.id) ?? lot.opening) / 100)
+    const price = euros.format(((await market.price(lot.id)) ?? lot.opening) / 100)
     return (
       `${lot.name} comes from ${lot.origin}. It trades at ${price} a kilogram right now, ` +
       `and it opened the day at ${euros.format(lot.opening / 100)}.\n\n` +
@@ -54,15 +55,16 @@ function mentions(question: string, name: string): boolean {
     .some(word => words.includes(word))
 }
 
-function aboutOrders(userId: string, orders: Orders): string {
-  const open = orders.open(userId)
+async function aboutOrders(userId: string, orders: Orders): Promise<string> {
+  const open = await orders.open(userId)
   if (open.length === 0) return 'All of your orders have been delivered. Nothing is on its way at the moment.'
   const lines = open.map(({ id, bags, lot, status }) => `${id}: ${bags} × ${lot}, ${status}.`)
   return `You have ${open.length === 1 ? 'one order' : `${open.length} orders`} under way.\n\n${lines.join('\n')}`
 }
 
-function aboutPrices(market: Market): string {
-  const priced = LOTS.map(lot => ({ ...lot, price: market.price(lot.id) ?? lot.opening }))
+async function aboutPrices(market: Market): Promise<string> {
+  const { prices } = await market.latest()
+  const priced = LOTS.map(lot => ({ ...lot, price: prices[lot.id] ?? lot.opening }))
   const [cheapest, ...others] = priced.sort((a, b) => a.price - b.price)
   if (!cheapest) return 'Nothing is on offer today.'
   const rest = others.map(({ name, price }) => `${name} at ${euros.format(price / 100)}`).join(', ')

@@ -1,3 +1,5 @@
+import type { Shelf, Shelves } from '../state/shelf.ts'
+
 /** A coffee on offer. Prices are in euro cents a kilogram. */
 export interface Lot {
   readonly id: string
@@ -28,38 +30,51 @@ const REVERSION = 0.01
 
 /** A price list that wanders, and its recent past. */
 export class Market {
-  readonly #history: Quote[] = []
+  readonly #quotes: Shelf<readonly Quote[]>
+  // What there is before the first step.
+  readonly #opening: readonly Quote[]
 
-  constructor(now = Date.now()) {
-    let quote: Quote = {
-      at: now - (HISTORY - 1) * 1_000,
-      prices: Object.fromEntries(LOTS.map(lot => [lot.id, lot.opening])),
-    }
-    for (; quote.at <= now; quote = step(quote, quote.at + 1_000)) this.#history.push(quote)
+  constructor(shelves: Shelves, now = Date.now()) {
+    this.#quotes = shelves.shelf('market')
+    this.#opening = openingQuotes(now)
   }
 
-  get latest(): Quote {
-    const quote = this.#history.at(-1)
-    if (!quote) throw new Error('a market always has a quote')
-    return quote
+  async history(): Promise<readonly Quote[]> {
+    return (await this.#quotes.get('quotes')) ?? this.#opening
   }
 
-  history(): readonly Quote[] {
-    return this.#history
+  async latest(): Promise<Quote> {
+    return lastOf(await this.history())
   }
 
   /** The price of a lot, or `undefined` if there is no such lot. */
-  price(lotId: string): number | undefined {
-    return this.latest.prices[lotId]
+  async price(lotId: string): Promise<number | undefined> {
+    return (await this.latest()).prices[lotId]
   }
 
   /** Moves every price a little. */
-  advance(now = Date.now()): Quote {
-    const quote = step(this.latest, now)
-    this.#history.push(quote)
-    if (this.#history.length > HISTORY) this.#history.shift()
-    return quote
+  async advance(now = Date.now()): Promise<Quote> {
+    const quotes = await this.#quotes.update('quotes', (past = this.#opening) =>
+      [...past, step(lastOf(past), now)].slice(-HISTORY),
+    )
+    return lastOf(quotes)
   }
+}
+
+function openingQuotes(now: number): Quote[] {
+  const quotes: Quote[] = []
+  let quote: Quote = {
+    at: now - (HISTORY - 1) * 1_000,
+    prices: Object.fromEntries(LOTS.map(lot => [lot.id, lot.opening])),
+  }
+  for (; quote.at <= now; quote = step(quote, quote.at + 1_000)) quotes.push(quote)
+  return quotes
+}
+
+function lastOf(quotes: readonly Quote[]): Quote {
+  const quote = quotes.at(-1)
+  if (!quote) throw new Error('a market always has a quote')
+  return quote
 }
 
 export function findLot(id: string): Lot | undefined {

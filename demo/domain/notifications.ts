@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { Shelf, Shelves } from '../state/shelf.ts'
 
 /** A line for one user. `at` is in milliseconds since 1970. */
 export interface Notification {
@@ -12,25 +13,28 @@ export interface Notification {
 const KEPT = 50
 
 export class Notifications {
-  readonly #byUser = new Map<string, readonly Notification[]>()
+  readonly #byUser: Shelf<readonly Notification[]>
+
+  constructor(shelves: Shelves) {
+    this.#byUser = shelves.shelf('notifications')
+  }
 
   /** Newest first. */
-  list(userId: string): readonly Notification[] {
-    return this.#byUser.get(userId) ?? []
+  async list(userId: string): Promise<readonly Notification[]> {
+    return (await this.#byUser.get(userId)) ?? []
   }
 
-  unread(userId: string): number {
-    return this.list(userId).filter(notification => !notification.read).length
+  async unread(userId: string): Promise<number> {
+    return (await this.list(userId)).filter(notification => !notification.read).length
   }
 
-  add(userId: string, text: string): Notification {
+  async add(userId: string, text: string): Promise<Notification> {
     const notification: Notification = { id: randomUUID(), text, at: Date.now(), read: false }
-    this.#byUser.set(userId, [notification, ...this.list(userId)].slice(0, KEPT))
+    await this.#byUser.update(userId, (others = []) => [notification, ...others].slice(0, KEPT))
     return notification
   }
 
-  markAllRead(userId: string): void {
-    const read = this.list(userId).map(notification => ({ ...notification, read: true }))
-    this.#byUser.set(userId, read)
+  async markAllRead(userId: string): Promise<void> {
+    await this.#byUser.update(userId, (all = []) => all.map(notification => ({ ...notification, read: true })))
   }
 }

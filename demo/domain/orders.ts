@@ -1,3 +1,4 @@
+import type { Shelf, Shelves } from '../state/shelf.ts'
 import { findLot } from './market.ts'
 
 export const STATUSES = ['received', 'confirmed', 'packed', 'shipped', 'delivered'] as const
@@ -23,13 +24,21 @@ export interface Order {
 /** How many orders are kept for one customer. */
 const KEPT = 30
 
+/** The number of the order before the first one. */
+const BEFORE_FIRST = 1040
+
 export class Orders {
-  readonly #byUser = new Map<string, Order[]>()
-  #lastNumber = 1040
+  readonly #byUser: Shelf<readonly Order[]>
+  readonly #numbers: Shelf<number>
+
+  constructor(shelves: Shelves) {
+    this.#byUser = shelves.shelf('orders')
+    this.#numbers = shelves.shelf('numbers')
+  }
 
   /** Newest first. */
-  list(userId: string): readonly Order[] {
-    return this.#byUser.get(userId) ?? []
+  async list(userId: string): Promise<readonly Order[]> {
+    return (await this.#byUser.get(userId)) ?? []
   }
 
   /**
@@ -37,14 +46,15 @@ export class Orders {
    * @param now milliseconds since 1970
    * @throws {RangeError} for an unknown lot, or a number of bags that is not a whole one from 1 to 20
    */
-  place(userId: string, lotId: string, bags: number, price: number, now = Date.now()): Order {
+  async place(userId: string, lotId: string, bags: number, price: number, now = Date.now()): Promise<Order> {
     const lot = findLot(lotId)
     if (!lot) throw new RangeError('Choose one of the coffees on offer.')
     if (!Number.isInteger(bags) || bags < 1 || bags > MOST_BAGS) {
       throw new RangeError(`Order between 1 and ${MOST_BAGS} bags.`)
     }
+    const number = await this.#numbers.update('order', (last = BEFORE_FIRST) => last + 1)
     const order: Order = {
-      id: `Q${++this.#lastNumber}`,
+      id: `Q${number}`,
       lot: lot.name,
       bags,
       total: Math.round(price * bags * BAG_KILOGRAMS),
@@ -53,25 +63,30 @@ export class Orders {
       placedAt: now,
       updatedAt: now,
     }
-    this.#byUser.set(userId, [order, ...this.list(userId)].slice(0, KEPT))
+    await this.#byUser.update(userId, (orders = []) => [order, ...orders].slice(0, KEPT))
     return order
   }
 
   /** Moves an order to its next status; answers `undefined` if there is no such order, or it is delivered. */
-  advance(userId: string, orderId: string, now = Date.now()): Order | undefined {
-    const order = this.list(userId).find(candidate => candidate.id === orderId)
-    const status = order && STATUSES[STATUSES.indexOf(order.status) + 1]
-    if (!status) return undefined
-    const advanced: Order = { ...order, status, version: order.version + 1, updatedAt: now }
-    this.#byUser.set(
-      userId,
-      this.list(userId).map(candidate => (candidate.id === orderId ? advanced : candidate)),
-    )
+  async advance(userId: string, orderId: string, now = Date.now()): Promise<Order | undefined> {
+    let advanced: Order | undefined
+    await this.#byUser.update(userId, (orders = []) => {
+      advanced = next(
+        orders.find(({ id }) => id === orderId),
+        now,
+      )
+      return orders.map(order => (order.id === advanced?.id ? advanced : order))
+    })
     return advanced
   }
 
   /** The orders that can still move on. */
-  open(userId: string): readonly Order[] {
-    return this.list(userId).filter(order => order.status !== 'delivered')
+  async open(userId: string): Promise<readonly Order[]> {
+    return (await this.list(userId)).filter(order => order.status !== 'delivered')
   }
+}
+
+function next(order: Order | undefined, now: number): Order | undefined {
+  const status = order && STATUSES[STATUSES.indexOf(order.status) + 1]
+  return status && { ...order, status, version: order.version + 1, updatedAt: now }
 }

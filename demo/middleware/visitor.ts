@@ -11,9 +11,9 @@ export interface Visitor {
 
 /** Finds out whose session it is, for the pages. */
 export function visitor({ accounts, notifications }: Services): Middleware<Visitor> {
-  return (ctx, next) => {
+  return async (ctx, next) => {
     const account = accounts.find(sessionOf(ctx).userId ?? '')
-    if (account) Object.assign(ctx.state, { account, unread: notifications.unread(account.id) })
-    return next()
+    if (account) Object.assign(ctx.state, { account, unread: await notifications.unread(account.id) })
+    await next()
   }
 }

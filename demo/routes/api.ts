@@ -60,13 +60,13 @@ function tokenRoutes({ orders, market, hub }: Services, authenticate: Koa.Middle
   const router = new Router<Bearer>()
   router.use(authenticate)
 
-  router.get('/orders', ctx => {
-    ctx.body = orders.list(ctx.state.identity.id)
+  router.get('/orders', async ctx => {
+    ctx.body = await orders.list(ctx.state.identity.id)
   })
 
   router.post('/orders', async ctx => {
     const { id } = ctx.state.identity
-    const order = place(id, field(ctx, 'lot'), Number(field(ctx, 'bags')))
+    const order = await place(id, field(ctx, 'lot'), Number(field(ctx, 'bags')))
     if (order instanceof RangeError) return ctx.throw(422, order.message)
     await hub.publish(topics.user(id), { event: 'order.created', data: order })
     ctx.status = 201
@@ -80,9 +80,9 @@ function tokenRoutes({ orders, market, hub }: Services, authenticate: Koa.Middle
     ctx.status = 204
   })
 
-  function place(userId: string, lot: string, bags: number): Order | RangeError {
+  async function place(userId: string, lot: string, bags: number): Promise<Order | RangeError> {
     try {
-      return orders.place(userId, lot, bags, market.price(lot) ?? 0)
+      return await orders.place(userId, lot, bags, (await market.price(lot)) ?? 0)
     } catch (error) {
       if (error instanceof RangeError) return error
       throw error

@@ -39,11 +39,11 @@ export function loginRoutes({ notifications }: Services, logins: LoginGuard): Ro
   })
 
   // For scripts: whether there still is a login, and what the page's header shows of it.
-  router.get('/session', ctx => {
+  router.get('/session', async ctx => {
     const { userId } = sessionOf(ctx)
     if (userId === undefined) return ctx.throw(401)
     ctx.set('Cache-Control', 'no-store')
-    ctx.body = { user: userId, unread: notifications.unread(userId) }
+    ctx.body = { user: userId, unread: await notifications.unread(userId) }
   })
 
   // Destroying the session closes its event streams, in every tab: see `watchSessions` in app.ts.

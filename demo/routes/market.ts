@@ -7,13 +7,13 @@ import { render } from '../views/render.ts'
 export function marketRoutes({ market }: Services): Router<SignedIn> {
   const router = new Router<SignedIn>()
 
-  router.get('/market', ctx => {
-    render(ctx, 'market', { lots: LOTS, quote: market.latest })
+  router.get('/market', async ctx => {
+    render(ctx, 'market', { lots: LOTS, quote: await market.latest() })
   })
 
-  router.get('/market/history', ctx => {
+  router.get('/market/history', async ctx => {
     ctx.set('Cache-Control', 'no-store')
-    ctx.body = market.history()
+    ctx.body = await market.history()
   })
 
   return router

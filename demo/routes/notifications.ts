@@ -7,8 +7,8 @@ import { render } from '../views/render.ts'
 export function notificationsRoutes({ notifications, notify, hub }: Services): Router<SignedIn> {
   const router = new Router<SignedIn>()
 
-  router.get('/notifications', ctx => {
-    render(ctx, 'notifications', { notifications: notifications.list(ctx.state.account.id) })
+  router.get('/notifications', async ctx => {
+    render(ctx, 'notifications', { notifications: await notifications.list(ctx.state.account.id) })
   })
 
   router.post('/notifications/test', async ctx => {
@@ -20,7 +20,7 @@ export function notificationsRoutes({ notifications, notify, hub }: Services): R
 
   router.post('/notifications/read', async ctx => {
     const { id } = ctx.state.account
-    notifications.markAllRead(id)
+    await notifications.markAllRead(id)
     await hub.publish(topics.user(id), { event: 'notifications.read', data: { unread: 0 } })
     ctx.status = 303
     ctx.redirect('/notifications')

@@ -14,28 +14,29 @@ const BLANK: Order = { id: '', lot: '', bags: 0, total: 0, status: 'received', v
 export function ordersRoutes({ orders, market, hub }: Services): Router<SignedIn> {
   const router = new Router<SignedIn>()
 
-  router.get('/', ctx => {
-    showOrders(ctx, ctx.state.account.id)
+  router.get('/', async ctx => {
+    await showOrders(ctx, ctx.state.account.id)
   })
 
   router.post('/orders', async ctx => {
     const { id } = ctx.state.account
     const lot = field(ctx, 'lot')
     try {
-      const order = orders.place(id, lot, Number(field(ctx, 'bags')), market.price(lot) ?? 0)
+      const order = await orders.place(id, lot, Number(field(ctx, 'bags')), (await market.price(lot)) ?? 0)
       await hub.publish(topics.user(id), { event: 'order.created', data: order })
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       ctx.status = 422
-      showOrders(ctx, id, error.message)
+      await showOrders(ctx, id, error.message)
       return
     }
     ctx.status = 303
     ctx.redirect('/')
   })
 
-  function showOrders(ctx: Context, userId: string, error = ''): void {
-    render(ctx, 'orders', { orders: orders.list(userId), lots: LOTS, mostBags: MOST_BAGS, blank: BLANK, error })
+  async function showOrders(ctx: Context, userId: string, error = ''): Promise<void> {
+    const list = await orders.list(userId)
+    render(ctx, 'orders', { orders: list, lots: LOTS, mostBags: MOST_BAGS, blank: BLANK, error })
   }
 
   return router

@@ -20,7 +20,7 @@ interface Shop {
 /** The demo with some past, and ada logged in by the form. */
 async function openShop(t: ExecutionContext, options: BrowserContextOptions = {}): Promise<Shop> {
   const site = await openSite(t)
-  seed(site.services)
+  await seed(site.services)
   const cable = await openTcpProxy(Number(new URL(site.url).port), t)
   const page = await openPage(t, cable.url, options)
   await page.getByLabel('User name').fill('ada')
@@ -37,7 +37,7 @@ async function openShop(t: ExecutionContext, options: BrowserContextOptions = {}
 }
 
 async function order({ services, hub }: Site, lot: string): Promise<string> {
-  const placed = services.orders.place('ada', lot, 2, services.market.price(lot) ?? 0)
+  const placed = await services.orders.place('ada', lot, 2, (await services.market.price(lot)) ?? 0)
   return hub.publish(topics.user('ada'), { event: 'order.created', data: placed })
 }
 
@@ -51,12 +51,12 @@ test('orders, prices and notifications arrive on the pages that are open', async
   await placing.getByRole('button', { name: 'Place order' }).click()
   const row = orders.getByRole('row').filter({ hasText: '17 × 60 kg' })
   await row.filter({ hasText: 'received' }).waitFor()
-  const [placed] = site.services.orders.list('ada')
-  const confirmed = site.services.orders.advance('ada', placed?.id ?? '')
+  const [placed] = await site.services.orders.list('ada')
+  const confirmed = await site.services.orders.advance('ada', placed?.id ?? '')
   if (confirmed) await site.hub.publish(topics.user('ada'), { event: 'order.updated', data: confirmed })
   await row.filter({ hasText: 'confirmed' }).waitFor()
 
-  const quote = site.services.market.advance()
+  const quote = await site.services.market.advance()
   await site.hub.publish(topics.market, { event: 'quote', data: quote })
   const [lot = '', price = 0] = Object.entries(quote.prices)[0] ?? []
   await market

@@ -15,7 +15,7 @@ for (const [who, headers] of Object.entries(FOREIGN)) {
     for (const path of ['/orders', '/notifications/test', '/notifications/read', '/connection/cut', '/logout']) {
       t.is((await ada.post(path, { lot: 'nyeri', bags: '1' }, headers)).status, 403, path)
     }
-    t.deepEqual(site.services.orders.list('ada'), [])
+    t.deepEqual(await site.services.orders.list('ada'), [])
     t.is((await ada.get('/')).status, 200)
   })
 }
@@ -33,7 +33,7 @@ test('the site itself can, whether or not the browser tells the site apart', asy
   const ada = await site.loggedIn('ada')
   t.is((await ada.post('/notifications/test', {}, { 'Sec-Fetch-Site': '' })).status, 303)
   t.is((await ada.post('/notifications/test')).status, 303)
-  t.is(site.services.notifications.unread('ada'), 2)
+  t.is(await site.services.notifications.unread('ada'), 2)
 })
 
 test('another site cannot open a stream with a visitor’s login', async t => {

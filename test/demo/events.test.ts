@@ -33,7 +33,7 @@ for (const [lot, bags] of [
     const response = await (await site.loggedIn('ada')).post('/orders', { lot, bags })
     t.is(response.status, 422)
     t.regex(await response.text(), /role="alert">(Order between 1 and 20 bags|Choose one of the coffees)/)
-    t.deepEqual(site.services.orders.list('ada'), [])
+    t.deepEqual(await site.services.orders.list('ada'), [])
   })
 }
 
@@ -42,8 +42,8 @@ test('prices come to those who ask for them', async t => {
   const ada = await site.loggedIn('ada')
   const stream = await ada.openStream('/events?market')
   await stream.next(named('cursor'))
-  await site.hub.publish('market', { event: 'quote', data: site.services.market.advance() })
-  t.deepEqual(JSON.parse((await stream.next(named('quote'))).data), site.services.market.latest)
+  await site.hub.publish('market', { event: 'quote', data: await site.services.market.advance() })
+  t.deepEqual(JSON.parse((await stream.next(named('quote'))).data), await site.services.market.latest())
 })
 
 test('what happened while the page was being drawn is replayed', async t => {

@@ -20,6 +20,13 @@ export const REDIS_SERVER: Program = {
   places: ['/usr/sbin/redis-server', '/usr/local/bin/redis-server', '/opt/homebrew/bin/redis-server'],
 }
 
+export const NGINX: Program = {
+  name: 'nginx',
+  variable: 'NGINX_PATH',
+  commands: ['nginx'],
+  places: ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/opt/homebrew/bin/nginx'],
+}
+
 export const CHROMIUM: Program = {
   name: 'chromium',
   variable: 'CHROMIUM_PATH',

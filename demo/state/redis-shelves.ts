@@ -1,0 +1,40 @@
+import { Redis } from 'ioredis'
+import type { Shelf, Shelves } from './shelf.ts'
+
+const SET_UNLESS_CHANGED = `
+if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
+redis.call('SET', KEYS[1], ARGV[2])
+return 1
+`
+
+/** Values as JSON in Redis, for more than one process. */
+export class RedisShelves implements Shelves {
+  readonly #client: Redis
+
+  constructor(url: string) {
+    this.#client = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 1_000 })
+    this.#client.on('error', (error: Error) => {
+      console.error(`state: ${error.message}`)
+    })
+  }
+
+  shelf<Value>(name: string): Shelf<Value> {
+    const client = this.#client
+    const place = (key: string) => `quayside:${name}:${key}`
+    const read = (text: string | null) => (text === null ? undefined : (JSON.parse(text) as Value))
+    return {
+      get: async key => read(await client.get(place(key))),
+      update: async (key, change) => {
+        for (;;) {
+          const before = await client.get(place(key))
+          const value = change(read(before))
+          if (await client.eval(SET_UNLESS_CHANGED, 1, place(key), before ?? '', JSON.stringify(value))) return value
+        }
+      },
+    }
+  }
+
+  close(): void {
+    this.#client.disconnect()
+  }
+}
