@@ -12,6 +12,7 @@ import { encodePublication } from '../wire/publication.ts'
 import { Counters } from './counters.ts'
 import { Directory, type StreamFilter, type StreamLimits } from './directory.ts'
 import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
+import { Endings } from './endings.ts'
 import { FanOut } from './fan-out.ts'
 import type { HubEvents, HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
 import { Registry } from './registry.ts'
@@ -107,6 +108,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   readonly wheel: Wheel
   readonly fanOut = new FanOut()
   readonly registry: Registry
+  readonly endings: Endings
 
   readonly #directory = new Directory()
   readonly #counters = new Counters()
@@ -122,6 +124,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     this.maxEventBytes = maxEventBytes
     this.wheel = new Wheel(clock)
     this.registry = new Registry(broker, this.fanOut)
+    this.endings = new Endings(broker.store)
     broker.listen(this)
   }
 
@@ -146,7 +149,14 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     const message: ControlMessage = { type: 'disconnect', ...filter, reason }
     // This instance must not depend on a broker that may be down just now.
     this.control(message)
+    // The mark goes before the message: whoever does not find the mark yet gets the message.
+    const marked = this.endings.mark(filter).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    )
     await this.broker.announce(message)
+    const failure = await marked
+    if (failure !== undefined) this.failed('disconnect', failure.error)
   }
 
   async revoke(token: string, expiry: number | Date): Promise<void> {
@@ -228,9 +238,9 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
 
   // What subscribers say.
 
-  told(subscriber: Subscriber, gap: Gap): void {
+  told(stream: StreamInfo, gap: Gap): void {
     this.#counters.gaps += 1
-    this.#tellListeners('gap', { stream: subscriber.stream, gap })
+    this.#tellListeners('gap', { stream, gap })
   }
 
   failed(during: string, error: unknown, stream?: StreamInfo): void {
