@@ -103,11 +103,8 @@ test('so are they when somebody has published to the same topic before those who
   await holdReplica(set)
   const lost = await one.publish('news', 'lost')
   await stream.next(({ id }) => id === lost)
-  // It knows nothing of what was before, and is there first.
-  const early = createPublisher({ client: set.replica.url })
-  t.teardown(() => early.close())
   await set.replica.admin.replicaof('NO', 'ONE')
-  await early.publish('news', { data: 'early' })
+  await publishEarly(t, set)
   await failOver(set)
   await stream.next(({ event }) => event === 'gap')
   const after = await one.publish('news', 'after')
@@ -115,22 +112,50 @@ test('so are they when somebody has published to the same topic before those who
   t.deepEqual(gaps(stream), [EPOCH])
 })
 
-test('so are they when only the publisher knows, since nobody listened', async t => {
+for (const [when, again] of [
+  ['it publishes there again before it looks', 'news'],
+  ['it has nothing more to say there', 'other'],
+] as const) {
+  test(`so are they when only a publisher knows, since nobody listened: ${when}`, async t => {
+    const set = await startSentinels(t)
+    const one = await openInstance(t, set)
+    const worker = createPublisher({ client: set.connect(), timeout: SOON.timeout })
+    t.teardown(() => worker.close())
+    const kept = await worker.publish('news', { data: 'kept' })
+    await holdReplica(set)
+    await worker.publish('news', { data: 'lost' })
+    await failOver(set)
+    await publishEarly(t, set)
+    await eventually(
+      () => worker.publish(again, { data: 'again' }).then(Boolean, () => false),
+      () => 'nothing could be published any more',
+    )
+    await eventually(
+      () => one.hub.ready && epochOf(one.hub.cursor()) !== epochOf(kept),
+      () => 'no new life of the log was begun',
+    )
+    t.deepEqual(gaps(await one.open('news', kept)), [EPOCH])
+  })
+}
+
+test('so are they when only an instance knows that nobody listens to', async t => {
   const set = await startSentinels(t)
   const [one, other] = [await openInstance(t, set), await openInstance(t, set)]
   const kept = await one.publish('news', 'kept')
   await holdReplica(set)
   await one.publish('news', 'lost')
-  const early = createPublisher({ client: set.replica.url })
-  t.teardown(() => early.close())
-  await set.replica.admin.replicaof('NO', 'ONE')
-  await early.publish('news', { data: 'early' })
   await failOver(set)
-  const renewed = await one.publish('other', 'x')
+  await publishEarly(t, set)
   await eventually(
-    () => one.hub.ready && other.hub.ready && epochOf(other.hub.cursor()) !== epochOf(kept),
-    () => `no new life of the log was begun: ${renewed}`,
+    () => other.hub.ready && epochOf(other.hub.cursor()) !== epochOf(kept),
+    () => 'no new life of the log was begun',
   )
-  const stream = await other.open('news', kept)
-  t.deepEqual(gaps(stream), [EPOCH])
+  t.deepEqual(gaps(await other.open('news', kept)), [EPOCH])
 })
+
+/** Publishes as somebody who knows nothing of what was before, and is the first to come to the new master. */
+async function publishEarly(t: ExecutionContext, { replica }: SentinelSet): Promise<void> {
+  const early = createPublisher({ client: replica.url })
+  t.teardown(() => early.close())
+  await early.publish('news', { data: 'early' })
+}

@@ -61,9 +61,8 @@ export class RedisBroker implements Broker, LinkOwner {
   }
 
   async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
-    const position = await this.#log.publish(topics, body)
-    this.#replica?.acknowledged(topics, position)
-    return formatPosition(position.epoch, position.seq)
+    const { epoch, seq } = await this.#log.publish(topics, body)
+    return formatPosition(epoch, seq)
   }
 
   subscribe(topic: string): void | Promise<void> {

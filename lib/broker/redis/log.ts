@@ -3,6 +3,8 @@ import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis } from 'ioredis'
 import { EventStreamError } from '../../errors.ts'
 import type { HistoryLimits } from '../history.ts'
+import type { Position } from '../../wire/cursor.ts'
+import { Acknowledged } from './acknowledged.ts'
 import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
 import { loggedEvent, type LoggedEvent } from './message.ts'
@@ -57,6 +59,8 @@ export class Log {
   readonly #limits: HistoryLimits
   readonly #command: PublishCommand
   readonly #roots: readonly [string, string]
+  /** What was published here. */
+  readonly acknowledged = new Acknowledged()
 
   constructor(commands: Commands, names: LogNames, limits: HistoryLimits, command: PublishCommand) {
     this.#commands = commands
@@ -68,7 +72,7 @@ export class Log {
   }
 
   /** Publishes an event and answers its place. Rejects with `ERR_BROKER`, as all calls here do. */
-  async publish(topics: readonly string[], body: Uint8Array): Promise<{ epoch: string; seq: number }> {
+  async publish(topics: readonly string[], body: Uint8Array): Promise<Position> {
     const { count, bytes, age } = this.#limits
     const keys = [...this.#roots, ...topics.map(topic => this.#names.events(topic))]
     const named = topics.flatMap(topic => [topic, this.#names.channel(topic)])
@@ -76,8 +80,11 @@ export class Log {
     const answer = await this.#commands.run('publish', () =>
       this.#connection.publishEventBuffer(keys.length, ...keys, newEpoch(), body, ...limits, this.#command, ...named),
     )
-    const [epoch, seq] = list(answer)
-    return { epoch: text(epoch), seq: number(seq) }
+    const [epoch, seq, ...previous] = list(answer)
+    const position = { epoch: text(epoch), seq: number(seq) }
+    const lost = topics.filter((topic, index) => this.acknowledged.add(topic, position, number(previous[index])))
+    if (lost.length > 0) await this.renew(position.epoch, position.seq)
+    return position
   }
 
   /** Reads where the log stands, and of each topic its last event and those that are wanted. */
@@ -93,6 +100,18 @@ export class Log {
     return { state, topics: names.map((topic, index) => topicState(topic, topics[index], state.epoch)) }
   }
 
+  /** Begins a new life of the log if it has lost what was published here. */
+  async verify(): Promise<void> {
+    const acknowledged = this.acknowledged.of('')
+    if (acknowledged.size === 0) return
+    const { state, topics } = await this.read(
+      new Map([...acknowledged].map(([topic, after]) => [topic, { after, count: 1 }])),
+    )
+    if (this.acknowledged.of(state.epoch).size === 0) return
+    const lost = topics.filter(topic => hasLost(topic, acknowledged.get(topic.topic) ?? 0))
+    if (lost.length > 0) await this.renew(state.epoch, Math.max(...acknowledged.values()))
+  }
+
   /** Begins a new life of the log in place of one that has lost events, with ids over `seq`. */
   async renew(epoch: string, seq: number): Promise<void> {
     const { control } = this.#names
@@ -100,6 +119,16 @@ export class Log {
       this.#connection.renewLogBuffer(2, ...this.#roots, newEpoch(), epoch, seq, this.#command, control, RENEWED),
     )
   }
+}
+
+/**
+ * Whether the log does not know of an event any more: it ends before it, or goes on from before it, since somebody has
+ * published after the loss. It may well have forgotten what the event was.
+ */
+export function hasLost(topic: TopicState | undefined, seq: number): boolean {
+  if (topic === undefined) return false
+  const next = topic.events.find(event => event.seq > seq)
+  return topic.last < seq || (next !== undefined && next.previous < seq)
 }
 
 function withScripts(client: Redis | Cluster): LogConnection {

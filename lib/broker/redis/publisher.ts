@@ -42,6 +42,10 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
   const connections = connectionsOf(client, names.log)
   const commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
   const log = new Log(commands, names, limits, connections.command)
+  // Behind a lost connection may be a fail-over. If this fails, too, there is the next connection.
+  commands.client.on('ready', () => {
+    log.verify().catch(() => undefined)
+  })
   return {
     publish: async (topics, event) => {
       const { topics: list, body } = encodePublication(topics, event, limit)

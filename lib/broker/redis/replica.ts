@@ -7,7 +7,7 @@ import type { BrokerListener, Slice } from '../broker.ts'
 import type { HistoryLimits } from '../history.ts'
 import type { LogNames } from './keys.ts'
 import type { Link } from './link.ts'
-import { NOTHING, type Log, type LogState, type TopicState, type Wish } from './log.ts'
+import { hasLost, NOTHING, type Log, type LogState, type TopicState, type Wish } from './log.ts'
 import { readMessage, type LoggedEvent } from './message.ts'
 import { Mirror } from './mirror.ts'
 
@@ -16,8 +16,6 @@ export const LINGER = 10_000
 
 // Topics a script call: Redis does nothing else while it works on one.
 const TOPICS = 200
-// Topics whose last published event is remembered, to find out whether a fail-over has lost it.
-const ACKNOWLEDGED = 1_000
 // Epochs that are remembered as over.
 const PAST = 16
 // How long events of such an epoch may come before the log is looked at, in milliseconds.
@@ -46,7 +44,6 @@ export class Replica {
   readonly #mirrors = new Map<string, Mirror>()
   // Mirrors that are held, and of which it has not been asked yet what they miss.
   readonly #unsynced = new Set<Mirror>()
-  readonly #acknowledged = new Map<string, number>()
   readonly #stopSweeping: () => void
   #epoch = ''
   #seq = 0
@@ -114,19 +111,6 @@ export class Replica {
     const mirror = this.#mirrors.get(topic)
     mirror?.expire(this.#parts.clock.now() + this.#ahead)
     return mirror?.startOfLast(count) ?? this.#seq
-  }
-
-  /** Remembers what Redis has acknowledged: if a fail-over loses it, this instance knows. */
-  acknowledged(topics: readonly string[], { epoch, seq }: Position): void {
-    if (this.#epoch !== '' && epoch !== this.#epoch) return
-    for (const topic of topics) {
-      this.#acknowledged.delete(topic)
-      this.#acknowledged.set(topic, seq)
-    }
-    for (const topic of this.#acknowledged.keys()) {
-      if (this.#acknowledged.size <= ACKNOWLEDGED) break
-      this.#acknowledged.delete(topic)
-    }
   }
 
   up(): void {
@@ -247,7 +231,7 @@ export class Replica {
   }
 
   async #ask(batch: readonly Mirror[]): Promise<Answer> {
-    const acknowledged = this.#holding ? new Map(this.#acknowledged) : new Map<string, number>()
+    const acknowledged = this.#holding ? this.#parts.log.acknowledged.of(this.#epoch) : new Map<string, number>()
     const wanted = new Map<string, Wish>()
     for (const { topic, last: after } of batch) wanted.set(topic, after === undefined ? NOTHING : { after })
     for (const [topic, after] of acknowledged) {
@@ -320,7 +304,6 @@ export class Replica {
     this.#epoch = epoch
     this.#base = base
     this.#seq = base
-    this.#acknowledged.clear()
     for (const mirror of this.#mirrors.values()) mirror.begin(base, true)
     this.#parts.listener.gap([...this.#mirrors.keys()], 'epoch')
   }
@@ -421,16 +404,6 @@ interface Answer {
 /** Whether all that came since the log was asked is of the life that it told of. */
 function isOfEpoch(batch: readonly Mirror[], epoch: string): boolean {
   return batch.every(({ held }) => held?.every(event => event.epoch === epoch) ?? true)
-}
-
-/**
- * Whether the log does not know of an event any more: it ends before it, or goes on from before it, since somebody has
- * published after the loss. It may well have forgotten what the event was.
- */
-function hasLost(topic: TopicState | undefined, seq: number): boolean {
-  if (topic === undefined) return false
-  const next = topic.events.find(event => event.seq > seq)
-  return topic.last < seq || (next !== undefined && next.previous < seq)
 }
 
 /** Whether events after the last one that was handed on are in no history any more. The mirror begins anew then. */

@@ -53,7 +53,8 @@ end
 /**
  * KEYS: log, older, then the stream of each topic.
  * ARGV: a new epoch, the event's lines, events / bytes / milliseconds a topic keeps, topics a hash keeps, `PUBLISH` or
- * `SPUBLISH`, then name and channel of each topic. Answers the event's epoch and `seq`.
+ * `SPUBLISH`, then name and channel of each topic. Answers the event's epoch and `seq`, and the
+ * `seq` of the event before it on each topic.
  *
  * An entry of a topic's stream has `h`, with previous `seq`, milliseconds and bytes before it, and `d`, its lines.
  */
@@ -90,7 +91,7 @@ local function putAside()
   redis.call('HSET', KEYS[1], 'epoch', log[1], 'seq', id, 'base', log[3], 'forgotten', forgotten, 'closed', id)
 end
 
-local isNewToLog = false
+local isNewToLog, answer = false, { log[1], id }
 for index = 1, #KEYS - 2 do
   local stream, topic, channel = KEYS[index + 2], ARGV[6 + index * 2], ARGV[7 + index * 2]
   local known = log[6]
@@ -111,10 +112,11 @@ for index = 1, #KEYS - 2 do
     redis.call('XTRIM', stream, 'MINID', text(math.max(0, now - age * 1000)))
   end
   redis.call('HSET', KEYS[1], 'seq', id, 't:' .. topic, id .. ' ' .. text(total))
+  answer[#answer + 1] = previous
   redis.call(ARGV[7], channel, '1 ' .. log[1] .. ' ' .. id .. ' ' .. previous .. ' ' .. at .. topics .. '\\n' .. body)
 end
 if isNewToLog and redis.call('HLEN', KEYS[1]) > tonumber(ARGV[6]) then putAside() end
-return { log[1], id }
+return answer
 `
 
 /**
