@@ -12,7 +12,16 @@ export { createIdentity, type Identity } from './auth/identity.ts'
 export { sessionCookie, type SessionCookieOptions } from './auth/session-cookie.ts'
 export type { TokenClaims } from './auth/token-claims.ts'
 export type { Algorithm, VerificationKey } from './auth/verification-key.ts'
-export type { Broker, BrokerListener, ControlMessage, KeyValueStore, Slice, StoredEvent } from './broker/broker.ts'
+export type {
+  Broker,
+  BrokerListener,
+  ControlMessage,
+  KeyValueStore,
+  Lease,
+  LeaseStore,
+  Slice,
+  StoredEvent,
+} from './broker/broker.ts'
 export { memoryBroker, type MemoryBrokerOptions } from './broker/memory.ts'
 export type { Clock } from './clock.ts'
 export type { StreamFilter } from './hub/directory.ts'

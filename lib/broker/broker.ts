@@ -55,6 +55,9 @@ export interface Broker {
   /** Small values that all instances share. */
   readonly store: KeyValueStore
 
+  /** Places that all instances share. */
+  readonly leases: LeaseStore
+
   /** Lets go of everything. Nothing reaches the listener any more. */
   close(): Promise<void>
 }
@@ -107,4 +110,23 @@ export interface KeyValueStore {
   get(key: string): Promise<string | undefined>
   /** Reads a value and removes it, in one step: of any number of callers one gets it. */
   take(key: string): Promise<string | undefined>
+}
+
+/** Who has one of the places of a key. Both words are the package's own. */
+export interface Lease {
+  readonly key: string
+  readonly holder: string
+}
+
+/** Places shared by all instances. They end unless they are renewed, so that those of an instance that died become free. */
+export interface LeaseStore {
+  /**
+   * Takes a place for so many milliseconds if fewer than `most` of the key's places are taken, in one step. Who has one
+   * already keeps it. Answers whether the holder has one now.
+   */
+  lease(lease: Lease, ttl: number, most: number): Promise<boolean>
+  /** Prolongs leases, and takes places for those that have ended, however many are taken. Any number of leases. */
+  renew(leases: readonly Lease[], ttl: number): Promise<void>
+  /** Gives places back. Any number of leases, held or not. */
+  release(leases: readonly Lease[]): Promise<void>
 }

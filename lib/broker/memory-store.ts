@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts'
 import type { KeyValueStore } from './broker.ts'
+import { Sweep } from './sweep.ts'
 
 interface Entry {
   readonly value: string
@@ -10,14 +11,14 @@ interface Entry {
 export class MemoryStore implements KeyValueStore {
   readonly #clock: Clock
   readonly #entries = new Map<string, Entry>()
-  #sweep: MapIterator<[string, Entry]> | undefined
+  readonly #sweep = new Sweep(this.#entries, ({ until }) => until <= this.#clock.now())
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
   async set(key: string, value: string, ttl: number): Promise<void> {
-    this.#sweepSome()
+    this.#sweep.go()
     if (ttl > 0) this.#entries.set(key, { value, until: this.#clock.now() + ttl })
   }
 
@@ -34,19 +35,5 @@ export class MemoryStore implements KeyValueStore {
   #valueOf(key: string): string | undefined {
     const entry = this.#entries.get(key)
     return entry === undefined || entry.until <= this.#clock.now() ? undefined : entry.value
-  }
-
-  // Two looked at for one written: the map is never more than about twice what is alive.
-  #sweepSome(): void {
-    for (let looked = 0; looked < 2; looked += 1) {
-      this.#sweep ??= this.#entries.entries()
-      const next = this.#sweep.next()
-      if (next.done === true) {
-        this.#sweep = undefined
-        return
-      }
-      const [key, { until }] = next.value
-      if (until <= this.#clock.now()) this.#entries.delete(key)
-    }
   }
 }

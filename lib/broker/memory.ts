@@ -12,6 +12,7 @@ import {
   History,
   type HistoryLimits,
 } from './history.ts'
+import { MemoryLeases } from './memory-leases.ts'
 import { MemoryStore } from './memory-store.ts'
 
 /** How many quiet topics are remembered by their last event's place, unless told otherwise. */
@@ -57,6 +58,7 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
 
 class MemoryBroker implements Broker {
   readonly store: MemoryStore
+  readonly leases: MemoryLeases
   readonly ready = true
 
   readonly #limits: HistoryLimits
@@ -79,6 +81,7 @@ class MemoryBroker implements Broker {
     this.#maxQuiet = maxQuiet
     this.#clock = clock
     this.store = new MemoryStore(clock)
+    this.leases = new MemoryLeases(clock)
   }
 
   listen(listener: BrokerListener): void {

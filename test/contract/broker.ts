@@ -228,6 +228,52 @@ export function testBroker(test: TestFn, engine: Engine): void {
     for (const key of ['k', 'gone']) t.is(await store.take(key), undefined)
   })
 
+  test(title('of any number of holders that ask at once, so many get a place as there are, and keep it'), async t => {
+    const { broker } = await listening(t, engine, [])
+    const { leases } = broker
+    const ask = (holder: string) => leases.lease({ key: 'k', holder }, 60_000, 3)
+    const holders = Array.from({ length: 20 }, (_, n) => `h${n}`)
+    const answers = await Promise.all(holders.map(ask))
+    const lucky = holders.filter((_, n) => answers[n])
+    t.is(lucky.length, 3)
+    t.deepEqual(await Promise.all(lucky.map(ask)), [true, true, true])
+    t.true(await leases.lease({ key: 'other', holder: 'h0' }, 60_000, 3))
+    await leases.release([
+      { key: 'k', holder: lucky[0] ?? '' },
+      { key: 'k', holder: 'nobody' },
+    ])
+    t.deepEqual([await ask('late'), await ask('later')], [true, false])
+    await leases.release([])
+  })
+
+  test(title('places end by themselves, unless they are renewed, over what there are if need be'), async t => {
+    const { broker, log } = await listening(t, engine, [])
+    const { leases } = broker
+    const ask = (holder: string, ttl: number) => leases.lease({ key: 'k', holder }, ttl, 2)
+    t.deepEqual([await ask('a', 1_000), await ask('b', 1_000)], [true, true])
+    await leases.renew([{ key: 'k', holder: 'a' }], 60_000)
+    t.deepEqual([await ask('b', 1_000), await ask('c', 1_000)], [true, false])
+    await log.elapse(1_500)
+    t.deepEqual([await ask('c', 60_000), await ask('d', 60_000)], [true, false])
+    await leases.renew(
+      ['b', 'd'].map(holder => ({ key: 'k', holder })),
+      60_000,
+    )
+    await leases.release([{ key: 'k', holder: 'a' }])
+    t.deepEqual([await ask('e', 60_000), await ask('d', 60_000)], [false, true])
+  })
+
+  test(title('thousands of places are renewed and given back at once'), async t => {
+    const { broker } = await listening(t, engine, [])
+    const { leases } = broker
+    const all = Array.from({ length: 3_001 }, (_, n) => ({ key: `k${n}`, holder: 'h' }))
+    await leases.renew(all, 60_000)
+    const last = { key: 'k3000', holder: 'another' }
+    t.false(await leases.lease(last, 60_000, 1))
+    await leases.release(all)
+    t.true(await leases.lease(last, 60_000, 1))
+  })
+
   test(title('a closed engine says nothing more, and takes nothing'), async t => {
     const { broker, recorder } = await listening(t, engine, ['a'])
     await broker.close()
@@ -252,6 +298,8 @@ export function testBroker(test: TestFn, engine: Engine): void {
     await one.store.set('k', 'v', 60_000)
     const taken = await Promise.all([one.store.take('k'), other.store.take('k')])
     t.is(taken.filter(value => value === 'v').length, 1)
+    const places = [one, other].map(({ leases }, n) => leases.lease({ key: 'k', holder: String(n) }, 60_000, 1))
+    t.deepEqual((await Promise.all(places)).toSorted(), [false, true])
   })
 }
 

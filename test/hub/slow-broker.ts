@@ -32,6 +32,7 @@ export class SlowBroker {
       startOfLast: (topic, count) => inner.startOfLast(topic, count),
       announce: message => inner.announce(message),
       store: inner.store,
+      leases: inner.leases,
       ready: true,
       close: () => inner.close(),
     }

@@ -7,6 +7,7 @@ import { Commands } from './commands.ts'
 import { connectionsOf, type Connections } from './connections.ts'
 import { readControl } from './control.ts'
 import { logNames, type LogNames } from './keys.ts'
+import { RedisLeases } from './leases.ts'
 import { Link, type LinkOwner } from './link.ts'
 import { Log } from './log.ts'
 import type { CheckedRedisOptions } from './options.ts'
@@ -16,6 +17,7 @@ import { RedisStore } from './store.ts'
 /** The engine for many processes: publishes into the log in Redis, and keeps a replica of what its streams need. */
 export class RedisBroker implements Broker, LinkOwner {
   readonly store: RedisStore
+  readonly leases: RedisLeases
 
   readonly #options: CheckedRedisOptions
   readonly #names: LogNames
@@ -39,6 +41,7 @@ export class RedisBroker implements Broker, LinkOwner {
       this.#control(message)
     })
     this.store = new RedisStore(this.#commands, this.#names)
+    this.leases = new RedisLeases(this.#commands, this.#names)
   }
 
   get ready(): boolean {

@@ -19,6 +19,8 @@ export interface LogNames {
   topicOf(channel: string): string
   /** A value of the key-value store. */
   value(key: string): string
+  /** Sorted set: who has a place, by when it ends. */
+  places(key: string): string
 }
 
 export function logNames(name: string): LogNames {
@@ -33,5 +35,6 @@ export function logNames(name: string): LogNames {
     channel: (topic: string) => channels + topic,
     topicOf: (channel: string) => channel.slice(channels.length),
     value: (key: string) => `${tag}:value:${key}`,
+    places: (key: string) => `${tag}:places:${key}`,
   })
 }

@@ -1,0 +1,50 @@
+import type { Clock } from '../clock.ts'
+import type { Lease, LeaseStore } from './broker.ts'
+import { Sweep } from './sweep.ts'
+
+/** When each holder's lease ends, in milliseconds since 1970. */
+type Places = Map<string, number>
+
+/** Places in this process's memory. */
+export class MemoryLeases implements LeaseStore {
+  readonly #clock: Clock
+  readonly #keys = new Map<string, Places>()
+  readonly #sweep = new Sweep(this.#keys, places => this.#taken(places) === 0)
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
+
+  async lease({ key, holder }: Lease, ttl: number, most: number): Promise<boolean> {
+    const places = this.#keys.get(key)
+    if (places !== undefined && this.#taken(places) >= most && !places.has(holder)) return false
+    this.#take(key, holder, ttl)
+    return true
+  }
+
+  async renew(leases: readonly Lease[], ttl: number): Promise<void> {
+    for (const { key, holder } of leases) this.#take(key, holder, ttl)
+  }
+
+  async release(leases: readonly Lease[]): Promise<void> {
+    for (const { key, holder } of leases) {
+      const places = this.#keys.get(key)
+      places?.delete(holder)
+      if (places?.size === 0) this.#keys.delete(key)
+    }
+  }
+
+  #take(key: string, holder: string, ttl: number): void {
+    this.#sweep.go()
+    const places = this.#keys.get(key) ?? new Map<string, number>()
+    places.set(holder, this.#clock.now() + ttl)
+    this.#keys.set(key, places)
+  }
+
+  // How many are taken, once those that have ended are gone.
+  #taken(places: Places): number {
+    const now = this.#clock.now()
+    for (const [holder, until] of places) if (until <= now) places.delete(holder)
+    return places.size
+  }
+}

@@ -1,0 +1,35 @@
+// Redis runs each script as one step. Sorted sets keep times as doubles, which hold milliseconds exactly.
+const MILLISECONDS = `
+local function milliseconds()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function take(key, holder, now, ttl)
+  redis.call('ZADD', key, string.format('%.0f', now + ttl), holder)
+  if redis.call('PTTL', key) < tonumber(ttl) then redis.call('PEXPIRE', key, ttl) end
+end
+`
+
+/** KEYS: places. ARGV: holder, milliseconds, the most there may be. Answers 1 if the holder has one of them, else 0. */
+export const LEASE = `${MILLISECONDS}
+local now = milliseconds()
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+local isTaken = redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3])
+if isTaken and not redis.call('ZSCORE', KEYS[1], ARGV[1]) then return 0 end
+take(KEYS[1], ARGV[1], now, ARGV[2])
+return 1
+`
+
+/** KEYS: places. ARGV: milliseconds, then the holder of each. */
+export const RENEW_LEASES = `${MILLISECONDS}
+local now = milliseconds()
+for index, key in ipairs(KEYS) do take(key, ARGV[index + 1], now, ARGV[1]) end
+return 1
+`
+
+/** KEYS: places. ARGV: the holder of each. */
+export const RELEASE = `
+for index, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[index]) end
+return 1
+`
