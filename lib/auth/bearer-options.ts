@@ -68,9 +68,17 @@ const OPTIONS = [
   'clock',
 ] as const satisfies readonly (keyof BearerTokenOptions)[]
 
-/** @throws {TypeError} that names the option that is wrong. */
-export function checkBearerOptions<Claims extends object>(options: BearerTokenOptions<Claims>): CheckedBearerOptions {
-  knownKeys('bearerToken', options, OPTIONS)
+/**
+ * @param name whose options they are
+ * @param others what it takes besides
+ * @throws {TypeError} that names the option that is wrong.
+ */
+export function checkBearerOptions<Claims extends object>(
+  options: BearerTokenOptions<Claims>,
+  name = 'bearerToken',
+  others: readonly string[] = [],
+): CheckedBearerOptions {
+  knownKeys(name, options, [...OPTIONS, ...others])
   const algorithms = checkAlgorithms(options.algorithms)
   const clock = options.clock ?? systemClock
   return Object.freeze({

@@ -2,8 +2,8 @@ import type { Context } from 'koa'
 import { AuthenticationError } from './authentication-error.ts'
 import type { Authenticator } from './authenticator.ts'
 import { bearerCredentials } from './bearer-credentials.ts'
-import { bearerErrors } from './bearer-error.ts'
-import { checkBearerOptions, type BearerTokenOptions } from './bearer-options.ts'
+import { bearerErrors, type BearerErrors } from './bearer-error.ts'
+import { checkBearerOptions, type BearerTokenOptions, type CheckedBearerOptions } from './bearer-options.ts'
 import { challenge } from './challenge.ts'
 import { within } from '../deadline.ts'
 import { checkHolder, type CheckedHolder } from './holder.ts'
@@ -29,7 +29,14 @@ const MAX_TOKEN_ID = 256
  *   `algorithms` need.
  */
 export function bearerToken<Claims extends object = TokenClaims>(options: BearerTokenOptions<Claims>): Authenticator {
-  const rules = checkBearerOptions(options)
+  return tokenAuthenticator('bearer', checkBearerOptions(options), bearerCredentials)
+}
+
+/** Finds a token in a request, or `undefined` where there is none. */
+type FindToken = (ctx: Context, maxBytes: number, errors: BearerErrors) => string | undefined
+
+/** Makes an authenticator by tokens, wherever in a request they are. */
+export function tokenAuthenticator(scheme: string, rules: CheckedBearerOptions, find: FindToken): Authenticator {
   const { realm, scopes, maxBytes, clock, timeout, identify } = rules
   const errors = bearerErrors(realm, scopes.join(' '))
 
@@ -40,19 +47,19 @@ export function bearerToken<Claims extends object = TokenClaims>(options: Bearer
   }
 
   async function authenticate(ctx: Context): Promise<Identity | undefined> {
-    const token = bearerCredentials(ctx, maxBytes, errors)
+    const token = find(ctx, maxBytes, errors)
     if (token === undefined) return undefined
     const claims = await verifyToken(token, rules, errors)
     if (!hasScopes(claims, scopes)) throw errors.insufficientScope()
     const holder = await holderOf(claims)
     if (holder === undefined) throw errors.invalid('the token belongs to nobody')
-    const identity = bearerIdentity(holder, claims)
+    const identity = tokenIdentity(scheme, holder, claims)
     if (identity.expiresAt !== undefined && identity.expiresAt <= clock.now()) throw errors.expired()
     return identity
   }
 
   return Object.freeze({
-    scheme: 'bearer',
+    scheme,
     challenge: challenge('Bearer', { realm }),
     rejection: errors.rejection,
     ambient: false,
@@ -60,12 +67,12 @@ export function bearerToken<Claims extends object = TokenClaims>(options: Bearer
   })
 }
 
-function bearerIdentity(holder: CheckedHolder, claims: TokenClaims): Identity {
+function tokenIdentity(scheme: string, holder: CheckedHolder, claims: TokenClaims): Identity {
   const { jti } = claims
   const isTokenId = typeof jti === 'string' && jti !== '' && jti.length <= MAX_TOKEN_ID
   return createIdentity({
     id: holder.id,
-    scheme: 'bearer',
+    scheme,
     expiresAt: Math.min(claims.exp * 1000, holder.expiresAt ?? Infinity),
     ...(isTokenId && { token: jti }),
     claims: holder.claims ?? claims,

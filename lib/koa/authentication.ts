@@ -106,7 +106,8 @@ export async function forget(ctx: Context, entrance: Entrance, { authenticator }
   }
 }
 
-function inTime<T>({ hub, timeout }: Entrance, failure: string, work: Promise<T>): Promise<T> {
+/** Gives work up that takes longer than authentication may. */
+export function inTime<T>({ hub, timeout }: Entrance, failure: string, work: Promise<T>): Promise<T> {
   const late = () => new AuthenticationError('unavailable', `${failure} within ${String(timeout)} ms`)
   return within(hub.clock, timeout, work, late)
 }

@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import { hasConcealed } from '../auth/query-parameter.ts'
 import { encodeRetry } from '../wire/frame.ts'
 import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
 
@@ -15,6 +16,8 @@ const HEADERS = Object.freeze({
 export function setStreamHeaders(ctx: Context): void {
   ctx.status = 200
   ctx.set(HEADERS)
+  // RFC 6750, section 2.3, asks for no less where the URL carried credentials.
+  if (hasConcealed(ctx)) ctx.set('Cache-Control', 'no-store, no-transform')
 }
 
 /** The statuses of refusals and their fixed texts: nothing of the request or of an error shows in them. */
@@ -22,6 +25,7 @@ export const REFUSAL_TEXT = Object.freeze({
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
+  405: 'Method Not Allowed',
   406: 'Not Acceptable',
   429: 'Too Many Requests',
   503: 'Service Unavailable',
@@ -39,6 +43,25 @@ export function setRefusal(ctx: Context, status: RefusalStatus, challenges: read
   ctx.set('Cache-Control', 'no-store')
   if (challenges.length > 0) ctx.set('WWW-Authenticate', [...challenges])
   ctx.body = REFUSAL_TEXT[status]
+}
+
+/** Refuses a method that is not the one (RFC 9110, section 15.5.6). */
+export function setNotAllowed(ctx: Context, allowed: string): void {
+  setRefusal(ctx, 405)
+  ctx.set('Allow', allowed)
+}
+
+/** A ticket as its client gets it; `expiresIn` is in seconds. */
+export interface IssuedTicket {
+  readonly ticket: string
+  readonly expiresIn: number
+}
+
+/** Answers a ticket, which nobody else may keep. */
+export function setTicket(ctx: Context, { ticket, expiresIn }: IssuedTicket): void {
+  ctx.status = 200
+  ctx.set({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer', 'X-Content-Type-Options': 'nosniff' })
+  ctx.body = { ticket, expiresIn }
 }
 
 /** Ends an EventSource for good: 204 is the status that tells it so (WHATWG HTML, section 9.2.3). */

@@ -19,7 +19,9 @@ const EXPORTS = [
   'createIdentity',
   'eventStream',
   'memoryBroker',
+  'queryToken',
   'sessionCookie',
+  'urlTicket',
   'watchSessions',
 ]
 
