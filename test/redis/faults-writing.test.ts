@@ -31,8 +31,10 @@ test('a replica that is read-only: publishing rejects, and goes on once it is th
   const elsewhere = await openEngine(t, { client: master.url })
   const old = await publish(elsewhere.broker, 'a', 'old')
   await admin.replicaof('127.0.0.1', master.port)
-  await untilRedis(async () => (await admin.exists('{events}:log')) || undefined, 'the replica got nothing')
-  const { broker, recorder } = await openEngine(t, { client: server.url }, ['a'])
+  const isReplica = async () => (await admin.info('replication')).includes('master_link_status:up') || undefined
+  await untilRedis(isReplica, 'the replica got nothing')
+  // No connection counts as ready while the replica loads what it has got.
+  const { broker, recorder } = await openEngine(t, { client: server.url, timeout: 10_000 }, ['a'])
   await t.throwsAsync(broker.publish(['a'], body('refused')), { ...REJECTION, message: /READONLY/ })
   const replicated = await publish(elsewhere.broker, 'a', 'replicated')
   await recorder.until(replicated[0] ?? '')
