@@ -15,6 +15,7 @@ import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
 import { Endings } from './endings.ts'
 import { FanOut } from './fan-out.ts'
 import type { HubEvents, HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
+import { Leases } from './leases.ts'
 import { Registry } from './registry.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { Subscriber, type SubscriberFields, type SubscriberHub } from './subscriber.ts'
@@ -106,6 +107,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   readonly clock: Clock
   readonly maxEventBytes: number
   readonly wheel: Wheel
+  readonly leases = new Leases(this)
   readonly fanOut = new FanOut()
   readonly registry: Registry
   readonly endings: Endings
@@ -248,6 +250,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   }
 
   closed(subscriber: Subscriber): void {
+    this.leases.release(subscriber.stream)
     this.#directory.delete(subscriber)
     const reason = subscriber.stream.closeReason
     if (!subscriber.wasOpened || reason === undefined) return
@@ -292,6 +295,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     if (this.draining) for (const { stream } of this.#directory.all()) stream.abandon('drain')
     await this.drain({ within: 1 })
     this.#closed = true
+    await this.leases.settled()
     await this.broker.close()
   }
 

@@ -131,6 +131,7 @@ async function prepare(
   subscriber: Subscriber,
 ): Promise<Source | undefined> {
   const { stream } = subscriber
+  if (!(await hasPlace(ctx, mount, caller, stream))) return undefined
   if (!(await hasRedeemed(ctx, mount, caller, stream))) return undefined
   const resolution = await resolve(ctx, mount, subscriber)
   if (resolution === undefined) return undefined
@@ -152,6 +153,18 @@ async function prepare(
   }
   answerEnded(ctx, mount, caller, stream.closeReason)
   return undefined
+}
+
+/** Takes a place among the identity's streams on all instances, where those are limited. */
+async function hasPlace(ctx: Context, mount: Mount, caller: Caller, stream: Subscriber['stream']): Promise<boolean> {
+  const { identity } = caller
+  const { hub, shared } = mount
+  if (identity === undefined || shared.identity === undefined) return true
+  const isTaken = await hub.leases.take(`identity:${identity.id}`, stream, shared.identity)
+  if (!isTaken) turnAway(ctx, mount, 'identity-limit')
+  else if (stream.closeReason !== undefined) answerEnded(ctx, mount, caller, stream.closeReason)
+  else return true
+  return false
 }
 
 /** Has the credentials used up, where they are good for one stream. The stream may be closed meanwhile, as any. */

@@ -75,6 +75,12 @@ interface CommonOptions<Events extends object> {
      * fails, or takes more than a second, lets the client in, and the hub tells of a `fault`. Default: none.
      */
     rate?: { identity?: RateLimiter; address?: RateLimiter }
+    /**
+     * Streams at once over all instances that share the broker. `identity`: those of one identity. The places of an
+     * instance that died are free after a minute. While the broker cannot count, only the limits of this process hold,
+     * and the hub tells of a `fault`. Default: none.
+     */
+    shared?: { identity?: number }
     /** Topics a stream. Default 100. */
     topics?: number
     /** Milliseconds that authentication, and then `subscribe`, may take. Default 10,000. */
@@ -129,6 +135,7 @@ export interface Mount extends Entrance {
   readonly policy: StreamPolicy
   readonly limits: StreamLimits
   readonly rate: RateLimiters
+  readonly shared: { readonly identity: number | undefined }
   readonly requireSecure: boolean
   readonly overload: 'postpone' | 'reject'
 }
@@ -151,7 +158,7 @@ const KEYS = [
 export function checkOptions<Events extends object>(options: EventStreamOptions<Events>): Mount {
   knownKeys('eventStream', options, KEYS)
   const limits = options.limits ?? {}
-  knownKeys('limits', limits, ['identity', 'address', 'process', 'rate', 'topics', 'timeout'])
+  knownKeys('limits', limits, ['identity', 'address', 'process', 'rate', 'shared', 'topics', 'timeout'])
   return Object.freeze({
     hub: checkHub(options.hub),
     authenticators: checkAuthenticators(options.authenticate),
@@ -163,6 +170,7 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
       process: integer('limits.process', limits.process, { min: 1, default: DEFAULT_PROCESS_LIMIT }),
     }),
     rate: checkRateLimiters(limits.rate),
+    shared: checkShared(limits.shared),
     timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
     origins: checkOrigins(options.origins ?? []),
     requireSecure: flag('requireSecure', options.requireSecure, false),
@@ -173,6 +181,14 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
 export function checkHub(hub: unknown): HubEngine {
   if (hub instanceof HubEngine) return hub
   throw new TypeError('`hub` must be a hub from createHub()')
+}
+
+function checkShared(shared: { identity?: number } = {}): Mount['shared'] {
+  knownKeys('limits.shared', shared, ['identity'])
+  const { identity } = shared
+  return Object.freeze({
+    identity: identity === undefined ? undefined : integer('limits.shared.identity', identity, { min: 1 }),
+  })
 }
 
 export function checkAuthenticators(authenticate: unknown): readonly Authenticator[] {
