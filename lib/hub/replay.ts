@@ -2,8 +2,10 @@ import type { Broker, StoredEvent } from '../broker/broker.ts'
 
 /** How many bytes of history go out before the reader has to have taken them. */
 const PAGE_BYTES = 32_768
-// How many events of each topic are looked at for a page.
-const PAGE_EVENTS = 128
+// How many events are looked at for a page, over all topics, and of each topic at least: what lies behind the page is
+// read again for the next one.
+const PAGE_EVENTS = 256
+const TOPIC_EVENTS = 16
 
 /** A piece of the history of several topics. */
 export interface Page {
@@ -38,18 +40,19 @@ export class Replay {
   /** The page that follows a `seq`. */
   next(after: number): Page {
     const trimmed: string[] = []
-    let found: StoredEvent[] = []
+    const found: StoredEvent[] = []
+    const limit = Math.max(TOPIC_EVENTS, Math.ceil(PAGE_EVENTS / this.#starts.size))
     // Up to here all topics have been read; what lies behind must wait for the ones that have more.
     let horizon = Infinity
     for (const [topic, start] of this.#starts) {
-      const slice = this.#broker.read(topic, Math.max(after, start), PAGE_EVENTS)
+      const slice = this.#broker.read(topic, Math.max(after, start), limit)
       if (slice.trimmed) {
         trimmed.push(topic)
         // Told once: the next page begins behind what is lost.
         this.#starts.set(topic, (slice.events[0]?.seq ?? this.#broker.position().seq + 1) - 1)
       }
       if (slice.more) horizon = Math.min(horizon, slice.events.at(-1)?.seq ?? after)
-      found = found.length === 0 ? [...slice.events] : found.concat(slice.events)
+      for (const event of slice.events) found.push(event)
     }
     const { events, more } = firstPage(inOrder(found), horizon)
     return { events, trimmed, more: more || horizon !== Infinity }
