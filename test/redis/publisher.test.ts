@@ -38,7 +38,7 @@ test('what a worker publishes reaches the instances as if one of them had publis
   )
 })
 
-test('publishers and instances publish into one order of ids', async t => {
+test('publishers and instances publish into one order of ids, and one log, whatever key prefix a client has', async t => {
   const server = await startRedis(t)
   const recorder = await listening(t, server, ['news'])
   const hub = createHub({ broker: redisBroker({ client: server.url }) })
@@ -46,7 +46,7 @@ test('publishers and instances publish into one order of ids', async t => {
   const publishers = [
     hub,
     open(t, { client: server.url }),
-    open(t, { client: new Redis(server.url, { lazyConnect: true }) }),
+    open(t, { client: new Redis(server.url, { lazyConnect: true, keyPrefix: 'app:' }) }),
   ]
   const calls = publishers.flatMap(publisher =>
     Array.from({ length: 30 }, (_, n) => publisher.publish('news', { data: String(n) })),

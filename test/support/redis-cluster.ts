@@ -105,7 +105,7 @@ async function allKnow(nodes: readonly ClusterNode[], others: readonly ClusterNo
         const lines = String(known).split('\n')
         const isKnown = ({ id }: ClusterNode) =>
           lines.some(line => line.startsWith(id) && !/handshake|noaddr/.test(line))
-        return others.every(isKnown) && String(info).includes('cluster_state:ok')
+        return others.every(isKnown) && info.includes('cluster_state:ok')
       },
       () => `node ${node.port} does not know the others`,
     )

@@ -83,10 +83,11 @@ export class Announcements {
         ? this.#client.xrevrange(announcements, '+', '-', 'COUNT', 1)
         : this.#client.xrange(announcements, `(${last}`, '+'),
     )
+    // What is there now was there before this instance began to listen, but for what is held.
+    this.#last ??= missed[0]?.[0] ?? '0-0'
     // The connection was lost once more, or there is nothing to wait for.
     if (held === undefined || held !== this.#held) return
     this.#held = undefined
-    this.#last ??= missed[0]?.[0] ?? '0-0'
     const all = last === undefined ? [] : missed.map(([id, [, message = '']]) => [id, Buffer.from(message)] as const)
     for (const [id, message] of new Map([...all, ...held])) this.#handOn(id, message)
   }

@@ -16,7 +16,8 @@ export const DEFAULT_MAX_PENDING = 10_000
 export interface RedisBrokerOptions {
   /**
    * A client of ioredis 5 (for one Redis, for Sentinels or for a Cluster), of which the settings are used for
-   * connections of the broker's own; or a `redis://` or `rediss://` URL.
+   * connections of the broker's own, except for its `keyPrefix`: `name` says what keys begin with. Or a `redis://` or
+   * `rediss://` URL.
    */
   client: ClientOrUrl
   /** The name of the log. All keys and channels begin with it, as a hash tag: `{events}:…`. Default `events`. */
