@@ -140,13 +140,16 @@ async function prepare(
     return undefined
   }
   const source = sourceOf(resolution, stream, mount.hub)
+  // What a resolver sends before it closes the stream goes out.
+  const hasSent = stream.bufferedBytes > 0
   if (!(await open(ctx, mount, subscriber, resolution))) return undefined
-  const failure = isOver(stream) ? undefined : await verify(caller, mount)
+  const isOver = () => stream.closeReason !== undefined && !(hasSent && wasClosed(stream))
+  const failure = isOver() ? undefined : await verify(caller, mount)
   if (failure !== undefined) {
     refuse(ctx, mount, failure)
     return undefined
   }
-  if (stream.closeReason === undefined || !isOver(stream)) return source
+  if (stream.closeReason === undefined || !isOver()) return source
   if (stream.errored !== null) {
     mount.hub.refused('resolver', statusOf(stream.errored), stream.errored)
     throw stream.errored
@@ -177,11 +180,9 @@ async function hasRedeemed(ctx: Context, mount: Mount, caller: Caller, stream: S
   return false
 }
 
-/** Whether a stream has ended with nothing for its client. What a resolver sends before it closes the stream goes out. */
-function isOver({ closeReason, destroyed, bufferedBytes }: Subscriber['stream']): boolean {
-  if (closeReason === undefined) return false
-  const wasClosed = closeReason === 'done' || closeReason === 'server'
-  return !wasClosed || destroyed || bufferedBytes === 0
+/** Whether a stream was closed by the application, for no fault of its client's, and what it holds can still be read. */
+function wasClosed({ closeReason, destroyed }: Subscriber['stream']): boolean {
+  return (closeReason === 'done' || closeReason === 'server') && !destroyed
 }
 
 async function resolve(ctx: Context, mount: Mount, subscriber: Subscriber): Promise<Resolution | undefined> {

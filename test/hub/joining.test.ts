@@ -55,6 +55,21 @@ test('topics that are added or taken away while the broker is asked are live, or
   ])
 })
 
+for (const [reason, status] of [
+  ['done', 204],
+  ['server', 503],
+] as const) {
+  test(`a stream that is closed as ${reason} while the broker is asked is answered with ${status}`, async t => {
+    const { open, slow, asked, last, isEmpty } = await openSlowSite(t)
+    const opening = open('a')
+    await asked('subscribe a')
+    last().close(reason)
+    slow.allow('subscribe a', 'load')
+    t.is((await opening).status, status)
+    await isEmpty()
+  })
+}
+
 test('one topic that the broker refuses is enough to refuse the stream, whichever is answered first', async t => {
   const { open, slow, asked, hub, told, isEmpty } = await openSlowSite(t)
   const opening = open('a,b')
