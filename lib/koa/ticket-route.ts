@@ -6,6 +6,7 @@ import { TicketBook } from '../auth/ticket-book.ts'
 import { ticketAuthenticator } from '../auth/url-ticket.ts'
 import type { Hub } from '../hub/hub.ts'
 import { duration, invalid, knownKeys, text } from '../options.ts'
+import type { EventMap } from '../wire/event.ts'
 import { authenticate, ended, forget, inTime, stillHolds, type Caller, type Refusal } from './authentication.ts'
 import { checkAuthenticators, checkHub, checkOrigins, DEFAULT_TIMEOUT, type Entrance } from './options.ts'
 import { setNotAllowed, setRefusal, setTicket, type IssuedTicket } from './response.ts'
@@ -19,7 +20,7 @@ export const DEFAULT_TICKET_LIFETIME = 900_000
 /** The parameter that carries a ticket. */
 export const DEFAULT_TICKET_PARAM = 'ticket'
 
-export interface UrlTicketOptions<Events extends object> {
+export interface UrlTicketOptions<Events extends object = EventMap> {
   /** The hub of the streams. Its broker's store keeps the tickets, for all instances. */
   hub: Hub<Events>
   /** Who may have a ticket: asked on `issue`, as `eventStream()` asks. */
@@ -68,7 +69,7 @@ const KEYS = [
   'timeout',
   'param',
   'realm',
-] as const satisfies readonly (keyof UrlTicketOptions<object>)[]
+] as const satisfies readonly (keyof UrlTicketOptions)[]
 
 /**
  * Tickets for clients that cannot set headers, such as an EventSource of another origin: a page asks for one with its
@@ -91,7 +92,7 @@ const KEYS = [
  *
  * @throws {TypeError} for a wrong option
  */
-export function urlTicket<Events extends object>(options: UrlTicketOptions<Events>): UrlTickets {
+export function urlTicket<Events extends object = EventMap>(options: UrlTicketOptions<Events>): UrlTickets {
   knownKeys('urlTicket', options, KEYS)
   const hub = checkHub(options.hub)
   const realm = quotable('realm', text('realm', options.realm, DEFAULT_REALM))
