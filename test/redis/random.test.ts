@@ -106,5 +106,5 @@ test('whatever happens to clients, connections and Redis, each event comes once,
   const opened = sum(({ hub }) => hub.stats().opened)
   const gaps = sum(({ hub }) => hub.stats().gaps)
   t.log(`${log.published.length} events, ${opened} streams, ${gaps} gaps, ${faults.length} faults`)
-  t.true(opened > 2 * CLIENTS && gaps > 0, 'it was not put to the test')
+  t.true(opened > CLIENTS && gaps > 0, 'it was not put to the test')
 })
