@@ -10,6 +10,7 @@ import {
   type Hub,
   type KeyValueStore,
   type UrlTicketOptions,
+  type UrlTickets,
 } from 'koa-event-stream'
 import { AUDIENCE, claims, forge, ISSUER, SECRET } from '../auth/bearer-token/keys.ts'
 import { listen, type Told } from '../support/hub-events.ts'
@@ -39,6 +40,7 @@ export interface Use {
 export interface Site extends Told {
   readonly hub: Hub
   readonly clock: ManualClock
+  readonly tickets: UrlTickets
   readonly url: string
   /** What was asked of the store, where the site made its hub. */
   readonly uses: Use[]
@@ -87,6 +89,7 @@ export async function openSite(t: ExecutionContext, options: SiteOptions = {}): 
   return {
     hub,
     clock,
+    tickets,
     url,
     uses,
     store: broker.store,
