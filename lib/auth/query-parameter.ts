@@ -43,7 +43,7 @@ export function concealParameter(ctx: Context, param: string): void {
   ctx.originalUrl = request.originalUrl = without(ctx.originalUrl, param)
   // Where Koa runs inside another framework.
   if ('originalUrl' in req && typeof req.originalUrl === 'string') req.originalUrl = without(req.originalUrl, param)
-  concealPath(req, param)
+  if (req.httpVersionMajor > 1) concealRawPath(req, param)
   for (const name of PARSED_REQUEST) Reflect.deleteProperty(req, name)
   for (const name of PARSED) Reflect.deleteProperty(request, name)
   ctx.set('Referrer-Policy', 'no-referrer')
@@ -67,14 +67,11 @@ export function hideBy(conceal: (ctx: Context) => void): QueryAuthenticator['hid
   }
 }
 
-// HTTP/2 has the URL among the headers.
-function concealPath({ headers, rawHeaders }: IncomingMessage, param: string): void {
-  const path = headers[':path']
-  if (typeof path !== 'string') return
-  headers[':path'] = without(path, param)
-  rawHeaders.forEach((value, index) => {
-    if (value === path) rawHeaders[index] = without(path, param)
-  })
+// HTTP/2 has the URL among the headers. Setting `req.url` changes those, but not the raw ones.
+function concealRawPath({ rawHeaders }: IncomingMessage, param: string): void {
+  const at = rawHeaders.indexOf(':path') + 1
+  const path = rawHeaders[at]
+  if (at > 0 && path !== undefined) rawHeaders[at] = without(path, param)
 }
 
 function valuesOf(url: string, param: string): string[] {
