@@ -2,8 +2,8 @@ import type { Broker } from './broker/broker.ts'
 import { memoryBroker } from './broker/memory.ts'
 import { systemClock, type Clock } from './clock.ts'
 import { HubEngine, type Hub } from './hub/hub.ts'
-import { integer, knownKeys } from './options.ts'
-import type { EventMap } from './wire/event.ts'
+import { fn, integer, knownKeys } from './options.ts'
+import type { EventMap, Redact } from './wire/event.ts'
 import { DEFAULT_MAX_EVENT_BYTES } from './wire/publication.ts'
 
 export interface HubOptions {
@@ -11,6 +11,13 @@ export interface HubOptions {
   broker?: Broker
   /** The largest event, in bytes on the wire without its id. Default 256 KiB. */
   maxEventBytes?: number
+  /**
+   * Replaces what nobody is to see in the data of every event, whether it is published or sent to one stream, before it
+   * is encoded: `redactor({ paths: ['*.password', 'card.number'] })` of `@pinojs/redact`, or a function of your own. It
+   * gets a copy of the data as JSON makes it. Data that is a string is not looked into. If it throws, nothing is sent.
+   * Default: none.
+   */
+  redact?: Redact
   /** Where time comes from. For tests. */
   clock?: Clock
 }
@@ -23,7 +30,7 @@ const taken = new WeakSet<Broker>()
  * @throws {TypeError} for a wrong option
  */
 export function createHub<Events extends object = EventMap>(options: HubOptions = {}): Hub<Events> {
-  knownKeys('createHub', options, ['broker', 'maxEventBytes', 'clock'])
+  knownKeys('createHub', options, ['broker', 'maxEventBytes', 'redact', 'clock'])
   const clock = options.clock ?? systemClock
   const broker = options.broker ?? memoryBroker({ clock })
   // An engine has one listener: the hub that had it before would hear of nothing any more.
@@ -33,6 +40,7 @@ export function createHub<Events extends object = EventMap>(options: HubOptions 
     broker,
     clock,
     maxEventBytes: integer('maxEventBytes', options.maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES }),
+    redact: options.redact === undefined ? undefined : fn('redact', options.redact),
   })
   // The map exists at compile time only: it narrows what callers may pass to an engine that takes any event.
   return hub as Hub<Events>

@@ -38,5 +38,5 @@ export type { CloseReason, RequestedCloseReason } from './stream/close-reason.ts
 export { EventStream } from './stream/event-stream.ts'
 export { watchSessions, type SessionStore, type WatchSessionsOptions } from './watch-sessions.ts'
 export type { Position } from './wire/cursor.ts'
-export type { EventInput, EventMap } from './wire/event.ts'
+export type { EventInput, EventMap, Redact } from './wire/event.ts'
 export type { Gap, GapReason } from './wire/frame.ts'

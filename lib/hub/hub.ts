@@ -6,9 +6,9 @@ import { EventStreamError } from '../errors.ts'
 import { duration, text } from '../options.ts'
 import type { RequestedCloseReason } from '../stream/close-reason.ts'
 import { formatPosition } from '../wire/cursor.ts'
-import type { EventInput, EventMap } from '../wire/event.ts'
+import type { EventInput, EventMap, Redact } from '../wire/event.ts'
 import type { Gap, GapReason } from '../wire/frame.ts'
-import { encodePublication } from '../wire/publication.ts'
+import { encodePublication, type EventRules } from '../wire/publication.ts'
 import { Counters } from './counters.ts'
 import { Directory, type StreamFilter, type StreamLimits } from './directory.ts'
 import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
@@ -87,10 +87,9 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
 }
 
 /** The checked options of `createHub()`, with its engine. */
-export interface HubParts {
+export interface HubParts extends EventRules {
   readonly broker: Broker
   readonly clock: Clock
-  readonly maxEventBytes: number
 }
 
 // Extra events of a hub's own must not warn: one listener for logs and one for metrics a mount is ordinary.
@@ -106,6 +105,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   readonly broker: Broker
   readonly clock: Clock
   readonly maxEventBytes: number
+  readonly redact: Redact | undefined
   readonly wheel: Wheel
   readonly leases = new Leases(this)
   readonly fanOut = new FanOut()
@@ -118,12 +118,13 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   #ended: Promise<void> | undefined
   #closed = false
 
-  constructor({ broker, clock, maxEventBytes }: HubParts) {
+  constructor({ broker, clock, maxEventBytes, redact }: HubParts) {
     super()
     this.setMaxListeners(MAX_LISTENERS)
     this.broker = broker
     this.clock = clock
     this.maxEventBytes = maxEventBytes
+    this.redact = redact
     this.wheel = new Wheel(clock)
     this.registry = new Registry(broker, this.fanOut)
     this.endings = new Endings(broker.store)
@@ -131,7 +132,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   }
 
   async publish(topics: string | readonly string[], event: EventInput): Promise<string> {
-    const { topics: list, body } = encodePublication(topics, event, this.maxEventBytes)
+    const { topics: list, body } = encodePublication(topics, event, this)
     this.#requireOpen()
     const id = await this.broker.publish(list, body)
     this.#counters.published += 1

@@ -5,7 +5,7 @@ import type { CloseReason } from '../stream/close-reason.ts'
 import { EventStream, type StreamHost } from '../stream/event-stream.ts'
 import { checkTopic } from '../topic.ts'
 import { parseCursor } from '../wire/cursor.ts'
-import type { EventMap } from '../wire/event.ts'
+import type { EventMap, Redact } from '../wire/event.ts'
 import { encodeRetry } from '../wire/frame.ts'
 import { jitteredRetry } from '../wire/retry.ts'
 import { Feed, type FeedHub } from './feed.ts'
@@ -16,6 +16,7 @@ import type { TopicRequest } from './subscription.ts'
 /** What subscribers share: the parts of their hub. */
 export interface SubscriberHub extends FeedHub, PulseHub {
   readonly maxEventBytes: number
+  readonly redact: Redact | undefined
   closed(subscriber: Subscriber): void
 }
 
@@ -72,6 +73,10 @@ export class Subscriber implements StreamHost {
 
   get maxEventBytes(): number {
     return this.#hub.maxEventBytes
+  }
+
+  get redact(): Redact | undefined {
+    return this.#hub.redact
   }
 
   /**

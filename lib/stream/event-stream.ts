@@ -1,5 +1,5 @@
 import { PassThrough, type Writable } from 'node:stream'
-import { checkEvent, type EventInput, type EventMap } from '../wire/event.ts'
+import { checkEvent, type EventInput, type EventMap, type Redact } from '../wire/event.ts'
 import { encodeComment, encodeEvent } from '../wire/frame.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Identity } from '../auth/identity.ts'
@@ -19,6 +19,7 @@ export interface StreamHost {
   readonly bufferBytes: number
   /** The most bytes an event may have on the wire. */
   readonly maxEventBytes: number
+  readonly redact: Redact | undefined
   /** Called with each write. */
   wrote(): void
   /** Has the events written that are due to the stream in this turn of the event loop. */
@@ -124,7 +125,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
    * @throws {EventStreamError} `ERR_EVENT_INVALID` or `ERR_EVENT_TOO_LARGE`, as a rejection; nothing was sent then.
    */
   async send(event: EventInput<Events>): Promise<boolean> {
-    const checked = checkEvent(event)
+    const checked = checkEvent(event, this.#host.redact)
     if (checked.id !== undefined && this.#host.hasTopics) {
       throw new EventStreamError('ERR_EVENT_INVALID', 'on a stream with topics the ids are the cursor: leave `id` out')
     }

@@ -27,6 +27,12 @@ export interface WireEvent {
   readonly id: string | undefined
 }
 
+/**
+ * Replaces what nobody is to see in the data of an event. Called with a copy of the data as JSON makes it, which it may
+ * change; what it answers is sent in its place, a string as it is.
+ */
+export type Redact = (data: object) => unknown
+
 /** Names the library itself uses on every stream. */
 export const RESERVED_EVENTS: ReadonlySet<string> = new Set(['cursor', 'gap'])
 
@@ -42,7 +48,7 @@ const LINE_BREAKING = /[\u0000\n\r]/
  *
  * @throws {EventStreamError} `ERR_EVENT_INVALID`
  */
-export function checkEvent(input: { event?: string; data?: unknown; id?: string }): WireEvent {
+export function checkEvent(input: { event?: string; data?: unknown; id?: string }, redact?: Redact): WireEvent {
   if (typeof input !== 'object' || (input as unknown) === null) {
     throw invalid('an event is an object such as { event, data }')
   }
@@ -51,7 +57,7 @@ export function checkEvent(input: { event?: string; data?: unknown; id?: string 
     throw invalid('an event needs a name or data: one with neither would be dropped by every client')
   }
   const id = input.id === undefined ? undefined : checkEventId(input.id)
-  return { event, data: dataText(input.data), id }
+  return { event, data: dataText(input.data, redact), id }
 }
 
 /** Checks a name for a `event:` field. */
@@ -65,9 +71,27 @@ export function checkEventName(name: unknown): string {
   return name
 }
 
-function dataText(data: unknown): string {
+function dataText(data: unknown, redact: Redact | undefined): string {
   if (data === undefined) return ''
   if (typeof data === 'string') return data
+  const text = jsonText(data)
+  return redact === undefined ? text : redactedText(text, redact)
+}
+
+// From the text that would be sent: what `toJSON` or a getter makes is not missed, and the caller's object stays as it is.
+function redactedText(text: string, redact: Redact): string {
+  const data: unknown = JSON.parse(text)
+  if (typeof data !== 'object' || data === null) return text
+  let redacted: unknown
+  try {
+    redacted = redact(data)
+  } catch (cause) {
+    throw new EventStreamError('ERR_EVENT_INVALID', 'the data of an event could not be redacted', { cause })
+  }
+  return typeof redacted === 'string' ? redacted : jsonText(redacted)
+}
+
+function jsonText(data: unknown): string {
   let text: unknown
   try {
     text = JSON.stringify(data)

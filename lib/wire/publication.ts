@@ -1,11 +1,18 @@
 import type { Buffer } from 'node:buffer'
 import { EventStreamError } from '../errors.ts'
 import { checkTopic } from '../topic.ts'
-import { checkEvent, type EventInput } from './event.ts'
+import { checkEvent, type EventInput, type Redact } from './event.ts'
 import { encodeBody } from './frame.ts'
 
 /** The largest event in bytes on the wire, without its id, unless told otherwise. */
 export const DEFAULT_MAX_EVENT_BYTES = 262_144
+
+/** What every event has to go through. */
+export interface EventRules {
+  /** The largest event in bytes on the wire, without its id. */
+  readonly maxEventBytes: number
+  readonly redact: Redact | undefined
+}
 
 /** An event on its way into the log. */
 export interface Publication {
@@ -23,19 +30,19 @@ export interface Publication {
 export function encodePublication(
   topics: string | readonly string[],
   event: EventInput,
-  maxBytes: number,
+  { maxEventBytes, redact }: EventRules,
 ): Publication {
   const list = [...new Set(typeof topics === 'string' ? [topics] : topics)].map(checkTopic)
   if (list.length === 0) throw new EventStreamError('ERR_TOPIC_INVALID', 'publish needs at least one topic')
-  const checked = checkEvent(event)
+  const checked = checkEvent(event, redact)
   if (checked.id !== undefined) {
     throw new EventStreamError('ERR_EVENT_INVALID', 'a published event gets its id from the log: leave `id` out')
   }
   const body = encodeBody(checked)
-  if (body.length > maxBytes) {
+  if (body.length > maxEventBytes) {
     throw new EventStreamError(
       'ERR_EVENT_TOO_LARGE',
-      `an event of ${String(body.length)} bytes is over the limit of ${String(maxBytes)} bytes`,
+      `an event of ${String(body.length)} bytes is over the limit of ${String(maxEventBytes)} bytes`,
     )
   }
   return { topics: list, body }

@@ -12,6 +12,7 @@ function openStream(options: Partial<Pick<StreamHost, 'hasTopics' | 'bufferBytes
     isOpening: false,
     hasTopics: false,
     bufferBytes: 100_000,
+    redact: undefined,
     maxEventBytes: 1_000,
     wrote: () => undefined,
     flush: () => undefined,

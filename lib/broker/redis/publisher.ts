@@ -1,7 +1,7 @@
-import { integer, knownKeys } from '../../options.ts'
+import { fn, integer, knownKeys } from '../../options.ts'
 import { formatPosition } from '../../wire/cursor.ts'
-import type { EventInput, EventMap } from '../../wire/event.ts'
-import { DEFAULT_MAX_EVENT_BYTES, encodePublication } from '../../wire/publication.ts'
+import type { EventInput, EventMap, Redact } from '../../wire/event.ts'
+import { DEFAULT_MAX_EVENT_BYTES, encodePublication, type EventRules } from '../../wire/publication.ts'
 import { Commands } from './commands.ts'
 import { connectionsOf } from './connections.ts'
 import { logNames } from './keys.ts'
@@ -11,6 +11,8 @@ import { checkRedisOptions, type RedisBrokerOptions } from './options.ts'
 export interface PublisherOptions extends Omit<RedisBrokerOptions, 'watchdog'> {
   /** The largest event, in bytes on the wire without its id. Default 256 KiB. */
   maxEventBytes?: number
+  /** As in `createHub()`. Default: none. */
+  redact?: Redact
 }
 
 /** Publishes into a log, and does nothing else. */
@@ -26,7 +28,7 @@ export interface Publisher<Events extends object = EventMap> {
   close(): Promise<void>
 }
 
-const OPTIONS = ['client', 'name', 'history', 'timeout', 'maxPending', 'clock', 'maxEventBytes'] as const
+const OPTIONS = ['client', 'name', 'history', 'timeout', 'maxPending', 'clock', 'maxEventBytes', 'redact'] as const
 
 /**
  * For workers that have no Koa and no streams: publishes into the log that `redisBroker()` reads.
@@ -35,8 +37,11 @@ const OPTIONS = ['client', 'name', 'history', 'timeout', 'maxPending', 'clock', 
  */
 export function createPublisher<Events extends object = EventMap>(options: PublisherOptions): Publisher<Events> {
   knownKeys('createPublisher', options, OPTIONS)
-  const { maxEventBytes, ...rest } = options
-  const limit = integer('maxEventBytes', maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES })
+  const { maxEventBytes, redact, ...rest } = options
+  const rules: EventRules = {
+    maxEventBytes: integer('maxEventBytes', maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES }),
+    redact: redact === undefined ? undefined : fn('redact', redact),
+  }
   const { client, name, limits, timeout, maxPending, clock } = checkRedisOptions('createPublisher', rest)
   const names = logNames(name)
   const connections = connectionsOf(client, names.log)
@@ -48,7 +53,7 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
   })
   return {
     publish: async (topics, event) => {
-      const { topics: list, body } = encodePublication(topics, event, limit)
+      const { topics: list, body } = encodePublication(topics, event, rules)
       const { epoch, seq } = await log.publish(list, body)
       return formatPosition(epoch, seq)
     },
