@@ -79,6 +79,25 @@ test('the API lets tokens in that have the scope', async t => {
   t.is((await openStream(url, { headers: { authorization: `Bearer ${sign('other')}` } })).status, 403)
 })
 
+test('a ticket is issued to the holder of a token, and opens one stream', async t => {
+  const { url } = await runExample(t, folder, 'tickets.ts')
+  const token = jwt.sign({}, privateKey, {
+    algorithm: 'RS256',
+    subject: 'ada',
+    issuer: 'https://login.example.com',
+    audience: 'events',
+    expiresIn: '5m',
+  })
+  const ask = (headers: Record<string, string>) => fetch(`${url}/events/ticket`, { method: 'POST', headers })
+  t.is((await ask({})).status, 401)
+  const answer = await ask({ authorization: `Bearer ${token}` })
+  const { ticket } = (await answer.json()) as { ticket: string }
+  const stream = await openStream(`${url}/events?ticket=${ticket}&lastEventId=`)
+  t.is((await stream.next()).event, 'cursor')
+  stream.close()
+  t.is((await openStream(`${url}/events?ticket=${ticket}`)).status, 401)
+})
+
 test('the token stream answers and ends', async t => {
   const { url } = await runExample(t, folder, 'tokens.ts')
   const stream = await openStream(`${url}/?q=why`)
