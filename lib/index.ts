@@ -26,6 +26,7 @@ export type {
 } from './broker/broker.ts'
 export { memoryBroker, type MemoryBrokerOptions } from './broker/memory.ts'
 export type { Clock } from './clock.ts'
+export type { ConflatedEvent, ConflationKey } from './hub/conflation.ts'
 export type { StreamFilter } from './hub/directory.ts'
 export type { Hub } from './hub/hub.ts'
 export type { HubEvents, HubStats, RefusalReason, StreamInfo } from './hub/lifecycle.ts'

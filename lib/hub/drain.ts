@@ -29,6 +29,6 @@ export async function drainStreams(subscribers: readonly Subscriber[], within: n
 }
 
 function retryWithin(window: number): number {
-  const spread = Math.round(MIN_RETRY + Math.random() * Math.max(window, MIN_RETRY))
+  const spread = Math.round(MIN_RETRY + Math.random() * Math.max(0, window - MIN_RETRY))
   return Math.min(MAX_RETRY, spread)
 }

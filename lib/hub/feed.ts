@@ -1,14 +1,19 @@
 import { Buffer } from 'node:buffer'
-import type { Broker } from '../broker/broker.ts'
+import type { Broker, StoredEvent } from '../broker/broker.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import { formatPosition, type Cursor, type Position } from '../wire/cursor.ts'
 import type { EventMap } from '../wire/event.ts'
-import { encodeCursor, encodeGap, type Gap, type GapReason } from '../wire/frame.ts'
+import { encodeComment, encodeCursor, encodeGap, type Gap, type GapReason } from '../wire/frame.ts'
+import { conflate, type ConflationKey } from './conflation.ts'
 import type { Batch } from './fan-out.ts'
 import type { StreamInfo } from './lifecycle.ts'
 import type { Member, Registry } from './registry.ts'
-import { Replay } from './replay.ts'
+import { firstPage, Replay } from './replay.ts'
+import type { OverflowPolicy, StreamPolicy } from './stream-policy.ts'
+
+// A comment, which says nothing to the client.
+const MARK = encodeComment('')
 
 /** What a feed needs of the hub. */
 export interface FeedHub {
@@ -22,10 +27,11 @@ export interface FeedHub {
  * - `joining`: the broker is being asked for the topics
  * - `replaying`: history is sent at the reader's pace; live events wait in history
  * - `live`: events are sent as they come
- * - `behind`: more came in one tick than may be buffered; history has it
+ * - `behind`: more came than may be buffered; history has it
+ * - `lagging`: nothing is sent until the client has read what waits
  * - `stopped`: the stream is closing
  */
-type State = 'waiting' | 'joining' | 'replaying' | 'live' | 'behind' | 'stopped'
+type State = 'waiting' | 'joining' | 'replaying' | 'live' | 'behind' | 'lagging' | 'stopped'
 
 /** What a stream gets of the log: its topics, its place, and what is due to it. */
 export class Feed implements Member {
@@ -34,6 +40,7 @@ export class Feed implements Member {
 
   readonly #hub: FeedHub
   readonly #stream: EventStream<EventMap, Identity | undefined>
+  readonly #overflow: OverflowPolicy
   #topics: string[] = []
   #state: State = 'waiting'
   // The last place in the log that the client has been brought to.
@@ -41,13 +48,16 @@ export class Feed implements Member {
   // The last id that the stream has sent: the next one must be greater.
   #sentSeq = -1
   #replay: Replay | undefined
+  // What is left to be sent of what was conflated.
+  #latest: readonly StoredEvent[] = []
   // Settles when the broker has answered; topics that are added meanwhile wait for it.
   #joining: Promise<void> | undefined
 
-  constructor(hub: FeedHub, stream: EventStream<EventMap, Identity | undefined>, bufferBytes: number) {
+  constructor(hub: FeedHub, stream: EventStream<EventMap, Identity | undefined>, policy: StreamPolicy) {
     this.#hub = hub
     this.#stream = stream
-    this.bufferBytes = bufferBytes
+    this.#overflow = policy.overflow
+    this.bufferBytes = policy.bufferBytes
   }
 
   get topics(): readonly string[] {
@@ -109,6 +119,7 @@ export class Feed implements Member {
     if (this.#state !== 'waiting') this.#hub.registry.leave(this, this.#topics)
     this.due = undefined
     this.#replay = undefined
+    this.#latest = []
     this.#state = 'stopped'
   }
 
@@ -116,7 +127,6 @@ export class Feed implements Member {
     return this.#state === 'live' && seq > (this.due?.event.seq ?? this.#seq)
   }
 
-  // More in one tick than may be buffered is no reason to drop a client that has read all before it.
   fallBehind(): void {
     this.due = undefined
     this.#state = 'behind'
@@ -125,12 +135,14 @@ export class Feed implements Member {
   flush(): void {
     const { due } = this
     this.due = undefined
-    if (this.#state === 'behind') {
-      if (this.#stream.bufferedBytes > 0) this.#stream.abandon('slow')
-      else this.#replayFrom(new Map(this.#topics.map(topic => [topic, 0])))
-    } else if (due !== undefined && this.#state === 'live') {
+    if (this.#state === 'behind') this.#overtake()
+    else if (due === undefined || this.#state !== 'live') return
+    else if (this.#hasRoomFor(due.length)) {
       this.#moveTo(due.event.seq)
       this.#stream.offer(due.bytes)
+    } else {
+      this.#state = 'behind'
+      this.#overtake()
     }
   }
 
@@ -139,6 +151,57 @@ export class Feed implements Member {
     if (reason === 'epoch') this.#beginAnew(topics)
     // A feed that is joining or replaying finds in history what is missing.
     else if (this.#state === 'live') this.#sendGap({ topics, reason })
+  }
+
+  #hasRoomFor(bytes: number): boolean {
+    const { bufferedBytes } = this.#stream
+    return bufferedBytes === 0 || bufferedBytes + bytes <= this.bufferBytes
+  }
+
+  // More in one tick than may be buffered is no reason to treat a client as slow that has read all before it.
+  #overtake(): void {
+    if (this.#stream.bufferedBytes === 0) this.#replayFrom(new Map(this.#topics.map(topic => [topic, 0])))
+    else if (this.#overflow.kind === 'disconnect') this.#stream.abandon('slow')
+    else {
+      this.#state = 'lagging'
+      // Called back when the client has read everything before it.
+      this.#stream.write(MARK, this.#goOn)
+    }
+  }
+
+  readonly #goOn = (): void => {
+    if (this.#state !== 'lagging') return
+    if (this.#overflow.kind === 'conflate') this.#sendLatest(this.#overflow.key)
+    else this.#skip()
+  }
+
+  #skip(): void {
+    const { broker } = this.#hub
+    const missed = this.#topics.filter(topic => {
+      const { events, trimmed } = broker.read(topic, this.#seq, 1)
+      return events.length > 0 || trimmed
+    })
+    this.#state = 'live'
+    if (missed.length === 0) return
+    this.#sendGap({ topics: missed, reason: 'overflow' })
+    this.#stream.offer(this.#cursorAt(broker.position()))
+  }
+
+  // Sends the latest of each key at the client's pace, then what has come meanwhile in the same way, until nothing has.
+  #sendLatest(key: ConflationKey): void {
+    const isNew = this.#latest.length === 0
+    if (isNew) {
+      const { events, trimmed } = conflate(this.#hub.broker, this.#topics, this.#seq, key)
+      if (trimmed.length > 0) this.#sendGap({ topics: trimmed, reason: 'trimmed' })
+      this.#latest = events
+    }
+    const { events: page } = firstPage(this.#latest)
+    this.#latest = this.#latest.slice(page.length)
+    const last = page.at(-1)
+    if (isNew && this.#latest.length === 0) this.#state = 'live'
+    if (last === undefined) return
+    this.#moveTo(last.seq)
+    this.#stream.write(Buffer.concat(page.map(({ frame }) => frame)), this.#goOn)
   }
 
   get #isStopped(): boolean {
@@ -224,8 +287,9 @@ export class Feed implements Member {
   // The ids of the new life of the log have nothing to do with those before.
   #beginAnew(topics: readonly string[]): void {
     // A feed that is only just joining compares its cursor with the new life.
-    if (this.#state !== 'live' && this.#state !== 'replaying') return
+    if (this.#state !== 'live' && this.#state !== 'replaying' && this.#state !== 'lagging') return
     this.#replay = undefined
+    this.#latest = []
     this.#state = 'live'
     this.#sendGap({ topics, reason: 'epoch' })
     this.#stream.offer(this.#cursorAt(this.#hub.broker.position()))
@@ -243,7 +307,8 @@ export class Feed implements Member {
       for (const topic of topics) this.#replay.add(topic, position.seq)
       return
     }
-    if (position.seq <= this.#seq) return
+    // What a lagging feed has missed begins where it is.
+    if (position.seq <= this.#seq || this.#state !== 'live') return
     if (isFirst) this.#stream.offer(this.#cursorAt(position))
     else this.#seq = position.seq
   }

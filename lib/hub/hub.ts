@@ -66,7 +66,7 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
 
   /**
    * Where the log stands, as an id. A page that is rendered now and opens its stream with `?lastEventId=` and this id
-   * misses nothing that is published in between.
+   * misses nothing that is published in between. Empty, as of a newcomer, while this instance has not seen the log yet.
    */
   cursor(): string
 
@@ -181,7 +181,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
 
   cursor(): string {
     const { epoch, seq } = this.broker.position()
-    return formatPosition(epoch, seq)
+    return epoch === '' ? '' : formatPosition(epoch, seq)
   }
 
   async drain({ within }: { within?: number } = {}): Promise<void> {

@@ -65,7 +65,11 @@ function inOrder(events: StoredEvent[]): StoredEvent[] {
   return events.filter((event, index) => event.seq !== events[index - 1]?.seq)
 }
 
-function firstPage(events: StoredEvent[], horizon: number): { events: StoredEvent[]; more: boolean } {
+/** The first of these events that fit into a page, at least one. */
+export function firstPage(
+  events: readonly StoredEvent[],
+  horizon = Infinity,
+): { events: readonly StoredEvent[]; more: boolean } {
   let bytes = 0
   for (const [index, event] of events.entries()) {
     bytes += event.frame.length

@@ -1,3 +1,5 @@
+import type { ConflationKey } from './conflation.ts'
+
 /** How the streams of one mount behave: the checked options of `eventStream()`. */
 export interface StreamPolicy {
   readonly heartbeat: { readonly interval: number; readonly frame: Uint8Array } | undefined
@@ -6,8 +8,20 @@ export interface StreamPolicy {
   /** Milliseconds, before the jitter; `undefined` for no end. */
   readonly maxAge: number | undefined
   readonly bufferBytes: number
+  /** What happens to a client that reads too slowly. */
+  readonly overflow: OverflowPolicy
   /** How long a client may take nothing of what is buffered, in milliseconds. */
   readonly stall: number
   /** Topics a stream. */
   readonly maxTopics: number
 }
+
+/**
+ * - `disconnect`: the client is cut, and resumes from its cursor
+ * - `drop`: it gets nothing until it has read what waits, is told of a gap, and goes on from there
+ * - `conflate`: it gets nothing until it has read what waits, then the latest of each key, and goes on from there
+ */
+export type OverflowPolicy =
+  | { readonly kind: 'disconnect' }
+  | { readonly kind: 'drop' }
+  | { readonly kind: 'conflate'; readonly key: ConflationKey }

@@ -50,7 +50,7 @@ export class Subscriber implements StreamHost {
     this.address = address
     this.openedAt = hub.clock.now()
     this.stream = new EventStream({ id: randomBytes(12).toString('base64url'), identity, lastEventId }, this)
-    this.#feed = new Feed(hub, this.stream, policy.bufferBytes)
+    this.#feed = new Feed(hub, this.stream, policy)
     this.#pulse = new Pulse(hub, this.stream, policy, revalidation)
   }
 

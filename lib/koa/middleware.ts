@@ -218,8 +218,15 @@ async function resolve(ctx: Context, mount: Mount, subscriber: Subscriber): Prom
 
 /** Answers whether the subscription stands. If the broker cannot, clients are to come back when it can again. */
 async function open(ctx: Context, mount: Mount, subscriber: Subscriber, resolution: Resolution): Promise<boolean> {
+  const { hub, timeout } = mount
   try {
-    await subscriber.open(resolution.kind === 'topics' ? resolution.topics : [])
+    const standing = subscriber.open(resolution.kind === 'topics' ? resolution.topics : [])
+    await within(
+      hub.clock,
+      timeout,
+      standing,
+      () => new Error(`the broker did not answer within ${String(timeout)} ms`),
+    )
     return true
   } catch (error) {
     turnAway(ctx, mount, 'broker', { error })

@@ -2,9 +2,10 @@ import { Buffer } from 'node:buffer'
 import type { Context } from 'koa'
 import type { Authenticator, Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
+import type { ConflatedEvent, ConflationKey } from '../hub/conflation.ts'
 import type { StreamLimits } from '../hub/directory.ts'
 import { HubEngine, type Hub } from '../hub/hub.ts'
-import type { StreamPolicy } from '../hub/stream-policy.ts'
+import type { OverflowPolicy, StreamPolicy } from '../hub/stream-policy.ts'
 import type { Subscription } from '../hub/subscription.ts'
 import { duration, flag, fn, integer, invalid, knownKeys, LONGEST_DURATION, oneOf } from '../options.ts'
 import type { EventStream } from '../stream/event-stream.ts'
@@ -57,8 +58,18 @@ interface CommonOptions<Events extends object> {
   buffer?: {
     /** Bytes. Default 1 MiB. */
     bytes?: number
-    /** What happens beyond: the client is disconnected, and resumes from its cursor. The only policy, and the default. */
-    policy?: 'disconnect'
+    /**
+     * What happens beyond. `disconnect`: the client is cut, and resumes from its cursor. `drop`: it gets nothing until it
+     * has read what waits, is then told of a gap of reason `overflow`, and goes on from there. `conflate`: the same, with
+     * the latest event of each key in place of the gap. What the resolver sends to the stream itself is never dropped:
+     * with every policy the client is cut if it reads that too slowly. Default `disconnect`.
+     */
+    policy?: 'disconnect' | 'drop' | 'conflate'
+    /**
+     * With `conflate`: which events stand for one another, on the same topic. `undefined` for one that nothing stands
+     * for. It is only asked about events that a slow client has missed. Default: the event's name.
+     */
+    key?: ConflationKey
     /** Milliseconds that a client may take nothing of what waits. Default 30,000. */
     stall?: number
   }
@@ -242,13 +253,13 @@ export function checkOrigins(origins: unknown): ReadonlySet<string> {
 
 function checkPolicy<Events extends object>(options: EventStreamOptions<Events>, maxTopics: number): StreamPolicy {
   const { heartbeat, retry, maxAge, buffer = {} } = options
-  knownKeys('buffer', buffer, ['bytes', 'policy', 'stall'])
-  oneOf('buffer.policy', buffer.policy, ['disconnect'], 'disconnect')
+  knownKeys('buffer', buffer, ['bytes', 'policy', 'key', 'stall'])
   return Object.freeze({
     heartbeat: checkHeartbeat(heartbeat),
     retry: duration('retry', retry, { min: MIN_RETRY, max: MAX_RETRY, default: DEFAULT_RETRY }),
     maxAge: maxAge === undefined ? undefined : duration('maxAge', maxAge, { min: 1_000 }),
     bufferBytes: integer('buffer.bytes', buffer.bytes, { min: 1_024, default: DEFAULT_BUFFER_BYTES }),
+    overflow: checkOverflow(buffer),
     stall: duration('buffer.stall', buffer.stall, { min: 1_000, default: DEFAULT_STALL }),
     maxTopics,
   })
@@ -270,4 +281,15 @@ function heartbeatEvent(name: string): Buffer {
   } catch (cause) {
     throw new TypeError('`heartbeat.event` must be an event name', { cause })
   }
+}
+
+function checkOverflow({ policy, key }: NonNullable<CommonOptions<EventMap>['buffer']>): OverflowPolicy {
+  const kind = oneOf('buffer.policy', policy, ['disconnect', 'drop', 'conflate'], 'disconnect')
+  if (kind === 'conflate') return Object.freeze({ kind, key: fn('buffer.key', key, nameOf) })
+  if (key !== undefined) throw new TypeError('`buffer.key` is only of use with the policy `conflate`')
+  return Object.freeze({ kind })
+}
+
+function nameOf({ event }: ConflatedEvent): string {
+  return event
 }

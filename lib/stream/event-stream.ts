@@ -218,6 +218,24 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     return super.end(...(rest as Parameters<PassThrough['end']>))
   }
 
+  override write(chunk: unknown, callback?: (error: Error | null | undefined) => void): boolean
+  override write(
+    chunk: unknown,
+    encoding: BufferEncoding,
+    callback?: (error: Error | null | undefined) => void,
+  ): boolean
+  override write(...args: unknown[]): boolean {
+    if (!this.writableEnded) return super.write(...(args as [chunk: unknown, encoding: BufferEncoding]))
+    // Whoever writes need not know that the stream has been closed; a client that leaves is no error either.
+    const callback = args.find(isCallback)
+    if (callback !== undefined) {
+      queueMicrotask(() => {
+        callback(new EventStreamError('ERR_STREAM_CLOSED', 'the stream has closed'))
+      })
+    }
+    return false
+  }
+
   override pipe<Destination extends NodeJS.WritableStream>(
     destination: Destination,
     options?: { end?: boolean },
@@ -313,6 +331,10 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
 }
 
 function ignore(): void {}
+
+function isCallback(value: unknown): value is (error: Error) => void {
+  return typeof value === 'function'
+}
 
 function tooLarge(bytes: number, limit: number): EventStreamError {
   return new EventStreamError(

@@ -66,6 +66,17 @@ export function encodeComment(text: string): Buffer {
   return Buffer.from(`${fieldLines(': ', text)}\n`)
 }
 
+/** Reads a frame of an event that this module has encoded: its name, `message` where it has none, and its data. */
+export function decodeFrame(frame: Uint8Array): { event: string; data: string } {
+  let event = 'message'
+  const data: string[] = []
+  for (const line of Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString().split('\n')) {
+    if (line.startsWith('event: ')) event = line.slice('event: '.length)
+    else if (line.startsWith('data: ')) data.push(line.slice('data: '.length))
+  }
+  return { event, data: data.join('\n') }
+}
+
 function bodyText({ event, data }: WireEvent): string {
   return `${event === undefined ? '' : `event: ${event}\n`}${fieldLines('data: ', data)}\n`
 }

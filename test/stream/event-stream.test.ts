@@ -140,3 +140,16 @@ test('a stream that is destroyed has lost its client, or has failed', async t =>
   await t.throwsAsync(once(failed.stream, 'close'), { message: 'broken' })
   t.is(failed.stream.closeReason, 'error')
 })
+
+test('what is written after the stream has closed is dropped, and is no error', async t => {
+  const { stream, told } = openStream()
+  stream.write('data: 1\n\n')
+  stream.close()
+  const dropped = new Promise(resolve => {
+    t.false(stream.write('data: late\n\n', resolve))
+  })
+  t.false(stream.write('data: later\n\n'))
+  t.like(await dropped, { code: 'ERR_STREAM_CLOSED' })
+  t.is(await text(stream), 'data: 1\n\n')
+  t.deepEqual(told, ['closing server', 'closed'])
+})

@@ -5,20 +5,16 @@ import { EventStreamError } from '../../errors.ts'
 import type { Position } from '../../wire/cursor.ts'
 import type { BrokerListener, Slice } from '../broker.ts'
 import type { HistoryLimits } from '../history.ts'
+import { ask, isBehind, isOfEpoch, missing, type Answer } from './catch-up.ts'
 import type { LogNames } from './keys.ts'
 import type { Link } from './link.ts'
-import { hasLost, NOTHING, type Log, type LogState, type TopicState, type Wish } from './log.ts'
+import type { Log, LogState } from './log.ts'
 import { readMessage, type LoggedEvent } from './message.ts'
-import { Mirror } from './mirror.ts'
+import type { Mirror } from './mirror.ts'
+import { LINGER, Mirrors } from './mirrors.ts'
+import { PastEpochs } from './past-epochs.ts'
 
-/** How long a topic is listened to after its last stream has gone: a page that is loaded anew comes back at once. */
-export const LINGER = 10_000
-
-// Topics a script call: Redis does nothing else while it works on one.
-const TOPICS = 200
-// Epochs that are remembered as over.
-const PAST = 16
-// How long events of such an epoch may come before the log is looked at, in milliseconds.
+// How long events of an epoch that is over may come before the log is looked at, in milliseconds.
 const DOUBT = 500
 
 export interface ReplicaParts {
@@ -41,7 +37,7 @@ export interface ReplicaParts {
  */
 export class Replica {
   readonly #parts: ReplicaParts
-  readonly #mirrors = new Map<string, Mirror>()
+  readonly #mirrors: Mirrors
   // Mirrors that are held, and of which it has not been asked yet what they miss.
   readonly #unsynced = new Set<Mirror>()
   readonly #stopSweeping: () => void
@@ -56,8 +52,7 @@ export class Replica {
   // Counts these moments: an answer to a question from before one of them is of no use any more.
   #generation = 0
   #working = false
-  // Epochs that are not the log's any more, or never were.
-  readonly #past = new Set<string>()
+  readonly #past = new PastEpochs()
   #looking: Promise<LogState> | undefined
   #stopDoubting: (() => void) | undefined
   // Unknown until the first attempt has succeeded or failed.
@@ -65,6 +60,7 @@ export class Replica {
 
   constructor(parts: ReplicaParts) {
     this.#parts = parts
+    this.#mirrors = new Mirrors(parts.limits)
     this.#stopSweeping = parts.clock.every(LINGER / 2, () => {
       this.#sweep()
     })
@@ -102,15 +98,11 @@ export class Replica {
   }
 
   read(topic: string, after: number, limit: number): Slice {
-    const mirror = this.#mirrors.get(topic)
-    mirror?.expire(this.#parts.clock.now() + this.#ahead)
-    return mirror?.read(Math.max(after, this.#base), limit) ?? { events: [], more: false, trimmed: false }
+    return this.#mirrors.read(topic, Math.max(after, this.#base), limit, this.#now)
   }
 
   startOfLast(topic: string, count: number): number {
-    const mirror = this.#mirrors.get(topic)
-    mirror?.expire(this.#parts.clock.now() + this.#ahead)
-    return mirror?.startOfLast(count) ?? this.#seq
+    return this.#mirrors.startOfLast(topic, count, this.#now) ?? this.#seq
   }
 
   up(): void {
@@ -150,7 +142,12 @@ export class Replica {
     this.#stopSweeping()
     this.#stopDoubting?.()
     const error = new EventStreamError('ERR_BROKER', 'the broker has been closed')
-    for (const mirror of this.#mirrors.values()) mirror.fail(error)
+    for (const mirror of this.#mirrors) mirror.fail(error)
+  }
+
+  /** What Redis' clock says, by which events age. */
+  get #now(): number {
+    return this.#parts.clock.now() + this.#ahead
   }
 
   #accept(mirror: Mirror, event: LoggedEvent): void {
@@ -173,8 +170,7 @@ export class Replica {
   }
 
   #addMirror(topic: string): Mirror {
-    const mirror = new Mirror(topic, this.#parts.limits)
-    this.#mirrors.set(topic, mirror)
+    const mirror = this.#mirrors.add(topic)
     this.#unsynced.add(mirror)
     // All topics that are wanted in this turn are asked about in one go.
     queueMicrotask(() => {
@@ -186,7 +182,7 @@ export class Replica {
   #hold(): void {
     this.#holding = true
     this.#generation += 1
-    for (const mirror of this.#mirrors.values()) {
+    for (const mirror of this.#mirrors) {
       mirror.hold()
       this.#unsynced.add(mirror)
     }
@@ -217,10 +213,11 @@ export class Replica {
       try {
         await link.subscribe(batch.map(({ topic }) => names.channel(topic)))
         const epochs = this.#epochsHeld(batch)
-        const answer = await this.#ask(batch)
+        const acknowledged = this.#holding ? this.#parts.log.acknowledged.of(this.#epoch) : new Map<string, number>()
+        const answer = await ask(this.#parts.log, batch, acknowledged)
         // Redis was asked on another connection: what it handed out before it answered must have arrived.
         await link.fence()
-        for (const epoch of epochs) if (epoch !== answer.state.epoch) this.#end(epoch)
+        for (const epoch of epochs) if (epoch !== answer.state.epoch) this.#past.add(epoch)
         if (generation === this.#generation) await this.#join(batch, answer)
       } catch (error) {
         for (const mirror of batch) this.#unsynced.add(mirror)
@@ -230,31 +227,11 @@ export class Replica {
     } while (this.#unsynced.size > 0 || this.#holding)
   }
 
-  async #ask(batch: readonly Mirror[]): Promise<Answer> {
-    const acknowledged = this.#holding ? this.#parts.log.acknowledged.of(this.#epoch) : new Map<string, number>()
-    const wanted = new Map<string, Wish>()
-    for (const { topic, last: after } of batch) wanted.set(topic, after === undefined ? NOTHING : { after })
-    for (const [topic, after] of acknowledged) {
-      if ((wanted.get(topic) ?? NOTHING) === NOTHING) wanted.set(topic, { after, count: 1 })
-    }
-    const entries = [...wanted]
-    const topics = new Map<string, TopicState>()
-    let state: LogState | undefined
-    do {
-      const piece = await this.#parts.log.read(new Map(entries.splice(0, TOPICS)))
-      // What all pieces agree on is no newer than the first of them.
-      state ??= piece.state
-      if (piece.state.epoch !== state.epoch) throw new EventStreamError('ERR_BROKER', 'the log began anew meanwhile')
-      for (const topic of piece.topics) topics.set(topic.topic, topic)
-    } while (entries.length > 0)
-    return { state, topics, acknowledged }
-  }
-
   async #join(batch: readonly Mirror[], answer: Answer): Promise<void> {
     const { state } = answer
     const isNew = this.#epoch !== '' && state.epoch !== this.#epoch
     if (isNew && this.#holding) this.#beginAnew(state)
-    else if (!isNew && this.#holding && this.#isBehind(batch, answer)) {
+    else if (!isNew && this.#holding && isBehind(batch, answer, this.#seq)) {
       await this.#parts.log.renew(state.epoch, Math.max(this.#seq, ...answer.acknowledged.values()))
     } else if (!isNew && isOfEpoch(batch, state.epoch)) {
       this.#goOn(batch, answer)
@@ -268,7 +245,7 @@ export class Replica {
     this.#epoch = state.epoch
     this.#base = state.base
     this.#ahead = state.now - this.#parts.clock.now()
-    const { lost, missed } = this.#missing(batch, answer)
+    const { lost, missed } = missing(batch, answer)
     if (lost.length > 0) this.#parts.listener.gap(lost, 'trimmed')
     for (const [mirror, event] of missed) this.#handOn(mirror, event)
     this.#seq = Math.max(this.#seq, state.seq)
@@ -276,36 +253,15 @@ export class Replica {
     for (const mirror of batch) mirror.release()
   }
 
-  /** Topics of which events are lost, and what the others missed, in the order of the log. */
-  #missing(batch: readonly Mirror[], { topics }: Answer): { lost: string[]; missed: [Mirror, LoggedEvent][] } {
-    const lost: string[] = []
-    const missed: [Mirror, LoggedEvent][] = []
-    for (const mirror of batch) {
-      const topic = topics.get(mirror.topic)
-      if (topic === undefined) continue
-      if (isLost(mirror, topic)) lost.push(mirror.topic)
-      for (const event of missedBy(mirror, topic)) missed.push([mirror, event])
-    }
-    missed.sort(([, a], [, b]) => a.seq - b.seq)
-    return { lost, missed }
-  }
-
-  // What was acknowledged or handed on is not in the log: a fail-over to a replica that had not got it, most likely.
-  #isBehind(batch: readonly Mirror[], { state, topics, acknowledged }: Answer): boolean {
-    if (state.seq < this.#seq) return true
-    for (const [topic, seq] of acknowledged) if (hasLost(topics.get(topic), seq)) return true
-    return batch.some(({ topic, last = 0 }) => hasLost(topics.get(topic), last))
-  }
-
   // The log has begun a new life. Every topic starts over where that began; streams are told.
   #beginAnew({ epoch, base }: LogState): void {
-    this.#end(this.#epoch)
+    this.#past.add(this.#epoch)
     this.#past.delete(epoch)
     this.#epoch = epoch
     this.#base = base
     this.#seq = base
-    for (const mirror of this.#mirrors.values()) mirror.begin(base, true)
-    this.#parts.listener.gap([...this.#mirrors.keys()], 'epoch')
+    for (const mirror of this.#mirrors) mirror.begin(base, true)
+    this.#parts.listener.gap(this.#mirrors.topics, 'epoch')
   }
 
   // Events of an epoch that is over come from another log on the same channels, or this one was restored from a copy.
@@ -320,14 +276,6 @@ export class Replica {
         () => undefined,
       )
     })
-  }
-
-  #end(epoch: string): void {
-    this.#past.add(epoch)
-    for (const oldest of this.#past) {
-      if (this.#past.size <= PAST) break
-      this.#past.delete(oldest)
-    }
   }
 
   // What has been kept aside by now will be in the answer to the next question. Its epochs are over if that says another.
@@ -371,14 +319,8 @@ export class Replica {
   }
 
   #sweep(): void {
-    const now = this.#parts.clock.now()
-    const idle = [...this.#mirrors.values()].filter(
-      ({ idleSince }) => idleSince !== undefined && now - idleSince >= LINGER,
-    )
-    for (const mirror of idle) {
-      this.#mirrors.delete(mirror.topic)
-      this.#unsynced.delete(mirror)
-    }
+    const idle = this.#mirrors.sweep(this.#parts.clock.now())
+    for (const mirror of idle) this.#unsynced.delete(mirror)
     this.#parts.link.unsubscribe(idle.map(({ topic }) => this.#parts.names.channel(topic)))
   }
 
@@ -392,43 +334,4 @@ export class Replica {
     const { clock, timeout } = this.#parts
     await within(clock, timeout, work, () => new EventStreamError('ERR_BROKER', 'Redis did not confirm in time'))
   }
-}
-
-/** What the log answered, and what was known when it was asked. */
-interface Answer {
-  readonly state: LogState
-  readonly topics: ReadonlyMap<string, TopicState>
-  readonly acknowledged: ReadonlyMap<string, number>
-}
-
-/** Whether all that came since the log was asked is of the life that it told of. */
-function isOfEpoch(batch: readonly Mirror[], epoch: string): boolean {
-  return batch.every(({ held }) => held?.every(event => event.epoch === epoch) ?? true)
-}
-
-/** Whether events after the last one that was handed on are in no history any more. The mirror begins anew then. */
-function isLost(mirror: Mirror, { last, events }: TopicState): boolean {
-  const before = events[0]?.previous ?? last
-  if (mirror.last === undefined) {
-    mirror.begin(last)
-    return false
-  }
-  if (before <= mirror.last) return false
-  mirror.begin(before, true)
-  return true
-}
-
-/**
- * Events that follow the last one that was handed on: from history, then those that came meanwhile, each of which must
- * follow the one before it.
- */
-function missedBy(mirror: Mirror, { last, events }: TopicState): LoggedEvent[] {
-  const missed = events.filter(({ seq }) => seq > (mirror.last ?? last))
-  let end = last
-  for (const event of mirror.held ?? []) {
-    if (event.previous !== end) continue
-    missed.push(event)
-    end = event.seq
-  }
-  return missed
 }

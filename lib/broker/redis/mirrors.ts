@@ -1,0 +1,55 @@
+import type { Slice } from '../broker.ts'
+import type { HistoryLimits } from '../history.ts'
+import { Mirror } from './mirror.ts'
+
+/** How long a topic is listened to after its last stream has gone: a page that is loaded anew comes back at once. */
+export const LINGER = 10_000
+
+/** The mirrors of an instance, one for each topic that a stream has, or had a moment ago. */
+export class Mirrors {
+  readonly #limits: HistoryLimits
+  readonly #mirrors = new Map<string, Mirror>()
+
+  constructor(limits: HistoryLimits) {
+    this.#limits = limits
+  }
+
+  get topics(): string[] {
+    return [...this.#mirrors.keys()]
+  }
+
+  [Symbol.iterator](): IterableIterator<Mirror> {
+    return this.#mirrors.values()
+  }
+
+  get(topic: string): Mirror | undefined {
+    return this.#mirrors.get(topic)
+  }
+
+  add(topic: string): Mirror {
+    const mirror = new Mirror(topic, this.#limits)
+    this.#mirrors.set(topic, mirror)
+    return mirror
+  }
+
+  /** Reads a topic's history as it is at a time of Redis' clock, in milliseconds since 1970. */
+  read(topic: string, after: number, limit: number, now: number): Slice {
+    const mirror = this.#mirrors.get(topic)
+    mirror?.expire(now)
+    return mirror?.read(after, limit) ?? { events: [], more: false, trimmed: false }
+  }
+
+  /** The `seq` after which a topic's last `count` events begin, at a time of Redis' clock; `undefined` without it. */
+  startOfLast(topic: string, count: number, now: number): number | undefined {
+    const mirror = this.#mirrors.get(topic)
+    mirror?.expire(now)
+    return mirror?.startOfLast(count)
+  }
+
+  /** Takes out, and answers, those that no stream has had for a while. */
+  sweep(now: number): Mirror[] {
+    const idle = [...this].filter(({ idleSince }) => idleSince !== undefined && now - idleSince >= LINGER)
+    for (const { topic } of idle) this.#mirrors.delete(topic)
+    return idle
+  }
+}
