@@ -98,6 +98,26 @@ test('a ticket is issued to the holder of a token, and opens one stream', async 
   t.is((await openStream(`${url}/events?ticket=${ticket}`)).status, 401)
 })
 
+test('the limits let in who comes over TLS, and no more streams than are allowed', async t => {
+  const redis = await startRedis(t)
+  const { url } = await runExample(t, folder, 'limits.ts', { REDIS_URL: redis.url })
+  const token = jwt.sign({}, privateKey, {
+    algorithm: 'RS256',
+    subject: 'ada',
+    issuer: 'https://login.example.com',
+    audience: 'events',
+    expiresIn: '5m',
+  })
+  const headers = { authorization: `Bearer ${token}` }
+  t.is((await openStream(url, { headers })).status, 403)
+  const open = () => openStream(url, { headers: { ...headers, 'x-forwarded-proto': 'https' } })
+  for (let n = 0; n < 5; n += 1) await (await open()).next(({ event }) => event === 'cursor')
+  t.regex(await (await open()).text(), /^retry: \d+\n\n$/)
+  const admin = new Redis(redis.url)
+  t.deepEqual((await admin.keys('rlflx:*')).toSorted(), ['rlflx:address:127.0.0.1', 'rlflx:identity:ada'])
+  admin.disconnect()
+})
+
 test('the token stream answers and ends', async t => {
   const { url } = await runExample(t, folder, 'tokens.ts')
   const stream = await openStream(`${url}/?q=why`)
