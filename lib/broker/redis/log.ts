@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis } from 'ioredis'
 import { EventStreamError } from '../../errors.ts'
@@ -8,12 +8,13 @@ import { Acknowledged } from './acknowledged.ts'
 import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
 import { loggedEvent, type LoggedEvent } from './message.ts'
+import { Outbox, type Outgoing, type Place } from './outbox.ts'
 import { RENEWED } from './control.ts'
 import { PUBLISH, READ, RENEW } from './scripts.ts'
 
 /** What a connection to Redis can do once the log's scripts are defined on it. The answers are bytes. */
 export interface LogConnection {
-  publishEventBuffer(keys: number, ...args: (string | number | Uint8Array)[]): Promise<unknown>
+  publishEventsBuffer(keys: number, ...args: (string | number | Uint8Array)[]): Promise<unknown>
   readLogBuffer(keys: number, ...args: (string | number)[]): Promise<unknown>
   renewLogBuffer(keys: number, ...args: (string | number)[]): Promise<unknown>
 }
@@ -59,6 +60,7 @@ export class Log {
   readonly #limits: HistoryLimits
   readonly #command: PublishCommand
   readonly #roots: readonly [string, string]
+  readonly #outbox: Outbox
   /** What was published here. */
   readonly acknowledged = new Acknowledged()
 
@@ -69,22 +71,41 @@ export class Log {
     this.#limits = limits
     this.#command = command
     this.#roots = [names.log, names.older]
+    this.#outbox = new Outbox(events => this.#publishAll(events))
   }
 
   /** Publishes an event and answers its place. Rejects with `ERR_BROKER`, as all calls here do. */
   async publish(topics: readonly string[], body: Uint8Array): Promise<Position> {
+    const { epoch, seq, previous } = await this.#commands.run('publish', () => this.#outbox.put({ topics, body }))
+    const position = { epoch, seq }
+    const lost = topics.filter((topic, index) => this.acknowledged.add(topic, position, previous[index] ?? 0))
+    if (lost.length > 0) await this.renew(epoch, seq)
+    return position
+  }
+
+  async #publishAll(events: readonly Outgoing[]): Promise<(Place | Error)[]> {
     const { count, bytes, age } = this.#limits
+    const numbers = new Map<string, number>()
+    const bodies = events.flatMap(({ topics, body }) => [body, topics.map(topic => numberOf(topic, numbers)).join(' ')])
+    const topics = [...numbers.keys()]
     const keys = [...this.#roots, ...topics.map(topic => this.#names.events(topic))]
     const named = topics.flatMap(topic => [topic, this.#names.channel(topic)])
     const limits = [count, bytes, age, KNOWN_TOPICS]
-    const answer = await this.#commands.run('publish', () =>
-      this.#connection.publishEventBuffer(keys.length, ...keys, newEpoch(), body, ...limits, this.#command, ...named),
+    const answer = await this.#connection.publishEventsBuffer(
+      keys.length,
+      ...keys,
+      newEpoch(),
+      ...limits,
+      this.#command,
+      ...named,
+      ...bodies,
     )
-    const [epoch, seq, ...previous] = list(answer)
-    const position = { epoch: text(epoch), seq: number(seq) }
-    const lost = topics.filter((topic, index) => this.acknowledged.add(topic, position, number(previous[index])))
-    if (lost.length > 0) await this.renew(position.epoch, position.seq)
-    return position
+    const [epoch, ...places] = list(answer)
+    return places.map(place => {
+      const [seq, ...previous] = list(place)
+      if (seq === null) return new Error(text(previous[0]))
+      return { epoch: text(epoch), seq: number(seq), previous: previous.map(number) }
+    })
   }
 
   /** Reads where the log stands, and of each topic its last event and those that are wanted. */
@@ -132,15 +153,21 @@ export function hasLost(topic: TopicState | undefined, seq: number): boolean {
 }
 
 function withScripts(client: Redis | Cluster): LogConnection {
-  client.defineCommand('publishEvent', { lua: PUBLISH })
+  client.defineCommand('publishEvents', { lua: PUBLISH })
   client.defineCommand('readLog', { lua: READ })
   client.defineCommand('renewLog', { lua: RENEW })
   // ioredis adds the commands as methods that its types cannot know of.
   return client as unknown as LogConnection
 }
 
+function numberOf(topic: string, numbers: Map<string, number>): number {
+  const number = numbers.get(topic) ?? numbers.size + 1
+  numbers.set(topic, number)
+  return number
+}
+
 function newEpoch(): string {
-  return randomBytes(6).toString('hex')
+  return randomUUID().slice(-12)
 }
 
 function topicState(topic: string, answer: unknown, epoch: string): TopicState {

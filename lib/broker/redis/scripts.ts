@@ -51,24 +51,41 @@ end
 `
 
 /**
+ * Publishes some events, one after another: what it takes to run a script, and to keep the log's state, is paid once for
+ * all of them. An event that fails does not stop the others.
+ *
  * KEYS: log, older, then the stream of each topic.
- * ARGV: a new epoch, the event's lines, events / bytes / milliseconds a topic keeps, topics a hash keeps, `PUBLISH` or
- * `SPUBLISH`, then name and channel of each topic. Answers the event's epoch and `seq`, and the
- * `seq` of the event before it on each topic.
+ * ARGV: a new epoch, events / bytes / milliseconds a topic keeps, topics a hash keeps, `PUBLISH` or `SPUBLISH`, then name
+ * and channel of each topic, then lines of each event and the numbers of its topics, from 1. Answers the epoch, and for
+ * each event its `seq` and the `seq` of the event before it on each of its topics; or nothing in place of its `seq`, and
+ * what went wrong.
  *
  * An entry of a topic's stream has `h`, with previous `seq`, milliseconds and bytes before it, and `d`, its lines.
  */
 export const PUBLISH = `${PRELUDE}
-local body, count, bytes, age = ARGV[2], ARGV[3], tonumber(ARGV[4]), ARGV[5]
+local count, bytes, age, publish = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[6]
 local now = clock()
-local log = state(ARGV[1], now, ARGV[8])
-local seq = math.max(tonumber(log[2]) + 1, now)
-local id = text(seq)
+local log = state(ARGV[1], now, ARGV[7])
+local seq, id = tonumber(log[2]), log[2]
 local at = text(math.floor(now / 1000))
-local topics = ' ' .. (#KEYS - 2)
-local size = 7 + #log[1] + #id + #body
 -- Looking for what is over in bytes is not done for each event, but sixteen times on the way to the limit.
 local step = math.max(1, math.floor(bytes / 16))
+local topics, isNewToLog = {}, false
+
+local function open(index)
+  local stream, name = KEYS[index + 2], ARGV[5 + index * 2]
+  local known = log[6]
+  if index > 1 then known = redis.call('HGET', KEYS[1], 't:' .. name) end
+  local previous, before, isNew = lastOf(log, name, known)
+  -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
+  -- It comes second: for want of memory Redis refuses a script at the first command that takes some, and not after.
+  if isNew then
+    redis.call('HSET', KEYS[1], 'seq', log[2])
+    redis.call('UNLINK', stream)
+  end
+  isNewToLog = isNewToLog or not known
+  return { stream = stream, name = name, channel = ARGV[6 + index * 2], previous = previous, total = before }
+end
 
 local function trim(stream, total)
   while true do
@@ -84,6 +101,21 @@ local function trim(stream, total)
   end
 end
 
+local function append(topic, body, shared)
+  local previous, before = topic.previous, topic.total
+  local head = previous .. ' ' .. at .. ' ' .. text(before)
+  local added = redis.pcall('XADD', topic.stream, 'MAXLEN', count, id .. '-0', 'h', head, 'd', body)
+  if type(added) == 'table' and added.err then return nil, added.err end
+  local total = before + 7 + #log[1] + #id + #body
+  if math.floor(before / step) ~= math.floor(total / step) then
+    trim(topic.stream, total)
+    redis.call('XTRIM', topic.stream, 'MINID', text(math.max(0, now - age * 1000)))
+  end
+  topic.previous, topic.total, topic.changed = id, total, true
+  redis.call(publish, topic.channel, '1 ' .. log[1] .. ' ' .. id .. ' ' .. previous .. ' ' .. at .. shared .. '\\n' .. body)
+  return previous
+end
+
 local function putAside()
   redis.call('UNLINK', KEYS[2])
   redis.call('RENAME', KEYS[1], KEYS[2])
@@ -91,31 +123,39 @@ local function putAside()
   redis.call('HSET', KEYS[1], 'epoch', log[1], 'seq', id, 'base', log[3], 'forgotten', forgotten, 'closed', id)
 end
 
-local isNewToLog, answer = false, { log[1], id }
-for index = 1, #KEYS - 2 do
-  local stream, topic, channel = KEYS[index + 2], ARGV[6 + index * 2], ARGV[7 + index * 2]
-  local known = log[6]
-  if index > 1 then known = redis.call('HGET', KEYS[1], 't:' .. topic) end
-  local previous, before, isNew = lastOf(log, topic, known)
-  -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
-  -- It comes second: for want of memory Redis refuses a script at the first command that takes some, and not after.
-  if isNew then
-    redis.call('HSET', KEYS[1], 'seq', id)
-    redis.call('UNLINK', stream)
+local answer = { log[1] }
+for argument = 3 + #KEYS * 2, #ARGV, 2 do
+  seq = math.max(seq + 1, now)
+  id = text(seq)
+  local places = { id }
+  local _, spaces = string.gsub(ARGV[argument + 1], ' ', '')
+  for number in string.gmatch(ARGV[argument + 1], '%d+') do
+    local index = tonumber(number)
+    topics[index] = topics[index] or open(index)
+    local previous, failure = append(topics[index], ARGV[argument], ' ' .. (spaces + 1))
+    if failure then
+      places = { false, failure }
+      break
+    end
+    places[#places + 1] = previous
   end
-  isNewToLog = isNewToLog or not known
-  local total = before + size
-  redis.call('XADD', stream, 'MAXLEN', count, id .. '-0', 'h', previous .. ' ' .. at .. ' ' .. text(before), 'd', body)
-  redis.call('PEXPIRE', stream, age)
-  if math.floor(before / step) ~= math.floor(total / step) then
-    trim(stream, total)
-    redis.call('XTRIM', stream, 'MINID', text(math.max(0, now - age * 1000)))
-  end
-  redis.call('HSET', KEYS[1], 'seq', id, 't:' .. topic, id .. ' ' .. text(total))
-  answer[#answer + 1] = previous
-  redis.call(ARGV[7], channel, '1 ' .. log[1] .. ' ' .. id .. ' ' .. previous .. ' ' .. at .. topics .. '\\n' .. body)
+  answer[#answer + 1] = places
 end
-if isNewToLog and redis.call('HLEN', KEYS[1]) > tonumber(ARGV[6]) then putAside() end
+local changes = { 'seq', id }
+for _, topic in pairs(topics) do
+  if topic.changed then
+    changes[#changes + 1] = 't:' .. topic.name
+    changes[#changes + 1] = topic.previous .. ' ' .. text(topic.total)
+    redis.call('PEXPIRE', topic.stream, age)
+  end
+  -- Lua can hand over some thousand arguments, and no more.
+  if #changes > 1000 then
+    redis.call('HSET', KEYS[1], unpack(changes))
+    changes = { 'seq', id }
+  end
+end
+redis.call('HSET', KEYS[1], unpack(changes))
+if isNewToLog and redis.call('HLEN', KEYS[1]) > tonumber(ARGV[5]) then putAside() end
 return answer
 `
 

@@ -1,0 +1,70 @@
+import type { Position } from '../../wire/cursor.ts'
+
+/** An event on its way to Redis. */
+export interface Outgoing {
+  /** One or more. */
+  readonly topics: readonly string[]
+  /** The event's lines. */
+  readonly body: Uint8Array
+}
+
+/** Where an event is in the log, and the `seq` of the event before it on each of its topics. */
+export interface Place extends Position {
+  readonly previous: readonly number[]
+}
+
+interface Waiting {
+  readonly event: Outgoing
+  readonly resolve: (place: Place) => void
+  readonly reject: (error: unknown) => void
+}
+
+// Events a batch, and bytes after which it is full: Redis does nothing else while it works on one.
+const EVENTS = 64
+const BYTES = 65_536
+
+/** Collects the events of one turn of the event loop, since many cost little more than one. Their order stays. */
+export class Outbox {
+  readonly #send: (events: readonly Outgoing[]) => Promise<readonly (Place | Error)[]>
+  #batch: Waiting[] = []
+  #bytes = 0
+
+  /** @param send answers a place or what went wrong for each event, or rejects for all of them */
+  constructor(send: (events: readonly Outgoing[]) => Promise<readonly (Place | Error)[]>) {
+    this.#send = send
+  }
+
+  put(event: Outgoing): Promise<Place> {
+    return new Promise((resolve, reject) => {
+      if (this.#batch.length === 0) this.#sendLater()
+      this.#batch.push({ event, resolve, reject })
+      this.#bytes += event.body.length
+      if (this.#batch.length >= EVENTS || this.#bytes >= BYTES) this.#flush()
+    })
+  }
+
+  #sendLater(): void {
+    const batch = this.#batch
+    setImmediate(() => {
+      if (this.#batch === batch) this.#flush()
+    })
+  }
+
+  #flush(): void {
+    const batch = this.#batch
+    this.#batch = []
+    this.#bytes = 0
+    this.#send(batch.map(({ event }) => event)).then(
+      results => {
+        for (const [index, { resolve, reject }] of batch.entries()) {
+          const result = results[index]
+          if (result === undefined || result instanceof Error) reject(result)
+          else resolve(result)
+        }
+      },
+      (error: unknown) => {
+        for (const { reject } of batch) reject(error)
+      },
+    )
+  }
+}
