@@ -184,3 +184,34 @@ test('a client that leaves, or is logged out, while its place is asked for leave
     t.deepEqual(story, end === 'leave' ? [] : ['refuse unauthenticated 401'])
   }
 })
+
+test('a place that is given back while places are renewed does not stay taken', async t => {
+  const clock = new ManualClock()
+  const [asked, go, renewed] = [new Deferred<void>(), new Deferred<void>(), new Deferred<number>()]
+  const broker = memoryBroker()
+  const { leases } = broker
+  const renew: LeaseStore['renew'] = async (held, ttl) => {
+    asked.resolve()
+    await go.promise
+    await leases.renew(held, ttl)
+    renewed.resolve(held.length)
+  }
+  const slow: LeaseStore = {
+    lease: (...args) => leases.lease(...args),
+    release: (...args) => leases.release(...args),
+    renew,
+  }
+  const hub = { clock, broker: Object.assign(broker, { leases: slow }) }
+  const { open, isEmpty } = await openEndpoint(t, LIMITED, { hub })
+  const stream = await open()
+  clock.advance(21_000)
+  await asked.promise
+  stream.close()
+  await isEmpty()
+  go.resolve()
+  t.is(await renewed.promise, 1)
+  await eventually(
+    () => leases.lease({ key: 'identity:ann', holder: 'probe' }, 60_000, 1),
+    () => 'the place is taken',
+  )
+})
