@@ -36,7 +36,8 @@ const FAULTS = {
   'cut a cable': async ({ proxies }: Victims, random: Random) => {
     const proxy = random.pick(proxies)
     proxy.cut()
-    await delay(random.between(0, 800))
+    // Sometimes for longer than history reaches back.
+    await delay(random.chance(0.25) ? 4_000 : random.between(0, 800))
     proxy.mend()
   },
   'hold back': async ({ proxies }: Victims, random: Random) => {
