@@ -1,6 +1,7 @@
 import test, { type ExecutionContext } from 'ava'
 import type { Context } from 'koa'
 import { createHub, memoryBroker, sessionCookie, urlTicket, watchSessions } from 'koa-event-stream'
+import { signedIn } from 'koa-event-stream/testing'
 import { CountingStore } from '../auth/session-cookie/site.ts'
 import { identify, openSite as openSessionSite } from '../session/site.ts'
 import { Deferred } from '../support/deferred.ts'
@@ -72,6 +73,27 @@ test('a log-out while the ticket is written leaves none that is good', async t =
   await ada.visit('/logout')
   written.resolve(undefined)
   t.is((await visitor().openStream(`/events?ticket=${await asked}`)).status, 401)
+})
+
+test('a login that is ended while it is looked at gets no ticket that is good', async t => {
+  const site = await openSite(t, {
+    tickets: {
+      authenticate: {
+        ...signedIn({ id: 'ada' }),
+        revalidation: {
+          interval: 1_000,
+          grace: 0,
+          holds: async () => {
+            await site.hub.disconnect({ identity: 'ada' })
+            return true
+          },
+        },
+      },
+    },
+  })
+  const answer = await site.ask({})
+  const { ticket } = (await answer.json()) as { ticket: string }
+  t.is((await site.open(ticket)).status, 401)
 })
 
 test('who logs in again gets tickets that are good at once', async t => {

@@ -11,9 +11,10 @@ function logged(...things: unknown[]): string {
 /** Every place where Koa and Node have the URL of a request, parsed or not. */
 function urlsOf(ctx: Context): string {
   const { req, request } = ctx
+  // Before Koa is asked, which parses anew.
+  const parsed = '_parsedUrl' in req && req._parsedUrl
   const { headers, rawHeaders, url } = req
   const { href, search, querystring, originalUrl, query, URL } = ctx
-  const parsed = { ...request, ...('_parsedUrl' in req && { parsed: req._parsedUrl }) }
   return logged({ headers, rawHeaders, url, href, search, querystring, originalUrl, query, URL, parsed }, request, ctx)
 }
 

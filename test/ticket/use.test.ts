@@ -36,7 +36,7 @@ test('a ticket opens one stream, as whom it was issued to', async t => {
 
 test('of many requests with one ticket, one gets a stream, and one reaches the resolver', async t => {
   let resolved = 0
-  const { ticket, open, refusals, hub } = await openSite(t, {
+  const { ticket, open, refusals, hub, store } = await openSite(t, {
     stream: {
       subscribe: () => {
         resolved += 1
@@ -45,6 +45,16 @@ test('of many requests with one ticket, one gets a stream, and one reaches the r
     },
   })
   const code = await ticket()
+  const gathered = new Deferred<undefined>()
+  const { get } = store
+  let looked = 0
+  store.get = async key => {
+    const value = await get(key)
+    looked += 1
+    if (looked === 20) gathered.resolve(undefined)
+    if (key.startsWith('ticket:')) await gathered.promise
+    return value
+  }
   const streams = await Promise.all(Array.from({ length: 20 }, () => open(code)))
   t.deepEqual(statuses(streams), [200, ...Array<number>(19).fill(401)])
   t.is(resolved, 1)
