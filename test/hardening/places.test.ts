@@ -53,8 +53,12 @@ test('10,000 rounds of opening and aborting on two instances leave no place take
   await Promise.all([one.isEmpty(), other.isEmpty()])
   await instances.haveTaken(0)
   for (const { clock, hub } of [one, other]) {
-    t.is(clock.pending, 0)
     t.true(hub.stats().opened >= 2_500)
+    // An answer of Redis' may still be on its way.
+    await eventually(
+      () => clock.pending === 0,
+      () => 'a timer is left',
+    )
   }
   t.deepEqual(await instances.admin.keys('*:places:*'), [])
 })
