@@ -5,7 +5,7 @@ import { checkIdentity, type Identity } from '../auth/identity.ts'
 import { within } from '../deadline.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { mayUseCookie } from './origin.ts'
-import type { Entrance } from './options.ts'
+import type { Entrance } from './mount.ts'
 import { statusOf } from './response.ts'
 
 /** Somebody who may have a stream; nobody in particular where the stream is open to all. */

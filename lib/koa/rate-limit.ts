@@ -1,5 +1,5 @@
 import { within } from '../deadline.ts'
-import type { HubEngine } from '../hub/hub.ts'
+import type { HubEngine } from '../hub/engine.ts'
 import { invalid, knownKeys } from '../options.ts'
 
 /** Milliseconds that a limiter may take, or a store that counts streams over all instances. */

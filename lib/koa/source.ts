@@ -1,4 +1,4 @@
-import type { HubEngine } from '../hub/hub.ts'
+import type { HubEngine } from '../hub/engine.ts'
 import type { Resolution } from '../hub/subscription.ts'
 import { isAbortOf } from '../stream/abort.ts'
 import type { EventStream } from '../stream/event-stream.ts'

@@ -8,7 +8,7 @@ import type { Hub } from '../hub/hub.ts'
 import { duration, invalid, knownKeys, text } from '../options.ts'
 import type { EventMap } from '../wire/event.ts'
 import { authenticate, ended, forget, inTime, stillHolds, type Caller, type Refusal } from './authentication.ts'
-import { checkAuthenticators, checkHub, checkOrigins, DEFAULT_TIMEOUT, type Entrance } from './options.ts'
+import { checkAuthenticators, checkHub, checkOrigins, DEFAULT_TIMEOUT, type Entrance } from './mount.ts'
 import { setNotAllowed, setRefusal, setTicket, type IssuedTicket } from './response.ts'
 
 /** How long a ticket may wait to be used: 30 seconds, in milliseconds. */

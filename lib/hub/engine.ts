@@ -1,0 +1,253 @@
+import { EventEmitter } from 'node:events'
+import type { Identity } from '../auth/identity.ts'
+import type { Broker, BrokerListener, ControlMessage, StoredEvent } from '../broker/broker.ts'
+import type { Clock } from '../clock.ts'
+import { EventStreamError } from '../errors.ts'
+import { duration, text } from '../options.ts'
+import type { RequestedCloseReason } from '../stream/close-reason.ts'
+import { formatPosition } from '../wire/cursor.ts'
+import type { EventInput, Redact } from '../wire/event.ts'
+import type { Gap, GapReason } from '../wire/frame.ts'
+import { encodePublication, type EventRules } from '../wire/publication.ts'
+import { Counters } from './counters.ts'
+import { Directory, type StreamFilter, type StreamLimits } from './directory.ts'
+import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
+import { Endings } from './endings.ts'
+import { FanOut } from './fan-out.ts'
+import type { HubEvents, HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
+import { Leases } from './leases.ts'
+import type { Hub } from './hub.ts'
+import { Registry } from './registry.ts'
+import type { StreamPolicy } from './stream-policy.ts'
+import { Subscriber, type SubscriberFields, type SubscriberHub } from './subscriber.ts'
+import { Wheel } from './wheel.ts'
+
+/** The checked options of `createHub()`, with its engine. */
+export interface HubParts extends EventRules {
+  readonly broker: Broker
+  readonly clock: Clock
+}
+
+// Extra events of a hub's own must not warn: one listener for logs and one for metrics a mount is ordinary.
+const MAX_LISTENERS = 100
+
+const REVOKED = 'revoked:'
+
+// March 1973 in milliseconds; in seconds, the year 5138.
+const EARLIEST_EXPIRY = 1e11
+
+/** The one implementation of `Hub`. The middleware and the subscribers know it by more than the public contract. */
+export class HubEngine extends EventEmitter<HubEvents> implements Hub, SubscriberHub, BrokerListener {
+  readonly broker: Broker
+  readonly clock: Clock
+  readonly maxEventBytes: number
+  readonly redact: Redact | undefined
+  readonly wheel: Wheel
+  readonly leases = new Leases(this)
+  readonly fanOut = new FanOut()
+  readonly registry: Registry
+  readonly endings: Endings
+
+  readonly #directory = new Directory()
+  readonly #counters = new Counters()
+  #drained: Promise<void> | undefined
+  #ended: Promise<void> | undefined
+  #closed = false
+
+  constructor({ broker, clock, maxEventBytes, redact }: HubParts) {
+    super()
+    this.setMaxListeners(MAX_LISTENERS)
+    this.broker = broker
+    this.clock = clock
+    this.maxEventBytes = maxEventBytes
+    this.redact = redact
+    this.wheel = new Wheel(clock)
+    this.registry = new Registry(broker, this.fanOut)
+    this.endings = new Endings(broker.store)
+    broker.listen(this)
+  }
+
+  async publish(topics: string | readonly string[], event: EventInput): Promise<string> {
+    const { topics: list, body } = encodePublication(topics, event, this)
+    this.#requireOpen()
+    const id = await this.broker.publish(list, body)
+    this.#counters.published += 1
+    return id
+  }
+
+  async disconnect(filter: StreamFilter, reason: RequestedCloseReason = 'server'): Promise<void> {
+    const { identity, session, token } = filter
+    // A number in place of an `id` would fit no stream, and nobody would notice.
+    for (const [key, value] of Object.entries({ identity, session, token })) {
+      if (value !== undefined) text(key, value)
+    }
+    if (identity === undefined && session === undefined && token === undefined) {
+      throw new TypeError('disconnect needs an `identity`, a `session` or a `token`')
+    }
+    this.#requireOpen()
+    const message: ControlMessage = { type: 'disconnect', ...filter, reason }
+    // This instance must not depend on a broker that may be down just now.
+    this.control(message)
+    // The mark goes before the message: whoever does not find the mark yet gets the message.
+    const marked = this.endings.mark(filter).then(
+      () => undefined,
+      (error: unknown) => ({ error }),
+    )
+    await this.broker.announce(message)
+    const failure = await marked
+    if (failure !== undefined) this.failed('disconnect', failure.error)
+  }
+
+  async revoke(token: string, expiry: number | Date): Promise<void> {
+    if (typeof token !== 'string' || token === '') throw new TypeError('revoke needs the `jti` of a token')
+    const until = Number(expiry)
+    if (!Number.isFinite(until)) throw new TypeError('revoke needs the time when the token expires')
+    // Taken for milliseconds, an `exp` would be long past, and the token be good for as long as before.
+    if (until < EARLIEST_EXPIRY) throw new TypeError('revoke needs the expiry in milliseconds, not in seconds')
+    this.#requireOpen()
+    // This instance must not depend on a broker that may be down just now.
+    this.control({ type: 'disconnect', token, reason: 'revoked' })
+    await this.broker.store.set(REVOKED + token, '1', until - this.clock.now())
+    await this.disconnect({ token }, 'revoked')
+  }
+
+  async isRevoked(token: string): Promise<boolean> {
+    return (await this.broker.store.get(REVOKED + token)) !== undefined
+  }
+
+  cursor(): string {
+    const { epoch, seq } = this.broker.position()
+    return epoch === '' ? '' : formatPosition(epoch, seq)
+  }
+
+  async drain({ within }: { within?: number } = {}): Promise<void> {
+    const window = duration('within', within, { default: DEFAULT_DRAIN_WITHIN })
+    this.#drained ??= this.#drain(window)
+    await this.#drained
+  }
+
+  close(): Promise<void> {
+    this.#ended ??= this.#close()
+    return this.#ended
+  }
+
+  stats(): HubStats {
+    return {
+      streams: this.#directory.size,
+      topics: this.registry.topics,
+      identities: this.#directory.identities,
+      addresses: this.#directory.addresses,
+      bufferedBytes: this.#directory.all().reduce((sum, { stream }) => sum + stream.bufferedBytes, 0),
+      ...this.#counters.snapshot(),
+    }
+  }
+
+  get ready(): boolean {
+    return this.broker.ready
+  }
+
+  // What the middleware asks.
+
+  get draining(): boolean {
+    return this.#drained !== undefined
+  }
+
+  /** Why there can be no more streams for this address and identity, if there cannot. */
+  refusal(limits: StreamLimits, address: string, identity?: Identity): RefusalReason | undefined {
+    return this.draining ? 'draining' : this.#directory.refusal(limits, address, identity)
+  }
+
+  /** Makes a stream and counts it. It is found by `disconnect` from now on, and live once it is opened. */
+  enter(policy: StreamPolicy, fields: SubscriberFields): Subscriber {
+    const subscriber = new Subscriber(this, policy, fields)
+    this.#directory.add(subscriber)
+    return subscriber
+  }
+
+  opened(subscriber: Subscriber): void {
+    subscriber.wasOpened = true
+    this.#counters.opened += 1
+    this.#tellListeners('open', { stream: subscriber.stream })
+  }
+
+  refused(reason: RefusalReason, status: number, error?: unknown): void {
+    this.#counters.refused(reason)
+    this.#tellListeners('refuse', error === undefined ? { reason, status } : { reason, status, error })
+  }
+
+  // What subscribers say.
+
+  told(stream: StreamInfo, gap: Gap): void {
+    this.#counters.gaps += 1
+    this.#tellListeners('gap', { stream, gap })
+  }
+
+  failed(during: string, error: unknown, stream?: StreamInfo): void {
+    this.#tellListeners('fault', stream === undefined ? { during, error } : { during, error, stream })
+  }
+
+  closed(subscriber: Subscriber): void {
+    this.leases.release(subscriber.stream)
+    this.#directory.delete(subscriber)
+    const reason = subscriber.stream.closeReason
+    if (!subscriber.wasOpened || reason === undefined) return
+    this.#counters.closed(reason)
+    const duration = this.clock.now() - subscriber.openedAt
+    this.#tellListeners('close', { stream: subscriber.stream, reason, duration })
+  }
+
+  // What the broker says.
+
+  event(topics: readonly string[], event: StoredEvent): void {
+    this.registry.deliver(topics, event)
+  }
+
+  gap(topics: readonly string[], reason: GapReason): void {
+    this.fanOut.flush()
+    this.registry.tell(topics, reason)
+  }
+
+  control({ reason, ...filter }: ControlMessage): void {
+    for (const { stream } of this.#directory.find(filter)) stream.close(reason)
+  }
+
+  readiness(ready: boolean, error?: unknown): void {
+    if (ready) this.#tellListeners('ready')
+    else this.#tellListeners('lost', { error })
+  }
+
+  fault(during: string, error: unknown): void {
+    this.failed(during, error)
+  }
+
+  async #drain(within: number): Promise<void> {
+    const subscribers = this.#directory.all()
+    this.#tellListeners('drain', { streams: subscribers.length })
+    this.fanOut.flush()
+    await drainStreams(subscribers, within, this.clock)
+  }
+
+  async #close(): Promise<void> {
+    // A drain that is under way gets no more time.
+    if (this.draining) for (const { stream } of this.#directory.all()) stream.abandon('drain')
+    await this.drain({ within: 1 })
+    this.#closed = true
+    await this.leases.settled()
+    await this.broker.close()
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new EventStreamError('ERR_HUB_CLOSED', 'the hub has been closed')
+  }
+
+  // A listener that throws must not stop a delivery half-way: its error surfaces as an uncaught one of its own.
+  #tellListeners<Name extends keyof HubEvents>(name: Name, ...args: HubEvents[Name]): void {
+    try {
+      ;(this as EventEmitter).emit(name, ...args)
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error
+      })
+    }
+  }
+}

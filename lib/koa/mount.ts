@@ -1,0 +1,199 @@
+import type { Buffer } from 'node:buffer'
+import type { Context } from 'koa'
+import type { Authenticator, Revalidation } from '../auth/authenticator.ts'
+import type { Identity } from '../auth/identity.ts'
+import type { ConflatedEvent } from '../hub/conflation.ts'
+import type { StreamLimits } from '../hub/directory.ts'
+import { HubEngine } from '../hub/engine.ts'
+import type { OverflowPolicy, StreamPolicy } from '../hub/stream-policy.ts'
+import { duration, flag, fn, integer, invalid, knownKeys, LONGEST_DURATION, oneOf } from '../options.ts'
+import type { EventStream } from '../stream/event-stream.ts'
+import { checkEventName, type EventMap } from '../wire/event.ts'
+import { encodeComment, encodeEvent } from '../wire/frame.ts'
+import { MAX_RETRY, MIN_RETRY } from '../wire/retry.ts'
+import type { EventStreamOptions } from './options.ts'
+import { readOrigin } from './origin.ts'
+import { checkRateLimiters, type RateLimiters } from './rate-limit.ts'
+
+/** Milliseconds of silence after which a heartbeat is sent, unless told otherwise. */
+export const DEFAULT_HEARTBEAT = 25_000
+/** Milliseconds a client is told to wait before it comes back, before the jitter, unless told otherwise. */
+export const DEFAULT_RETRY = 3_000
+/** Bytes that may wait for a client, unless told otherwise. */
+export const DEFAULT_BUFFER_BYTES = 1_048_576
+/** Milliseconds that a client may take nothing of what waits for it, unless told otherwise. */
+export const DEFAULT_STALL = 30_000
+/** Streams of one identity at once, unless told otherwise. */
+export const DEFAULT_IDENTITY_LIMIT = 20
+/** Streams of one address at once, unless told otherwise. A company or a mobile network may be one address. */
+export const DEFAULT_ADDRESS_LIMIT = 1_000
+/** Streams of this process at once, unless told otherwise. */
+export const DEFAULT_PROCESS_LIMIT = 50_000
+/** Topics of one stream, unless told otherwise. */
+export const DEFAULT_TOPIC_LIMIT = 100
+/** Milliseconds that authentication, and then the subscription resolver, may take, unless told otherwise. */
+export const DEFAULT_TIMEOUT = 10_000
+
+/** What is asked of callers, of a mount's or of others. */
+export interface Entrance {
+  readonly hub: HubEngine
+  readonly authenticators: readonly Authenticator[]
+  /** Milliseconds that authentication may take. */
+  readonly timeout: number
+  /** Other origins whose pages may use the user's cookie. */
+  readonly origins: ReadonlySet<string>
+}
+
+/** The checked options of a mount. Its resolver has as long as authentication has. */
+export interface Mount extends Entrance {
+  readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
+  readonly policy: StreamPolicy
+  readonly limits: StreamLimits
+  readonly rate: RateLimiters
+  readonly shared: { readonly identity: number | undefined }
+  readonly requireSecure: boolean
+  readonly overload: 'postpone' | 'reject'
+}
+
+const KEYS = [
+  'hub',
+  'authenticate',
+  'subscribe',
+  'heartbeat',
+  'retry',
+  'maxAge',
+  'buffer',
+  'limits',
+  'origins',
+  'requireSecure',
+  'overload',
+] as const
+
+/** Checks the options of a mount once. @throws {TypeError} that names the wrong one */
+export function checkOptions<Events extends object>(options: EventStreamOptions<Events>): Mount {
+  knownKeys('eventStream', options, KEYS)
+  const limits = options.limits ?? {}
+  knownKeys('limits', limits, ['identity', 'address', 'process', 'rate', 'shared', 'topics', 'timeout'])
+  return Object.freeze({
+    hub: checkHub(options.hub),
+    authenticators: checkAuthenticators(options.authenticate),
+    subscribe: fn('subscribe', options.subscribe) as Mount['subscribe'],
+    policy: checkPolicy(options, integer('limits.topics', limits.topics, { min: 1, default: DEFAULT_TOPIC_LIMIT })),
+    limits: Object.freeze({
+      identity: integer('limits.identity', limits.identity, { min: 1, default: DEFAULT_IDENTITY_LIMIT }),
+      address: integer('limits.address', limits.address, { min: 1, default: DEFAULT_ADDRESS_LIMIT }),
+      process: integer('limits.process', limits.process, { min: 1, default: DEFAULT_PROCESS_LIMIT }),
+    }),
+    rate: checkRateLimiters(limits.rate),
+    shared: checkShared(limits.shared),
+    timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
+    origins: checkOrigins(options.origins ?? []),
+    requireSecure: flag('requireSecure', options.requireSecure, false),
+    overload: oneOf('overload', options.overload, ['postpone', 'reject'], 'postpone'),
+  })
+}
+
+export function checkHub(hub: unknown): HubEngine {
+  if (hub instanceof HubEngine) return hub
+  throw new TypeError('`hub` must be a hub from createHub()')
+}
+
+function checkShared(shared: { identity?: number } = {}): Mount['shared'] {
+  knownKeys('limits.shared', shared, ['identity'])
+  const { identity } = shared
+  return Object.freeze({
+    identity: identity === undefined ? undefined : integer('limits.shared.identity', identity, { min: 1 }),
+  })
+}
+
+export function checkAuthenticators(authenticate: unknown): readonly Authenticator[] {
+  if (authenticate === false) return []
+  if (authenticate === undefined) {
+    throw new TypeError('`authenticate` is missing: give an authenticator, or `false` for a stream open to all')
+  }
+  const list: unknown[] = Array.isArray(authenticate) ? authenticate : [authenticate]
+  if (list.length === 0) throw new TypeError('`authenticate` is an empty list: say `false` for a stream open to all')
+  const authenticators = list.map(checkAuthenticator)
+  // What a client sends on purpose says more of whom it means to be than what its browser adds by itself.
+  const ambient = authenticators.filter(authenticator => authenticator.ambient)
+  return Object.freeze([...authenticators.filter(authenticator => !authenticator.ambient), ...ambient])
+}
+
+function checkAuthenticator(authenticator: unknown): Authenticator {
+  if (isAuthenticator(authenticator)) return authenticator
+  throw invalid('authenticate', 'an authenticator, a list of them, or false', authenticator)
+}
+
+function isAuthenticator(value: unknown): value is Authenticator {
+  if (typeof value !== 'object' || value === null) return false
+  const { scheme, challenge, ambient, authenticate, conceal, redeem, forget, revalidation } = value as Record<
+    keyof Authenticator,
+    unknown
+  >
+  return (
+    typeof scheme === 'string' &&
+    typeof challenge === 'string' &&
+    typeof ambient === 'boolean' &&
+    typeof authenticate === 'function' &&
+    [conceal, redeem, forget].every(method => method === undefined || typeof method === 'function') &&
+    (revalidation === undefined || isRevalidation(revalidation))
+  )
+}
+
+function isRevalidation(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { interval, grace, holds } = value as Record<keyof Revalidation, unknown>
+  return isDuration(interval, 1) && isDuration(grace, 0) && typeof holds === 'function'
+}
+
+function isDuration(value: unknown, min: number): boolean {
+  return typeof value === 'number' && value >= min && value <= LONGEST_DURATION
+}
+
+export function checkOrigins(origins: unknown): ReadonlySet<string> {
+  if (Array.isArray(origins)) return new Set(origins.map(readOrigin))
+  throw invalid('origins', 'a list of origins', origins)
+}
+
+function checkPolicy<Events extends object>(options: EventStreamOptions<Events>, maxTopics: number): StreamPolicy {
+  const { heartbeat, retry, maxAge, buffer = {} } = options
+  knownKeys('buffer', buffer, ['bytes', 'policy', 'key', 'stall'])
+  return Object.freeze({
+    heartbeat: checkHeartbeat(heartbeat),
+    retry: duration('retry', retry, { min: MIN_RETRY, max: MAX_RETRY, default: DEFAULT_RETRY }),
+    maxAge: maxAge === undefined ? undefined : duration('maxAge', maxAge, { min: 1_000 }),
+    bufferBytes: integer('buffer.bytes', buffer.bytes, { min: 1_024, default: DEFAULT_BUFFER_BYTES }),
+    overflow: checkOverflow(buffer),
+    stall: duration('buffer.stall', buffer.stall, { min: 1_000, default: DEFAULT_STALL }),
+    maxTopics,
+  })
+}
+
+function checkHeartbeat(heartbeat: EventStreamOptions['heartbeat']): StreamPolicy['heartbeat'] {
+  if (heartbeat === false) return undefined
+  if (typeof heartbeat === 'object') knownKeys('heartbeat', heartbeat, ['interval', 'event'])
+  const { interval, event } = typeof heartbeat === 'object' ? heartbeat : { interval: heartbeat, event: undefined }
+  return Object.freeze({
+    interval: duration('heartbeat', interval, { min: 1_000, default: DEFAULT_HEARTBEAT }),
+    frame: event === undefined ? encodeComment('') : heartbeatEvent(event),
+  })
+}
+
+function heartbeatEvent(name: string): Buffer {
+  try {
+    return encodeEvent({ event: checkEventName(name), data: '', id: undefined })
+  } catch (cause) {
+    throw new TypeError('`heartbeat.event` must be an event name', { cause })
+  }
+}
+
+function checkOverflow({ policy, key }: NonNullable<EventStreamOptions['buffer']>): OverflowPolicy {
+  const kind = oneOf('buffer.policy', policy, ['disconnect', 'drop', 'conflate'], 'disconnect')
+  if (kind === 'conflate') return Object.freeze({ kind, key: fn('buffer.key', key, nameOf) })
+  if (key !== undefined) throw new TypeError('`buffer.key` is only of use with the policy `conflate`')
+  return Object.freeze({ kind })
+}
+
+function nameOf({ event }: ConflatedEvent): string {
+  return event
+}

@@ -1,0 +1,19 @@
+import type { Context } from 'koa'
+
+/**
+ * Whether the client takes an event stream. What an EventSource sends needs no negotiation, whose parts Koa would keep for
+ * as long as the stream lives.
+ */
+export function acceptsEventStream(ctx: Context): boolean {
+  const accept = ctx.get('accept')
+  return accept === '' || accept === 'text/event-stream' || ctx.accepts('text/event-stream') !== false
+}
+
+/**
+ * Whether the request waits behind another one. Node hands out the socket to one response at a time; a client that
+ * pipelines requests has the others wait behind a stream that may never end, and Node does not tell them when the client
+ * leaves.
+ */
+export function isPipelined(ctx: Context): boolean {
+  return ctx.req.httpVersionMajor === 1 && ctx.res.socket === null
+}
