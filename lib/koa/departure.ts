@@ -17,6 +17,10 @@ const DEPARTURES: ReadonlySet<unknown> = new Set([
   'EPIPE',
 ])
 
+// Node's parser breaks off connections on which something else than a request follows. Its error holds what was
+// received, credentials and all, which must not get into logs.
+const PARSER_ERROR = 'HPE_'
+
 /**
  * The end of a response, noticed from the first moment of the request on: authentication and resolving stop for a client
  * that has gone, and a stream that lives ends with it.
@@ -89,7 +93,8 @@ export class Departure implements Carrier {
   }
 
   #caused(error: unknown): boolean {
-    return this.#hasLeft && error instanceof Error && 'code' in error && DEPARTURES.has(error.code)
+    if (!this.#hasLeft || !(error instanceof Error) || !('code' in error)) return false
+    return DEPARTURES.has(error.code) || String(error.code).startsWith(PARSER_ERROR)
   }
 
   // Koa hears of a broken connection before the response closes.

@@ -39,6 +39,7 @@ export function eventStream<Events extends object = EventMap>(
 
 async function answer(ctx: Context, mount: Mount): Promise<void> {
   const { hub, limits } = mount
+  const departure = new Departure(ctx)
   for (const authenticator of mount.authenticators) authenticator.conceal?.(ctx)
   if (mount.requireSecure && !ctx.secure) {
     refuse(ctx, mount, { reason: 'insecure', status: 403 })
@@ -58,7 +59,6 @@ async function answer(ctx: Context, mount: Mount): Promise<void> {
     turnAway(ctx, mount, crowded)
     return
   }
-  const departure = new Departure(ctx)
   if (!(await isWithinRate(ctx, mount, 'address', address))) return
   const caller = await authenticate(ctx, mount)
   if ('status' in caller) {

@@ -4,7 +4,7 @@ import { encodeComment, encodeEvent } from '../wire/frame.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { CloseReason, RequestedCloseReason } from './close-reason.ts'
-import { isResponse } from './response.ts'
+import { hasEnded, isResponse } from './response.ts'
 
 // How much may wait before `send()` and pipes into the stream wait too.
 const HIGH_WATER_MARK = 16_384
@@ -274,6 +274,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
       })
       return
     }
+    // What is left waits for the response's end, which is near.
+    if (hasEnded(this.#response)) return
     // The chunk counts as buffered until the kernel has it. A failed write is no error of this stream's: the client
     // has gone, and the response's end says so.
     this.#response.write(chunk, () => {

@@ -17,3 +17,8 @@ export function hasClosed(response: ServerResponse): boolean {
   const actual: ServerResponse | Http2ServerResponse = response
   return actual instanceof Http2ServerResponse ? actual.stream.destroyed : actual.closed
 }
+
+/** Whether a response takes no more. An HTTP/2 stream that its client cancels ends some time before its `close`. */
+export function hasEnded(response: Writable): boolean {
+  return response instanceof Http2ServerResponse && response.stream.writableEnded
+}
