@@ -128,6 +128,17 @@ for (const stage of STAGES) {
   })
 }
 
+onEveryKoa('a client that sends rubbish behind its request is cut, and that is no error', async (t, Koa) => {
+  const { port, tells, isEmpty } = await openEndpoint(t, {}, { Koa })
+  const client = await raw(port, REQUEST)
+  await client.until('event: cursor')
+  client.write('rubbish\r\n\r\n')
+  await client.ended()
+  await tells('close client')
+  await isEmpty()
+  t.pass()
+})
+
 test('a client that leaves while much is on its way to it is no error', async t => {
   const { port, hub, tells } = await openEndpoint(t, { buffer: { bytes: 100_000_000 } })
   const client = await raw(port, REQUEST)
