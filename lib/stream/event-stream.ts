@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { PassThrough, type Writable } from 'node:stream'
 import { checkEvent, type EventInput, type EventMap, type Redact } from '../wire/event.ts'
 import { encodeComment, encodeEvent } from '../wire/frame.ts'
@@ -243,12 +244,12 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     if (this.#response !== undefined || !isResponse(destination)) return super.pipe(destination, options)
     this.#response = destination
     this.#held = 0
-    const waiting: unknown = this.read()
+    const waiting = this.#takeAll()
     // Whoever waits to write more, such as a replay, goes on when the client has taken what went before.
     const goOn = (): void => {
       super._read(HIGH_WATER_MARK)
     }
-    if (waiting === null) goOn()
+    if (waiting.length === 0) goOn()
     else destination.write(waiting, goOn)
     if (options?.end !== false) {
       this.once('end', () => {
@@ -314,6 +315,13 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#abort?.abort(reason)
     this.#host.closing(reason)
     return true
+  }
+
+  // What was written before there was a response. Newer Nodes read it a chunk at a time.
+  #takeAll(): Buffer {
+    const chunks: Buffer[] = []
+    for (let chunk: unknown = this.read(); chunk instanceof Buffer; chunk = this.read()) chunks.push(chunk)
+    return Buffer.concat(chunks)
   }
 
   // All sends that wait share one wait, since an application may send without waiting in between.
