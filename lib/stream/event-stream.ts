@@ -80,6 +80,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   #reason: CloseReason | undefined
   #abort: AbortController | undefined
   #room: Promise<boolean> | undefined
+  // Completes the destruction, which waits for the client to take the last bytes.
+  #settle: (() => void) | undefined
 
   constructor(fields: StreamFields<Who>, host: StreamHost) {
     super({ highWaterMark: HIGH_WATER_MARK })
@@ -206,6 +208,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     // Koa 2 leaves a response open whose body is destroyed, and the client would wait for ever.
     this.#response?.destroy()
     this.destroy()
+    // Not every response that is destroyed says when it is closed.
+    this.#settle?.()
   }
 
   /** Ends the stream as done, as a source that is piped in does when it comes to its end. */
@@ -293,7 +297,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#begin(error === null ? this.carrier.whyDestroyed() : 'error')
-    const done = (): void => {
+    this.#settle = () => {
+      this.#settle = undefined
       this.#host.closed()
       super._destroy(error, callback)
     }
@@ -301,12 +306,12 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     if (response === undefined || response.closed) {
       // What was put in between waits for an end that does not come.
       if (this.readableFlowing !== null && !this.readableEnded) this.carrier.cut()
-      done()
+      this.#settle()
       return
     }
     // An end that was read to its end still waits for the client to take the last bytes.
     if (!this.readableEnded) response.destroy()
-    response.once('close', done)
+    response.once('close', () => this.#settle?.())
   }
 
   #begin(reason: CloseReason): boolean {

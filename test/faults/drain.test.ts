@@ -41,9 +41,9 @@ onEveryKoa('newcomers of a drain are postponed, or rejected, and hold no connect
     server.keepAliveTimeout = 0
     await hub.drain()
     const closed = once(server, 'close')
-    const connected = await raw(port)
-    server.close()
-    connected.write(REQUEST)
+    // The request is there when the server begins to close: a connection without one is closed at once.
+    server.prependOnceListener('request', () => server.close())
+    const connected = await raw(port, REQUEST)
     const text = await connected.until(/\r\n\r\n[^]+/)
     if (overload === 'postpone') t.regex(text, /^HTTP\/1\.1 200 OK[^]*\r\n\r\nretry: \d+\n\n/)
     else t.regex(text, /^HTTP\/1\.1 503 Service Unavailable[^]*Retry-After: \d+\r\n/)

@@ -143,7 +143,9 @@ test('a master is killed and its replica takes over: streams go on', async t => 
   const replica = await cluster.addReplica(owner)
   const before = await other.publish(['news'], body('before'))
   await recorder.until(before)
-  await owner.admin.wait(1, 1_000)
+  // WAIT waits for what its own connection has written, and for all that was written before that.
+  await owner.admin.set(`${key}:mark`, 'written after it')
+  t.is(await owner.admin.wait(1, 10_000), 1)
   await owner.stop()
   await cluster.isOwnedBy(key, replica, [replica])
   const fire = publishOn(t, text => other.publish(['news'], body(text)))
