@@ -12,6 +12,7 @@ export type { QueryAuthenticator } from './auth/query-parameter.ts'
 export { queryToken, type QueryTokenOptions } from './auth/query-token.ts'
 export { createIdentity, type Identity } from './auth/identity.ts'
 export { sessionCookie, type SessionCookieOptions } from './auth/session-cookie.ts'
+export { stateUser, type StateUserOptions, type UserData, type VerifiedUser } from './auth/state-user.ts'
 export type { TokenClaims } from './auth/token-claims.ts'
 export type { Algorithm, VerificationKey } from './auth/verification-key.ts'
 export type {

@@ -21,6 +21,7 @@ const EXPORTS = [
   'memoryBroker',
   'queryToken',
   'sessionCookie',
+  'stateUser',
   'urlTicket',
   'watchSessions',
 ]
