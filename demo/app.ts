@@ -2,7 +2,7 @@ import Router from '@koa/router'
 import Koa from 'koa'
 import mount from 'koa-mount'
 import session from 'koa-session'
-import { createHub, sessionCookie, watchSessions, type Hub } from 'koa-event-stream'
+import { createHub, sessionCookie, watchSessions, type Clock, type Hub } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
 import type { Config } from './config.ts'
 import type { Events } from './events.ts'
@@ -27,7 +27,8 @@ import { openSessionStore } from './sessions/open-store.ts'
 import type { SessionData } from './sessions/session.ts'
 import { openShelves } from './state/open-shelves.ts'
 import type { Shelves } from './state/shelf.ts'
-import { createTokenIssuer } from './tokens.ts'
+import { createTokenIssuer } from './tokens/issuer.ts'
+import { Logins } from './tokens/logins.ts'
 
 /** A working day, in milliseconds: whoever logs in at breakfast does so once. */
 const SESSION_AGE = 8 * 60 * 60 * 1_000
@@ -41,16 +42,22 @@ export interface Demo {
   close(): Promise<void>
 }
 
-/** The whole site, not listening yet. Nothing in it moves by itself: `simulation.ts` does that. */
-export function createApp(config: Omit<Config, 'port'>): Demo {
+/**
+ * The whole site, not listening yet. Nothing in it moves by itself: `simulation.ts` does that.
+ *
+ * @param clock what tokens and streams expire by, for tests; the system's unless told otherwise
+ */
+export function createApp(config: Omit<Config, 'port'>, clock?: Clock): Demo {
   const { redisUrl } = config
-  const hub = createHub<Events>(
-    redisUrl === undefined ? {} : { broker: redisBroker({ client: redisUrl, name: 'quayside' }) },
-  )
+  const hub = createHub<Events>({
+    ...(clock && { clock }),
+    ...(redisUrl !== undefined && { broker: redisBroker({ client: redisUrl, name: 'quayside' }) }),
+  })
   const shelves = openShelves(redisUrl)
   const services = createServices(hub, shelves)
-  const logins = createLoginGuard(services.accounts)
+  const guard = createLoginGuard(services.accounts)
   const issuer = createTokenIssuer(config.tokenKey)
+  const logins = new Logins(shelves, hub, issuer, () => clock?.now() ?? Date.now())
   const sessions = openSessionStore(redisUrl)
   const login = sessionCookie<SessionData>({ identify: ({ userId }) => userId && { id: userId } })
 
@@ -58,7 +65,7 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
   const app = new Koa({ keys: [...config.sessionKeys], proxy: config.https, maxIpsCount: 1 })
   app.use(securityHeaders(config))
   app.use(staticFiles)
-  app.use(mount('/api', createApi(services, { logins, issuer, origins: config.apiOrigins })))
+  app.use(mount('/api', createApi(services, { guard, issuer, logins, origins: config.apiOrigins, clock })))
   app.use(errorPage)
   app.use(
     session(
@@ -75,7 +82,7 @@ export function createApp(config: Omit<Config, 'port'>): Demo {
   app.use(visitor(services))
   app.use(sameOrigin)
   app.use(readBody('form', 'json'))
-  app.use(loginRoutes(services, logins).routes())
+  app.use(loginRoutes(services, guard).routes())
   app.use(eventsRoutes(services, login).routes())
 
   const pages = new Router()

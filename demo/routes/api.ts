@@ -1,7 +1,7 @@
 import cors from '@koa/cors'
 import Router from '@koa/router'
 import Koa from 'koa'
-import { bearerToken, eventStream } from 'koa-event-stream'
+import { bearerToken, urlTicket, type Clock } from 'koa-event-stream'
 import type { Order } from '../domain/orders.ts'
 import { topics } from '../events.ts'
 import type { LoginGuard } from '../login-guard.ts'
@@ -9,19 +9,34 @@ import { bearerOnly, type Bearer } from '../middleware/bearer-only.ts'
 import { jsonErrors } from '../middleware/json-errors.ts'
 import { readBody } from '../middleware/read-body.ts'
 import type { Services } from '../services.ts'
-import type { TokenIssuer } from '../tokens.ts'
+import type { TokenIssuer } from '../tokens/issuer.ts'
+import type { Logins } from '../tokens/logins.ts'
+import { apiEventsRoutes } from './api-events.ts'
 import { field } from './form.ts'
+import { tokenRoutes } from './token.ts'
+
+/** What the API works with, besides the shop. */
+export interface ApiParts {
+  readonly guard: LoginGuard
+  readonly issuer: TokenIssuer
+  readonly logins: Logins
+  readonly origins: readonly string[]
+  readonly clock?: Clock | undefined
+}
 
 /**
  * The JSON API: an application of its own, mounted under `/api`, with tokens in place of cookies. Since no browser
  * sends a token of its own accord, pages of the listed origins may call it, and need no protection from each other.
  */
-export function createApi(
-  services: Services,
-  { logins, issuer, origins }: { logins: LoginGuard; issuer: TokenIssuer; origins: readonly string[] },
-): Koa {
-  const bearer = bearerToken(issuer.verification)
+export function createApi(services: Services, { guard, issuer, logins, origins, clock }: ApiParts): Koa {
+  const { hub } = services
+  const bearer = bearerToken({ ...issuer.verification, ...(clock && { clock }) })
+  const tickets = urlTicket({ hub, authenticate: bearer, audience: 'api' })
+  const authenticate = bearerOnly(bearer, hub)
+
   const api = new Koa()
+  // First of all, so that nothing comes to see a ticket.
+  api.use(tickets.hide)
   api.use(
     cors({
       origin: ctx => origins.find(origin => origin === ctx.get('Origin')) ?? '',
@@ -31,32 +46,13 @@ export function createApi(
   )
   api.use(jsonErrors)
   api.use(readBody('json'))
-
-  const open = new Router()
-  open.post('/token', async ctx => {
-    const attempt = await logins.attempt(field(ctx, 'username'), field(ctx, 'password'), ctx.ip)
-    if (attempt.outcome === 'wait') return ctx.throw(429, 'too many attempts, wait a minute')
-    if (attempt.outcome === 'wrong') return ctx.throw(401, 'user name and password do not match')
-    ctx.set('Cache-Control', 'no-store')
-    ctx.body = { access_token: issuer.issue(attempt.account.id), token_type: 'Bearer', expires_in: issuer.lifetime }
-  })
-  open.get(
-    '/events',
-    eventStream({
-      hub: services.hub,
-      authenticate: bearer,
-      subscribe: (stream, ctx) => {
-        const own = topics.user(stream.identity.id)
-        return ctx.query.market === undefined ? own : [own, topics.market]
-      },
-    }),
-  )
-  api.use(open.routes())
-  api.use(tokenRoutes(services, bearerOnly(bearer, services.hub)).routes())
+  api.use(tokenRoutes(guard, logins, authenticate).routes())
+  api.use(apiEventsRoutes(services, bearer, tickets).routes())
+  api.use(orderRoutes(services, authenticate).routes())
   return api
 }
 
-function tokenRoutes({ orders, market, hub }: Services, authenticate: Koa.Middleware<Bearer>): Router<Bearer> {
+function orderRoutes({ orders, market, hub }: Services, authenticate: Koa.Middleware<Bearer>): Router<Bearer> {
   const router = new Router<Bearer>()
   router.use(authenticate)
 
@@ -71,13 +67,6 @@ function tokenRoutes({ orders, market, hub }: Services, authenticate: Koa.Middle
     await hub.publish(topics.user(id), { event: 'order.created', data: order })
     ctx.status = 201
     ctx.body = order
-  })
-
-  // The API's log-out: the token is worth nothing from now on, and streams opened with it are closed.
-  router.delete('/token', async ctx => {
-    const { token, expiresAt } = ctx.state.identity
-    if (token !== undefined && expiresAt !== undefined) await hub.revoke(token, expiresAt)
-    ctx.status = 204
   })
 
   async function place(userId: string, lot: string, bags: number): Promise<Order | RangeError> {

@@ -7,7 +7,7 @@ import { endSession, sessionOf } from '../sessions/session.ts'
 import { render } from '../views/render.ts'
 import { field } from './form.ts'
 
-export function loginRoutes({ notifications }: Services, logins: LoginGuard): Router {
+export function loginRoutes({ notifications }: Services, guard: LoginGuard): Router {
   const router = new Router()
 
   router.get('/login', ctx => {
@@ -23,7 +23,7 @@ export function loginRoutes({ notifications }: Services, logins: LoginGuard): Ro
 
   router.post('/login', async ctx => {
     const username = field(ctx, 'username')
-    const attempt = await logins.attempt(username, field(ctx, 'password'), ctx.ip)
+    const attempt = await guard.attempt(username, field(ctx, 'password'), ctx.ip)
     if (attempt.outcome !== 'welcome') {
       const late = attempt.outcome === 'wait'
       ctx.status = late ? 429 : 401

@@ -2,13 +2,20 @@ import type { Shelf, Shelves } from './shelf.ts'
 
 /** Values in this process's memory: gone with it, and unknown to any other. */
 export class MemoryShelves implements Shelves {
-  shelf<Value>(): Shelf<Value> {
-    const values = new Map<string, Value>()
+  shelf<Value>(_name: string, ttl = Infinity): Shelf<Value> {
+    const entries = new Map<string, { readonly value: Value; readonly until: number }>()
     return {
-      get: key => Promise.resolve(values.get(key)),
+      get: key => {
+        forgetOld(entries)
+        return Promise.resolve(entries.get(key)?.value)
+      },
       update: (key, change) => {
-        const value = change(values.get(key))
-        values.set(key, value)
+        forgetOld(entries)
+        const value = change(entries.get(key)?.value)
+        if (value !== undefined) {
+          entries.delete(key)
+          entries.set(key, { value, until: Date.now() + ttl })
+        }
         return Promise.resolve(value)
       },
     }
@@ -16,5 +23,13 @@ export class MemoryShelves implements Shelves {
 
   close(): void {
     // There is nothing to let go of.
+  }
+}
+
+// All of a shelf are kept equally long, so that the oldest come first.
+function forgetOld(entries: Map<string, { readonly until: number }>): void {
+  for (const [key, { until }] of entries) {
+    if (until > Date.now()) return
+    entries.delete(key)
   }
 }

@@ -3,7 +3,8 @@ import type { Shelf, Shelves } from './shelf.ts'
 
 const SET_UNLESS_CHANGED = `
 if (redis.call('GET', KEYS[1]) or '') ~= ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2])
+if ARGV[3] == '' then redis.call('SET', KEYS[1], ARGV[2])
+else redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 return 1
 `
 
@@ -18,7 +19,7 @@ export class RedisShelves implements Shelves {
     })
   }
 
-  shelf<Value>(name: string): Shelf<Value> {
+  shelf<Value>(name: string, ttl?: number): Shelf<Value> {
     const client = this.#client
     const place = (key: string) => `quayside:${name}:${key}`
     const read = (text: string | null) => (text === null ? undefined : (JSON.parse(text) as Value))
@@ -28,7 +29,9 @@ export class RedisShelves implements Shelves {
         for (;;) {
           const before = await client.get(place(key))
           const value = change(read(before))
-          if (await client.eval(SET_UNLESS_CHANGED, 1, place(key), before ?? '', JSON.stringify(value))) return value
+          if (value === undefined) return value
+          const args = [before ?? '', JSON.stringify(value), ttl ?? '']
+          if (await client.eval(SET_UNLESS_CHANGED, 1, place(key), ...args)) return value
         }
       },
     }

@@ -1,3 +1,4 @@
+import type { Clock } from 'koa-event-stream'
 import { createApp, type Demo } from '../../demo/app.ts'
 import { readConfig, type Config } from '../../demo/config.ts'
 import { openStream, serve, type ReceivedStream } from '../support/http.ts'
@@ -12,16 +13,39 @@ export interface Site extends Demo {
   visitor(): Visitor
   /** The same, logged in by the form. */
   loggedIn(user: User): Promise<Visitor>
+  /** Asks the API for tokens, as whoever has the right to them. */
+  askForTokens(body: Record<string, string>): Promise<Response>
+  /** Logs in at the API. */
+  tokens(user: User): Promise<Tokens>
   /** An access token of the API. */
   token(user: User): Promise<string>
 }
 
+/** What the API answers to a login or a refresh. */
+export interface Tokens {
+  readonly access_token: string
+  readonly token_type: string
+  readonly expires_in: number
+  readonly refresh_token: string
+}
+
 /** Serves the demo on a free port, with nothing in it that moves by itself. */
-export async function openSite(scope: Scope, overrides: Partial<Config> = {}): Promise<Site> {
-  const demo = createApp({ ...readConfig({}), ...overrides })
+export async function openSite(scope: Scope, overrides: Partial<Config> = {}, clock?: Clock): Promise<Site> {
+  const demo = createApp({ ...readConfig({}), ...overrides }, clock)
   scope.teardown(() => demo.close())
   const { url } = await serve(demo.app, scope)
   const visitor = () => new Visitor(url)
+
+  const askForTokens: Site['askForTokens'] = body =>
+    fetch(`${url}/api/token`, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify(body),
+    })
+  const tokens: Site['tokens'] = async user => {
+    const response = await askForTokens({ username: user, password: PASSWORDS[user] })
+    return (await response.json()) as Tokens
+  }
 
   return {
     ...demo,
@@ -33,15 +57,9 @@ export async function openSite(scope: Scope, overrides: Partial<Config> = {}): P
       if (response.status !== 303) throw new Error(`logging in failed with status ${response.status}`)
       return somebody
     },
-    async token(user) {
-      const response = await fetch(`${url}/api/token`, {
-        method: 'POST',
-        headers: { 'Content-Type': 'application/json' },
-        body: JSON.stringify({ username: user, password: PASSWORDS[user] }),
-      })
-      const { access_token: token } = (await response.json()) as { access_token: string }
-      return token
-    },
+    askForTokens,
+    tokens,
+    token: async user => (await tokens(user)).access_token,
   }
 }
 
