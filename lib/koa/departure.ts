@@ -37,10 +37,14 @@ export class Departure implements Carrier {
     this.#ctx = ctx
     // Outer middleware, such as one that waits for a session, may have outlasted the client.
     this.#gone = hasClosed(ctx.res)
-    ctx.res.once('close', () => {
+    const leave = (): void => {
       this.#gone = true
       this.#end()
-    })
+    }
+    ctx.res.once('close', leave)
+    // Node closes an HTTP/2 stream that its client resets without an error only when what was written has gone out, which
+    // is never (RFC 9113, section 5.1: nothing is sent on a closed stream).
+    if (ctx.req.httpVersionMajor === 2) ctx.req.once('aborted', leave)
     const report = ctx.onerror.bind(ctx)
     ctx.onerror = error => {
       // Koa also calls it at the end of every response, with nothing to report.

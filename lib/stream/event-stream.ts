@@ -5,7 +5,7 @@ import { encodeComment, encodeEvent } from '../wire/frame.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { CloseReason, RequestedCloseReason } from './close-reason.ts'
-import { hasEnded, isResponse } from './response.ts'
+import { hasClosed, hasEnded, isResponse } from './response.ts'
 
 // How much may wait before `send()` and pipes into the stream wait too.
 const HIGH_WATER_MARK = 16_384
@@ -80,8 +80,6 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   #reason: CloseReason | undefined
   #abort: AbortController | undefined
   #room: Promise<boolean> | undefined
-  // Completes the destruction, which waits for the client to take the last bytes.
-  #settle: (() => void) | undefined
 
   constructor(fields: StreamFields<Who>, host: StreamHost) {
     super({ highWaterMark: HIGH_WATER_MARK })
@@ -208,8 +206,6 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     // Koa 2 leaves a response open whose body is destroyed, and the client would wait for ever.
     this.#response?.destroy()
     this.destroy()
-    // Not every response that is destroyed says when it is closed.
-    this.#settle?.()
   }
 
   /** Ends the stream as done, as a source that is piped in does when it comes to its end. */
@@ -297,21 +293,20 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#begin(error === null ? this.carrier.whyDestroyed() : 'error')
-    this.#settle = () => {
-      this.#settle = undefined
+    const settle = (): void => {
       this.#host.closed()
       super._destroy(error, callback)
     }
     const response = this.#response
-    if (response === undefined || response.closed) {
+    if (response === undefined || hasClosed(response)) {
       // What was put in between waits for an end that does not come.
       if (this.readableFlowing !== null && !this.readableEnded) this.carrier.cut()
-      this.#settle()
+      settle()
       return
     }
     // An end that was read to its end still waits for the client to take the last bytes.
     if (!this.readableEnded) response.destroy()
-    response.once('close', () => this.#settle?.())
+    response.once('close', settle)
   }
 
   #begin(reason: CloseReason): boolean {

@@ -12,10 +12,9 @@ export function isResponse(destination: NodeJS.WritableStream): destination is S
 }
 
 /** Whether a response is over, and no `close` will tell of it any more. */
-export function hasClosed(response: ServerResponse): boolean {
+export function hasClosed(response: Writable): boolean {
   // Over HTTP/2 Koa's response is another class, which knows nothing of `closed`.
-  const actual: ServerResponse | Http2ServerResponse = response
-  return actual instanceof Http2ServerResponse ? actual.stream.destroyed : actual.closed
+  return response instanceof Http2ServerResponse ? response.stream.destroyed : response.closed
 }
 
 /** Whether a response takes no more. An HTTP/2 stream that its client cancels ends some time before its `close`. */
