@@ -1,11 +1,10 @@
 import { once } from 'node:events'
-import { connect, createSecureServer, type ClientHttp2Session } from 'node:http2'
+import { connect, type ClientHttp2Session } from 'node:http2'
 import { Agent, request as httpsRequest } from 'node:https'
 import type { IncomingMessage } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import test from 'ava'
-import { generate } from 'selfsigned'
 import { eventually } from '../support/eventually.ts'
+import { serveTls } from '../support/http.ts'
 import { ReceivedStream } from '../support/received-stream.ts'
 import { openEndpoint } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
@@ -87,18 +86,10 @@ test('a drain ends the streams of a connection, and leaves the connection to its
 
 onEveryKoa('over TLS a stream works for clients of HTTP/2 and of HTTP/1.1', async (t, Koa) => {
   const { app, hub, tells } = await openEndpoint(t, {}, { Koa })
-  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
-    keyType: 'ec',
-    extensions: [{ name: 'subjectAltName', altNames: [{ type: 2, value: 'localhost' }] }],
-  })
-  const server = createSecureServer({ key, cert, allowHTTP1: true }, app.callback())
-  await once(server.listen(0, '127.0.0.1'), 'listening')
-  const { port } = server.address() as AddressInfo
-  const secure = { host: '127.0.0.1', servername: 'localhost', ca: cert }
-
-  const session = connect(`https://localhost:${port}`, secure)
+  const { url, ca } = await serveTls(app, t)
+  const session = connect(url, { ca })
   const second = await ask(session)
-  const outgoing = httpsRequest({ ...secure, port, headers: { 'x-user': 'ben' }, agent: new Agent() }).end()
+  const outgoing = httpsRequest(url, { ca, headers: { 'x-user': 'ben' }, agent: new Agent() }).end()
   const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
   const first = new ReceivedStream(incoming.statusCode ?? 0, incoming.headers, incoming, () => outgoing.destroy())
   t.is(session.alpnProtocol, 'h2')
@@ -112,6 +103,4 @@ onEveryKoa('over TLS a stream works for clients of HTTP/2 and of HTTP/1.1', asyn
   session.close()
   await hub.disconnect({ identity: 'ann' })
   t.is(await second.closed, 'end')
-  server.close()
-  await once(server, 'close')
 })

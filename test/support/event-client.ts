@@ -39,11 +39,16 @@ export async function openStream(url: string, options: Http1Options = {}): Promi
   return new ReceivedStream(incoming.statusCode ?? 0, incoming.headers, incoming, () => outgoing.destroy())
 }
 
-/** The same over cleartext HTTP/2, on a connection of its own. `close()` cancels the stream and lets the connection finish. */
-export async function openHttp2Stream(url: string, options: OpenOptions = {}): Promise<ReceivedStream> {
+export interface Http2Options extends OpenOptions {
+  /** For an `https:` address: the certificate that is trusted. */
+  readonly ca?: string
+}
+
+/** The same over HTTP/2, on a connection of its own. `close()` cancels the stream and lets the connection finish. */
+export async function openHttp2Stream(url: string, options: Http2Options = {}): Promise<ReceivedStream> {
   const { origin, pathname, search } = new URL(url)
-  const { method = 'GET', headers, body, signal } = options
-  const session = connect(origin)
+  const { method = 'GET', headers, body, signal, ca } = options
+  const session = connect(origin, { ...(ca !== undefined && { ca }) })
   // The stream fails with its session, and says so.
   session.on('error', ignore)
   const stream = session.request(

@@ -1,8 +1,16 @@
 import { once } from 'node:events'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import { createServer as createHttp2Server, type Http2Server, type ServerHttp2Session } from 'node:http2'
+import {
+  createServer as createHttp2Server,
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2Server,
+  type ServerHttp2Session,
+} from 'node:http2'
 import type { AddressInfo } from 'node:net'
 import type { Http2ServerRequest, Http2ServerResponse } from 'node:http2'
+import type { Socket } from 'node:net'
+import { generate } from 'selfsigned'
 import type { Scope } from './scope.ts'
 
 type Http2Listener = (request: Http2ServerRequest, response: Http2ServerResponse) => void
@@ -31,20 +39,40 @@ export async function serve(target: App | RequestListener, scope?: Scope): Promi
 export async function serveHttp2(target: App | Http2Listener, scope?: Scope): Promise<Served<Http2Server>> {
   const server = createHttp2Server(typeof target === 'function' ? target : target.callback())
   const sessions = new Set<ServerHttp2Session>()
-  server.on('session', session => {
-    sessions.add(session)
-    session.once('close', () => sessions.delete(session))
-  })
-  return listen(
-    server,
-    () => {
-      for (const session of sessions) session.destroy()
-    },
-    scope,
-  )
+  server.on('session', session => keep(sessions, session))
+  return listen(server, () => destroyAll(sessions), scope)
 }
 
-async function listen<S extends Server | Http2Server>(server: S, cut: () => void, scope?: Scope): Promise<Served<S>> {
+/** The same over TLS, for clients of HTTP/2 and of HTTP/1.1, with a certificate for 127.0.0.1 that nobody has signed: `ca`. */
+export async function serveTls(
+  target: App,
+  scope?: Scope,
+): Promise<Served<Http2SecureServer> & { readonly ca: string }> {
+  const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
+    keyType: 'ec',
+    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+  })
+  const server = createSecureServer({ key, cert, allowHTTP1: true }, target.callback())
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => keep(sockets, socket))
+  const served = await listen(server, () => destroyAll(sockets), scope)
+  return { ...served, url: served.url.replace('http', 'https'), ca: cert }
+}
+
+function keep<T extends ServerHttp2Session | Socket>(all: Set<T>, one: T): void {
+  all.add(one)
+  one.once('close', () => all.delete(one))
+}
+
+function destroyAll(all: Set<ServerHttp2Session> | Set<Socket>): void {
+  for (const one of all) one.destroy()
+}
+
+async function listen<S extends Server | Http2Server | Http2SecureServer>(
+  server: S,
+  cut: () => void,
+  scope?: Scope,
+): Promise<Served<S>> {
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
   const closed = once(server, 'close')
