@@ -1,0 +1,16 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import test from 'ava'
+import { neighbours } from './neighbours.ts'
+import { nameOf, README, tableIn, tableOf, withTable } from './table.ts'
+
+test('the table in the README is that of the neighbours which are tested, in their installed versions', async t => {
+  const table = await tableOf(neighbours)
+  const text = await readFile(README, 'utf8')
+  if (process.env.UPDATE) await writeFile(README, withTable(text, table))
+  t.is(tableIn(await readFile(README, 'utf8')), table, 'npm run update:interop writes it')
+})
+
+test('no neighbour is listed twice', t => {
+  const names = neighbours.map(nameOf)
+  t.deepEqual(names, [...new Set(names)])
+})
