@@ -79,6 +79,22 @@ test('the API lets tokens in that have the scope', async t => {
   t.is((await openStream(url, { headers: { authorization: `Bearer ${sign('other')}` } })).status, 403)
 })
 
+test('middleware that verifies tokens lets their users in', async t => {
+  const { url } = await runExample(t, folder, 'verified.ts')
+  const sign = (audience: string): string =>
+    jwt.sign({}, privateKey, {
+      algorithm: 'RS256',
+      subject: 'ada',
+      issuer: 'https://login.example.com',
+      audience,
+      expiresIn: '5m',
+    })
+  const stream = await openStream(url, { headers: { authorization: `Bearer ${sign('events')}` } })
+  t.is((await stream.next()).event, 'cursor')
+  stream.close()
+  t.is((await openStream(url, { headers: { authorization: `Bearer ${sign('other')}` } })).status, 401)
+})
+
 test('a ticket is issued to the holder of a token, and opens one stream', async t => {
   const { url } = await runExample(t, folder, 'tickets.ts')
   const token = jwt.sign({}, privateKey, {
