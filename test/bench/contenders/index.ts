@@ -1,0 +1,19 @@
+import type { Contender } from './contender.ts'
+import { gin } from './gin.ts'
+import { nchan } from './nchan.ts'
+import { inNode } from './node-process.ts'
+
+/** All servers that are compared. */
+export const contenders: readonly Contender[] = [
+  inNode('node-http', 'node:http'),
+  inNode('koa-response', 'Koa, bare response'),
+  inNode('koa-pass-through', 'Koa, PassThrough by hand'),
+  inNode('better-sse', 'better-sse'),
+  inNode('fastify-sse', '@fastify/sse'),
+  nchan,
+  gin,
+  inNode('memory', 'this library, memory'),
+  inNode('redis', 'this library, Redis'),
+  inNode('session', 'this library, session cookie'),
+  inNode('token', 'this library, JWT'),
+]

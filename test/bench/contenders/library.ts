@@ -1,0 +1,30 @@
+import { createServer } from 'node:http'
+import Koa, { type Middleware } from 'koa'
+import { createHub, eventStream, type Authenticator, type Broker, type HubOptions } from 'koa-event-stream'
+import { topicsOf, type Application, type ApplicationOptions } from '../server/application.ts'
+
+interface Variant {
+  readonly broker?: Broker
+  /** By default the streams are public. */
+  readonly authenticate?: Authenticator
+  /** What the application has before the streams. */
+  readonly use?: (app: Koa) => Middleware
+}
+
+// All clients come from one address.
+const limits = { address: 1_000_000, process: 1_000_000 }
+
+/** This library, as an application uses it. */
+export function library({ heartbeat }: ApplicationOptions, { broker, authenticate, use }: Variant = {}): Application {
+  const options: HubOptions = broker === undefined ? {} : { broker }
+  const hub = createHub(options)
+  const app = new Koa()
+  if (use !== undefined) app.use(use(app))
+  const common = { hub, limits, heartbeat: heartbeat ?? (false as const) }
+  app.use(
+    authenticate === undefined
+      ? eventStream({ ...common, authenticate: false, subscribe: (_, { path }) => topicsOf(path) })
+      : eventStream({ ...common, authenticate, subscribe: (_, { path }) => topicsOf(path) }),
+  )
+  return { server: createServer(app.callback()), publish: (topic, data) => hub.publish(topic, { data }) }
+}

@@ -1,0 +1,104 @@
+import { once } from 'node:events'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { eventually } from '../../support/eventually.ts'
+import { find, locate, NGINX } from '../../support/programs.ts'
+import { raw } from '../../support/raw-socket.ts'
+import { freePort } from '../../support/redis-server.ts'
+import { LOAD_CORE, SERVER_CORE, start } from '../processes.ts'
+import { Remote } from '../remote.ts'
+import type { OutsideCommands } from '../server/outside.ts'
+import type { Contender, RunningServer, ServerOptions } from './contender.ts'
+
+const MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
+
+/** Nchan 1.3, a module of nginx: one worker, messages in memory, published to over HTTP by a process beside the clients. */
+export const nchan: Contender = {
+  name: 'nchan',
+  title: 'Nchan (nginx)',
+  missing: () => {
+    if (find(NGINX) !== undefined && existsSync(MODULE)) return undefined
+    return 'apt-get install nginx libnginx-mod-nchan'
+  },
+  start: startNchan,
+}
+
+async function startNchan(build: string, { core, heartbeat = 0 }: ServerOptions): Promise<RunningServer> {
+  const folder = await mkdtemp(join(tmpdir(), 'nchan-'))
+  const port = await freePort()
+  await writeFile(join(folder, 'nginx.conf'), configuration(folder, port, heartbeat / 1_000))
+  const child = start([locate(NGINX), '-p', folder, '-c', 'nginx.conf', '-e', 'stderr'], core ?? SERVER_CORE)
+  const exit = once(child, 'exit')
+  await eventually(
+    () => answers(port),
+    () => 'nginx does not answer',
+  )
+  const master = child.pid ?? 0
+  const workers = await readFile(`/proc/${master}/task/${master}/children`, 'latin1')
+  const script = join(build, 'test/bench/server/outside.js')
+  const publisher = await Remote.connect<OutsideCommands>(start([process.execPath, script, String(port)], LOAD_CORE))
+  return {
+    port,
+    pids: [master, ...workers.trim().split(' ').map(Number)],
+    publish: plan => publisher.call('publish', plan),
+    credentials: () => Promise.resolve([]),
+    collect: () => Promise.resolve(),
+    stop: async () => {
+      await publisher.stop()
+      child.kill('SIGTERM')
+      await exit
+      await rm(folder, { recursive: true, force: true })
+    },
+  }
+}
+
+async function answers(port: number): Promise<boolean> {
+  try {
+    const client = await raw(port, 'GET / HTTP/1.0\r\n\r\n')
+    await client.until(/^HTTP/)
+    client.close()
+    return true
+  } catch {
+    return false
+  }
+}
+
+function configuration(folder: string, port: number, ping: number): string {
+  return `
+    load_module ${MODULE};
+    daemon off;
+    user root;
+    worker_processes 1;
+    pid ${folder}/nginx.pid;
+    error_log stderr error;
+    events { worker_connections 40000; }
+    http {
+      access_log off;
+      client_body_temp_path ${folder}/body;
+      proxy_temp_path ${folder}/proxy;
+      fastcgi_temp_path ${folder}/fastcgi;
+      uwsgi_temp_path ${folder}/uwsgi;
+      scgi_temp_path ${folder}/scgi;
+      keepalive_requests 1000000000;
+      nchan_shared_memory_size 1024m;
+      server {
+        listen 127.0.0.1:${port} backlog=4096;
+        location ~ ^/publish/(.+)$ {
+          nchan_publisher;
+          nchan_channel_id $1;
+          nchan_message_buffer_length 1000;
+          nchan_message_timeout 5m;
+        }
+        location ~ ^/events/(.+)$ {
+          nchan_subscriber eventsource;
+          nchan_channel_id $1;
+          nchan_channel_id_split_delimiter ",";
+          nchan_subscriber_first_message newest;
+          nchan_eventsource_ping_interval ${ping};
+        }
+      }
+    }
+  `
+}

@@ -1,0 +1,91 @@
+import { connect, type Socket } from 'node:net'
+import { Reader } from './reader.ts'
+import type { Histogram } from './histogram.ts'
+
+const OK = Buffer.from('HTTP/1.1 200 ')
+const HEAD_END = Buffer.from('\r\n\r\n')
+/** Milliseconds that a stream may take to begin. */
+const PATIENCE = 30_000
+// One for all: what was read is looked at before anything else is read.
+const buffer = Buffer.allocUnsafe(65_536)
+
+export interface Wishes {
+  readonly port: number
+  readonly path: string
+  /** Header lines, each with its CR LF. */
+  readonly headers: string
+}
+
+export interface Observer {
+  readonly latencies: Histogram
+  received(events: number): void
+  failed(error: Error): void
+}
+
+/** A client: a plain socket with a request for a stream. */
+export class Connection {
+  readonly reader: Reader
+  /** The id of the last event, for a client that is to come back. */
+  lastId: string | undefined
+  readonly #observer: Observer
+  readonly #socket: Socket
+  #opened: (() => void) | undefined
+  #idWanted = false
+
+  private constructor({ port, path, headers }: Wishes, observer: Observer, opened: () => void) {
+    this.#observer = observer
+    this.#opened = opened
+    this.reader = new Reader(observer.latencies)
+    const onread = { buffer, callback: (length: number) => this.#read(buffer.subarray(0, length)) }
+    // The types leave the callback out of what a socket is made with, though `connect` hands it on.
+    this.#socket = connect({ port, host: '127.0.0.1', onread })
+    this.#socket.on('error', error => observer.failed(error))
+    this.#socket.on('end', () => observer.failed(new Error('a stream has ended')))
+    this.#socket.setTimeout(PATIENCE, () => observer.failed(new Error(`${path} was not answered`)))
+    this.#socket.write(`GET ${path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${headers}\r\n`)
+  }
+
+  /** Resolves when the stream has begun. */
+  static open(wishes: Wishes, observer: Observer): Promise<Connection> {
+    return new Promise(resolve => {
+      const connection: Connection = new Connection(wishes, observer, () => resolve(connection))
+    })
+  }
+
+  /** Notes ids from now on. */
+  noteIds(): void {
+    this.#idWanted = true
+  }
+
+  /** Reads nothing more. */
+  stall(): void {
+    this.#socket.pause()
+  }
+
+  close(): void {
+    this.#socket.removeAllListeners('end')
+    // A reset leaves no port waiting.
+    this.#socket.resetAndDestroy()
+  }
+
+  #read(chunk: Buffer): boolean {
+    try {
+      if (this.#opened !== undefined) this.#begin(chunk)
+      if (this.#idWanted) this.lastId = /^id: ?(.+)\n/m.exec(chunk.toString('latin1'))?.[1] ?? this.lastId
+      const events = this.reader.read(chunk)
+      if (events > 0) this.#observer.received(events)
+    } catch (error) {
+      this.#observer.failed(error as Error)
+    }
+    return true
+  }
+
+  #begin(chunk: Buffer): void {
+    if (!chunk.subarray(0, OK.length).equals(OK) || !chunk.includes(HEAD_END)) {
+      throw new Error(`a stream was refused: ${chunk.toString('latin1').slice(0, 200)}`)
+    }
+    this.#socket.setTimeout(0)
+    this.#opened?.()
+    this.#opened = undefined
+  }
+}

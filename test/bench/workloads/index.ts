@@ -1,0 +1,14 @@
+import type { Workload } from '../workload.ts'
+import { idle } from './idle.ts'
+import { opening } from './opening.ts'
+import { steady } from './steady.ts'
+
+const HOLDERS = ['node-http', 'koa-response', 'koa-pass-through', 'nchan', 'gin', 'memory', 'session', 'token']
+
+/** All workloads, in the order in which they run. */
+export const workloads: readonly Workload[] = [
+  steady,
+  idle('idle', 5_000, [...HOLDERS, 'fastify-sse']),
+  idle('idle-many', 15_000, HOLDERS),
+  opening,
+]

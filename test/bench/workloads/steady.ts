@@ -1,0 +1,51 @@
+import type { Plan } from '../plan.ts'
+import { Rig } from '../rig.ts'
+import type { Workload } from '../workload.ts'
+
+const SIZES = {
+  full: { streams: 2_000, seconds: 10 },
+  quick: { streams: 500, seconds: 3 },
+  smoke: { streams: 20, seconds: 0.5 },
+}
+const RATE = 20
+const BYTES = 150
+
+export const steady: Workload = {
+  name: 'steady',
+  about: '2,000 streams of one topic, 20 events of 150 bytes a second',
+  metrics: [
+    { key: 'cpu', title: 'CPU a delivery', unit: 'µs' },
+    { key: 'p50', title: 'median latency', unit: 'ms' },
+    { key: 'p99', title: 'p99 latency', unit: 'ms' },
+  ],
+  contenders: [
+    'node-http',
+    'koa-response',
+    'koa-pass-through',
+    'better-sse',
+    'fastify-sse',
+    'nchan',
+    'gin',
+    'memory',
+    'redis',
+    'session',
+  ],
+  run: async (contender, build, size) => {
+    const { streams, seconds } = SIZES[size]
+    const rig = await Rig.start(contender, build)
+    try {
+      const headers = await rig.server.credentials(streams)
+      await rig.open({ path: '/events/news', headers, count: streams })
+      await rig.deliver(plan(seconds / 3), streams)
+      const { cpu, result } = await rig.cost(() => rig.deliver(plan(seconds), streams))
+      const deliveries = streams * Math.round(seconds * RATE)
+      return { cpu: cpu / deliveries, p50: result.p50, p99: result.p99 }
+    } finally {
+      await rig.stop()
+    }
+  },
+}
+
+function plan(seconds: number): Plan {
+  return { seconds, parts: [{ topics: ['news'], each: Math.round(seconds * RATE), lane: 0, bytes: BYTES }] }
+}
