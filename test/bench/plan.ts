@@ -35,22 +35,26 @@ export class Publisher {
     this.#publish = publish
   }
 
-  /** Resolves when everything has been published. What is late is made up for, as an application that is busy does. */
+  /**
+   * Publishes each event in a callback of its own, as events come from requests and messages: what is late because the
+   * process was busy comes in the same turn of the event loop, and is yet not known of together.
+   *
+   * @returns when everything has been published
+   */
   async follow({ seconds, parts }: Plan): Promise<Published> {
     const first = now()
-    const done: unknown[] = []
-    const cursors = parts.map(part => ({ part, sent: 0, total: part.each * part.topics.length }))
-    while (cursors.some(({ sent, total }) => sent < total)) {
-      const passed = (now() - first) / 1e6 / seconds
-      for (const cursor of cursors) {
-        const due = Math.min(cursor.total, 1 + Math.floor(passed * cursor.total))
-        for (; cursor.sent < due; cursor.sent += 1) done.push(this.#send(cursor.part, cursor.sent))
-      }
-      const next = Math.min(...cursors.filter(c => c.sent < c.total).map(c => c.sent / c.total)) * seconds * 1_000
-      if (next !== Infinity) await setTimeout(Math.max(0, next - (now() - first) / 1_000))
-    }
-    await Promise.all(done)
+    const published = parts.map(part => {
+      const total = part.each * part.topics.length
+      const delay = (seconds * 1_000) / total
+      return Promise.all(Array.from({ length: total }, (_, i) => this.#sendAfter(i * delay, part, i)))
+    })
+    await Promise.all(published)
     return { first }
+  }
+
+  async #sendAfter(delay: number, part: PlanPart, index: number): Promise<unknown> {
+    await setTimeout(delay)
+    return this.#send(part, index)
   }
 
   #send({ topics, lane, bytes }: PlanPart, index: number): unknown {

@@ -6,6 +6,8 @@ import { Audience, frames } from '../server/audience.ts'
 /** A Koa handler that takes the response away from Koa and keeps nothing else. */
 export function create({ heartbeat }: ApplicationOptions): Application {
   const app = new Koa()
+  // Koa reports each client that leaves as an error.
+  app.silent = true
   const audience = new Audience<ServerResponse>()
   const encode = frames()
   app.use(ctx => {

@@ -4,6 +4,7 @@ import type { Histogram } from './histogram.ts'
 
 const OK = Buffer.from('HTTP/1.1 200 ')
 const HEAD_END = Buffer.from('\r\n\r\n')
+const LAST_ID = /.*^id: ?(.+?)\r?\n/ms
 /** Milliseconds that a stream may take to begin. */
 const PATIENCE = 30_000
 // One for all: what was read is looked at before anything else is read.
@@ -57,9 +58,10 @@ export class Connection {
     this.#idWanted = true
   }
 
-  /** Reads nothing more. */
+  /** Reads nothing more. That the server may end the stream for that is no failure. */
   stall(): void {
     this.#socket.pause()
+    this.#socket.removeAllListeners('end').removeAllListeners('error').on('error', ignore)
   }
 
   close(): void {
@@ -71,7 +73,7 @@ export class Connection {
   #read(chunk: Buffer): boolean {
     try {
       if (this.#opened !== undefined) this.#begin(chunk)
-      if (this.#idWanted) this.lastId = /^id: ?(.+)\n/m.exec(chunk.toString('latin1'))?.[1] ?? this.lastId
+      if (this.#idWanted) this.lastId = LAST_ID.exec(chunk.toString('latin1'))?.[1] ?? this.lastId
       const events = this.reader.read(chunk)
       if (events > 0) this.#observer.received(events)
     } catch (error) {
@@ -89,3 +91,5 @@ export class Connection {
     this.#opened = undefined
   }
 }
+
+function ignore(): void {}
