@@ -8,6 +8,8 @@ import { identify, type Data } from '../../session/site.ts'
 import { startRedis } from '../../support/redis-server.ts'
 import type { Arrangement, Neighbour, Place } from '../neighbour.ts'
 
+const HOUR = 3_600_000
+
 interface Kind {
   readonly options: CreateSessionOptions
   /** The cookie's. */
@@ -17,7 +19,7 @@ interface Kind {
 }
 
 /** A site with a cookie login whose cookie is prolonged by each visit: the stream's headers must bring it too. */
-function withSession({ Koa }: Place, { options, name = 'koa.sess', count }: Kind): Arrangement {
+function withSession({ Koa, hub }: Place, { options, name = 'koa.sess', count }: Kind): Arrangement {
   const app = new Koa()
   app.keys = ['a key to sign cookies with']
   return {
@@ -30,17 +32,20 @@ function withSession({ Koa }: Place, { options, name = 'koa.sess', count }: Kind
         await next()
       },
     ],
-    authenticate: sessionCookie<Data>({ identify }),
+    // No look into the store while this goes on: what ends a stream is the log-out.
+    authenticate: sessionCookie<Data>({ identify, revalidate: HOUR }),
     headers: {},
     login: '/login',
-    proves: async ({ t, first, get, open }) => {
+    proves: async ({ t, first, get, open, isEmpty }) => {
       t.true(first.headers['set-cookie']?.some(cookie => cookie.startsWith(`${name}=`)))
       t.is((await open({ cookie: '' })).status, 401)
       if (count === undefined) return
       t.is(await count(), 1)
       const stream = await open()
       await get('/logout')
+      await isEmpty()
       t.is(await stream.closed, 'end')
+      t.is(hub.stats().closed.logout, 1)
       t.is(await count(), 0)
       t.is((await open()).status, 401)
     },

@@ -35,10 +35,11 @@ export const users: readonly Neighbour[] = [
           ambient: false,
         }),
         headers: { authorization: `Bearer ${token}` },
-        proves: async ({ t, open }) => {
+        proves: async ({ t, open, isEmpty }) => {
           t.is((await open({ authorization: 'Bearer forged' })).status, 401)
           const stream = await open()
           await hub.revoke('a-jti', Date.now() + HOUR * 1_000)
+          await isEmpty()
           t.is(await stream.closed, 'end')
           t.is((await open()).status, 401)
         },
@@ -89,10 +90,11 @@ export const users: readonly Neighbour[] = [
         }),
         headers: {},
         login: '/login',
-        proves: async ({ t, open, get }) => {
+        proves: async ({ t, open, get, isEmpty }) => {
           t.is((await open({ origin: 'https://foreign.example' })).status, 403)
           const stream = await open()
           await get('/logout')
+          await isEmpty()
           t.is(await stream.closed, 'end')
           t.is((await open()).status, 401)
         },
