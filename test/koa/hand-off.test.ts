@@ -1,64 +1,8 @@
 import { once } from 'node:events'
 import { Readable, Transform } from 'node:stream'
-import test from 'ava'
 import type { Middleware } from 'koa'
-import compress from 'koa-compress'
-import conditional from 'koa-conditional-get'
-import etag from '@koa/etag'
-import helmet from 'koa-helmet'
-import logger from 'koa-logger'
-import mount from 'koa-mount'
-import rateLimit from 'koa-ratelimit'
-import { createHub, eventStream } from 'koa-event-stream'
-import { openStream, serve } from '../support/http.ts'
-import { byName, openEndpoint } from './endpoint.ts'
+import { openEndpoint } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
-
-const NEIGHBOURS: [name: string, outer: () => Middleware[]][] = [
-  ['koa-compress', () => [compress({ threshold: 0 })]],
-  ['koa-etag and koa-conditional-get', () => [conditional(), etag()]],
-  ['koa-helmet', () => [helmet()]],
-  ['koa-logger', () => [logger(() => {})]],
-  ['koa-ratelimit', () => [rateLimit({ driver: 'memory', db: new Map<string, unknown>(), max: 2, duration: 60_000 })]],
-  ['all of them', () => [logger(() => {}), helmet(), compress({ threshold: 0 }), conditional(), etag()]],
-]
-
-for (const [name, outer] of NEIGHBOURS) {
-  onEveryKoa(`events flow at once beside ${name}`, async (t, Koa) => {
-    const { hub, open, tells } = await openEndpoint(t, {}, { Koa, outer: outer() })
-    const stream = await open({ headers: { 'accept-encoding': 'gzip, br', 'if-none-match': '"an-etag"' } })
-    t.is(stream.status, 200)
-    t.is(stream.headers['content-encoding'], undefined)
-    await stream.next()
-    await hub.publish('news', { data: 'at once' })
-    t.like(await stream.next(), { data: 'at once' })
-    stream.close()
-    await tells('close client')
-  })
-}
-
-test('a rate limit in front of the stream answers before it', async t => {
-  const outer = [rateLimit({ driver: 'memory', db: new Map<string, unknown>(), max: 1, duration: 60_000 })]
-  const { open, story } = await openEndpoint(t, {}, { outer })
-  t.is((await open()).status, 200)
-  t.is((await open()).status, 429)
-  t.deepEqual(story, ['open'])
-})
-
-onEveryKoa('a stream works in an application that is mounted in another', async (t, Koa) => {
-  const hub = createHub()
-  const inner = new Koa()
-  inner.use(eventStream({ hub, authenticate: byName, subscribe: () => 'news' }))
-  const app = new Koa()
-  app.on('error', error => t.fail(String(error)))
-  inner.on('error', error => t.fail(String(error)))
-  app.use(mount('/push', inner))
-  const { url } = await serve(app, t)
-  const stream = await openStream(`${url}/push`, { headers: { 'x-user': 'ann' } })
-  t.is((await stream.next()).event, 'cursor')
-  stream.close()
-  await stream.closed
-})
 
 /** Sends the body through something else, as compressors that know no better do. */
 const through: (make: () => Transform) => Middleware = make => async (ctx, next) => {
