@@ -28,8 +28,8 @@ export interface ReturningOptions {
   readonly server: () => Server
   /** Where it has been already, as a page that was rendered earlier says. */
   readonly cursor?: string
-  /** Awaited after each chunk before it reads on. */
-  readonly pace?: () => Promise<void>
+  /** Awaited after each chunk before it reads on; told how many events the client has. */
+  readonly pace?: (received: number) => Promise<void>
 }
 
 /** A request and what became of it. */
@@ -150,7 +150,7 @@ export class ReturningClient {
       this.#progress.announce()
       if (pace === undefined) return
       incoming.pause()
-      void pace().then(() => incoming.resume())
+      void pace(this.#received.length).then(() => incoming.resume())
     })
   }
 

@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { createPublisher } from 'koa-event-stream/redis'
@@ -9,6 +8,7 @@ import { Random, seedOf } from '../support/random.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { ReturningClient, type Absence, type Server } from './rolling-client.ts'
 import { histogram, tenths } from './rolling-histogram.ts'
+import { publishSteadily } from './rolling-publisher.ts'
 import type { Report } from './rolling-instance.ts'
 
 const CLIENTS = Number(process.env.ROLLING_CLIENTS ?? 2_000)
@@ -44,7 +44,7 @@ test(`${CLIENTS} clients get every event once, in order, while two instances are
 
   const stopped = new AbortController()
   t.teardown(() => stopped.abort())
-  const published = publishSteadily(async () => log.say(publisher, random.some(TOPICS)), stopped.signal)
+  const published = publishSteadily(() => log.say(publisher, random.some(TOPICS)), PACE, stopped.signal)
   for (let n = 0; n < clients.length; n += WAITING) {
     const some = clients.slice(n, n + WAITING)
     for (const client of some) client.connect()
@@ -70,15 +70,9 @@ test(`${CLIENTS} clients get every event once, in order, while two instances are
   const last = await log.say(publisher, TOPICS)
   await Promise.all(clients.map(client => client.reaches(last ?? Infinity)))
   t.deepEqual(clients.flatMap(client => client.check()).slice(0, 5), [])
-  t.log(`${CLIENTS} clients, ${log.published.length} events`)
+  const turnedAway = clients.reduce((sum, client) => sum + client.turnedAway, 0)
+  t.log(`${CLIENTS} clients, ${log.published.length} events, ${turnedAway} visits for nothing`)
 })
-
-async function publishSteadily(publish: () => Promise<unknown>, signal: AbortSignal): Promise<void> {
-  while (!signal.aborted) {
-    await publish()
-    await delay(PACE)
-  }
-}
 
 /** The clients of an instance that drained were told to come back all over the window, and none beyond it. */
 function assertSpread(t: ExecutionContext, absences: readonly Absence[]): void {
