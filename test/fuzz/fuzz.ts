@@ -1,8 +1,7 @@
 import type { Server } from 'node:http'
-import type { Http2Server } from 'node:http2'
+import type { Http2Server, ServerHttp2Session } from 'node:http2'
 import Koa from 'koa'
 import type { HubStats } from 'koa-event-stream'
-import { eventually } from '../support/eventually.ts'
 import { Random } from '../support/random.ts'
 import { serve, serveHttp2, type Served } from '../support/server.ts'
 import { furnish, type Application } from './application.ts'
@@ -10,6 +9,7 @@ import { visit } from './http1.ts'
 import { visitHttp2 } from './http2.ts'
 import { LeapingClock } from './leaping-clock.ts'
 import { Mischief } from './mischief.ts'
+import { connections, nothingLeft } from './nothing-left.ts'
 import { randomRequest } from './random-request.ts'
 import { Supervision } from './supervision.ts'
 import { Wallet } from './wallet.ts'
@@ -19,8 +19,6 @@ const CLIENTS = 48
 const MOST_PIPELINED = 5
 const HTTP2_SHARE = 0.1
 const HOUR = 3_600_000
-// Milliseconds that a connection over HTTP/2 may be quiet; its client has left long before.
-const QUIET = 1_000
 
 const STATUS = /^HTTP\/\S+ (\d{3}) /gm
 
@@ -34,6 +32,7 @@ export class Fuzz {
   readonly #supervision: Supervision
   readonly #wallet = new Wallet(this.#clock)
   readonly #servers: Promise<readonly [Served<Server>, Served<Http2Server>]>
+  readonly #sessions = new Set<ServerHttp2Session>()
   #asked = 0
 
   /** @param seed of all choices, though not of the moments at which they take effect */
@@ -42,7 +41,7 @@ export class Fuzz {
     this.#application = furnish(app, this.#clock, new Random(seed))
     this.#supervision = new Supervision(app, this.#application.hub)
     const { listener } = this.#supervision
-    this.#servers = Promise.all([serve(listener), serveHttp2(listener).then(endQuietSessions)])
+    this.#servers = Promise.all([serve(listener), serveHttp2(listener).then(served => this.#keepSessions(served))])
   }
 
   /** All that must not happen, and did. */
@@ -78,6 +77,14 @@ export class Fuzz {
     this.#supervision.stop()
   }
 
+  #keepSessions(served: Served<Http2Server>): Served<Http2Server> {
+    served.server.on('session', session => {
+      this.#sessions.add(session)
+      session.once('close', () => this.#sessions.delete(session))
+    })
+    return served
+  }
+
   async #visit(left: number): Promise<void> {
     const random = new Random(this.#seed + this.#asked)
     const count = random.chance(0.15) ? Math.min(left, random.between(2, MOST_PIPELINED)) : 1
@@ -94,29 +101,18 @@ export class Fuzz {
   }
 
   async #settle(): Promise<void> {
-    let left: Readonly<Record<string, number>> = {}
-    await eventually(
-      async () => {
-        left = await this.#left()
-        return Object.values(left).every(count => count === 0)
-      },
-      () => `left of ${this.#asked} requests: ${JSON.stringify(left)}`,
-    )
-    await this.#forget()
-  }
-
-  async #left(): Promise<Record<string, number>> {
+    await nothingLeft(this.#asked, () => {
+      const { streams, topics, identities, addresses, bufferedBytes } = this.stats
+      return { streams, topics, identities, addresses, bufferedBytes }
+    })
     const [http1, http2] = await this.#servers
-    const { streams, topics, identities, addresses, bufferedBytes } = this.stats
-    return {
-      streams,
-      topics,
-      identities,
-      addresses,
-      bufferedBytes,
-      http1: await connections(http1.server),
-      http2: await connections(http2.server),
-    }
+    await nothingLeft(this.#asked, async () => {
+      // Only now, as the library must not need it. Node keeps a connection for ever whose client resets a request without
+      // an error just as its answer is written: the session waits for that to go out, and does not look at its socket.
+      for (const session of this.#sessions) if (session.closed) session.destroy()
+      return { http1: await connections(http1.server), http2: await connections(http2.server) }
+    })
+    await this.#forget()
   }
 
   // What the broker and the sessions remember has its time, which is over now.
@@ -127,18 +123,4 @@ export class Fuzz {
     await hub.publish('the-end', { data: '' })
     for (let n = 0; n < this.#asked; n += 1) await broker.store.set('the-end', '', 1)
   }
-}
-
-// Node keeps a connection for ever whose client resets a request without an error just as its answer is written: the
-// session waits for the answer to go out, which nothing is on a closed stream, and does not look at its socket meanwhile.
-// The server's own time limit passes sessions over that are about to close.
-function endQuietSessions(served: Served<Http2Server>): Served<Http2Server> {
-  served.server.on('session', session => session.setTimeout(QUIET, () => session.destroy()))
-  return served
-}
-
-function connections(server: Server | Http2Server): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)))
-  })
 }
