@@ -1,16 +1,11 @@
-import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { eventually } from '../../support/eventually.ts'
 import { find, locate, NGINX } from '../../support/programs.ts'
-import { raw } from '../../support/raw-socket.ts'
 import { freePort } from '../../support/redis-server.ts'
-import { LOAD_CORE, SERVER_CORE, start } from '../processes.ts'
-import { Remote } from '../remote.ts'
-import type { OutsideCommands } from '../server/outside.ts'
 import type { Contender, RunningServer, ServerOptions } from './contender.ts'
+import { startNative } from './native.ts'
 
 const MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
 
@@ -29,39 +24,14 @@ async function startNchan(build: string, { core, heartbeat = 0 }: ServerOptions)
   const folder = await mkdtemp(join(tmpdir(), 'nchan-'))
   const port = await freePort()
   await writeFile(join(folder, 'nginx.conf'), configuration(folder, port, heartbeat / 1_000))
-  const child = start([locate(NGINX), '-p', folder, '-c', 'nginx.conf', '-e', 'stderr'], core ?? SERVER_CORE)
-  const exit = once(child, 'exit')
-  await eventually(
-    () => answers(port),
-    () => 'nginx does not answer',
-  )
-  const master = child.pid ?? 0
-  const workers = await readFile(`/proc/${master}/task/${master}/children`, 'latin1')
-  const script = join(build, 'test/bench/server/outside.js')
-  const publisher = await Remote.connect<OutsideCommands>(start([process.execPath, script, String(port)], LOAD_CORE))
+  const command = [locate(NGINX), '-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
+  const server = await startNative(build, { command, port, core })
   return {
-    port,
-    pids: [master, ...workers.trim().split(' ').map(Number)],
-    publish: plan => publisher.call('publish', plan),
-    credentials: () => Promise.resolve([]),
-    collect: () => Promise.resolve(),
+    ...server,
     stop: async () => {
-      await publisher.stop()
-      child.kill('SIGTERM')
-      await exit
+      await server.stop()
       await rm(folder, { recursive: true, force: true })
     },
-  }
-}
-
-async function answers(port: number): Promise<boolean> {
-  try {
-    const client = await raw(port, 'GET / HTTP/1.0\r\n\r\n')
-    await client.until(/^HTTP/)
-    client.close()
-    return true
-  } catch {
-    return false
   }
 }
 
@@ -85,6 +55,9 @@ function configuration(folder: string, port: number, ping: number): string {
       nchan_shared_memory_size 1024m;
       server {
         listen 127.0.0.1:${port} backlog=4096;
+        location = /ready {
+          return 204;
+        }
         location ~ ^/publish/(.+)$ {
           nchan_publisher;
           nchan_channel_id $1;
