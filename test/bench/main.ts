@@ -1,42 +1,35 @@
-/**
- * `npm run bench -- [workload…] [--only contender,…] [--rounds 3] [--quick]`: see README.md beside this file.
- */
+/** Runs workloads and prints what was measured: see README.md beside this file. */
 import { rm } from 'node:fs/promises'
-import { parseArgs } from 'node:util'
 import { build } from './build.ts'
+import { readOptions } from './options.ts'
 import { canPin } from './processes.ts'
+import { ResultsFolder } from './report/results-folder.ts'
 import { table } from './report/table.ts'
-import { run } from './run.ts'
+import { verdictTable } from './report/verdicts.ts'
+import { run, type Results } from './run.ts'
+import { judge } from './targets.ts'
 import { workloads } from './workloads/index.ts'
 
-const { values, positionals } = parseArgs({
-  allowPositionals: true,
-  options: {
-    only: { type: 'string' },
-    rounds: { type: 'string', default: '3' },
-    quick: { type: 'boolean', default: false },
-  },
-})
-const unknown = positionals.filter(name => !workloads.some(workload => workload.name === name))
-if (unknown.length > 0) {
-  throw new TypeError(
-    `no workload is called ${unknown.join()}: there are ${workloads.map(({ name }) => name).join(', ')}`,
-  )
-}
-if (!canPin) console.error('There is no `taskset` here, or one core only: processes are not kept apart.')
+const { taking, only, rounds, size, save, redraw } = readOptions(process.argv.slice(2))
+const folder = new ResultsFolder(new URL('results/', import.meta.url), workloads)
+if (redraw) await folder.draw()
+else await measure()
 
-const folder = await build()
-try {
-  for (const workload of workloads) {
-    if (positionals.length > 0 && !positionals.includes(workload.name)) continue
-    const results = await run(workload, {
-      build: folder,
-      rounds: Number(values.rounds),
-      size: values.quick ? 'quick' : 'full',
-      ...(values.only === undefined ? {} : { only: values.only.split(',') }),
-    })
-    console.log(`\n## ${workload.name}\n\n${workload.about}\n\n${table(workload, results)}\n`)
+async function measure(): Promise<void> {
+  if (!canPin) console.error('There is no `taskset` here, or one core only: processes are not kept apart.')
+  if (size !== 'full') console.error('This is a small run: it shows that all works, and its numbers say nothing.')
+  const measured = new Map<string, Results>()
+  const compiled = await build()
+  try {
+    for (const workload of taking) {
+      const results = await run(workload, { build: compiled, rounds, size, ...(only && { only }) })
+      measured.set(workload.name, results)
+      console.log(`\n## ${workload.name}\n\n${workload.about}\n\n${table(workload, results)}\n`)
+      if (save) await folder.save(workload, results, rounds)
+    }
+  } finally {
+    await rm(compiled, { recursive: true, force: true })
   }
-} finally {
-  await rm(folder, { recursive: true, force: true })
+  const verdicts = judge(measured).filter(({ verdict }) => verdict !== 'not measured')
+  if (verdicts.length > 0) console.log(`\n## targets\n\n${verdictTable(verdicts)}\n`)
 }

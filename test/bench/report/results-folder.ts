@@ -1,0 +1,60 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { format, resolveConfig } from 'prettier'
+import type { Results } from '../run.ts'
+import type { Workload } from '../workload.ts'
+import { chart } from './chart.ts'
+import { thisMachine } from './machine.ts'
+import { page } from './page.ts'
+import { measuresToSave, readSaved, resultsOf, type Saved } from './saved.ts'
+
+/** The folder, whose address ends with a slash, with the last results of each workload: their numbers, their charts, and a page of all. */
+export class ResultsFolder {
+  readonly #folder: URL
+  readonly #workloads: readonly Workload[]
+
+  constructor(folder: URL, workloads: readonly Workload[]) {
+    this.#folder = folder
+    this.#workloads = workloads
+  }
+
+  /** Puts the results of a workload in the place of its last. */
+  async save(workload: Workload, results: Results, rounds: number): Promise<void> {
+    const date = new Date().toISOString().slice(0, 10)
+    const run = { date, rounds, machine: thisMachine(), measures: measuresToSave(results) }
+    const saved = { ...(await this.#saved()), [workload.name]: run }
+    await this.#write('results.json', JSON.stringify(saved))
+    await this.#draw(saved)
+  }
+
+  /** Draws everything again from the numbers. */
+  async draw(): Promise<void> {
+    await this.#draw(await this.#saved())
+  }
+
+  #saved(): Promise<Saved> {
+    return readSaved(this.#file('results.json'))
+  }
+
+  async #draw(saved: Saved): Promise<void> {
+    for (const workload of this.#workloads) {
+      const run = saved[workload.name]
+      if (run !== undefined) await this.#write(`${workload.name}.svg`, chart(workload, resultsOf(run)))
+    }
+    await this.#write('README.md', page(this.#workloads, saved))
+  }
+
+  #file(name: string): string {
+    return fileURLToPath(new URL(name, this.#folder))
+  }
+
+  async #write(name: string, text: string): Promise<void> {
+    await mkdir(this.#folder, { recursive: true })
+    const file = this.#file(name)
+    await writeFile(file, name.endsWith('.svg') ? text : await formatted(file, text))
+  }
+}
+
+async function formatted(file: string, text: string): Promise<string> {
+  return format(text, { ...(await resolveConfig(file)), filepath: file })
+}
