@@ -21,8 +21,8 @@ const NUMBER = 72
 const COLORS = { text: '#768390', ours: '#2f81f7', others: '#8f98a3', axis: '#8f98a366' }
 const FONT = 'system-ui, Helvetica, Arial, sans-serif'
 
-// A picture in a page is not pointed at, and the names of these are others each time.
-const FOR_POINTERS = / class="[^"]*"|<style[^>]*>.*?<\/style>\n?/gs
+// A picture in a page is not pointed at, and the names of classes are others each time.
+const FOR_POINTERS = / (?:class|ecmeta_\w+|pointer-events)="[^"]*"|<style[^>]*>.*?<\/style>\n?/gs
 
 /** An SVG of a workload's principal metrics side by side: a bar for each contender, all from zero. */
 export function chart(workload: Workload, results: Results): string {

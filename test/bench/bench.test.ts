@@ -1,0 +1,27 @@
+import { rm } from 'node:fs/promises'
+import test from 'ava'
+import { build } from './build.ts'
+import { contenders } from './contenders/index.ts'
+import { workloads } from './workloads/index.ts'
+
+// Whether each runs and measures, never how fast.
+const taking = contenders.filter(({ name }) => ['node-http', 'memory', 'redis'].includes(name))
+
+let compiled: string
+
+test.before(async () => {
+  compiled = await build()
+})
+
+test.after.always(() => rm(compiled, { recursive: true, force: true }))
+
+for (const workload of workloads) {
+  test(`${workload.name} is measured`, async t => {
+    for (const contender of taking) {
+      if (!workload.contenders.includes(contender.name)) continue
+      const measures = await workload.run(contender, compiled, 'smoke')
+      t.deepEqual(Object.keys(measures).sort(), workload.metrics.map(({ key }) => key).sort(), contender.title)
+      t.true(Object.values(measures).every(Number.isFinite), `${contender.title}: ${JSON.stringify(measures)}`)
+    }
+  })
+}
