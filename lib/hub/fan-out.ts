@@ -1,5 +1,5 @@
-import { Buffer } from 'node:buffer'
 import type { StoredEvent } from '../broker/broker.ts'
+import { Chunk } from '../wire/chunk.ts'
 
 /** A stream's end of the fan-out. */
 export interface Receiver {
@@ -24,7 +24,7 @@ export class Batch {
   readonly length: number
   readonly #parent: Batch | undefined
   #next: Batch | undefined
-  #bytes: Uint8Array | undefined
+  #chunk: Chunk | undefined
 
   constructor(event: StoredEvent, parent?: Batch) {
     this.event = event
@@ -39,18 +39,18 @@ export class Batch {
   }
 
   /** All frames in one piece. */
-  get bytes(): Uint8Array {
-    this.#bytes ??= this.#parent === undefined ? this.event.frame : this.#join()
-    return this.#bytes
+  get chunk(): Chunk {
+    this.#chunk ??= this.#join()
+    return this.#chunk
   }
 
-  #join(): Uint8Array {
-    const joined = Buffer.allocUnsafeSlow(this.length)
+  #join(): Chunk {
+    const joined = Chunk.allocate(this.length)
     let end = this.length
     for (let batch: Batch | undefined = this; batch !== undefined; batch = batch.#parent) {
       const { frame } = batch.event
       end -= frame.length
-      joined.set(frame, end)
+      joined.bytes.set(frame, end)
     }
     return joined
   }

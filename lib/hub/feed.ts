@@ -139,7 +139,7 @@ export class Feed implements Member {
     else if (due === undefined || this.#state !== 'live') return
     else if (this.#hasRoomFor(due.length)) {
       this.#moveTo(due.event.seq)
-      this.#stream.offer(due.bytes)
+      this.#stream.deliver(due.chunk)
     } else {
       this.#state = 'behind'
       this.#overtake()
@@ -165,11 +165,13 @@ export class Feed implements Member {
     else {
       this.#state = 'lagging'
       // Called back when the client has read everything before it.
-      this.#stream.write(MARK, this.#goOn)
+      this.#stream.write(MARK, () => {
+        this.#goOn()
+      })
     }
   }
 
-  readonly #goOn = (): void => {
+  #goOn(): void {
     if (this.#state !== 'lagging') return
     if (this.#overflow.kind === 'conflate') this.#sendLatest(this.#overflow.key)
     else this.#skip()
@@ -201,7 +203,9 @@ export class Feed implements Member {
     if (isNew && this.#latest.length === 0) this.#state = 'live'
     if (last === undefined) return
     this.#moveTo(last.seq)
-    this.#stream.write(Buffer.concat(page.map(({ frame }) => frame)), this.#goOn)
+    this.#stream.write(Buffer.concat(page.map(({ frame }) => frame)), () => {
+      this.#goOn()
+    })
   }
 
   get #isStopped(): boolean {
@@ -252,7 +256,7 @@ export class Feed implements Member {
 
   // Sends a page of history, and the next one when the client has taken it. With the last page the feed goes live, in
   // the same turn, so that no event falls in between.
-  readonly #turnPage = (): void => {
+  #turnPage(): void {
     if (this.#replay === undefined) return
     const page = this.#replay.next(this.#seq)
     if (page.trimmed.length > 0) this.#sendGap({ topics: page.trimmed, reason: 'trimmed' })
@@ -264,7 +268,9 @@ export class Feed implements Member {
       this.#replay = undefined
       this.#state = 'live'
     }
-    this.#stream.write(Buffer.concat(frames), this.#turnPage)
+    this.#stream.write(Buffer.concat(frames), () => {
+      this.#turnPage()
+    })
   }
 
   // The cursor goes out where the replay ends; where the client has that id already it needs no other.

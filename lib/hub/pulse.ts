@@ -130,7 +130,7 @@ export class Pulse implements Task {
     if (heartbeat === undefined || now - this.#wroteAt < heartbeat.interval) return
     this.#wroteAt = now
     // Where bytes wait for the client already, one more would keep nothing alive.
-    if (this.#stream.bufferedBytes === 0) this.#stream.offer(heartbeat.frame)
+    if (this.#stream.bufferedBytes === 0) this.#stream.deliver(heartbeat.chunk)
   }
 
   // Bytes wait, and none has left since the last look for as long as the policy allows.

@@ -1,8 +1,9 @@
+import type { Chunk } from '../wire/chunk.ts'
 import type { ConflationKey } from './conflation.ts'
 
 /** How the streams of one mount behave: the checked options of `eventStream()`. */
 export interface StreamPolicy {
-  readonly heartbeat: { readonly interval: number; readonly frame: Uint8Array } | undefined
+  readonly heartbeat: { readonly interval: number; readonly chunk: Chunk } | undefined
   /** Milliseconds, before the jitter. */
   readonly retry: number
   /** Milliseconds, before the jitter; `undefined` for no end. */

@@ -3,7 +3,7 @@ import type { Identity } from '../auth/identity.ts'
 import { isAbortOf } from '../stream/abort.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { Carrier, EventStream } from '../stream/event-stream.ts'
-import { hasClosed } from '../stream/response.ts'
+import { hasClosed } from '../stream/outlet.ts'
 import type { EventMap } from '../wire/event.ts'
 
 type AnyStream = EventStream<EventMap, Identity | undefined>
@@ -41,7 +41,7 @@ export class Departure implements Carrier {
       this.#gone = true
       this.#end()
     }
-    ctx.res.once('close', leave)
+    ctx.res.on('close', leave)
     // Node closes an HTTP/2 stream that its client resets without an error only when what was written has gone out, which
     // is never (RFC 9113, section 5.1: nothing is sent on a closed stream).
     if (ctx.req.httpVersionMajor === 2) ctx.req.once('aborted', leave)
@@ -83,8 +83,13 @@ export class Departure implements Carrier {
   // error page.
   whyDestroyed(): CloseReason {
     const { res, body } = this.#ctx
-    if (res.writableEnded) return 'replaced'
+    // What Koa ends for a client that has gone already is no answer.
+    if (res.writableEnded && res.statusCode !== 200) return 'replaced'
     return body === this.#stream || this.#hasLeft ? 'client' : 'replaced'
+  }
+
+  failed(error: Error): void {
+    if (this.#ctx.headerSent) this.#ctx.onerror(error)
   }
 
   cut(): void {

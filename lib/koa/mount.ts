@@ -8,6 +8,7 @@ import { HubEngine } from '../hub/engine.ts'
 import type { OverflowPolicy, StreamPolicy } from '../hub/stream-policy.ts'
 import { duration, flag, fn, integer, invalid, knownKeys, LONGEST_DURATION, oneOf } from '../options.ts'
 import type { EventStream } from '../stream/event-stream.ts'
+import { Chunk } from '../wire/chunk.ts'
 import { checkEventName, type EventMap } from '../wire/event.ts'
 import { encodeComment, encodeEvent } from '../wire/frame.ts'
 import { MAX_RETRY, MIN_RETRY } from '../wire/retry.ts'
@@ -175,7 +176,7 @@ function checkHeartbeat(heartbeat: EventStreamOptions['heartbeat']): StreamPolic
   const { interval, event } = typeof heartbeat === 'object' ? heartbeat : { interval: heartbeat, event: undefined }
   return Object.freeze({
     interval: duration('heartbeat', interval, { min: 1_000, default: DEFAULT_HEARTBEAT }),
-    frame: event === undefined ? encodeComment('') : heartbeatEvent(event),
+    chunk: Chunk.of(event === undefined ? encodeComment('') : heartbeatEvent(event)),
   })
 }
 

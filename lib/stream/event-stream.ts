@@ -1,11 +1,13 @@
 import { Buffer } from 'node:buffer'
-import { PassThrough, type Writable } from 'node:stream'
+import { PassThrough } from 'node:stream'
+import type { Chunk } from '../wire/chunk.ts'
 import { checkEvent, type EventInput, type EventMap, type Redact } from '../wire/event.ts'
 import { encodeComment, encodeEvent } from '../wire/frame.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { CloseReason, RequestedCloseReason } from './close-reason.ts'
-import { hasClosed, hasEnded, isResponse } from './response.ts'
+import { Outlet } from './outlet.ts'
+import { isResponse } from './response.ts'
 
 // How much may wait before `send()` and pipes into the stream wait too.
 const HIGH_WATER_MARK = 16_384
@@ -37,11 +39,13 @@ export interface StreamHost {
 export interface Carrier {
   /** Why others than this package destroy the stream: Koa does, with the response. */
   whyDestroyed(): CloseReason
+  /** Is told of an error that the stream was destroyed with, once it is the body. */
+  failed(error: Error): void
   /** Breaks the response off. */
   cut(): void
 }
 
-const NOBODY: Carrier = Object.freeze({ whyDestroyed: () => 'client', cut: ignore })
+const NOBODY: Carrier = Object.freeze({ whyDestroyed: () => 'client', failed: ignore, cut: ignore })
 
 /** What is known of a stream when it is made. */
 export interface StreamFields<Who> {
@@ -73,9 +77,10 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   carrier: Carrier = NOBODY
 
   readonly #host: StreamHost
-  #response: Writable | undefined
+  #outlet: Outlet | undefined
+  // Bytes that were handed on to whoever reads this stream.
   #passed = 0
-  // Bytes of a write that waits here until what it wrote, which is readable already, has been read.
+  // Bytes of a write that has been handed on, and still counts as waiting here.
   #held = 0
   #reason: CloseReason | undefined
   #abort: AbortController | undefined
@@ -108,14 +113,23 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     return this.#reason
   }
 
+  /**
+   * Whether it writes to the response itself.
+   *
+   * @internal
+   */
+  get isDirect(): boolean {
+    return this.#outlet !== undefined
+  }
+
   /** Bytes that wait in this process for the client to read. */
   get bufferedBytes(): number {
-    return this.writableLength - this.#held + this.readableLength
+    return this.writableLength - this.#held + (this.#outlet?.bufferedBytes ?? this.readableLength)
   }
 
   /** Bytes that have left this process. Where it stands still while bytes are buffered, the client is stuck. */
   get deliveredBytes(): number {
-    return this.#passed - this.readableLength
+    return this.#outlet?.deliveredBytes ?? this.#passed - this.readableLength
   }
 
   /**
@@ -176,14 +190,23 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
    * @internal
    */
   offer(bytes: Uint8Array): boolean {
-    if (this.#reason !== undefined || this.writableEnded) return false
-    // A client that has read everything before it may be given a single chunk of any size.
-    const buffered = this.bufferedBytes
-    if (buffered > 0 && buffered + bytes.length > this.#host.bufferBytes) {
-      this.abandon('slow')
-      return false
+    return this.#mayTake(bytes.length) && this.write(bytes)
+  }
+
+  /**
+   * The same for bytes that many streams share: they go straight to the response, unless something waits before them.
+   *
+   * @internal
+   */
+  deliver(chunk: Chunk): void {
+    if (!this.#mayTake(chunk.bytes.length)) return
+    if (this.#outlet === undefined || this.writableLength > this.#held) {
+      this.write(chunk.bytes)
+      return
     }
-    return this.write(bytes)
+    if (this.#outlet.hasEnded) return
+    this.#host.wrote()
+    this.#outlet.send(chunk)
   }
 
   /**
@@ -204,7 +227,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   abandon(reason: CloseReason): void {
     this.#begin(reason)
     // Koa 2 leaves a response open whose body is destroyed, and the client would wait for ever.
-    this.#response?.destroy()
+    this.#outlet?.destroy()
     this.destroy()
   }
 
@@ -241,72 +264,79 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     destination: Destination,
     options?: { end?: boolean },
   ): Destination {
-    if (this.#response !== undefined || !isResponse(destination)) return super.pipe(destination, options)
-    this.#response = destination
-    this.#held = 0
+    if (this.#outlet !== undefined || !isResponse(destination)) return super.pipe(destination, options)
+    const outlet = new Outlet(destination)
+    // From here on nothing is read from this side, by which more would be asked for.
+    this.#outlet = outlet
     const waiting = this.#takeAll()
     // Whoever waits to write more, such as a replay, goes on when the client has taken what went before.
     const goOn = (): void => {
       super._read(HIGH_WATER_MARK)
     }
     if (waiting.length === 0) goOn()
-    else destination.write(waiting, goOn)
-    if (options?.end !== false) {
-      this.once('end', () => {
-        destination.end()
-      })
-    }
+    else outlet.write(waiting, goOn)
     if (this.writableEnded) this.resume()
     return destination
   }
 
   override _read(size: number): void {
-    if (this.#response === undefined) super._read(size)
+    if (this.#outlet === undefined) super._read(size)
   }
 
   override _write(chunk: Uint8Array, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
     this.#host.wrote()
-    if (this.#response === undefined) {
-      this.#passed += chunk.length
-      this.#held = chunk.length
-      super._write(chunk, encoding, error => {
-        this.#held = 0
-        callback(error)
-      })
-      return
-    }
     // What is left waits for the response's end, which is near.
-    if (hasEnded(this.#response)) return
-    // The chunk counts as buffered until the kernel has it. A failed write is no error of this stream's: the client
-    // has gone, and the response's end says so.
-    this.#response.write(chunk, () => {
+    if (this.#outlet?.hasEnded) return
+    this.#held = chunk.length
+    const passed = (error?: Error | null): void => {
+      this.#held = 0
+      callback(error)
+    }
+    if (this.#outlet === undefined) {
       this.#passed += chunk.length
-      callback()
-    })
+      super._write(chunk, encoding, passed)
+    } else {
+      // A failed write is no error of this stream's: the client has gone, and the response's end says so.
+      this.#outlet.write(chunk, () => {
+        passed()
+      })
+    }
   }
 
   override _final(callback: (error?: Error | null) => void): void {
     super._final(callback)
     // The response is written to directly, so nobody else reads this side to its end.
-    if (this.#response !== undefined) this.resume()
+    if (this.#outlet !== undefined) this.resume()
   }
 
   override _destroy(error: Error | null, callback: (error?: Error | null) => void): void {
     this.#begin(error === null ? this.carrier.whyDestroyed() : 'error')
+    if (error !== null) this.carrier.failed(error)
     const settle = (): void => {
       this.#host.closed()
       super._destroy(error, callback)
     }
-    const response = this.#response
-    if (response === undefined || hasClosed(response)) {
+    const outlet = this.#outlet
+    if (outlet === undefined || outlet.hasClosed) {
       // What was put in between waits for an end that does not come.
       if (this.readableFlowing !== null && !this.readableEnded) this.carrier.cut()
       settle()
       return
     }
+    outlet.onceClosed(settle)
     // An end that was read to its end still waits for the client to take the last bytes.
-    if (!this.readableEnded) response.destroy()
-    response.once('close', settle)
+    if (this.readableEnded) outlet.end()
+    else outlet.destroy()
+  }
+
+  // Whether so many bytes more may wait for the client. A client that has read everything before them may be given a piece
+  // of any size; any other is closed as slow.
+  #mayTake(length: number): boolean {
+    if (this.#reason !== undefined || this.writableEnded) return false
+    const buffered = this.bufferedBytes
+    if (buffered === 0 || buffered + length <= this.#host.bufferBytes) return true
+    this.abandon('slow')
+    return false
   }
 
   #begin(reason: CloseReason): boolean {

@@ -1,0 +1,76 @@
+import type { ServerResponse } from 'node:http'
+import { Http2ServerResponse } from 'node:http2'
+import type { Writable } from 'node:stream'
+import type { Chunk } from '../wire/chunk.ts'
+
+/** Where the bytes of a stream leave the process: the response that it is the body of. */
+export class Outlet {
+  readonly #response: ServerResponse & Writable
+  #written = 0
+
+  constructor(response: ServerResponse & Writable) {
+    this.#response = response
+  }
+
+  /** Bytes that wait in this process for the client to read. */
+  get bufferedBytes(): number {
+    return this.#response.writableLength
+  }
+
+  /**
+   * Bytes that the kernel has taken, on a scale of the connection's own: where it stands still while bytes are buffered,
+   * the client is stuck.
+   */
+  get deliveredBytes(): number {
+    const { socket } = this.#response
+    // Over HTTP/2 many streams share a socket.
+    if (socket === null || this.#response instanceof Http2ServerResponse) return this.#written - this.bufferedBytes
+    return socket.bytesWritten - socket.writableLength
+  }
+
+  /** Whether the response is over, and no `close` will tell of it any more. */
+  get hasClosed(): boolean {
+    return hasClosed(this.#response)
+  }
+
+  /** Whether the response takes no more. An HTTP/2 stream that its client cancels ends some time before its `close`. */
+  get hasEnded(): boolean {
+    const response: Writable = this.#response
+    return response.writableEnded || (response instanceof Http2ServerResponse && response.stream.writableEnded)
+  }
+
+  /** Hands a chunk on. Nobody is told when it has been sent. */
+  send(chunk: Chunk): void {
+    const { socket, chunkedEncoding } = this.#response
+    // Node's response would frame each chunk for each client anew, in four writes to the socket.
+    if (chunkedEncoding && socket !== null) socket.write(chunk.framed)
+    else {
+      this.#written += chunk.bytes.length
+      this.#response.write(chunk.bytes)
+    }
+  }
+
+  /** Hands bytes on, and calls back when the kernel has them. A failed write is told by the response's end. */
+  write(bytes: Uint8Array, sent: () => void): void {
+    this.#written += bytes.length
+    this.#response.write(bytes, sent)
+  }
+
+  onceClosed(listener: () => void): void {
+    this.#response.once('close', listener)
+  }
+
+  end(): void {
+    this.#response.end()
+  }
+
+  destroy(): void {
+    this.#response.destroy()
+  }
+}
+
+/** Whether a response is over, and no `close` will tell of it any more. */
+export function hasClosed(response: Writable): boolean {
+  // Over HTTP/2 Koa's response is another class, which knows nothing of `closed`.
+  return response instanceof Http2ServerResponse ? response.stream.destroyed : response.closed
+}
