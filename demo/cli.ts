@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { EventSourceParserStream, type EventSourceMessage } from 'eventsource-parser/stream'
+import { ApiClient, LoginEnded } from './public/api-client.js'
 
 const USAGE = `Follows your orders from the command line, one line of JSON an event.
 
@@ -30,12 +31,13 @@ interface Options {
 }
 
 async function main(options: Options): Promise<void> {
+  const api = new ApiClient(new URL('/api/', options.url))
   let cursor = options.cursorFile === undefined ? '' : await readFile(options.cursorFile, 'utf8').catch(() => '')
   let retry = DEFAULT_RETRY
   let left = options.count
 
   while (left > 0) {
-    for await (const message of connect(options, cursor, value => (retry = value))) {
+    for await (const message of connect(api, options, cursor, value => (retry = value))) {
       if (message.id !== undefined) {
         cursor = message.id
         if (options.cursorFile !== undefined) await writeFile(options.cursorFile, cursor)
@@ -51,12 +53,14 @@ async function main(options: Options): Promise<void> {
 
 /** One connection's events; a failure to connect is reported and has none. */
 async function* connect(
+  api: ApiClient,
   options: Options,
   cursor: string,
   onRetry: (ms: number) => void,
 ): AsyncGenerator<EventSourceMessage> {
   try {
-    const body = await open(options, await logIn(options), cursor)
+    if (!api.isLoggedIn) await logIn(api, options)
+    const body = await open(api, options, cursor)
     yield* body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream({ onRetry }))
   } catch (error) {
     if (error instanceof Refusal) throw error
@@ -64,26 +68,18 @@ async function* connect(
   }
 }
 
-/** Tokens are short-lived, so each connection gets a fresh one. */
-async function logIn({ url, user, password }: Options): Promise<string> {
-  const response = await fetch(new URL('/api/token', url), {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json' },
-    body: JSON.stringify({ username: user, password }),
-  })
-  if (response.status === 401) throw new Refusal('user name and password do not match')
-  if (!response.ok) throw new Error(`logging in failed with status ${response.status}`)
-  const { access_token: token } = (await response.json()) as { access_token: string }
-  return token
+async function logIn(api: ApiClient, { user, password }: Options): Promise<void> {
+  try {
+    await api.logIn(user, password)
+  } catch (error) {
+    throw error instanceof LoginEnded ? new Refusal(error.message) : error
+  }
 }
 
-async function open({ url, market }: Options, token: string, cursor: string): Promise<NonNullable<Response['body']>> {
-  const response = await fetch(new URL(market ? '/api/events?market' : '/api/events', url), {
-    headers: {
-      Accept: 'text/event-stream',
-      Authorization: `Bearer ${token}`,
-      ...(cursor && { 'Last-Event-ID': cursor }),
-    },
+/** A stream ends with its access token: the next one is opened with a token that was refreshed, from the cursor on. */
+async function open(api: ApiClient, { market }: Options, cursor: string): Promise<NonNullable<Response['body']>> {
+  const response = await api.fetch(market ? 'events?market' : 'events', {
+    headers: { Accept: 'text/event-stream', ...(cursor && { 'Last-Event-ID': cursor }) },
   })
   if (!response.ok || response.body === null) throw new Error(`the stream was refused with status ${response.status}`)
   note(cursor ? `connected, from ${cursor} on` : 'connected')
