@@ -1,20 +1,17 @@
 import { localizeTimes } from './format.js'
+import { showLight } from './light.js'
 import { live } from './live.js'
 
 /** What every page shows: the light of the connection, the bell, and news as it comes in. */
 
-const WORDS = { connecting: 'Connecting', open: 'Live', closed: 'Offline' }
-
 /** How long a piece of news stays, in milliseconds. */
 const TOAST = 6_000
 
-const light = document.querySelector('[data-light]')
 const badge = document.querySelector('[data-unread]')
 const toasts = document.querySelector('[data-toasts]')
 const drawnAt = Number(document.body.dataset.drawnAt)
 
-live.addEventListener('state', showState)
-showState()
+showLight(document.querySelector('[data-light]'), live)
 
 live.on('notification', ({ text, at, unread }) => {
   showUnread(unread)
@@ -28,12 +25,6 @@ live.addEventListener('gap', async () => {
 })
 
 localizeTimes(document)
-
-function showState() {
-  const { state } = live.connection
-  light.dataset.state = state
-  light.querySelector('[data-light-text]').textContent = WORDS[state]
-}
 
 function showUnread(count) {
   badge.textContent = count
