@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import type { Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
@@ -49,7 +48,7 @@ export class Subscriber implements StreamHost {
     this.policy = policy
     this.address = address
     this.openedAt = hub.clock.now()
-    this.stream = new EventStream({ id: randomBytes(12).toString('base64url'), identity, lastEventId }, this)
+    this.stream = new EventStream({ identity, lastEventId }, this)
     this.#feed = new Feed(hub, this.stream, policy)
     this.#pulse = new Pulse(hub, this.stream, policy, revalidation)
   }

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer'
+import { randomUUID } from 'node:crypto'
 import { PassThrough } from 'node:stream'
 import type { Chunk } from '../wire/chunk.ts'
 import { checkEvent, type EventInput, type EventMap, type Redact } from '../wire/event.ts'
@@ -49,7 +50,6 @@ const NOBODY: Carrier = Object.freeze({ whyDestroyed: () => 'client', failed: ig
 
 /** What is known of a stream when it is made. */
 export interface StreamFields<Who> {
-  readonly id: string
   readonly identity: Who
   readonly lastEventId: string | undefined
 }
@@ -62,8 +62,6 @@ export interface StreamFields<Who> {
  * such as a compressor, it is piped like any other stream.
  */
 export class EventStream<Events extends object = EventMap, Who = Identity> extends PassThrough {
-  /** Random; for logs. */
-  readonly id: string
   /** Who holds the stream; `undefined` only where the route says `authenticate: false`. */
   readonly identity: Who
   /** The id of the last event the client has seen, as it says itself: not to be trusted. */
@@ -82,18 +80,24 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   #passed = 0
   // Bytes of a write that has been handed on, and still counts as waiting here.
   #held = 0
+  #id: string | undefined
   #reason: CloseReason | undefined
   #abort: AbortController | undefined
   #room: Promise<boolean> | undefined
 
   constructor(fields: StreamFields<Who>, host: StreamHost) {
     super({ highWaterMark: HIGH_WATER_MARK })
-    this.id = fields.id
     this.identity = fields.identity
     this.lastEventId = fields.lastEventId
     this.#host = host
     // Koa listens once the stream is the body; a failure before that must not end the process.
     this.on('error', ignore)
+  }
+
+  /** Random; for logs. */
+  get id(): string {
+    this.#id ??= randomUUID()
+    return this.#id
   }
 
   /**

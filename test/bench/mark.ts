@@ -1,6 +1,7 @@
 /**
  * What the data of every event begins with: `@@<lane> <seq> <time> `, in fixed widths, so that it is found and read
- * without parsing the event. A stream sees each lane's `seq` rise by one; the time is that of publishing.
+ * without parsing the event. A stream sees each lane's `seq` rise by one; the time is when it was due to be published, so
+ * that latency holds what a busy server made it wait for.
  */
 export const MARK = Buffer.from('@@')
 export const LANES = 10
@@ -19,9 +20,9 @@ export function now(): number {
   return origin + performance.now() * 1_000
 }
 
-/** The data of an event, so many bytes of ASCII. */
-export function markedData(lane: number, seq: number, bytes: number): string {
-  const time = String(Math.round(now())).padStart(TIME_WIDTH, '0')
+/** The data of an event that is due at a time, so many bytes of ASCII. */
+export function markedData(lane: number, seq: number, due: number, bytes: number): string {
+  const time = String(Math.round(due)).padStart(TIME_WIDTH, '0')
   return `@@${lane} ${String(seq).padStart(SEQ_WIDTH, '0')} ${time} `.padEnd(bytes, 'x')
 }
 

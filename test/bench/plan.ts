@@ -46,22 +46,18 @@ export class Publisher {
     const published = parts.map(part => {
       const total = part.each * part.topics.length
       const delay = (seconds * 1_000) / total
-      return Promise.all(Array.from({ length: total }, (_, i) => this.#sendAfter(i * delay, part, i)))
+      return Promise.all(Array.from({ length: total }, (_, i) => this.#send(part, i, first, i * delay)))
     })
     await Promise.all(published)
     return { first }
   }
 
-  async #sendAfter(delay: number, part: PlanPart, index: number): Promise<unknown> {
-    await setTimeout(delay)
-    return this.#send(part, index)
-  }
-
-  #send({ topics, lane, bytes }: PlanPart, index: number): unknown {
+  async #send({ topics, lane, bytes }: PlanPart, index: number, first: number, delay: number): Promise<unknown> {
+    await setTimeout(Math.ceil(delay))
     const topic = topics[index % topics.length]
     if (topic === undefined) throw new RangeError('a part of a plan has topics')
     const seq = this.#seqs.get(topic) ?? 0
     this.#seqs.set(topic, seq + 1)
-    return this.#publish(topic, markedData(lane, seq, bytes))
+    return this.#publish(topic, markedData(lane, seq, first + delay * 1_000, bytes))
   }
 }

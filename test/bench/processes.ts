@@ -42,9 +42,3 @@ export function residentMemory(pids: readonly number[]): number {
     return sum + Number(pss) * 1_024
   }, 0)
 }
-
-/** The open files that a process may have. */
-export function openFileLimit(): number {
-  const limit = execFileSync('sh', ['-c', 'ulimit -Hn'], { encoding: 'latin1' }).trim()
-  return limit === 'unlimited' ? Infinity : Number(limit)
-}

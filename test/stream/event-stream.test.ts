@@ -22,7 +22,7 @@ function openStream(options: Partial<Pick<StreamHost, 'hasTopics' | 'bufferBytes
     closed: () => void told.push('closed'),
     ...options,
   }
-  const stream = new EventStream<EventMap, undefined>({ id: 'x', identity: undefined, lastEventId: 'a-1' }, host)
+  const stream = new EventStream<EventMap, undefined>({ identity: undefined, lastEventId: 'a-1' }, host)
   return { stream, told }
 }
 

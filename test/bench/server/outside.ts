@@ -9,8 +9,12 @@ const STATUS = Buffer.from('HTTP/1.1 2')
 const socket = connect({ port: Number(process.argv[2]), host: '127.0.0.1', noDelay: true })
 await once(socket, 'connect')
 const waiting: (() => void)[] = []
-socket.on('data', (chunk: Buffer) => {
+// A status line may be cut in two.
+let rest = Buffer.alloc(0)
+socket.on('data', (received: Buffer) => {
+  const chunk = Buffer.concat([rest, received])
   for (let at = chunk.indexOf(STATUS); at !== -1; at = chunk.indexOf(STATUS, at + 1)) waiting.shift()?.()
+  rest = chunk.subarray(Math.max(0, chunk.length - STATUS.length + 1))
 })
 
 const publisher = new Publisher((topic, data) => {
