@@ -4,11 +4,12 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { text } from 'node:stream/consumers'
 import test, { type ExecutionContext } from 'ava'
+import { ACCESS_LIFETIME } from '../../demo/tokens/issuer.ts'
+import { ManualClock } from '../support/manual-clock.ts'
 import { openSite } from './site.ts'
 
-/** Runs the client; `connected` resolves once it has a stream. */
+/** Runs the client; `connected` resolves once it has a stream, `printed` once it has printed an event. */
 function runClient(t: ExecutionContext, args: string[], password: string) {
   const client = spawn(process.execPath, ['--import=tsx', 'demo/cli.ts', ...args], {
     env: { ...process.env, PASSWORD: password },
@@ -23,13 +24,17 @@ function runClient(t: ExecutionContext, args: string[], password: string) {
       if (line.startsWith('# connected')) resolve()
     })
   })
-  const ended = Promise.all([text(client.stdout), once(client, 'close')])
+  const output = createInterface(client.stdout)
+  const events: string[] = []
+  output.on('line', line => events.push(line))
+  const printed = once(output, 'line')
+  const ended = once(client, 'close')
   return {
     connected,
+    printed,
     /** The exit status, and the texts of the notifications that were printed. */
     async result() {
-      const [output, [status]] = (await ended) as [string, [number]]
-      const events = output.trim().split('\n').filter(Boolean)
+      const [status] = (await ended) as [number]
       return { status, texts: events.map(line => (JSON.parse(line) as { data: { text: string } }).data.text) }
     },
   }
@@ -59,6 +64,18 @@ test('the client comes back by itself when it is cut off', async t => {
   await client.connected
   await site.services.notify('ada', 'before')
   await site.hub.disconnect({ identity: 'ada' })
+  await site.services.notify('ada', 'meanwhile')
+  t.deepEqual(await client.result(), { status: 0, texts: ['before', 'meanwhile'] })
+})
+
+test('the client goes on when its access token has expired', async t => {
+  const clock = new ManualClock()
+  const site = await openSite(t, {}, clock)
+  const client = runClient(t, ['--url', site.url, '--user', 'ada', '--count', '2'], 'analytical-engine')
+  await client.connected
+  await site.services.notify('ada', 'before')
+  await client.printed
+  clock.advance(ACCESS_LIFETIME)
   await site.services.notify('ada', 'meanwhile')
   t.deepEqual(await client.result(), { status: 0, texts: ['before', 'meanwhile'] })
 })
