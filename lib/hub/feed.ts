@@ -137,10 +137,8 @@ export class Feed implements Member {
     this.due = undefined
     if (this.#state === 'behind') this.#overtake()
     else if (due === undefined || this.#state !== 'live') return
-    else if (this.#hasRoomFor(due.length)) {
-      this.#moveTo(due.event.seq)
-      this.#stream.deliver(due.chunk)
-    } else {
+    else if (this.#stream.deliver(due.chunk)) this.#moveTo(due.event.seq)
+    else {
       this.#state = 'behind'
       this.#overtake()
     }
@@ -151,11 +149,6 @@ export class Feed implements Member {
     if (reason === 'epoch') this.#beginAnew(topics)
     // A feed that is joining or replaying finds in history what is missing.
     else if (this.#state === 'live') this.#sendGap({ topics, reason })
-  }
-
-  #hasRoomFor(bytes: number): boolean {
-    const { bufferedBytes } = this.#stream
-    return bufferedBytes === 0 || bufferedBytes + bytes <= this.bufferBytes
   }
 
   // More in one tick than may be buffered is no reason to treat a client as slow that has read all before it.

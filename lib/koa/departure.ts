@@ -54,7 +54,7 @@ export class Departure implements Carrier {
       }
       // A stream that fails takes the response along first, and Koa 3 sees only that.
       const cause = this.#stream?.errored ?? error
-      if (cause === this.#reported || this.#isAbort(cause) || (cause === error && this.#caused(error))) return
+      if (cause === this.#reported || (cause === error && this.#caused(error)) || this.#isAbort(cause)) return
       this.#reported = cause
       report(cause)
     }

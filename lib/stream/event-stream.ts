@@ -78,7 +78,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   #outlet: Outlet | undefined
   // Bytes that were handed on to whoever reads this stream.
   #passed = 0
-  // Bytes of a write that has been handed on, and still counts as waiting here.
+  // Whether a write is being handed on, so that others may wait behind it, and how many of its bytes have been.
+  #isWriting = false
   #held = 0
   #id: string | undefined
   #reason: CloseReason | undefined
@@ -194,23 +195,31 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
    * @internal
    */
   offer(bytes: Uint8Array): boolean {
-    return this.#mayTake(bytes.length) && this.write(bytes)
+    if (this.#reason !== undefined || this.writableEnded) return false
+    const buffered = this.bufferedBytes
+    // A client that has read everything before them may be given bytes of any number.
+    if (buffered === 0 || buffered + bytes.length <= this.#host.bufferBytes) return this.write(bytes)
+    this.abandon('slow')
+    return false
   }
 
   /**
-   * The same for bytes that many streams share: they go straight to the response, unless something waits before them.
+   * Hands bytes that many streams share straight to the response, unless something waits before them. Answers whether
+   * there was room for them; nothing has become of them where there was none.
    *
    * @internal
    */
-  deliver(chunk: Chunk): void {
-    if (!this.#mayTake(chunk.bytes.length)) return
-    if (this.#outlet === undefined || this.writableLength > this.#held) {
-      this.write(chunk.bytes)
-      return
+  deliver(chunk: Chunk): boolean {
+    const outlet = this.#outlet
+    const isDirect = outlet !== undefined && !this.#isWriting
+    const buffered = isDirect ? outlet.bufferedBytes : this.bufferedBytes
+    if (buffered > 0 && buffered + chunk.bytes.length > this.#host.bufferBytes) return false
+    if (!isDirect) this.write(chunk.bytes)
+    else if (!outlet.hasEnded) {
+      this.#host.wrote()
+      outlet.send(chunk)
     }
-    if (this.#outlet.hasEnded) return
-    this.#host.wrote()
-    this.#outlet.send(chunk)
+    return true
   }
 
   /**
@@ -291,8 +300,10 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#host.wrote()
     // What is left waits for the response's end, which is near.
     if (this.#outlet?.hasEnded) return
+    this.#isWriting = true
     this.#held = chunk.length
     const passed = (error?: Error | null): void => {
+      this.#isWriting = false
       this.#held = 0
       callback(error)
     }
@@ -331,16 +342,6 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     // An end that was read to its end still waits for the client to take the last bytes.
     if (this.readableEnded) outlet.end()
     else outlet.destroy()
-  }
-
-  // Whether so many bytes more may wait for the client. A client that has read everything before them may be given a piece
-  // of any size; any other is closed as slow.
-  #mayTake(length: number): boolean {
-    if (this.#reason !== undefined || this.writableEnded) return false
-    const buffered = this.bufferedBytes
-    if (buffered === 0 || buffered + length <= this.#host.bufferBytes) return true
-    this.abandon('slow')
-    return false
   }
 
   #begin(reason: CloseReason): boolean {

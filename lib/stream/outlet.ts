@@ -6,10 +6,14 @@ import type { Chunk } from '../wire/chunk.ts'
 /** Where the bytes of a stream leave the process: the response that it is the body of. */
 export class Outlet {
   readonly #response: ServerResponse & Writable
+  // The same response, where it is one over HTTP/2: many streams share the socket then.
+  readonly #http2: Http2ServerResponse | undefined
   #written = 0
 
   constructor(response: ServerResponse & Writable) {
+    const actual: Writable = response
     this.#response = response
+    this.#http2 = actual instanceof Http2ServerResponse ? actual : undefined
   }
 
   /** Bytes that wait in this process for the client to read. */
@@ -23,8 +27,7 @@ export class Outlet {
    */
   get deliveredBytes(): number {
     const { socket } = this.#response
-    // Over HTTP/2 many streams share a socket.
-    if (socket === null || this.#response instanceof Http2ServerResponse) return this.#written - this.bufferedBytes
+    if (socket === null || this.#http2 !== undefined) return this.#written - this.bufferedBytes
     return socket.bytesWritten - socket.writableLength
   }
 
@@ -35,8 +38,7 @@ export class Outlet {
 
   /** Whether the response takes no more. An HTTP/2 stream that its client cancels ends some time before its `close`. */
   get hasEnded(): boolean {
-    const response: Writable = this.#response
-    return response.writableEnded || (response instanceof Http2ServerResponse && response.stream.writableEnded)
+    return this.#response.writableEnded || (this.#http2?.stream.writableEnded ?? false)
   }
 
   /** Hands a chunk on. Nobody is told when it has been sent. */

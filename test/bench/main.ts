@@ -3,7 +3,7 @@ import { rm } from 'node:fs/promises'
 import { build } from './build.ts'
 import { readOptions } from './options.ts'
 import { canPin } from './processes.ts'
-import { ResultsFolder } from './report/results-folder.ts'
+import { resultsFolder } from './report/results-folder.ts'
 import { table } from './report/table.ts'
 import { verdictTable } from './report/verdicts.ts'
 import { run, type Results } from './run.ts'
@@ -11,7 +11,7 @@ import { judge } from './targets.ts'
 import { workloads } from './workloads/index.ts'
 
 const { taking, only, rounds, size, save, redraw } = readOptions(process.argv.slice(2))
-const folder = new ResultsFolder(new URL('results/', import.meta.url), workloads)
+const folder = resultsFolder(workloads)
 if (redraw) await folder.draw()
 else await measure()
 

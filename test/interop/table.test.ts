@@ -1,13 +1,14 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import test from 'ava'
 import { neighbours } from './neighbours.ts'
-import { nameOf, README, tableIn, tableOf, withTable } from './table.ts'
+import { sectionIn, withSection } from '../support/marked-section.ts'
+import { nameOf, README, SECTION, tableOf } from './table.ts'
 
 test('the table in the README is that of the neighbours which are tested, in their installed versions', async t => {
   const table = await tableOf(neighbours)
   const text = await readFile(README, 'utf8')
-  if (process.env.UPDATE) await writeFile(README, withTable(text, table))
-  t.is(tableIn(await readFile(README, 'utf8')), table, 'npm run update:interop writes it')
+  if (process.env.UPDATE) await writeFile(README, withSection(text, SECTION, table))
+  t.is(sectionIn(await readFile(README, 'utf8'), SECTION), table, 'npm run update:interop writes it')
 })
 
 test('no neighbour is listed twice', t => {

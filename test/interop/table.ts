@@ -6,7 +6,7 @@ import type { Neighbour } from './neighbour.ts'
 const MODULES = new URL('../../node_modules/', import.meta.url)
 export const README = new URL('../../README.md', import.meta.url)
 
-const SECTION = /(?<=<!-- interop -->\n\n)[\s\S]*(?=\n<!-- \/interop -->)/
+export const SECTION = 'interop'
 
 /** How a neighbour is called in the table and in the titles of tests, with the versions that are installed. */
 export function nameOf({ packages, how }: Neighbour): string {
@@ -23,15 +23,6 @@ export async function tableOf(neighbours: readonly Neighbour[]): Promise<string>
   const lines = [['beside', ...versions, 'what to know'], ['---', ...versions.map(() => ':-:'), '---'], ...rows]
   const table = lines.map(cells => `| ${cells.join(' | ')} |`).join('\n')
   return format(table, { ...(await resolveConfig(README)), parser: 'markdown' })
-}
-
-/** The table that a text has, between its two marks. */
-export function tableIn(text: string): string | undefined {
-  return SECTION.exec(text)?.[0]
-}
-
-export function withTable(text: string, table: string): string {
-  return text.replace(SECTION, () => table)
 }
 
 /** The part of a version within which nothing breaks: `5` of 5.2.2, `0.70` of 0.70.1. */

@@ -1,11 +1,12 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import type { Results } from '../run.ts'
 import type { Workload } from '../workload.ts'
-import { ResultsFolder } from './results-folder.ts'
+import { workloads as all } from '../workloads/index.ts'
+import { ResultsFolder, resultsFolder } from './results-folder.ts'
 
 const workloads = ['steady', 'burst'].map(workloadCalled)
 const [steady, burst] = workloads as [Workload, Workload]
@@ -58,11 +59,31 @@ test('everything can be drawn again from the numbers', async t => {
   t.deepEqual((await readdir(path)).sort(), ['README.md', 'results.json', 'steady.svg'])
 })
 
+test('a summary goes between the marks of the README, and leaves the rest', async t => {
+  const { folder, readme } = await temporary(t)
+  await folder.save(steady, results({ memory: 8, 'node-http': 10 }), 3)
+  const text = await readFile(readme, 'utf8')
+  t.regex(text, /^# Project\n\n<!-- bench -->\n\n\| workload /)
+  t.regex(text, /^\| steady +\| CPU a delivery, memory ÷ node-http +\| met /m)
+  t.regex(text, /\nMeasured on [\d-]+, .*\.\n\n<!-- \/bench -->\n\nMore\.\n$/)
+  t.true(await folder.isSummarized())
+  await writeFile(readme, text.replace('met ', 'new '))
+  t.false(await folder.isSummarized())
+})
+
+test('the README of the project has what was measured last', async t => {
+  t.true(await resultsFolder(all).isSummarized(), 'npm run bench -- --redraw writes it')
+})
+
 async function temporary(t: ExecutionContext) {
-  const path = await mkdtemp(join(tmpdir(), 'results-'))
-  t.teardown(() => rm(path, { recursive: true }))
-  const folder = new ResultsFolder(pathToFileURL(`${path}/`), workloads)
-  return { path, folder, read: (name: string) => readFile(join(path, name), 'utf8') }
+  const parent = await mkdtemp(join(tmpdir(), 'results-'))
+  t.teardown(() => rm(parent, { recursive: true }))
+  const path = join(parent, 'results')
+  await mkdir(path)
+  const readme = join(parent, 'README.md')
+  await writeFile(readme, '# Project\n\n<!-- bench -->\n\nold\n\n<!-- /bench -->\n\nMore.\n')
+  const folder = new ResultsFolder(pathToFileURL(`${path}/`), workloads, pathToFileURL(readme))
+  return { path, readme, folder, read: (name: string) => readFile(join(path, name), 'utf8') }
 }
 
 function workloadCalled(name: string): Workload {

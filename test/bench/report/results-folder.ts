@@ -1,21 +1,34 @@
-import { mkdir, writeFile } from 'node:fs/promises'
+import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { format, resolveConfig } from 'prettier'
+import { sectionIn, withSection } from '../../support/marked-section.ts'
 import type { Results } from '../run.ts'
 import type { Workload } from '../workload.ts'
 import { chart } from './chart.ts'
 import { thisMachine } from './machine.ts'
 import { page } from './page.ts'
 import { measuresToSave, readSaved, resultsOf, type Saved } from './saved.ts'
+import { SECTION, summary } from './summary.ts'
 
-/** The folder, whose address ends with a slash, with the last results of each workload: their numbers, their charts, and a page of all. */
+/**
+ * The folder, whose address ends with a slash, with the last results of each workload: their numbers, their charts, and a
+ * page of all. A summary goes into a README, where its marks stand.
+ */
 export class ResultsFolder {
   readonly #folder: URL
   readonly #workloads: readonly Workload[]
+  readonly #readme: URL
 
-  constructor(folder: URL, workloads: readonly Workload[]) {
+  constructor(folder: URL, workloads: readonly Workload[], readme: URL) {
     this.#folder = folder
     this.#workloads = workloads
+    this.#readme = readme
+  }
+
+  /** Whether the README has the summary of what is saved. */
+  async isSummarized(): Promise<boolean> {
+    const text = await readFile(this.#readme, 'utf8')
+    return sectionIn(await this.#summarized(text, await this.#saved()), SECTION) === sectionIn(text, SECTION)
   }
 
   /** Puts the results of a workload in the place of its last. */
@@ -42,6 +55,11 @@ export class ResultsFolder {
       if (run !== undefined) await this.#write(`${workload.name}.svg`, chart(workload, resultsOf(run)))
     }
     await this.#write('README.md', page(this.#workloads, saved))
+    await writeFile(this.#readme, await this.#summarized(await readFile(this.#readme, 'utf8'), saved))
+  }
+
+  #summarized(text: string, saved: Saved): Promise<string> {
+    return formatted(fileURLToPath(this.#readme), withSection(text, SECTION, summary(saved)))
   }
 
   #file(name: string): string {
@@ -57,4 +75,10 @@ export class ResultsFolder {
 
 async function formatted(file: string, text: string): Promise<string> {
   return format(text, { ...(await resolveConfig(file)), filepath: file })
+}
+
+/** The one that is part of the project. */
+export function resultsFolder(workloads: readonly Workload[]): ResultsFolder {
+  const at = (path: string) => new URL(path, import.meta.url)
+  return new ResultsFolder(at('../results/'), workloads, at('../../../README.md'))
 }
