@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Subscriber } from '../hub/subscriber.ts'
-import { dropPipeline } from './pipeline.ts'
+import { lighten } from './lighten.ts'
 import { setStreamHeaders } from './response.ts'
 
 /**
@@ -10,7 +10,7 @@ import { setStreamHeaders } from './response.ts'
 export function handOff(ctx: Context, { stream, policy }: Subscriber): void {
   setStreamHeaders(ctx)
   ctx.body = stream
-  dropPipeline(ctx)
+  lighten(ctx)
   if (ctx.req.httpVersionMajor !== 1) return
   // Probes go out in the silence between heartbeats, and find a client that vanished without a word early in it. Once a
   // heartbeat or an event is on its way unanswered, the kernel probes no more but retransmits: on Linux it gives up after
