@@ -3,7 +3,7 @@ import type { Context } from 'koa'
 import { EventStream } from '../stream/event-stream.ts'
 
 type Listener = Parameters<EventEmitter['on']>[1]
-type Listeners = readonly (readonly [name: string | symbol, listeners: readonly Listener[]])[]
+type Listeners = ReadonlyMap<string | symbol, readonly Listener[]>
 
 /**
  * Has let go of what a response holds beside the stream that is its body, once that writes to the response itself:
@@ -37,8 +37,8 @@ function dropWhatComes(stream: EventEmitter & Pick<EventStream, 'isDirect'>, res
   const [ofStream, ofResponse] = [listenersOf(stream), listenersOf(response)]
   queueMicrotask(() => {
     if (!stream.isDirect) return
-    setListeners(stream, ofStream)
-    setListeners(response, ofResponse)
+    removeOthers(stream, ofStream)
+    removeOthers(response, ofResponse)
     flattenHead(response)
   })
 }
@@ -49,11 +49,11 @@ function flattenHead(response: object): void {
 }
 
 function listenersOf(emitter: EventEmitter): Listeners {
-  return emitter.eventNames().map(name => [name, emitter.rawListeners(name) as Listener[]])
+  return new Map(emitter.eventNames().map(name => [name, emitter.rawListeners(name) as Listener[]]))
 }
 
-// All anew: an object that names were deleted from takes more memory.
-function setListeners(emitter: EventEmitter, listeners: Listeners): void {
-  emitter.removeAllListeners()
-  for (const [name, all] of listeners) for (const listener of all) emitter.on(name, listener)
+function removeOthers(emitter: EventEmitter, kept: Listeners): void {
+  for (const [name, listeners] of listenersOf(emitter)) {
+    for (const listener of listeners) if (!kept.get(name)?.includes(listener)) emitter.removeListener(name, listener)
+  }
 }

@@ -180,8 +180,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Ends the stream after what has been sent and published to it. A browser's EventSource will come back, unless it is then answered with
-   * something other than 200: answer `null` from the resolver to make it stop.
+   * Ends the stream after what has been sent and published to it. A browser's EventSource will come back, unless it is then
+   * answered with something other than 200: answer `null` from the resolver to make it stop.
    */
   close(reason: RequestedCloseReason = 'server'): void {
     this.#host.flush()
