@@ -1,0 +1,145 @@
+import type { ServerResponse } from 'node:http'
+import type { Readable } from 'node:stream'
+import type { Context, Middleware } from 'koa'
+import { raw } from '../support/http.ts'
+import { openEndpoint, REQUEST } from './endpoint.ts'
+import { onEveryKoa } from './every-koa.ts'
+
+onEveryKoa('what streams share is a chunk of the response, byte for byte', async (t, Koa) => {
+  const { hub, port } = await openEndpoint(t, { heartbeat: false }, { Koa })
+  const client = await raw(port, REQUEST)
+  await client.until('event: cursor\ndata:\n\n')
+  const before = client.bytes.length
+  const ids = await Promise.all(['one', 'two'].map(data => hub.publish('news', { data })))
+  await client.until('data: two\n\n\r\n')
+  const events = ids.map((id, n) => `id: ${id}\ndata: ${['one', 'two'][n]}\n\n`)
+  t.is(client.text.slice(before), chunked(events.join('')), 'events of one turn are one chunk')
+  const third = `id: ${await hub.publish('news', { data: 'three' })}\ndata: three\n\n`
+  await client.until('data: three\n\n\r\n')
+  t.is(client.text.slice(before), chunked(events.join('')) + chunked(third))
+  client.close()
+})
+
+onEveryKoa('the connection of a stream that has ended whole serves the next request', async (t, Koa) => {
+  const page: Middleware = (ctx, next) => {
+    if (ctx.path !== '/page') return next()
+    ctx.body = 'an ordinary page'
+  }
+  const { hub, port, isEmpty } = await openEndpoint(t, {}, { Koa, outer: [page] })
+  const client = await raw(port, REQUEST)
+  await client.until('event: cursor')
+  for (let n = 0; n < 3; n += 1) {
+    await hub.publish('news', { data: `round ${n}` })
+    await client.until(`data: round ${n}\n\n\r\n`)
+  }
+  await hub.publish('news', { data: 'last' })
+  await hub.disconnect({ identity: 'ann' })
+  await client.until('data: last\n\n\r\n0\r\n\r\n')
+  await isEmpty()
+  const before = client.bytes.length
+  client.write('GET /page HTTP/1.1\r\nHost: x\r\n\r\n')
+  await hub.publish('news', { data: 'nobody is there' })
+  await client.until('an ordinary page')
+  t.regex(client.text.slice(before), /^HTTP\/1\.1 200 OK\r\n[^]*\r\n\r\nan ordinary page$/)
+  client.close()
+})
+
+onEveryKoa('a stream that others end the response of gets nothing more, and ends', async (t, Koa) => {
+  let response: ServerResponse | undefined
+  const { hub, open, tells } = await openEndpoint(
+    t,
+    {},
+    {
+      Koa,
+      outer: [
+        (ctx, next) => {
+          response = ctx.res
+          return next()
+        },
+      ],
+    },
+  )
+  const stream = await open()
+  await stream.next(({ event }) => event === 'cursor')
+  response?.end()
+  await hub.publish('news', { data: 'too late' })
+  t.is(await stream.closed, 'end')
+  t.notRegex(await stream.text(), /too late/)
+  await tells('close client')
+})
+
+onEveryKoa('others keep the listeners that they have on a response and its body', async (t, Koa) => {
+  const heard: string[] = []
+  const listening: Middleware = async (ctx, next) => {
+    ctx.res.once('finish', () => heard.push('finish'))
+    await next()
+    ctx.res.on('close', () => heard.push('close'))
+    ;(ctx.body as Readable).once('end', () => heard.push('end'))
+  }
+  const { hub, open, isEmpty } = await openEndpoint(t, {}, { Koa, outer: [listening] })
+  const stream = await open()
+  await stream.next(({ event }) => event === 'cursor')
+  await hub.disconnect({ identity: 'ann' })
+  t.is(await stream.closed, 'end')
+  await isEmpty()
+  t.deepEqual(heard, ['end', 'finish', 'close'])
+})
+
+onEveryKoa('a stream that lives holds no listeners of a pipeline', async (t, Koa) => {
+  const contexts: Context[] = []
+  const { open, hub } = await openEndpoint(
+    t,
+    {},
+    {
+      Koa,
+      outer: [
+        (ctx, next) => {
+          contexts.push(ctx)
+          return next()
+        },
+      ],
+    },
+  )
+  const stream = await open()
+  await stream.next(({ event }) => event === 'cursor')
+  await hub.publish('news', { data: 'x' })
+  await stream.next(({ event }) => event === 'message')
+  const [{ res, body } = {}] = contexts
+  t.is(res?.listenerCount('close'), 1, 'the mount’s')
+  t.is(res?.listenerCount('error'), 0)
+  for (const name of ['close', 'end', 'finish', 'data', 'drain']) t.is((body as Readable).listenerCount(name), 0, name)
+})
+
+onEveryKoa('an outer middleware may look at `ctx.respond`, and what it sets afterwards is kept', async (t, Koa) => {
+  const logging: Middleware = async (ctx, next) => {
+    await next()
+    t.is(ctx.respond, undefined)
+    await new Promise(setImmediate)
+    ctx.cookies.set('late', 'yes')
+  }
+  const { hub, open } = await openEndpoint(t, {}, { Koa, outer: [logging] })
+  const stream = await open()
+  t.deepEqual(stream.headers['set-cookie'], ['late=yes; path=/; httponly'])
+  await hub.publish('news', { data: 'x' })
+  t.like(await stream.next(({ event }) => event === 'message'), { data: 'x' })
+})
+
+onEveryKoa('an outer middleware may respond by itself', async (t, Koa) => {
+  const responding: Middleware = async (ctx, next) => {
+    await next()
+    ctx.respond = false
+    ;(ctx.body as Readable).pipe(ctx.res)
+  }
+  const { hub, open, tells } = await openEndpoint(t, {}, { Koa, outer: [responding] })
+  const stream = await open()
+  await hub.publish('news', { data: 'x' })
+  t.like(await stream.next(({ event }) => event === 'message'), { data: 'x' })
+  await hub.disconnect({ identity: 'ann' })
+  t.is(await stream.closed, 'end')
+  await tells('close server')
+})
+
+/** A chunk of a response in chunked coding (RFC 9112, section 7.1). */
+function chunked(text: string): string {
+  return `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n`
+}
