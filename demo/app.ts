@@ -6,6 +6,7 @@ import { createHub, sessionCookie, watchSessions, type Clock, type Hub } from 'k
 import { redisBroker } from 'koa-event-stream/redis'
 import type { Config } from './config.ts'
 import type { Events } from './events.ts'
+import { openLimits } from './limits.ts'
 import { createLoginGuard } from './login-guard.ts'
 import { errorPage } from './middleware/error-page.ts'
 import { readBody } from './middleware/read-body.ts'
@@ -55,7 +56,8 @@ export function createApp(config: Omit<Config, 'port'>, clock?: Clock): Demo {
   })
   const shelves = openShelves(redisUrl)
   const services = createServices(hub, shelves)
-  const guard = createLoginGuard(services.accounts)
+  const limits = openLimits(redisUrl)
+  const guard = createLoginGuard(services.accounts, limits.failures)
   const issuer = createTokenIssuer(config.tokenKey)
   const logins = new Logins(shelves, hub, issuer, () => clock?.now() ?? Date.now())
   const sessions = openSessionStore(redisUrl)
@@ -65,7 +67,12 @@ export function createApp(config: Omit<Config, 'port'>, clock?: Clock): Demo {
   const app = new Koa({ keys: [...config.sessionKeys], proxy: config.https, maxIpsCount: 1 })
   app.use(securityHeaders(config))
   app.use(staticFiles)
-  app.use(mount('/api', createApi(services, { guard, issuer, logins, origins: config.apiOrigins, clock })))
+  app.use(
+    mount(
+      '/api',
+      createApi(services, { guard, issuer, logins, limits: limits.streams, origins: config.apiOrigins, clock }),
+    ),
+  )
   app.use(errorPage)
   app.use(
     session(
@@ -83,14 +90,14 @@ export function createApp(config: Omit<Config, 'port'>, clock?: Clock): Demo {
   app.use(sameOrigin)
   app.use(readBody('form', 'json'))
   app.use(loginRoutes(services, guard).routes())
-  app.use(eventsRoutes(services, login).routes())
+  app.use(eventsRoutes(services, login, limits.streams).routes())
 
   const pages = new Router()
   pages.use(signedIn)
   for (const routes of [ordersRoutes, marketRoutes, notificationsRoutes, connectionRoutes]) {
     pages.use(routes(services).routes())
   }
-  pages.use(assistantRoutes(services, login).routes())
+  pages.use(assistantRoutes(services, login, limits.streams).routes())
   app.use(pages.routes())
 
   return {
@@ -102,6 +109,7 @@ export function createApp(config: Omit<Config, 'port'>, clock?: Clock): Demo {
       await hub.close()
       sessions.close()
       shelves.close()
+      limits.close()
     },
   }
 }

@@ -1,19 +1,15 @@
-import { RateLimiterMemory } from 'rate-limiter-flexible'
+import type { RateLimiterAbstract } from 'rate-limiter-flexible'
 import type { Account, Accounts } from './domain/accounts.ts'
+import { MOST_FAILURES } from './limits.ts'
 
 export type LoginAttempt = { outcome: 'welcome'; account: Account } | { outcome: 'wrong' } | { outcome: 'wait' }
-
-/** Failures that one address has in one minute, for one user name, before it must wait. */
-const MOST_FAILURES = 10
 
 export interface LoginGuard {
   attempt(username: string, password: string, address: string): Promise<LoginAttempt>
 }
 
 /** Checks passwords, for the login form and the API alike, and slows down those who guess. */
-export function createLoginGuard(accounts: Accounts): LoginGuard {
-  const failures = new RateLimiterMemory({ points: MOST_FAILURES, duration: 60 })
-
+export function createLoginGuard(accounts: Accounts, failures: RateLimiterAbstract): LoginGuard {
   return {
     async attempt(username, password, address) {
       const key = `${address} ${username.slice(0, 64)}`

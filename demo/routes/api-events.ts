@@ -1,10 +1,16 @@
 import Router from '@koa/router'
 import { eventStream, type Authenticator, type UrlTickets } from 'koa-event-stream'
 import { topics } from '../events.ts'
+import type { Limits } from '../limits.ts'
 import type { Services } from '../services.ts'
 
 /** The API's event stream: with a token in the header, or with a ticket for clients that cannot set one. */
-export function apiEventsRoutes({ hub }: Services, bearer: Authenticator, tickets: UrlTickets): Router {
+export function apiEventsRoutes(
+  { hub }: Services,
+  bearer: Authenticator,
+  tickets: UrlTickets,
+  limits: Limits['streams'],
+): Router {
   const router = new Router()
 
   router.post('/events/ticket', tickets.issue)
@@ -14,6 +20,7 @@ export function apiEventsRoutes({ hub }: Services, bearer: Authenticator, ticket
     eventStream({
       hub,
       authenticate: [bearer, tickets],
+      limits,
       subscribe: (stream, ctx) => {
         const own = topics.user(stream.identity.id)
         return ctx.query.market === undefined ? own : [own, topics.market]

@@ -4,6 +4,7 @@ import Koa from 'koa'
 import { bearerToken, urlTicket, type Clock } from 'koa-event-stream'
 import type { Order } from '../domain/orders.ts'
 import { topics } from '../events.ts'
+import type { Limits } from '../limits.ts'
 import type { LoginGuard } from '../login-guard.ts'
 import { bearerOnly, type Bearer } from '../middleware/bearer-only.ts'
 import { jsonErrors } from '../middleware/json-errors.ts'
@@ -20,6 +21,7 @@ export interface ApiParts {
   readonly guard: LoginGuard
   readonly issuer: TokenIssuer
   readonly logins: Logins
+  readonly limits: Limits['streams']
   readonly origins: readonly string[]
   readonly clock?: Clock | undefined
 }
@@ -28,7 +30,7 @@ export interface ApiParts {
  * The JSON API: an application of its own, mounted under `/api`, with tokens in place of cookies. Since no browser
  * sends a token of its own accord, pages of the listed origins may call it, and need no protection from each other.
  */
-export function createApi(services: Services, { guard, issuer, logins, origins, clock }: ApiParts): Koa {
+export function createApi(services: Services, { guard, issuer, logins, limits, origins, clock }: ApiParts): Koa {
   const { hub } = services
   const bearer = bearerToken({ ...issuer.verification, ...(clock && { clock }) })
   const tickets = urlTicket({ hub, authenticate: bearer, audience: 'api' })
@@ -47,7 +49,7 @@ export function createApi(services: Services, { guard, issuer, logins, origins, 
   api.use(jsonErrors)
   api.use(readBody('json'))
   api.use(tokenRoutes(guard, logins, authenticate).routes())
-  api.use(apiEventsRoutes(services, bearer, tickets).routes())
+  api.use(apiEventsRoutes(services, bearer, tickets, limits).routes())
   api.use(orderRoutes(services, authenticate).routes())
   return api
 }

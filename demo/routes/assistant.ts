@@ -2,12 +2,13 @@ import Router from '@koa/router'
 import { eventStream, type Authenticator, type EventInput } from 'koa-event-stream'
 import { answer, LONGEST_QUESTION } from '../domain/assistant.ts'
 import type { Events } from '../events.ts'
+import type { Limits } from '../limits.ts'
 import type { SignedIn } from '../middleware/signed-in.ts'
 import type { Services } from '../services.ts'
 import { render } from '../views/render.ts'
 import { field } from './form.ts'
 
-export function assistantRoutes(services: Services, login: Authenticator): Router<SignedIn> {
+export function assistantRoutes(services: Services, login: Authenticator, limits: Limits['streams']): Router<SignedIn> {
   const router = new Router<SignedIn>()
 
   router.get('/assistant', ctx => {
@@ -20,6 +21,9 @@ export function assistantRoutes(services: Services, login: Authenticator): Route
     eventStream({
       hub: services.hub,
       authenticate: login,
+      limits,
+      // `fetch` understands a status, and does not come back by itself.
+      overload: 'reject',
       subscribe: (stream, ctx) => {
         const question = field(ctx, 'question').trim()
         if (question === '' || question.length > LONGEST_QUESTION) {
