@@ -135,11 +135,11 @@ export class Pulse implements Task {
 
   // Bytes wait, and none has left since the last look for as long as the policy allows.
   #isStuck(now: number): boolean {
-    const { bufferedBytes, deliveredBytes } = this.#stream
-    if (bufferedBytes === 0) {
+    if (this.#stream.bufferedBytes === 0) {
       this.#stalledAt = Infinity
       return false
     }
+    const { deliveredBytes } = this.#stream
     if (this.#stalledAt === Infinity || deliveredBytes !== this.#delivered) {
       this.#delivered = deliveredBytes
       this.#stalledAt = now

@@ -5,6 +5,7 @@ import type { CloseReason } from '../stream/close-reason.ts'
 import type { Carrier, EventStream } from '../stream/event-stream.ts'
 import { hasClosed } from '../stream/outlet.ts'
 import type { EventMap } from '../wire/event.ts'
+import { RESPONDED, stopPipeline } from './lighten.ts'
 
 type AnyStream = EventStream<EventMap, Identity | undefined>
 
@@ -42,11 +43,14 @@ export class Departure implements Carrier {
       this.#end()
     }
     ctx.res.on('close', leave)
+    // Koa 3's pipeline would listen. What is written behind the end is an error of the response's.
+    ctx.res.on('error', ignore)
     // Node closes an HTTP/2 stream that its client resets without an error only when what was written has gone out, which
     // is never (RFC 9113, section 5.1: nothing is sent on a closed stream).
     if (ctx.req.httpVersionMajor === 2) ctx.req.once('aborted', leave)
     const report = ctx.onerror.bind(ctx)
     ctx.onerror = error => {
+      if (error === RESPONDED) return
       // Koa also calls it at the end of every response, with nothing to report.
       if (!(error instanceof Error)) {
         report(error)
@@ -83,13 +87,22 @@ export class Departure implements Carrier {
   // error page.
   whyDestroyed(): CloseReason {
     const { res, body } = this.#ctx
-    // What Koa ends for a client that has gone already is no answer.
-    if (res.writableEnded && res.statusCode !== 200) return 'replaced'
+    // What is ended for a client that has gone already never finishes.
+    if (res.writableFinished) return 'replaced'
     return body === this.#stream || this.#hasLeft ? 'client' : 'replaced'
   }
 
   failed(error: Error): void {
-    if (this.#ctx.headerSent) this.#ctx.onerror(error)
+    // Before that Koa answers with an error page.
+    if (!this.#ctx.headerSent || this.#caused(error)) return
+    // A listener that throws must not keep the stream from being let go of.
+    queueMicrotask(() => {
+      this.#ctx.onerror(error)
+    })
+  }
+
+  piped(): void {
+    stopPipeline(this.#ctx)
   }
 
   cut(): void {
@@ -118,3 +131,5 @@ export class Departure implements Carrier {
     if (req.httpVersionMajor === 1) req.socket.end()
   }
 }
+
+function ignore(): void {}

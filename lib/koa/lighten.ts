@@ -5,6 +5,12 @@ import { EventStream } from '../stream/event-stream.ts'
 type Listener = Parameters<EventEmitter['on']>[1]
 type Listeners = ReadonlyMap<string | symbol, readonly Listener[]>
 
+/** Thrown to stop Koa's `stream.pipeline()`, where it begins to pipe. It reaches `ctx.onerror`, and nobody else. */
+export const RESPONDED = new Error('the stream has responded by itself')
+
+// What listened when Koa came to respond. It responds without a pause, so that one of them is enough.
+let before: { readonly body: unknown; readonly listeners: ReadonlyMap<EventEmitter, Listeners> } | undefined
+
 /**
  * Has let go of what a response holds beside the stream that is its body, once that writes to the response itself:
  *
@@ -12,11 +18,26 @@ type Listeners = ReadonlyMap<string | symbol, readonly Listener[]>
  *   and their closures: 5 KiB of the heap. The mount watches the response for the stream, and needs none of them.
  * - Node keeps the response's head as the thirty pieces of text that it was put together from.
  *
- * Koa reads `ctx.respond` right before it responds: what is listening by the end of that turn, and was not before, is the
- * pipeline's. If it was somebody else who read it, nobody reads the stream by then, and nothing is let go of.
+ * Koa reads `ctx.respond` right before it responds. Others may read it, too: they do not pipe in the same breath.
  */
 export function lighten(ctx: Context): void {
-  Object.defineProperty(ctx, 'respond', RESPOND)
+  // Whoever responds in Koa's place has said so.
+  if (!Object.hasOwn(ctx, 'respond')) Object.defineProperty(ctx, 'respond', RESPOND)
+}
+
+/**
+ * Called when a stream has begun to write to its response. Where it is Koa's pipeline that pipes the one into the other,
+ * takes off what that has put on so far, and stops it.
+ *
+ * @throws `RESPONDED`
+ */
+export function stopPipeline(ctx: Context): void {
+  const { body, res } = ctx
+  if (before?.body !== body) return
+  for (const [emitter, listeners] of before?.listeners ?? []) removeOthers(emitter, listeners)
+  before = undefined
+  flattenHead(res)
+  throw RESPONDED
 }
 
 // One for all contexts, so that they go on to share their shape.
@@ -25,22 +46,20 @@ const RESPOND: PropertyDescriptor & ThisType<Context> = {
   enumerable: true,
   get() {
     const { body, res } = this
-    if (body instanceof EventStream && !body.isDirect) dropWhatComes(body, res)
+    if (body instanceof EventStream && !body.isDirect) {
+      before = { body, listeners: new Map([body, res].map(emitter => [emitter, listenersOf(emitter)])) }
+      queueMicrotask(forget)
+    }
     return undefined
   },
   set(value: unknown) {
+    forget()
     Object.defineProperty(this, 'respond', { configurable: true, enumerable: true, writable: true, value })
   },
 }
 
-function dropWhatComes(stream: EventEmitter & Pick<EventStream, 'isDirect'>, response: EventEmitter): void {
-  const [ofStream, ofResponse] = [listenersOf(stream), listenersOf(response)]
-  queueMicrotask(() => {
-    if (!stream.isDirect) return
-    removeOthers(stream, ofStream)
-    removeOthers(response, ofResponse)
-    flattenHead(response)
-  })
+function forget(): void {
+  before = undefined
 }
 
 // Reading a character of a text has V8 lay it out in one piece.

@@ -40,13 +40,15 @@ export interface StreamHost {
 export interface Carrier {
   /** Why others than this package destroy the stream: Koa does, with the response. */
   whyDestroyed(): CloseReason
-  /** Is told of an error that the stream was destroyed with, once it is the body. */
+  /** Is told of an error that the stream was destroyed with, once it is the body. Must not throw. */
   failed(error: Error): void
+  /** Is told that the stream has begun to write to the response. May throw, to stop whoever pipes. */
+  piped(): void
   /** Breaks the response off. */
   cut(): void
 }
 
-const NOBODY: Carrier = Object.freeze({ whyDestroyed: () => 'client', failed: ignore, cut: ignore })
+const NOBODY: Carrier = Object.freeze({ whyDestroyed: () => 'client', failed: ignore, piped: ignore, cut: ignore })
 
 /** What is known of a stream when it is made. */
 export interface StreamFields<Who> {
@@ -78,8 +80,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   #outlet: Outlet | undefined
   // Bytes that were handed on to whoever reads this stream.
   #passed = 0
-  // Whether a write is being handed on, so that others may wait behind it, and how many of its bytes have been.
-  #isWriting = false
+  // Bytes of a write that have been handed on, and still count as waiting here.
   #held = 0
   #id: string | undefined
   #reason: CloseReason | undefined
@@ -204,17 +205,17 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Hands bytes that many streams share straight to the response, unless something waits before them. Answers whether
-   * there was room for them; nothing has become of them where there was none.
+   * Takes bytes that many streams share, unless there is no room for them, and answers whether there was. They go straight
+   * to the response where the client keeps up. Where much waits, it waits here and is handed on piece by piece, so that it
+   * shows whether the client reads.
    *
    * @internal
    */
   deliver(chunk: Chunk): boolean {
     const outlet = this.#outlet
-    const isDirect = outlet !== undefined && !this.#isWriting
-    const buffered = isDirect ? outlet.bufferedBytes : this.bufferedBytes
+    const buffered = this.bufferedBytes
     if (buffered > 0 && buffered + chunk.bytes.length > this.#host.bufferBytes) return false
-    if (!isDirect) this.write(chunk.bytes)
+    if (outlet === undefined || this.writableLength > 0 || buffered > HIGH_WATER_MARK) this.write(chunk.bytes)
     else if (!outlet.hasEnded) {
       this.#host.wrote()
       outlet.send(chunk)
@@ -273,6 +274,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     return false
   }
 
+  /** Into a response it is piped until its end, whatever the options say: the response is the stream's. */
   override pipe<Destination extends NodeJS.WritableStream>(
     destination: Destination,
     options?: { end?: boolean },
@@ -284,11 +286,15 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     const waiting = this.#takeAll()
     // Whoever waits to write more, such as a replay, goes on when the client has taken what went before.
     const goOn = (): void => {
-      super._read(HIGH_WATER_MARK)
+      // What was destroyed before Koa came to respond has no end of its own any more.
+      if (this.destroyed) this.carrier.cut()
+      else super._read(HIGH_WATER_MARK)
     }
     if (waiting.length === 0) goOn()
     else outlet.write(waiting, goOn)
+    if (this.errored !== null) this.carrier.failed(this.errored)
     if (this.writableEnded) this.resume()
+    this.carrier.piped()
     return destination
   }
 
@@ -300,10 +306,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#host.wrote()
     // What is left waits for the response's end, which is near.
     if (this.#outlet?.hasEnded) return
-    this.#isWriting = true
     this.#held = chunk.length
     const passed = (error?: Error | null): void => {
-      this.#isWriting = false
       this.#held = 0
       callback(error)
     }

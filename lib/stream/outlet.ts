@@ -22,13 +22,12 @@ export class Outlet {
   }
 
   /**
-   * Bytes that the kernel has taken, on a scale of the connection's own: where it stands still while bytes are buffered,
-   * the client is stuck.
+   * Bytes of writes that are done, on a scale of the connection's own: where it stands still while bytes are buffered, the
+   * client is stuck.
    */
   get deliveredBytes(): number {
-    const { socket } = this.#response
-    if (socket === null || this.#http2 !== undefined) return this.#written - this.bufferedBytes
-    return socket.bytesWritten - socket.writableLength
+    const socket = this.#http2 === undefined ? this.#response.socket : null
+    return socket === null ? this.#written - this.bufferedBytes : socket.bytesWritten - socket.writableLength
   }
 
   /** Whether the response is over, and no `close` will tell of it any more. */
@@ -43,9 +42,10 @@ export class Outlet {
 
   /** Hands a chunk on. Nobody is told when it has been sent. */
   send(chunk: Chunk): void {
-    const { socket, chunkedEncoding } = this.#response
+    const { chunkedEncoding, writableCorked } = this.#response
+    const socket = chunkedEncoding && writableCorked === 0 ? this.#response.socket : null
     // Node's response would frame each chunk for each client anew, in four writes to the socket.
-    if (chunkedEncoding && socket !== null) socket.write(chunk.framed)
+    if (socket?.writable) socket.write(chunk.framed)
     else {
       this.#written += chunk.bytes.length
       this.#response.write(chunk.bytes)

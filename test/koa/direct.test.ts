@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http'
-import type { Readable } from 'node:stream'
+import { pipeline, type Readable } from 'node:stream'
 import type { Context, Middleware } from 'koa'
+import { Deferred } from '../support/deferred.ts'
 import { raw } from '../support/http.ts'
 import { openEndpoint, REQUEST } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
@@ -65,7 +66,7 @@ onEveryKoa('a stream that others end the response of gets nothing more, and ends
   await hub.publish('news', { data: 'too late' })
   t.is(await stream.closed, 'end')
   t.notRegex(await stream.text(), /too late/)
-  await tells('close client')
+  await tells('close replaced')
 })
 
 onEveryKoa('others keep the listeners that they have on a response and its body', async (t, Koa) => {
@@ -106,7 +107,7 @@ onEveryKoa('a stream that lives holds no listeners of a pipeline', async (t, Koa
   await stream.next(({ event }) => event === 'message')
   const [{ res, body } = {}] = contexts
   t.is(res?.listenerCount('close'), 1, 'the mount’s')
-  t.is(res?.listenerCount('error'), 0)
+  t.is(res?.listenerCount('error'), 1, 'the mount’s')
   for (const name of ['close', 'end', 'finish', 'data', 'drain']) t.is((body as Readable).listenerCount(name), 0, name)
 })
 
@@ -137,6 +138,95 @@ onEveryKoa('an outer middleware may respond by itself', async (t, Koa) => {
   await hub.disconnect({ identity: 'ann' })
   t.is(await stream.closed, 'end')
   await tells('close server')
+})
+
+onEveryKoa('who has said before that it responds in Koa’s place does so alone', async (t, Koa) => {
+  const responding: Middleware = async (ctx, next) => {
+    ctx.respond = false
+    await next()
+    ctx.res.end('mine')
+  }
+  const { open, tells } = await openEndpoint(t, {}, { Koa, outer: [responding] })
+  t.is(await (await open()).text(), 'mine')
+  await tells('close replaced')
+})
+
+onEveryKoa('an outer middleware may look, and then put a pipeline of its own in Koa’s place', async (t, Koa) => {
+  const done = new Deferred<unknown>()
+  const responding: Middleware = async (ctx, next) => {
+    await next()
+    if (ctx.respond === false) return
+    ctx.respond = false
+    pipeline(ctx.body as Readable, ctx.res, done.resolve)
+  }
+  const { hub, open } = await openEndpoint(t, {}, { Koa, outer: [responding] })
+  const stream = await open()
+  await stream.next(({ event }) => event === 'cursor')
+  await hub.disconnect({ identity: 'ann' })
+  t.is(await stream.closed, 'end')
+  t.is(await done.promise, undefined)
+})
+
+const passOn: Middleware = async (_, next) => {
+  await next()
+}
+
+for (let layers = 0; layers <= 6; layers += 1) {
+  onEveryKoa(`a source goes on behind an event over the buffer’s mark, ${layers} layers deep`, async (t, Koa) => {
+    const { open } = await openEndpoint(
+      t,
+      {
+        subscribe: async function* () {
+          yield { data: 'x'.repeat(20_000) }
+          yield { data: 'second' }
+        },
+      },
+      { Koa, outer: Array.from({ length: layers }, () => passOn) },
+    )
+    const stream = await open()
+    t.like(await stream.next(({ data }) => data === 'second'), { data: 'second' })
+    t.is(await stream.closed, 'end')
+  })
+}
+
+for (const [how, error] of [
+  ['with an error', new Error('too soon')],
+  ['without', undefined],
+] as const) {
+  onEveryKoa(`a stream that is destroyed ${how} right before Koa responds is cut`, async (t, Koa) => {
+    const destroying: Middleware = async (ctx, next) => {
+      await next()
+      ;(ctx.body as Readable).destroy(error)
+    }
+    const { open, errors, isEmpty } = await openEndpoint(t, {}, { Koa, outer: [destroying], expectsErrors: true })
+    const answer = await open().catch(() => undefined)
+    if (answer !== undefined) await answer.closed
+    await isEmpty()
+    t.deepEqual(errors.map(String), error === undefined ? [] : ['Error: too soon'])
+  })
+}
+
+onEveryKoa('a listener of errors that throws keeps no place', async (t, Koa) => {
+  const { app, open, isEmpty } = await openEndpoint(
+    t,
+    { subscribe: stream => void setTimeout(() => stream.destroy(new Error('broken')), 50) },
+    { Koa, expectsErrors: true },
+  )
+  const thrown = new Promise(resolve => {
+    app.on('error', error => {
+      resolve(error)
+      if (String(error) === 'Error: broken') throw error
+    })
+  })
+  const listeners = process.listeners('uncaughtException')
+  process.removeAllListeners('uncaughtException')
+  process.once('uncaughtException', () => {
+    for (const listener of listeners) process.on('uncaughtException', listener)
+  })
+  const stream = await open()
+  t.is(await stream.closed, 'cut')
+  t.is(String(await thrown), 'Error: broken')
+  await isEmpty()
 })
 
 /** A chunk of a response in chunked coding (RFC 9112, section 7.1). */
