@@ -1,8 +1,12 @@
-import type { ServerResponse } from 'node:http'
+import { once } from 'node:events'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { Agent, request } from 'node:https'
 import { pipeline, type Readable } from 'node:stream'
 import type { Context, Middleware } from 'koa'
 import { Deferred } from '../support/deferred.ts'
-import { raw } from '../support/http.ts'
+import type { EventStream } from 'koa-event-stream'
+import { raw, serveTls } from '../support/http.ts'
+import { ReceivedStream } from '../support/received-stream.ts'
 import { openEndpoint, REQUEST } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
 
@@ -227,6 +231,39 @@ onEveryKoa('a listener of errors that throws keeps no place', async (t, Koa) => 
   t.is(await stream.closed, 'cut')
   t.is(String(await thrown), 'Error: broken')
   await isEmpty()
+})
+
+onEveryKoa('what is sent, published and written in one turn keeps its order, also over TLS', async (t, Koa) => {
+  let held: EventStream | undefined
+  const { app, hub } = await openEndpoint(
+    t,
+    {
+      subscribe: stream => {
+        held = stream
+        return 'news'
+      },
+    },
+    { Koa },
+  )
+  const { url, ca } = await serveTls(app, t)
+  const outgoing = request(url, { ca, headers: { 'x-user': 'ann' }, agent: new Agent({ keepAlive: true }) }).end()
+  const [incoming] = (await once(outgoing, 'response')) as [IncomingMessage]
+  const stream = new ReceivedStream(incoming.statusCode ?? 0, incoming.headers, incoming, () => outgoing.destroy())
+  await stream.next(({ event }) => event === 'cursor')
+  const expected: string[] = []
+  for (let n = 0; n < 20; n += 1) {
+    void held?.send({ data: `sent ${n}` })
+    held?.write(`data: written ${n}\n\n`)
+    await hub.publish('news', { data: `published ${n}` })
+    await new Promise(setImmediate)
+    expected.push(`sent ${n}`, `written ${n}`, `published ${n}`)
+  }
+  held?.close()
+  t.is(await stream.closed, 'end')
+  t.deepEqual(
+    stream.received.filter(({ event }) => event === 'message').map(({ data }) => data),
+    expected,
+  )
 })
 
 /** A chunk of a response in chunked coding (RFC 9112, section 7.1). */
