@@ -1,6 +1,7 @@
 import type { Plan } from '../plan.ts'
 import { Rig } from '../rig.ts'
 import type { Workload } from '../workload.ts'
+import { SENDERS } from './line-ups.ts'
 
 const SIZES = {
   full: { streams: 1_000, events: 300 },
@@ -19,18 +20,7 @@ export const burst: Workload = {
     { key: 'rate', title: 'deliveries', unit: '/s' },
     { key: 'cpu', title: 'CPU a delivery', unit: 'µs' },
   ],
-  contenders: [
-    'node-http',
-    'koa-response',
-    'koa-pass-through',
-    'better-sse',
-    'fastify-sse',
-    'nchan',
-    'gin',
-    'memory',
-    'redis',
-    'session',
-  ],
+  contenders: SENDERS,
   run: async (contender, build, size) => {
     const { streams, events } = SIZES[size]
     const rig = await Rig.start(contender, build)

@@ -1,6 +1,7 @@
 import type { Workload } from '../workload.ts'
 import { burst } from './burst.ts'
 import { idle } from './idle.ts'
+import { HOLDERS } from './line-ups.ts'
 import { opening } from './opening.ts'
 import { processes } from './processes.ts'
 import { reconnect } from './reconnect.ts'
@@ -8,14 +9,12 @@ import { slow } from './slow.ts'
 import { steady } from './steady.ts'
 import { topics } from './topics.ts'
 
-const HOLDERS = ['node-http', 'koa-response', 'koa-pass-through', 'nchan', 'gin', 'memory', 'session', 'token']
-
 /** All workloads, in the order in which they run. */
 export const workloads: readonly Workload[] = [
   steady,
   burst,
   topics,
-  idle('idle', 5_000, [...HOLDERS, 'fastify-sse']),
+  idle('idle', 5_000, HOLDERS),
   idle('idle-many', 15_000, HOLDERS),
   opening,
   reconnect,

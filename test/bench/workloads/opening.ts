@@ -1,5 +1,6 @@
 import { Rig } from '../rig.ts'
 import type { Workload } from '../workload.ts'
+import { OPENERS } from './line-ups.ts'
 
 const SIZES = {
   full: { warmUp: 1_000, levels: [1_000, 5_000, 15_000], sample: 1_000, storm: 5_000 },
@@ -20,18 +21,7 @@ export const opening: Workload = {
     { key: 'at5000', title: 'at 5,000', unit: 'µs' },
     { key: 'at15000', title: 'at 15,000', unit: 'µs' },
   ],
-  contenders: [
-    'node-http',
-    'koa-response',
-    'koa-pass-through',
-    'fastify-sse',
-    'nchan',
-    'gin',
-    'memory',
-    'redis',
-    'session',
-    'token',
-  ],
+  contenders: OPENERS,
   run: async (contender, build, size) => {
     const { warmUp, levels, sample, storm } = SIZES[size]
     const rig = await Rig.start(contender, build)

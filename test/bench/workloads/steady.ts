@@ -1,6 +1,7 @@
 import type { Plan } from '../plan.ts'
 import { Rig } from '../rig.ts'
 import type { Workload } from '../workload.ts'
+import { SENDERS } from './line-ups.ts'
 
 const SIZES = {
   full: { streams: 2_000, seconds: 10 },
@@ -18,18 +19,7 @@ export const steady: Workload = {
     { key: 'p50', title: 'median latency', unit: 'ms' },
     { key: 'p99', title: 'p99 latency', unit: 'ms' },
   ],
-  contenders: [
-    'node-http',
-    'koa-response',
-    'koa-pass-through',
-    'better-sse',
-    'fastify-sse',
-    'nchan',
-    'gin',
-    'memory',
-    'redis',
-    'session',
-  ],
+  contenders: SENDERS,
   run: async (contender, build, size) => {
     const { streams, seconds } = SIZES[size]
     const rig = await Rig.start(contender, build)
