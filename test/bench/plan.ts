@@ -18,6 +18,11 @@ export interface PlanPart {
   readonly bytes: number
 }
 
+/** The events that a stream gets which has one topic of each part. */
+export function eventsOf({ parts }: Plan): number {
+  return parts.reduce((sum, { each }) => sum + each, 0)
+}
+
 export interface Published {
   /** When the first event was published, in microseconds. */
   readonly first: number

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { Contender, RunningServer, ServerOptions } from './contenders/contender.ts'
 import type { Opened, Opening, Received } from './load/crowd.ts'
 import type { LoadCommands } from './load/main.ts'
-import type { Plan } from './plan.ts'
+import { eventsOf, type Plan } from './plan.ts'
 import { cpuTime, LOAD_CORE, residentMemory, start, type Core } from './processes.ts'
 import { Remote } from './remote.ts'
 
@@ -60,7 +60,7 @@ export class Rig {
   /** Publishes by a plan, and waits until all has been received. */
   async deliver(plan: Plan, clients: number): Promise<Received & { readonly first: number }> {
     await this.clear()
-    const each = plan.parts.reduce((sum, part) => sum + part.each, 0)
+    const each = eventsOf(plan)
     const [{ first }, received] = await Promise.all([this.server.publish(plan), this.receive(clients, each)])
     return { ...received, first }
   }

@@ -1,7 +1,7 @@
-import type { Plan } from '../plan.ts'
 import { Rig } from '../rig.ts'
 import type { Workload } from '../workload.ts'
 import { SENDERS } from './line-ups.ts'
+import { news } from './news.ts'
 
 const SIZES = {
   full: { streams: 1_000, events: 300 },
@@ -9,7 +9,6 @@ const SIZES = {
   smoke: { streams: 20, events: 15 },
 }
 const RATE = 3_000
-const BYTES = 150
 /** Bursts that are not counted, since code is compiled in them, and bursts of which the median counts. */
 const [WARM_UP, BURSTS] = [3, 5]
 
@@ -26,11 +25,11 @@ export const burst: Workload = {
     const rig = await Rig.start(contender, build)
     try {
       await rig.open({ path: '/events/news', headers: await rig.server.credentials(streams), count: streams })
-      for (let n = 0; n < WARM_UP; n += 1) await rig.deliver(plan(events), streams)
+      for (let n = 0; n < WARM_UP; n += 1) await rig.deliver(news(events / RATE, RATE), streams)
       const seconds: number[] = []
       const { cpu } = await rig.cost(async () => {
         for (let n = 0; n < BURSTS; n += 1) {
-          const { first, last } = await rig.deliver(plan(events), streams)
+          const { first, last } = await rig.deliver(news(events / RATE, RATE), streams)
           seconds.push((last - first) / 1e6)
         }
       })
@@ -41,8 +40,4 @@ export const burst: Workload = {
       await rig.stop()
     }
   },
-}
-
-function plan(events: number): Plan {
-  return { seconds: events / RATE, parts: [{ topics: ['news'], each: events, lane: 0, bytes: BYTES }] }
 }

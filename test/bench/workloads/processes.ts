@@ -1,15 +1,17 @@
 import { startRedis } from '../../support/redis-server.ts'
-import type { Plan } from '../plan.ts'
+import { eventsOf, type Plan } from '../plan.ts'
 import { LOAD_CORE, SERVER_CORE } from '../processes.ts'
 import { Rig } from '../rig.ts'
 import type { Workload } from '../workload.ts'
+import { news } from './news.ts'
 
 const SIZES = {
   full: { streams: 10_000, seconds: 20 },
   quick: { streams: 2_000, seconds: 5 },
   smoke: { streams: 20, seconds: 2 },
 }
-const BYTES = 150
+/** Events a second. */
+const RATE = 1
 
 export const processes: Workload = {
   name: 'processes',
@@ -35,10 +37,10 @@ export const processes: Workload = {
       if (publishing === undefined || other === undefined) throw new RangeError('there are two')
       const deliver = async (plan: Plan) => {
         await other.clear()
-        return Promise.all([publishing.deliver(plan, streams), other.receive(streams, eachOf(plan))])
+        return Promise.all([publishing.deliver(plan, streams), other.receive(streams, eventsOf(plan))])
       }
-      await deliver(plan(Math.ceil(seconds / 4)))
-      const { result, cpu } = await other.cost(() => publishing.cost(() => deliver(plan(seconds))))
+      await deliver(news(Math.ceil(seconds / 4), RATE))
+      const { result, cpu } = await other.cost(() => publishing.cost(() => deliver(news(seconds, RATE))))
       const latencies = result.result
       return {
         // Of either half; the worse of the two is told.
@@ -51,12 +53,4 @@ export const processes: Workload = {
       await redis.stop()
     }
   },
-}
-
-function plan(seconds: number): Plan {
-  return { seconds, parts: [{ topics: ['news'], each: seconds, lane: 0, bytes: BYTES }] }
-}
-
-function eachOf({ parts }: Plan): number {
-  return parts.reduce((sum, { each }) => sum + each, 0)
 }

@@ -1,6 +1,6 @@
-import type { Plan } from '../plan.ts'
 import { Rig } from '../rig.ts'
 import type { Workload } from '../workload.ts'
+import { news } from './news.ts'
 
 const SIZES = {
   full: { readers: 900, stalled: 100, seconds: 10, ballast: 52 },
@@ -8,7 +8,6 @@ const SIZES = {
   smoke: { readers: 18, stalled: 2, seconds: 0.5, ballast: 2 },
 }
 const RATE = 20
-const BYTES = 150
 /** The kernel holds 2.5 MiB and more for a reader on the loopback that has stalled, and the server the rest. */
 const BALLAST_BYTES = 65_536
 
@@ -25,22 +24,18 @@ export const slow: Workload = {
     const rig = await Rig.start(contender, build)
     try {
       await rig.open({ path: '/events/news', count: readers })
-      await rig.deliver(news(seconds / 3), readers)
-      const without = await rig.deliver(news(seconds), readers)
+      await rig.deliver(news(seconds / 3, RATE), readers)
+      const without = await rig.deliver(news(seconds, RATE), readers)
       await rig.open({ path: '/events/news,ballast', count: stalled, stalled: true })
       await rig.server.publish({
         seconds: 1,
         parts: [{ topics: ['ballast'], each: ballast, lane: 1, bytes: BALLAST_BYTES }],
       })
-      await rig.deliver(news(seconds / 3), readers)
-      const { p99 } = await rig.deliver(news(seconds), readers)
+      await rig.deliver(news(seconds / 3, RATE), readers)
+      const { p99 } = await rig.deliver(news(seconds, RATE), readers)
       return { p99, p99without: without.p99 }
     } finally {
       await rig.stop()
     }
   },
-}
-
-function news(seconds: number): Plan {
-  return { seconds, parts: [{ topics: ['news'], each: Math.round(seconds * RATE), lane: 0, bytes: BYTES }] }
 }

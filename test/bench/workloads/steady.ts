@@ -1,7 +1,7 @@
-import type { Plan } from '../plan.ts'
 import { Rig } from '../rig.ts'
 import type { Workload } from '../workload.ts'
 import { SENDERS } from './line-ups.ts'
+import { news } from './news.ts'
 
 const SIZES = {
   full: { streams: 2_000, seconds: 10 },
@@ -9,7 +9,6 @@ const SIZES = {
   smoke: { streams: 20, seconds: 0.5 },
 }
 const RATE = 20
-const BYTES = 150
 
 export const steady: Workload = {
   name: 'steady',
@@ -26,16 +25,12 @@ export const steady: Workload = {
     try {
       const headers = await rig.server.credentials(streams)
       await rig.open({ path: '/events/news', headers, count: streams })
-      await rig.deliver(plan(seconds / 3), streams)
-      const { cpu, result } = await rig.cost(() => rig.deliver(plan(seconds), streams))
+      await rig.deliver(news(seconds / 3, RATE), streams)
+      const { cpu, result } = await rig.cost(() => rig.deliver(news(seconds, RATE), streams))
       const deliveries = streams * Math.round(seconds * RATE)
       return { cpu: cpu / deliveries, p50: result.p50, p99: result.p99 }
     } finally {
       await rig.stop()
     }
   },
-}
-
-function plan(seconds: number): Plan {
-  return { seconds, parts: [{ topics: ['news'], each: Math.round(seconds * RATE), lane: 0, bytes: BYTES }] }
 }
