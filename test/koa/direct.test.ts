@@ -73,6 +73,36 @@ onEveryKoa('a stream that others end the response of gets nothing more, and ends
   await tells('close replaced')
 })
 
+onEveryKoa('nothing follows the end of a response that waits for its client', async (t, Koa) => {
+  const held: { stream?: EventStream; response?: ServerResponse } = {}
+  const { hub, port } = await openEndpoint(
+    t,
+    {
+      heartbeat: false,
+      subscribe: (stream, ctx) => {
+        Object.assign(held, { stream, response: ctx.res })
+        return 'news'
+      },
+    },
+    { Koa },
+  )
+  const client = await raw(port, REQUEST)
+  await client.until('event: cursor')
+  client.pause()
+  // Until the kernel takes no more, so that the end has to wait.
+  while (held.stream?.bufferedBytes === 0) {
+    await hub.publish('news', { data: 'x'.repeat(8_000) })
+    await new Promise(setImmediate)
+  }
+  held.response?.end()
+  await hub.publish('news', { data: 'too late' })
+  await new Promise(setImmediate)
+  client.resume()
+  await client.until(/\r\n0\r\n\r\n$/)
+  t.notRegex(client.text, /too late/)
+  client.close()
+})
+
 onEveryKoa('others keep the listeners that they have on a response and its body', async (t, Koa) => {
   const heard: string[] = []
   const listening: Middleware = async (ctx, next) => {
