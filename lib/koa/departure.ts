@@ -9,18 +9,12 @@ import { RESPONDED, stopPipeline } from './lighten.ts'
 
 type AnyStream = EventStream<EventMap, Identity | undefined>
 
+// How streams say that the other side has ended.
 const DEPARTURES: ReadonlySet<unknown> = new Set([
   'ERR_STREAM_PREMATURE_CLOSE',
   'ERR_HTTP2_STREAM_ERROR',
   'ERR_HTTP2_SESSION_ERROR',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
 ])
-
-// Node's parser breaks off connections on which something else than a request follows. Its error holds what was
-// received, credentials and all, which must not get into logs.
-const PARSER_ERROR = 'HPE_'
 
 /**
  * The end of a response, noticed from the first moment of the request on: authentication and resolving stop for a client
@@ -115,8 +109,11 @@ export class Departure implements Carrier {
   }
 
   #caused(error: unknown): boolean {
-    if (!this.#hasLeft || !(error instanceof Error) || !('code' in error)) return false
-    return DEPARTURES.has(error.code) || String(error.code).startsWith(PARSER_ERROR)
+    if (!this.#hasLeft || !(error instanceof Error)) return false
+    // A connection breaks of a reset, of probes without an answer, or in Node's parser, whose error holds what was
+    // received: credentials and all, which must not get into logs.
+    if (error === this.#ctx.socket.errored) return true
+    return 'code' in error && DEPARTURES.has(error.code)
   }
 
   // Koa hears of a broken connection before the response closes.

@@ -1,16 +1,23 @@
 import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
-import { connect as connectTcp } from 'node:net'
-import type { Readable } from 'node:stream'
+import { connect as connectTcp, type Socket } from 'node:net'
+import { PassThrough, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
 import type Koa from 'koa'
+import type { Context, Middleware } from 'koa'
 import Koa2 from 'koa-2'
 import { Deferred } from '../support/deferred.ts'
 import { raw } from '../support/http.ts'
 import { byName, openEndpoint, REQUEST, type Endpoint } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
+
+/** Puts a stream of bytes between the event stream and the response, as a compressor does. */
+const pipedThrough: Middleware = async (ctx, next) => {
+  await next()
+  ctx.body = (ctx.body as Readable).pipe(new PassThrough())
+}
 
 const STAGES = ['arriving', 'authenticating', 'resolving', 'responding', 'streaming'] as const
 type Stage = (typeof STAGES)[number]
@@ -138,6 +145,26 @@ onEveryKoa('a client that sends rubbish behind its request is cut, and that is n
   await isEmpty()
   t.pass()
 })
+
+for (const [how, outer] of [
+  ['', []],
+  [' behind something else', [pipedThrough]],
+] as const) {
+  onEveryKoa(`a connection that breaks, of whatever, is no error${how}`, async (t, Koa) => {
+    let socket: Socket | undefined
+    const subscribe = (_: unknown, ctx: Context) => {
+      socket = ctx.socket
+      return 'news'
+    }
+    const { open, tells } = await openEndpoint(t, { subscribe }, { Koa, outer })
+    const stream = await open()
+    await stream.next(({ event }) => event === 'cursor')
+    // What the kernel says of a client that has answered no probe.
+    socket?.destroy(Object.assign(new Error('read ETIMEDOUT'), { code: 'ETIMEDOUT' }))
+    await tells('close client')
+    t.is(await stream.closed, 'cut')
+  })
+}
 
 test('a client that leaves while much is on its way to it is no error', async t => {
   const { port, hub, tells } = await openEndpoint(t, { buffer: { bytes: 100_000_000 } })

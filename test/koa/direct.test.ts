@@ -2,8 +2,9 @@ import { once } from 'node:events'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Agent, request } from 'node:https'
 import { pipeline, type Readable } from 'node:stream'
-import type { Context, Middleware } from 'koa'
+import type { Context, Middleware, Next } from 'koa'
 import type { EventStream } from 'koa-event-stream'
+import onFinished from 'on-finished'
 import { Deferred } from '../support/deferred.ts'
 import { raw, serveTls } from '../support/http.ts'
 import { ReceivedStream } from '../support/received-stream.ts'
@@ -120,7 +121,7 @@ onEveryKoa('others keep the listeners that they have on a response and its body'
   t.deepEqual(heard, ['end', 'finish', 'close'])
 })
 
-onEveryKoa('a stream that lives holds no listeners of a pipeline', async (t, Koa) => {
+onEveryKoa('a stream that lives holds no listeners of Koa’s', async (t, Koa) => {
   const contexts: Context[] = []
   const { open, hub } = await openEndpoint(
     t,
@@ -139,11 +140,40 @@ onEveryKoa('a stream that lives holds no listeners of a pipeline', async (t, Koa
   await stream.next(({ event }) => event === 'cursor')
   await hub.publish('news', { data: 'x' })
   await stream.next(({ event }) => event === 'message')
-  const [{ res, body } = {}] = contexts
+  const [{ res, body, socket } = {}] = contexts
   t.is(res?.listenerCount('close'), 1, 'the mount’s')
   t.is(res?.listenerCount('error'), 1, 'the mount’s')
+  t.is(res?.listenerCount('finish'), 1, 'Node’s')
+  t.is(res?.listenerCount('end'), 0)
+  t.is(socket?.listenerCount('error'), 1, 'Node’s')
   for (const name of ['close', 'end', 'finish', 'data', 'drain']) t.is((body as Readable).listenerCount(name), 0, name)
 })
+
+for (const [when, then] of [
+  ['before', (ask: () => void, next: Next) => Promise.resolve().then(ask).then(next)],
+  ['while', (ask: () => void, next: Next) => next().then(ask)],
+  ['after', (ask: () => void, next: Next) => next().then(() => void setTimeout(ask, 100))],
+] as const) {
+  onEveryKoa(`on-finished tells who asks it ${when} the stream opens of its end, once`, async (t, Koa) => {
+    const heard: string[] = []
+    const asked = new Deferred<void>()
+    const asking: Middleware = ({ res }, next) =>
+      then(() => {
+        onFinished(res, error => heard.push(`${String(error)} ${String(res.writableFinished)}`))
+        asked.resolve()
+      }, next)
+    const { hub, open, isEmpty } = await openEndpoint(t, {}, { Koa, outer: [asking] })
+    const stream = await open()
+    await asked.promise
+    await hub.publish('news', { data: 'x' })
+    await stream.next(({ event }) => event === 'message')
+    t.deepEqual(heard, [])
+    await hub.disconnect({ identity: 'ann' })
+    t.is(await stream.closed, 'end')
+    await isEmpty()
+    t.deepEqual(heard, ['null true'])
+  })
+}
 
 onEveryKoa('an outer middleware may look at `ctx.respond`, and what it sets afterwards is kept', async (t, Koa) => {
   const logging: Middleware = async (ctx, next) => {
