@@ -44,7 +44,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   readonly redact: Redact | undefined
   readonly wheel: Wheel
   readonly leases = new Leases(this)
-  readonly fanOut = new FanOut()
+  readonly fanOut: FanOut
   readonly registry: Registry
   readonly endings: Endings
 
@@ -62,6 +62,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     this.maxEventBytes = maxEventBytes
     this.redact = redact
     this.wheel = new Wheel(clock)
+    this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
     this.endings = new Endings(broker.store)
     broker.listen(this)

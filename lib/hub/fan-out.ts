@@ -1,4 +1,5 @@
 import type { StoredEvent } from '../broker/broker.ts'
+import type { Clock } from '../clock.ts'
 import { Chunk } from '../wire/chunk.ts'
 
 /** A stream's end of the fan-out. */
@@ -11,8 +12,8 @@ export interface Receiver {
   awaits(seq: number): boolean
   /** Has more due to it than it may have: it is to find the events in history. */
   fallBehind(): void
-  /** Takes what is due. */
-  flush(): void
+  /** Takes what is due, at this time. */
+  flush(now: number): void
 }
 
 /**
@@ -61,9 +62,14 @@ export class Batch {
  * part of a write costs more than all the rest of a delivery.
  */
 export class FanOut {
+  readonly #clock: Clock
   #waiting: Receiver[] = []
   #first: Batch | undefined
   #scheduled: NodeJS.Immediate | undefined
+
+  constructor(clock: Clock) {
+    this.#clock = clock
+  }
 
   /** Notes an event as due to a receiver, once, however many of its topics the event was published to. */
   deliver(event: StoredEvent, receiver: Receiver): void {
@@ -87,6 +93,7 @@ export class FanOut {
     this.#first = undefined
     const waiting = this.#waiting
     this.#waiting = []
-    for (const receiver of waiting) receiver.flush()
+    const now = this.#clock.now()
+    for (const receiver of waiting) receiver.flush(now)
   }
 }

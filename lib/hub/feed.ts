@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Broker, StoredEvent } from '../broker/broker.ts'
 import type { Identity } from '../auth/identity.ts'
+import type { Clock } from '../clock.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import { formatPosition, type Cursor, type Position } from '../wire/cursor.ts'
 import type { EventMap } from '../wire/event.ts'
@@ -19,6 +20,7 @@ const MARK = encodeComment('')
 export interface FeedHub {
   readonly broker: Broker
   readonly registry: Registry
+  readonly clock: Clock
   told(stream: StreamInfo, gap: Gap): void
 }
 
@@ -132,12 +134,12 @@ export class Feed implements Member {
     this.#state = 'behind'
   }
 
-  flush(): void {
+  flush(now = this.#hub.clock.now()): void {
     const { due } = this
     this.due = undefined
     if (this.#state === 'behind') this.#overtake()
     else if (due === undefined || this.#state !== 'live') return
-    else if (this.#stream.deliver(due.chunk)) this.#moveTo(due.event.seq)
+    else if (this.#stream.deliver(due.chunk, now)) this.#moveTo(due.event.seq)
     else {
       this.#state = 'behind'
       this.#overtake()

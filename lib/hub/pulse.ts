@@ -32,7 +32,6 @@ export class Pulse implements Task {
   readonly #revalidation: Revalidation | undefined
   #agedAt: number
   #endReason: CloseReason | undefined
-  #wroteAt = 0
   #revalidateAt = Infinity
   #heldAt: number
   #delivered = 0
@@ -58,16 +57,12 @@ export class Pulse implements Task {
   /** Begins to beat. */
   start(): void {
     const now = this.#hub.clock.now()
-    this.#wroteAt = now
+    this.#stream.wroteAt = now
     if (this.#revalidation !== undefined) {
       // Clients that came together must not all ask the store in the same second.
       this.#revalidateAt = now + this.#revalidation.interval * (0.5 + Math.random() * 0.5)
     }
     if (this.#endReason === undefined) this.#hub.wheel.schedule(this, this.#next(now))
-  }
-
-  wrote(): void {
-    this.#wroteAt = this.#hub.clock.now()
   }
 
   /** The stream is ending: only the deadline for that is left. */
@@ -111,7 +106,7 @@ export class Pulse implements Task {
 
   // Where the clock was set back, nothing that counts from a moment before may wait for that moment to come again.
   #followClock(now: number): void {
-    this.#wroteAt = Math.min(this.#wroteAt, now)
+    this.#stream.wroteAt = Math.min(this.#stream.wroteAt, now)
     this.#heldAt = Math.min(this.#heldAt, now)
     this.#agedAt = Math.min(this.#agedAt, now + (this.#policy.maxAge ?? Infinity))
     if (this.#stalledAt !== Infinity) this.#stalledAt = Math.min(this.#stalledAt, now)
@@ -121,16 +116,16 @@ export class Pulse implements Task {
 
   #next(now: number): number {
     const { heartbeat, stall } = this.#policy
-    const beatAt = heartbeat === undefined ? now + stall : this.#wroteAt + heartbeat.interval
+    const beatAt = heartbeat === undefined ? now + stall : this.#stream.wroteAt + heartbeat.interval
     return Math.min(this.#endsAt, this.#revalidateAt, beatAt, this.#stalledAt + stall)
   }
 
   #beat(now: number): void {
     const { heartbeat } = this.#policy
-    if (heartbeat === undefined || now - this.#wroteAt < heartbeat.interval) return
-    this.#wroteAt = now
+    if (heartbeat === undefined || now - this.#stream.wroteAt < heartbeat.interval) return
+    this.#stream.wroteAt = now
     // Where bytes wait for the client already, one more would keep nothing alive.
-    if (this.#stream.bufferedBytes === 0) this.#stream.deliver(heartbeat.chunk)
+    if (this.#stream.bufferedBytes === 0) this.#stream.deliver(heartbeat.chunk, now)
   }
 
   // Bytes wait, and none has left since the last look for as long as the policy allows.

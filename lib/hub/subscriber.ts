@@ -110,8 +110,8 @@ export class Subscriber implements StreamHost {
     this.#feed.flush()
   }
 
-  wrote(): void {
-    this.#pulse.wrote()
+  now(): number {
+    return this.#hub.clock.now()
   }
 
   closing(reason: CloseReason): void {

@@ -24,8 +24,8 @@ export interface StreamHost {
   /** The most bytes an event may have on the wire. */
   readonly maxEventBytes: number
   readonly redact: Redact | undefined
-  /** Called with each write. */
-  wrote(): void
+  /** Milliseconds since 1970. */
+  now(): number
   /** Has the events written that are due to the stream in this turn of the event loop. */
   flush(): void
   subscribe(topics: readonly string[]): Promise<void>
@@ -75,6 +75,13 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
    * @internal
    */
   carrier: Carrier = NOBODY
+
+  /**
+   * When something was last written, in milliseconds since 1970.
+   *
+   * @internal
+   */
+  wroteAt = 0
 
   readonly #host: StreamHost
   #outlet: Outlet | undefined
@@ -207,17 +214,18 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   /**
    * Takes bytes that many streams share, unless there is no room for them, and answers whether there was. They go straight
    * to the response where the client keeps up. Where much waits, it waits here and is handed on piece by piece, so that it
-   * shows whether the client reads.
+   * shows whether the client reads. It is the caller who knows what time it is, since asking for each stream costs more
+   * than the rest of this.
    *
    * @internal
    */
-  deliver(chunk: Chunk): boolean {
+  deliver(chunk: Chunk, now: number): boolean {
     const outlet = this.#outlet
     const buffered = this.bufferedBytes
     if (buffered > 0 && buffered + chunk.bytes.length > this.#host.bufferBytes) return false
     if (outlet === undefined || this.writableLength > 0 || buffered > HIGH_WATER_MARK) this.write(chunk.bytes)
     else if (!outlet.hasEnded) {
-      this.#host.wrote()
+      this.wroteAt = now
       outlet.send(chunk)
     }
     return true
@@ -303,7 +311,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   override _write(chunk: Uint8Array, encoding: BufferEncoding, callback: (error?: Error | null) => void): void {
-    this.#host.wrote()
+    this.wroteAt = this.#host.now()
     // What is left waits for the response's end, which is near.
     if (this.#outlet?.hasEnded) return
     this.#held = chunk.length

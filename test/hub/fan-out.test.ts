@@ -1,5 +1,6 @@
 import test from 'ava'
 import type { StoredEvent } from '../../lib/broker/broker.ts'
+import { systemClock } from '../../lib/clock.ts'
 import { FanOut, type Batch, type Receiver } from '../../lib/hub/fan-out.ts'
 
 const event = (seq: number): StoredEvent => ({ seq, at: 0, frame: Buffer.from(`[${seq}]`) })
@@ -35,7 +36,7 @@ class Collector implements Receiver {
 }
 
 test('what is due in one turn of the event loop is one write a receiver', async t => {
-  const fanOut = new FanOut()
+  const fanOut = new FanOut(systemClock)
   const receiver = new Collector()
   for (const seq of [1, 2, 3]) fanOut.deliver(event(seq), receiver)
   t.deepEqual(receiver.writes, [])
@@ -46,7 +47,7 @@ test('what is due in one turn of the event loop is one write a receiver', async 
 })
 
 test('receivers that are due the same share one piece of memory, whatever others are due', t => {
-  const fanOut = new FanOut()
+  const fanOut = new FanOut(systemClock)
   const [both, same, odd, late] = [new Collector(), new Collector(), new Collector(), new Collector(3)]
   const all = [both, same, odd, late]
   for (let seq = 1; seq <= 6; seq += 1) {
@@ -62,7 +63,7 @@ test('receivers that are due the same share one piece of memory, whatever others
 })
 
 test('what is due never grows over the receiver’s bound, however many events one turn has', t => {
-  const fanOut = new FanOut()
+  const fanOut = new FanOut(systemClock)
   const receiver = new Collector()
   for (let seq = 1; seq <= 8; seq += 1) fanOut.deliver(event(seq), receiver)
   t.false(receiver.behind)
@@ -75,7 +76,7 @@ test('what is due never grows over the receiver’s bound, however many events o
 })
 
 test('an event that was published to several topics of a receiver is due to it once', t => {
-  const fanOut = new FanOut()
+  const fanOut = new FanOut(systemClock)
   const receiver = new Collector()
   const twice = event(1)
   fanOut.deliver(twice, receiver)
@@ -85,7 +86,7 @@ test('an event that was published to several topics of a receiver is due to it o
 })
 
 test('what a receiver causes to be published while it is served comes in the next turn, and no one is served twice', async t => {
-  const fanOut = new FanOut()
+  const fanOut = new FanOut(systemClock)
   const receiver = new Collector()
   const causing: Receiver = {
     due: undefined,

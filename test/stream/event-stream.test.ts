@@ -14,7 +14,7 @@ function openStream(options: Partial<Pick<StreamHost, 'hasTopics' | 'bufferBytes
     bufferBytes: 100_000,
     redact: undefined,
     maxEventBytes: 1_000,
-    wrote: () => undefined,
+    now: () => 0,
     flush: () => undefined,
     subscribe: async topics => void told.push(`subscribe ${topics.join()}`),
     unsubscribe: topics => void told.push(`unsubscribe ${topics.join()}`),
