@@ -68,6 +68,16 @@ for (const [what, cut] of Object.entries(CUTS)) {
   })
 }
 
+test('a subscription that is ended together with its confirmation is made anew', async t => {
+  const server = await startRedis(t)
+  const proxy = await openRedisProxy(server.port, t)
+  // As a node of a Cluster does that gives a slot away: an answer to nothing.
+  proxy.slipBehind('subscribe', '-MOVED 1 127.0.0.1:1\r\n')
+  const { broker, recorder } = await openEngine(t, { ...TIMES, client: proxy.url }, ['news'])
+  const [id = ''] = await publish(broker, 'news', 'heard')
+  t.deepEqual(await recorder.until(id), [id])
+})
+
 test('a frozen Redis: publishing rejects, the instance says so, and all is caught up when it goes on', async t => {
   const server = await startRedis(t)
   const instance = await openInstance(t, { ...TIMES, client: server.url })

@@ -19,6 +19,8 @@ export interface RedisProxy {
   flow(): void
   /** Lets through what Redis sends up to these bytes, and keeps them and all after them, on that connection, until the release. */
   keepFrom(bytes: string): Kept
+  /** Puts more bytes right behind the next answer that has these, so that both are read at once. */
+  slipBehind(bytes: string, more: string): void
 }
 
 export interface Kept {
@@ -31,13 +33,25 @@ export interface Kept {
 export async function openRedisProxy(target: number, scope: Scope): Promise<RedisProxy> {
   const lines = new Set<Line>()
   let gate: Gate | undefined
+  let slip: { readonly bytes: string; readonly more: string } | undefined
+  const withSlip = (chunk: Buffer) => {
+    if (slip === undefined || !chunk.includes(slip.bytes)) return chunk
+    const { more } = slip
+    slip = undefined
+    return Buffer.concat([chunk, Buffer.from(more)])
+  }
   let whole = true
   const server = createServer({ allowHalfOpen: true }, client => {
     if (!whole) {
       client.destroy()
       return
     }
-    const line = new Line(client, connect({ port: target, host: '127.0.0.1', allowHalfOpen: true }), () => gate)
+    const line = new Line(
+      client,
+      connect({ port: target, host: '127.0.0.1', allowHalfOpen: true }),
+      () => gate,
+      withSlip,
+    )
     lines.add(line)
     client.once('close', () => lines.delete(line))
   })
@@ -69,6 +83,9 @@ export async function openRedisProxy(target: number, scope: Scope): Promise<Redi
       for (const line of lines) line.server.resume()
     },
     keepFrom: bytes => (gate = new Gate(bytes)),
+    slipBehind: (bytes, more) => {
+      slip = { bytes, more }
+    },
   }
 }
 
@@ -110,7 +127,7 @@ class Line {
   readonly #gate: () => Gate | undefined
   #kept: Buffer[] = []
 
-  constructor(client: Socket, server: Socket, gate: () => Gate | undefined) {
+  constructor(client: Socket, server: Socket, gate: () => Gate | undefined, alter: (chunk: Buffer) => Buffer) {
     this.client = client
     this.server = server
     this.#gate = gate
@@ -118,7 +135,7 @@ class Line {
       if (!this.isForgotten) server.write(chunk)
     })
     server.on('data', (chunk: Buffer) => {
-      if (!this.isForgotten) this.#answer(chunk)
+      if (!this.isForgotten) this.#answer(alter(chunk))
     })
     for (const [socket, peer] of [
       [client, server],

@@ -5,9 +5,17 @@ const PERIOD = 2
 
 /** Waits until something is so that announces itself nowhere, looking every now and then; rejects when patience ends. */
 export async function eventually(isSo: () => boolean | Promise<boolean>, describe: () => string): Promise<void> {
-  const end = performance.now() + PATIENCE
-  while (!(await isSo())) {
-    if (performance.now() > end) throw new Error(`${describe()} (waited ${PATIENCE} ms)`)
-    await setTimeout(PERIOD)
+  const waiting = new AbortController()
+  const patience = setTimeout(PATIENCE, undefined, { signal: waiting.signal }).then(() => {
+    throw new Error(`${describe()} (waited ${PATIENCE} ms)`)
+  })
+  // Who is asked may never answer, either.
+  const look = async () => {
+    while (!(await isSo())) await setTimeout(PERIOD, undefined, { signal: waiting.signal })
+  }
+  try {
+    await Promise.race([look(), patience])
+  } finally {
+    waiting.abort()
   }
 }

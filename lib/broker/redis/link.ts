@@ -121,6 +121,8 @@ export class Link {
       if (this.#client === client) this.#owner.message(channel.toString(), payload)
     })
     await this.subscribe([this.#options.channel])
+    // What ends the subscription may have come together with what confirmed it.
+    if (this.#client !== client) return
     this.#pause = FIRST_PAUSE
     this.#watch(client)
     this.#owner.up()
