@@ -9,12 +9,21 @@ import { RESPONDED, stopPipeline } from './lighten.ts'
 
 type AnyStream = EventStream<EventMap, Identity | undefined>
 
-// How streams say that the other side has ended.
+// How sockets and streams say that the other side has gone: with a word, or without one.
 const DEPARTURES: ReadonlySet<unknown> = new Set([
   'ERR_STREAM_PREMATURE_CLOSE',
   'ERR_HTTP2_STREAM_ERROR',
   'ERR_HTTP2_SESSION_ERROR',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
 ])
+
+// Node's parser breaks off connections on which something else than a request follows. Its error holds what was
+// received, credentials and all, which must not get into logs.
+const PARSER_ERROR = 'HPE_'
 
 /**
  * The end of a response, noticed from the first moment of the request on: authentication and resolving stop for a client
@@ -35,6 +44,9 @@ export class Departure implements Carrier {
     const leave = (): void => {
       this.#gone = true
       this.#end()
+      // Nobody else tells Koa of what a connection broke of, once its own watch has been stopped.
+      const { errored } = ctx.socket
+      if (errored !== null) ctx.onerror(errored)
     }
     ctx.res.on('close', leave)
     // Koa 3's pipeline would listen. What is written behind the end is an error of the response's.
@@ -109,11 +121,8 @@ export class Departure implements Carrier {
   }
 
   #caused(error: unknown): boolean {
-    if (!this.#hasLeft || !(error instanceof Error)) return false
-    // A connection breaks of a reset, of probes without an answer, or in Node's parser, whose error holds what was
-    // received: credentials and all, which must not get into logs.
-    if (error === this.#ctx.socket.errored) return true
-    return 'code' in error && DEPARTURES.has(error.code)
+    if (!this.#hasLeft || !(error instanceof Error) || !('code' in error)) return false
+    return DEPARTURES.has(error.code) || String(error.code).startsWith(PARSER_ERROR)
   }
 
   // Koa hears of a broken connection before the response closes.

@@ -20,7 +20,7 @@ let before: { readonly body: unknown; readonly listeners: ReadonlyMap<EventEmitt
  * - Koa 3 puts `stream.pipeline()` around them, which watches both for all that may happen to them, with thirty listeners
  *   and their closures: 5 KiB of the heap. The mount watches the response for the stream, and needs none of them.
  * - Koa has on-finished watch the response and its socket, to hear of errors of the connection, and to destroy the body:
- *   another 2.8 KiB. A connection that breaks is no error of the application's, and the mount ends the stream.
+ *   another 2.8 KiB. The mount does both. Over HTTP/2, on-finished cannot take all of its listeners off.
  * - Node keeps the response's head as the thirty pieces of text that it was put together from.
  *
  * Koa reads `ctx.respond` right before it responds. Others may read it, too: they do not pipe in the same breath.
@@ -68,7 +68,7 @@ function forget(): void {
   before = undefined
 }
 
-// Only where nobody else waits in on-finished's queue. Later calls of it begin a watch of their own.
+// Only where no more wait in on-finished's queue than Koa itself. Later calls of it begin a watch of their own.
 function stopWatch(response: EventEmitter): void {
   const queue = queueOf(response)
   if (queue?.length !== KOAS_OWN || response.listenerCount('end') !== 1) return

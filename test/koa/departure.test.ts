@@ -1,7 +1,8 @@
 import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
 import { connect as connectTcp, type Socket } from 'node:net'
-import { PassThrough, type Readable } from 'node:stream'
+import { buffer } from 'node:stream/consumers'
+import { PassThrough, Transform, type Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
@@ -9,6 +10,7 @@ import type Koa from 'koa'
 import type { Context, Middleware } from 'koa'
 import Koa2 from 'koa-2'
 import { Deferred } from '../support/deferred.ts'
+import { eventually } from '../support/eventually.ts'
 import { raw } from '../support/http.ts'
 import { byName, openEndpoint, REQUEST, type Endpoint } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
@@ -135,36 +137,94 @@ for (const stage of STAGES) {
   })
 }
 
-onEveryKoa('a client that sends rubbish behind its request is cut, and that is no error', async (t, Koa) => {
-  const { port, tells, isEmpty } = await openEndpoint(t, {}, { Koa })
-  const client = await raw(port, REQUEST)
-  await client.until('event: cursor')
-  client.write('rubbish\r\n\r\n')
-  await client.ended()
-  await tells('close client')
-  await isEmpty()
-  t.pass()
-})
-
 for (const [how, outer] of [
   ['', []],
   [' behind something else', [pipedThrough]],
 ] as const) {
-  onEveryKoa(`a connection that breaks, of whatever, is no error${how}`, async (t, Koa) => {
-    let socket: Socket | undefined
-    const subscribe = (_: unknown, ctx: Context) => {
-      socket = ctx.socket
-      return 'news'
-    }
-    const { open, tells } = await openEndpoint(t, { subscribe }, { Koa, outer })
+  onEveryKoa(`a client that sends rubbish is cut, and that is no error${how}`, async (t, Koa) => {
+    const { port, tells, isEmpty } = await openEndpoint(t, {}, { Koa, outer })
+    const client = await raw(port, REQUEST)
+    await client.until('event: cursor')
+    client.write('rubbish\r\n\r\n')
+    await client.ended()
+    await tells('close client')
+    await isEmpty()
+    t.pass()
+  })
+
+  onEveryKoa(`a client that has vanished is no error${how}`, async (t, Koa) => {
+    const { open, tells, socket } = await openWithSocket(t, { Koa, outer })
     const stream = await open()
     await stream.next(({ event }) => event === 'cursor')
-    // What the kernel says of a client that has answered no probe.
-    socket?.destroy(Object.assign(new Error('read ETIMEDOUT'), { code: 'ETIMEDOUT' }))
+    // What the kernel says when probes have not been answered.
+    socket()?.destroy(Object.assign(new Error('read ETIMEDOUT'), { code: 'ETIMEDOUT' }))
     await tells('close client')
     t.is(await stream.closed, 'cut')
   })
+
+  onEveryKoa(`another error of the connection reaches the application, once${how}`, async (t, Koa) => {
+    const { open, errors, isEmpty, socket } = await openWithSocket(t, { Koa, outer, expectsErrors: true })
+    const stream = await open()
+    await stream.next(({ event }) => event === 'cursor')
+    socket()?.destroy(new Error('by the application'))
+    t.is(await stream.closed, 'cut')
+    await isEmpty()
+    t.deepEqual(errors.map(String), ['Error: by the application'])
+  })
 }
+
+/** An endpoint that hands the server's side of the last request's connection to the test. */
+async function openWithSocket(t: Parameters<typeof openEndpoint>[0], setup: Parameters<typeof openEndpoint>[2]) {
+  let socket: Socket | undefined
+  const subscribe = (_: unknown, ctx: Context) => {
+    socket = ctx.socket
+    return 'news'
+  }
+  return { ...(await openEndpoint(t, { subscribe }, setup)), socket: () => socket }
+}
+
+onEveryKoa('an error of what the stream is piped through reaches the application, once', async (t, Koa) => {
+  const failing: Middleware = async (ctx, next) => {
+    await next()
+    const broken = new Transform({
+      transform: (_chunk, _encoding, done) => {
+        done(new Error('the compressor broke'))
+      },
+    })
+    broken.write('never read')
+    ctx.body = (ctx.body as Readable).pipe(broken)
+  }
+  const { open, errors, isEmpty } = await openEndpoint(t, {}, { Koa, outer: [failing], expectsErrors: true })
+  const leaving = new AbortController()
+  const answer = open({ signal: leaving.signal }).catch(() => undefined)
+  await eventually(
+    () => errors.length > 0,
+    () => 'the application was told nothing',
+  )
+  // Koa 2 leaves the response open.
+  leaving.abort()
+  await answer
+  await isEmpty()
+  t.deepEqual(errors.map(String), ['Error: the compressor broke'])
+})
+
+onEveryKoa('a client that leaves while its request is being read is no error', async (t, Koa) => {
+  const reading = new Deferred<void>()
+  const subscribe = async (_: unknown, { req }: Context) => {
+    reading.resolve()
+    await buffer(req)
+    return 'news'
+  }
+  const { port, isEmpty, story } = await openEndpoint(t, { subscribe }, { Koa })
+  const client = await raw(
+    port,
+    REQUEST.replace('GET', 'POST').replace('\r\n\r\n', '\r\nContent-Length: 10\r\n\r\n123'),
+  )
+  await reading.promise
+  client.socket.destroy()
+  await isEmpty()
+  t.deepEqual(story, ['refuse resolver 500'])
+})
 
 test('a client that leaves while much is on its way to it is no error', async t => {
   const { port, hub, tells } = await openEndpoint(t, { buffer: { bytes: 100_000_000 } })
