@@ -1,6 +1,6 @@
 import { Cluster, Redis, type ClusterOptions } from 'ioredis'
 import { eventually } from './eventually.ts'
-import { freePort, startRedis, type RedisServer } from './redis-server.ts'
+import { startRedis, type RedisServer } from './redis-server.ts'
 import type { Scope } from './scope.ts'
 
 const SLOTS = 16_384
@@ -74,9 +74,8 @@ export async function startCluster(scope: Scope, size = 3): Promise<RedisCluster
 }
 
 async function startNode(scope: Scope): Promise<ClusterNode> {
-  const args = ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())]
   // A replica is not to wait until it dares to take over, and the rest serves its slots when one master is gone.
-  const settings = [
+  const args = [
     '--cluster-node-timeout',
     '1000',
     '--cluster-require-full-coverage',
@@ -84,7 +83,7 @@ async function startNode(scope: Scope): Promise<ClusterNode> {
     '--repl-diskless-sync-delay',
     '0',
   ]
-  const server = await startRedis(scope, { args: [...args, ...settings] })
+  const server = await startRedis(scope, { args, isNode: true })
   const admin = new Redis(server.url)
   admin.on('error', () => {})
   scope.teardown(async () => admin.disconnect())

@@ -13,6 +13,8 @@ import type { Scope } from './scope.ts'
 export interface RedisOptions {
   /** More of the server's command line, such as `['--maxmemory', '2mb']`. */
   readonly args?: readonly string[]
+  /** Whether it is a node of a Cluster, with a port for its bus. */
+  readonly isNode?: boolean
   /** The text of a configuration file, which a Sentinel must have. */
   readonly config?: string
   /** To come back where a stopped server was. By default a free port is found. */
@@ -51,10 +53,14 @@ const READY = /Ready to accept connections|Sentinel ID is/
 const ATTEMPTS = 5
 
 /** Starts a real, empty Redis without persistence on the loopback; resolves once it answers. Stopped when the scope ends. */
-export async function startRedis(scope?: Scope, { args = [], config, port }: RedisOptions = {}): Promise<RedisServer> {
+export async function startRedis(
+  scope?: Scope,
+  { args = [], isNode = false, config, port }: RedisOptions = {},
+): Promise<RedisServer> {
   for (let attempt = 1; ; attempt++) {
     try {
-      const server = await launch(port ?? (await freePort()), args, config)
+      const bus = isNode ? ['--cluster-enabled', 'yes', '--cluster-port', String(await freePort())] : []
+      const server = await launch(port ?? (await freePort()), [...bus, ...args], config)
       scope?.teardown(server.stop)
       return server
     } catch (error) {
