@@ -95,7 +95,7 @@ async function meet(one: ClusterNode, other: ClusterNode): Promise<void> {
   await one.admin.call('CLUSTER', 'MEET', '127.0.0.1', other.port, busPort)
 }
 
-/** Waits until each of these nodes is in touch with all of those, and has no slot that nobody serves. */
+/** Waits until each of these nodes is in touch with all of those, and knows who serves each of the slots. */
 async function allKnow(nodes: readonly ClusterNode[], others: readonly ClusterNode[]): Promise<void> {
   for (const node of nodes) {
     await eventually(
@@ -104,7 +104,8 @@ async function allKnow(nodes: readonly ClusterNode[], others: readonly ClusterNo
         const lines = String(known).split('\n')
         const isKnown = ({ id }: ClusterNode) =>
           lines.some(line => line.startsWith(id) && !/handshake|noaddr/.test(line))
-        return others.every(isKnown) && info.includes('cluster_state:ok')
+        const isWhole = info.includes('cluster_state:ok') && info.includes(`cluster_slots_ok:${SLOTS}`)
+        return isWhole && others.every(isKnown)
       },
       () => `node ${node.port} does not know the others`,
     )
