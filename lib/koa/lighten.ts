@@ -31,16 +31,16 @@ export function lighten(ctx: Context): void {
 }
 
 /**
- * Called when a stream has begun to write to its response. Where it is Koa's pipeline that pipes the one into the other,
- * takes off what that has put on so far, and stops it.
+ * Called when a stream has begun to write to its response. Where it is Koa that pipes the one into the other, lets go of
+ * all that `lighten` names, and stops Koa's pipeline.
  *
  * @throws `RESPONDED`
  */
 export function stopPipeline(ctx: Context): void {
   const { body, res } = ctx
-  if (before?.body !== body) return
-  for (const [emitter, listeners] of before?.listeners ?? []) removeOthers(emitter, listeners)
-  before = undefined
+  if (before === undefined || before.body !== body) return
+  for (const [emitter, listeners] of before.listeners) removeOthers(emitter, listeners)
+  forget()
   stopWatch(res)
   flattenHead(res)
   throw RESPONDED

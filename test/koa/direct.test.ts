@@ -152,7 +152,7 @@ onEveryKoa('a stream that lives holds no listeners of Koa’s', async (t, Koa) =
 for (const [when, then] of [
   ['before', (ask: () => void, next: Next) => Promise.resolve().then(ask).then(next)],
   ['while', (ask: () => void, next: Next) => next().then(ask)],
-  ['after', (ask: () => void, next: Next) => next().then(() => void setTimeout(ask, 100))],
+  ['after', (ask: () => void, next: Next) => next().then(() => void setImmediate(ask))],
 ] as const) {
   onEveryKoa(`on-finished tells who asks it ${when} the stream opens of its end, once`, async (t, Koa) => {
     const heard: string[] = []
@@ -271,9 +271,15 @@ for (const [how, error] of [
 }
 
 onEveryKoa('a listener of errors that throws keeps no place', async (t, Koa) => {
+  let held: EventStream | undefined
   const { app, open, isEmpty } = await openEndpoint(
     t,
-    { subscribe: stream => void setTimeout(() => stream.destroy(new Error('broken')), 50) },
+    {
+      subscribe: stream => {
+        held = stream
+        return 'news'
+      },
+    },
     { Koa, expectsErrors: true },
   )
   const thrown = new Promise(resolve => {
@@ -288,6 +294,7 @@ onEveryKoa('a listener of errors that throws keeps no place', async (t, Koa) => 
     for (const listener of listeners) process.on('uncaughtException', listener)
   })
   const stream = await open()
+  held?.destroy(new Error('broken'))
   t.is(await stream.closed, 'cut')
   t.is(String(await thrown), 'Error: broken')
   await isEmpty()
