@@ -1,6 +1,6 @@
 import type { Broker } from './broker/broker.ts'
 import { memoryBroker } from './broker/memory.ts'
-import { systemClock, type Clock } from './clock.ts'
+import { completeClock, type Clock } from './clock.ts'
 import { HubEngine } from './hub/engine.ts'
 import type { Hub } from './hub/hub.ts'
 import { fn, integer, knownKeys } from './options.ts'
@@ -20,7 +20,7 @@ export interface HubOptions {
    */
   redact?: Redact
   /** Where time comes from. For tests. */
-  clock?: Clock
+  clock?: Partial<Clock>
 }
 
 const taken = new WeakSet<Broker>()
@@ -32,7 +32,7 @@ const taken = new WeakSet<Broker>()
  */
 export function createHub<Events extends object = EventMap>(options: HubOptions = {}): Hub<Events> {
   knownKeys('createHub', options, ['broker', 'maxEventBytes', 'redact', 'clock'])
-  const clock = options.clock ?? systemClock
+  const clock = completeClock(options.clock)
   const broker = options.broker ?? memoryBroker({ clock })
   // An engine has one listener: the hub that had it before would hear of nothing any more.
   if (taken.has(broker)) throw new TypeError('`broker` belongs to another hub already')

@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from './clock.ts'
+import { completeClock, type Clock } from './clock.ts'
 import { within } from './deadline.ts'
 import { EventStreamError } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
@@ -18,7 +18,7 @@ export interface WatchSessionsOptions {
   /** Milliseconds until a call to the store is given up. Default: 2 s. */
   timeout?: number
   /** Where time comes from. For tests. */
-  clock?: Clock
+  clock?: Partial<Clock>
 }
 
 /** A session store that failed or did not answer in time. Koa makes a 503 of it, without telling the client more. */
@@ -54,7 +54,7 @@ export function watchSessions<Store extends SessionStore, Events extends object>
 ): Store {
   knownKeys('watchSessions', options, ['timeout', 'clock'])
   const timeout = duration('timeout', options.timeout, { default: DEFAULT_STORE_TIMEOUT })
-  const clock = options.clock ?? systemClock
+  const clock = completeClock(options.clock)
 
   const disconnect = async (session: string): Promise<void> => {
     try {

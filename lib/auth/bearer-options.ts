@@ -1,7 +1,7 @@
-import { systemClock, type Clock } from '../clock.ts'
+import { completeClock, type Clock } from '../clock.ts'
 import { duration, fn, integer, invalid, knownKeys, oneOf, text, texts } from '../options.ts'
 import { DEFAULT_REALM, quotable } from './challenge.ts'
-import type { Answer } from './holder.ts'
+import type { Answer } from './principal.ts'
 import { checkKeyOptions, checkKeyTimeout, KEY_OPTIONS, type KeyOptions } from './key-options.ts'
 import type { TokenClaims } from './token-claims.ts'
 import type { TokenRules } from './token-verifier.ts'
@@ -41,7 +41,7 @@ export interface BearerTokenOptions<Claims extends object = TokenClaims> extends
   /** The realm named in challenges. Default: `events`. */
   realm?: string
   /** Where time comes from. For tests. */
-  clock?: Clock
+  clock?: Partial<Clock>
 }
 
 /** The options in the shape that the authenticator works with. */
@@ -80,7 +80,7 @@ export function checkBearerOptions<Claims extends object>(
 ): CheckedBearerOptions {
   knownKeys(name, options, [...OPTIONS, ...others])
   const algorithms = checkAlgorithms(options.algorithms)
-  const clock = options.clock ?? systemClock
+  const clock = completeClock(options.clock)
   return Object.freeze({
     algorithms,
     keys: checkKeyOptions(options, algorithms, clock),

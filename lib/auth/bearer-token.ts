@@ -6,7 +6,7 @@ import { bearerErrors, type BearerErrors } from './bearer-error.ts'
 import { checkBearerOptions, type BearerTokenOptions, type CheckedBearerOptions } from './bearer-options.ts'
 import { challenge } from './challenge.ts'
 import { within } from '../deadline.ts'
-import { checkHolder, type CheckedHolder } from './holder.ts'
+import { checkPrincipal, type CheckedPrincipal } from './principal.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { hasScopes, type TokenClaims } from './token-claims.ts'
 import { verifyToken } from './token-verifier.ts'
@@ -40,10 +40,10 @@ export function tokenAuthenticator(scheme: string, rules: CheckedBearerOptions, 
   const { realm, scopes, maxBytes, clock, timeout, identify } = rules
   const errors = bearerErrors(realm, scopes.join(' '))
 
-  async function holderOf(claims: TokenClaims): Promise<CheckedHolder | undefined> {
+  async function principalOf(claims: TokenClaims): Promise<CheckedPrincipal | undefined> {
     const answer = (async () => identify(claims))()
-    const late = () => new AuthenticationError('unavailable', 'the holder of the token could not be told in time')
-    return checkHolder(await within(clock, timeout, answer, late))
+    const late = () => new AuthenticationError('unavailable', 'the principal of the token could not be told in time')
+    return checkPrincipal(await within(clock, timeout, answer, late))
   }
 
   async function authenticate(ctx: Context): Promise<Identity | undefined> {
@@ -51,9 +51,9 @@ export function tokenAuthenticator(scheme: string, rules: CheckedBearerOptions, 
     if (token === undefined) return undefined
     const claims = await verifyToken(token, rules, errors)
     if (!hasScopes(claims, scopes)) throw errors.insufficientScope()
-    const holder = await holderOf(claims)
-    if (holder === undefined) throw errors.invalid('the token belongs to nobody')
-    const identity = tokenIdentity(scheme, holder, claims)
+    const principal = await principalOf(claims)
+    if (principal === undefined) throw errors.invalid('the token belongs to nobody')
+    const identity = tokenIdentity(scheme, principal, claims)
     if (identity.expiresAt !== undefined && identity.expiresAt <= clock.now()) throw errors.expired()
     return identity
   }
@@ -67,14 +67,14 @@ export function tokenAuthenticator(scheme: string, rules: CheckedBearerOptions, 
   })
 }
 
-function tokenIdentity(scheme: string, holder: CheckedHolder, claims: TokenClaims): Identity {
+function tokenIdentity(scheme: string, principal: CheckedPrincipal, claims: TokenClaims): Identity {
   const { jti } = claims
   const isTokenId = typeof jti === 'string' && jti !== '' && jti.length <= MAX_TOKEN_ID
   return createIdentity({
-    id: holder.id,
+    id: principal.id,
     scheme,
-    expiresAt: Math.min(claims.exp * 1000, holder.expiresAt ?? Infinity),
+    expiresAt: Math.min(claims.exp * 1000, principal.expiresAt ?? Infinity),
     ...(isTokenId && { token: jti }),
-    claims: holder.claims ?? claims,
+    claims: principal.claims ?? claims,
   })
 }

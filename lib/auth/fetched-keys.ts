@@ -49,11 +49,11 @@ export class FetchedKeys implements KeySource {
   }
 
   #isFresh(): boolean {
-    return this.#clock.now() - this.#fetchedAt < this.#caching.maxAge
+    return this.#clock.monotonic() - this.#fetchedAt < this.#caching.maxAge
   }
 
   #isDue(kid: string): boolean {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     if (now - this.#failedAt < FAILURE_PAUSE) return false
     if (!this.#isFresh()) return true
     return !this.#keys.has(kid) && now - Math.max(this.#fetchedAt, this.#failedAt) >= this.#caching.interval
@@ -73,10 +73,10 @@ export class FetchedKeys implements KeySource {
       const badKeys = new Map<string, unknown>()
       this.#keys = importKeys('keys', record, this.#algorithms, (kid, error) => badKeys.set(kid, error))
       this.#badKeys = badKeys
-      this.#fetchedAt = this.#clock.now()
+      this.#fetchedAt = this.#clock.monotonic()
     } catch (error) {
       this.#failure = error
-      this.#failedAt = this.#clock.now()
+      this.#failedAt = this.#clock.monotonic()
     }
   }
 }

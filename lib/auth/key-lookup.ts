@@ -59,7 +59,7 @@ export class KeyLookup implements KeySource {
 
   #believed(kid: string): Finding | undefined {
     const finding = this.#findings.get(kid)
-    return finding && this.#clock.now() < finding.until ? finding : undefined
+    return finding && this.#clock.monotonic() < finding.until ? finding : undefined
   }
 
   #look(header: TokenHeader, kid: string): Promise<Finding> {
@@ -78,7 +78,7 @@ export class KeyLookup implements KeySource {
     while (this.#discovery) await this.#discovery
     const found = this.#believed(kid)
     if (found) return found
-    if (this.#clock.now() < this.#closedUntil) {
+    if (this.#clock.monotonic() < this.#closedUntil) {
       throw keysUnavailable(new Error('unknown keys were looked for a moment ago'))
     }
     this.#discovery = this.#explore(header, kid).finally(() => {
@@ -106,19 +106,19 @@ export class KeyLookup implements KeySource {
       const key = await within(this.#clock, this.#caching.timeout, answer, fetchTimedOut)
       if (key === undefined) return this.#missing()
       const imported = importKey('getKey', key, this.#algorithms)
-      return { key: imported, isProven: true, until: this.#clock.now() + this.#caching.maxAge }
+      return { key: imported, isProven: true, until: this.#clock.monotonic() + this.#caching.maxAge }
     } catch (cause) {
       if (isNotFound(cause)) return this.#missing()
-      return { failure: { cause }, isProven, until: this.#clock.now() + FAILURE_PAUSE }
+      return { failure: { cause }, isProven, until: this.#clock.monotonic() + FAILURE_PAUSE }
     }
   }
 
   #missing(): Finding {
-    return { isProven: false, until: this.#clock.now() + this.#caching.interval }
+    return { isProven: false, until: this.#clock.monotonic() + this.#caching.interval }
   }
 
   #forgetMadeUpNames(): void {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     for (const [kid, { isProven, until }] of this.#findings) {
       if (!isProven && until <= now) this.#findings.delete(kid)
     }

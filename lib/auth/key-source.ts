@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { AuthenticationError } from './authentication-error.ts'
-import { isRecord } from './holder.ts'
+import { isRecord } from './principal.ts'
 import { importKey, type Algorithm } from './verification-key.ts'
 
 /** What a token says of its key. Nothing in it is proven. */

@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { isRecord } from './holder.ts'
+import { isRecord } from './principal.ts'
 
 /** What a session holds: the application's own fields, without those that koa-session keeps for itself. */
 export type SessionData = Readonly<Record<string, unknown>>

@@ -1,11 +1,11 @@
 import type { Context } from 'koa'
-import { systemClock, type Clock } from '../clock.ts'
+import { completeClock, type Clock } from '../clock.ts'
 import { duration, fn, knownKeys, text } from '../options.ts'
 import { AuthenticationError } from './authentication-error.ts'
 import type { Authenticator } from './authenticator.ts'
 import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
 import { within } from '../deadline.ts'
-import { checkHolder, type Answer, type CheckedHolder } from './holder.ts'
+import { checkPrincipal, type Answer, type CheckedPrincipal } from './principal.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { currentSession, releaseSession, storedSession, type CurrentSession, type SessionData } from './koa-session.ts'
 
@@ -33,7 +33,7 @@ export interface SessionCookieOptions<Session extends object = SessionData> {
   /** The realm named in the challenge of a 401. Default: `events`. */
   realm?: string
   /** Where time comes from. For tests. */
-  clock?: Clock
+  clock?: Partial<Clock>
 }
 
 const OPTIONS = ['identify', 'revalidate', 'grace', 'timeout', 'realm', 'clock'] as const
@@ -63,7 +63,7 @@ export function sessionCookie<Session extends object = SessionData>(
   const grace = duration('grace', options.grace, { min: 0, default: DEFAULT_GRACE })
   const timeout = duration('timeout', options.timeout, { default: DEFAULT_SESSION_TIMEOUT })
   const realm = quotable('realm', text('realm', options.realm, DEFAULT_REALM))
-  const clock = options.clock ?? systemClock
+  const clock = completeClock(options.clock)
 
   // Koa keeps the context for as long as the response is open, so this holds nothing alive that was not.
   const contexts = new WeakMap<Identity, Context>()
@@ -78,17 +78,17 @@ export function sessionCookie<Session extends object = SessionData>(
     )
   }
 
-  async function holderOf(data: SessionData): Promise<CheckedHolder | undefined> {
-    return Object.keys(data).length === 0 ? undefined : checkHolder(await identify(data))
+  async function principalOf(data: SessionData): Promise<CheckedPrincipal | undefined> {
+    return Object.keys(data).length === 0 ? undefined : checkPrincipal(await identify(data))
   }
 
   async function authenticate(ctx: Context): Promise<Identity | undefined> {
     const now = clock.now()
     const session = currentSession(ctx, now)
     if (session === undefined) return undefined
-    const holder = await bounded(holderOf(session.data))
-    if (holder === undefined) return undefined
-    const identity = sessionIdentity(holder, session)
+    const principal = await bounded(principalOf(session.data))
+    if (principal === undefined) return undefined
+    const identity = sessionIdentity(principal, session)
     if (hasEnded(identity, clock.now())) return undefined
     contexts.set(identity, ctx)
     if (session.isNew) createdAt.set(identity, now)
@@ -98,8 +98,8 @@ export function sessionCookie<Session extends object = SessionData>(
   async function holdsInStore(identity: Identity, ctx: Context, key: string): Promise<boolean> {
     const data = await storedSession(ctx, key, clock.now())
     if (data === undefined) return isAwaitingItsSave(identity)
-    const holder = await holderOf(data)
-    return holder?.id === identity.id && !hasEnded(holder, clock.now())
+    const principal = await principalOf(data)
+    return principal?.id === identity.id && !hasEnded(principal, clock.now())
   }
 
   function isAwaitingItsSave(identity: Identity): boolean {
@@ -123,16 +123,16 @@ export function sessionCookie<Session extends object = SessionData>(
   })
 }
 
-function sessionIdentity(holder: CheckedHolder, session: CurrentSession): Identity {
+function sessionIdentity(principal: CheckedPrincipal, session: CurrentSession): Identity {
   // A stored session is prolonged by the user's other requests, so the expiry that this request saw is not its end.
   const cookieEnd = session.key === undefined ? session.expiresAt : undefined
-  const expiresAt = Math.min(holder.expiresAt ?? Infinity, cookieEnd ?? Infinity)
+  const expiresAt = Math.min(principal.expiresAt ?? Infinity, cookieEnd ?? Infinity)
   return createIdentity({
-    id: holder.id,
+    id: principal.id,
     scheme: 'session',
     ...(expiresAt !== Infinity && { expiresAt }),
     ...(session.key !== undefined && { session: session.key }),
-    ...(holder.claims !== undefined && { claims: holder.claims }),
+    ...(principal.claims !== undefined && { claims: principal.claims }),
   })
 }
 

@@ -1,11 +1,11 @@
 import type { Context } from 'koa'
-import { systemClock, type Clock } from '../clock.ts'
+import { completeClock, type Clock } from '../clock.ts'
 import { duration, flag, fn, knownKeys, text } from '../options.ts'
 import { AuthenticationError } from './authentication-error.ts'
 import type { Authenticator, Revalidation } from './authenticator.ts'
 import { bearerErrors } from './bearer-error.ts'
 import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
-import { checkHolder, type Holder, type Nobody } from './holder.ts'
+import { checkPrincipal, type Principal, type Nobody } from './principal.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { DEFAULT_GRACE, DEFAULT_REVALIDATE } from './session-cookie.ts'
 
@@ -16,7 +16,7 @@ export const DEFAULT_USER_PROPERTY = 'user'
 export type UserData = Readonly<Record<string, unknown>>
 
 /** Who an application says that a verified user is, and by what the login can be ended. */
-export interface VerifiedUser extends Holder {
+export interface VerifiedUser extends Principal {
   /** The `jti` of the user's token, for `hub.revoke()` and `hub.disconnect({ token })`. */
   readonly token?: string | undefined
   /** The key of the user's session (`ctx.session.externalKey`), for `watchSessions()` and `hub.disconnect({ session })`. */
@@ -48,7 +48,7 @@ export interface StateUserOptions<User = UserData> {
   /** The realm named in the challenge of a 401. Default: `events`. */
   realm?: string
   /** Where time comes from. For tests. */
-  clock?: Clock
+  clock?: Partial<Clock>
 }
 
 const OPTIONS = ['identify', 'property', 'ambient', 'holds', 'revalidate', 'grace', 'realm', 'clock'] as const
@@ -75,7 +75,7 @@ export function stateUser<User = UserData>(options: StateUserOptions<User>): Aut
   const ambient = flag('ambient', options.ambient, true)
   const realm = quotable('realm', text('realm', options.realm, DEFAULT_REALM))
   const revalidation = checkRevalidation(options)
-  const clock = options.clock ?? systemClock
+  const clock = completeClock(options.clock)
   // A client of an API is to fetch a new token (RFC 6750, section 3.1); a browser has nothing to do with a challenge.
   const rejection = ambient ? undefined : bearerErrors(realm, '').rejection
 
@@ -102,11 +102,11 @@ export function stateUser<User = UserData>(options: StateUserOptions<User>): Aut
 }
 
 function userIdentity(answer: unknown): Identity | undefined {
-  const holder = checkHolder(answer)
-  if (holder === undefined) return undefined
+  const principal = checkPrincipal(answer)
+  if (principal === undefined) return undefined
   const { token, session } = answer as VerifiedUser
   return createIdentity({
-    ...holder,
+    ...principal,
     scheme: 'user',
     ...(token !== undefined && { token }),
     ...(session !== undefined && { session }),

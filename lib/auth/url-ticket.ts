@@ -46,7 +46,7 @@ export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
     const ticket = await book.look(code)
     if (ticket === undefined) throw refuse('rejected', 'the ticket is unknown, has been used or has expired')
     if (!mayComeFrom(ctx, ticket.origin)) throw refuse('rejected', 'the ticket was issued to a page of another origin')
-    const identity = ticketIdentity(ticket.identity, clock.now() + lifetime * spread())
+    const identity = ticketIdentity(ticket.identity, clock.now() + lifetime * spread(clock))
     if (hasEnded(identity, clock.now())) throw refuse('rejected', 'the login behind the ticket has expired')
     return identity
   }
@@ -71,8 +71,8 @@ export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
 }
 
 // Pages that got their tickets at the same time, after a restart, would all come for another at the same time.
-function spread(): number {
-  return 0.9 + Math.random() * 0.1
+function spread(clock: Clock): number {
+  return 0.9 + clock.random() * 0.1
 }
 
 /**

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { Lease, LeaseStore } from './broker.ts'
 import { Sweep } from './sweep.ts'
 
-/** When each holder's lease ends, in milliseconds since 1970. */
+/** When each holder's lease ends, by the monotonic clock. */
 type Places = Map<string, number>
 
 /** Places in this process's memory. */
@@ -37,13 +37,13 @@ export class MemoryLeases implements LeaseStore {
   #take(key: string, holder: string, ttl: number): void {
     this.#sweep.go()
     const places = this.#keys.get(key) ?? new Map<string, number>()
-    places.set(holder, this.#clock.now() + ttl)
+    places.set(holder, this.#clock.monotonic() + ttl)
     this.#keys.set(key, places)
   }
 
   // How many are taken, once those that have ended are gone.
   #taken(places: Places): number {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     for (const [holder, until] of places) if (until <= now) places.delete(holder)
     return places.size
   }

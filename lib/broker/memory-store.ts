@@ -11,7 +11,7 @@ interface Entry {
 export class MemoryStore implements KeyValueStore {
   readonly #clock: Clock
   readonly #entries = new Map<string, Entry>()
-  readonly #sweep = new Sweep(this.#entries, ({ until }) => until <= this.#clock.now())
+  readonly #sweep = new Sweep(this.#entries, ({ until }) => until <= this.#clock.monotonic())
 
   constructor(clock: Clock) {
     this.#clock = clock
@@ -19,7 +19,7 @@ export class MemoryStore implements KeyValueStore {
 
   async set(key: string, value: string, ttl: number): Promise<void> {
     this.#sweep.go()
-    if (ttl > 0) this.#entries.set(key, { value, until: this.#clock.now() + ttl })
+    if (ttl > 0) this.#entries.set(key, { value, until: this.#clock.monotonic() + ttl })
   }
 
   async get(key: string): Promise<string | undefined> {
@@ -34,6 +34,6 @@ export class MemoryStore implements KeyValueStore {
 
   #valueOf(key: string): string | undefined {
     const entry = this.#entries.get(key)
-    return entry === undefined || entry.until <= this.#clock.now() ? undefined : entry.value
+    return entry === undefined || entry.until <= this.#clock.monotonic() ? undefined : entry.value
   }
 }

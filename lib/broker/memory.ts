@@ -1,5 +1,4 @@
-import { randomBytes } from 'node:crypto'
-import { systemClock, type Clock } from '../clock.ts'
+import { completeClock, type Clock } from '../clock.ts'
 import { EventStreamError } from '../errors.ts'
 import { duration, integer, knownKeys } from '../options.ts'
 import { formatPosition, type Position } from '../wire/cursor.ts'
@@ -20,6 +19,9 @@ export const DEFAULT_QUIET_TOPICS = 100_000
 
 const EMPTY: readonly StoredEvent[] = []
 
+// Of a random identifier, the last characters: enough that no two lives of a log have the same name.
+const EPOCH_LENGTH = 12
+
 export interface MemoryBrokerOptions {
   history?: {
     /** Events remembered a topic. Default 1,000. */
@@ -34,7 +36,7 @@ export interface MemoryBrokerOptions {
      */
     quietTopics?: number
   }
-  clock?: Clock
+  clock?: Partial<Clock>
 }
 
 /**
@@ -53,7 +55,7 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
     age: duration('history.age', history.age, { default: DEFAULT_HISTORY_AGE }),
   })
   const quietTopics = integer('history.quietTopics', history.quietTopics, { default: DEFAULT_QUIET_TOPICS })
-  return new MemoryBroker(limits, quietTopics, options.clock ?? systemClock)
+  return new MemoryBroker(limits, quietTopics, completeClock(options.clock))
 }
 
 class MemoryBroker implements Broker {
@@ -64,7 +66,9 @@ class MemoryBroker implements Broker {
   readonly #limits: HistoryLimits
   readonly #maxQuiet: number
   readonly #clock: Clock
-  readonly #epoch = randomBytes(6).toString('hex')
+  readonly #epoch: string
+  // What is to be added to the monotonic clock for the time since 1970 that it was when the log began.
+  readonly #origin: number
   // Topics with remembered events; the one with the oldest newest event comes first.
   readonly #active = new Map<string, History>()
   // Topics whose events have all been forgotten, by the `seq` of their last one; the longest quiet comes first.
@@ -80,6 +84,8 @@ class MemoryBroker implements Broker {
     this.#limits = limits
     this.#maxQuiet = maxQuiet
     this.#clock = clock
+    this.#epoch = clock.id().slice(-EPOCH_LENGTH)
+    this.#origin = clock.now() - clock.monotonic()
     this.store = new MemoryStore(clock)
     this.leases = new MemoryLeases(clock)
   }
@@ -90,7 +96,7 @@ class MemoryBroker implements Broker {
 
   async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
     if (this.#closed) throw new EventStreamError('ERR_BROKER', 'the memory broker has been closed')
-    const at = this.#clock.now()
+    const at = this.#now
     this.#seq = Math.max(this.#seq + 1, Math.floor(at * 1_000))
     const id = formatPosition(this.#epoch, this.#seq)
     const event: StoredEvent = { seq: this.#seq, at, frame: withId(id, body) }
@@ -120,14 +126,14 @@ class MemoryBroker implements Broker {
   read(topic: string, after: number, limit: number): Slice {
     const history = this.#active.get(topic)
     if (history === undefined) return { events: EMPTY, more: false, trimmed: after < this.#lastOf(topic) }
-    history.expire(this.#clock.now(), this.#limits)
+    history.expire(this.#now, this.#limits)
     return history.read(after, limit)
   }
 
   startOfLast(topic: string, count: number): number {
     const history = this.#active.get(topic)
     if (history === undefined) return this.#lastOf(topic)
-    history.expire(this.#clock.now(), this.#limits)
+    history.expire(this.#now, this.#limits)
     return history.startOfLast(count)
   }
 
@@ -138,6 +144,11 @@ class MemoryBroker implements Broker {
   async close(): Promise<void> {
     this.#closed = true
     this.#listener = undefined
+  }
+
+  // A clock that is set back or forth makes no event older or younger.
+  get #now(): number {
+    return this.#origin + this.#clock.monotonic()
   }
 
   #append(topic: string, event: StoredEvent): void {

@@ -10,9 +10,9 @@ import type { EventInput, Redact } from '../wire/event.ts'
 import type { Gap, GapReason } from '../wire/frame.ts'
 import { encodePublication, type EventRules } from '../wire/publication.ts'
 import { Counters } from './counters.ts'
-import { Directory, type StreamFilter, type StreamLimits } from './directory.ts'
+import { StreamIndex, type StreamFilter, type StreamLimits } from './stream-index.ts'
 import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
-import { Endings } from './endings.ts'
+import { RevocationMarks } from './revocation-marks.ts'
 import { FanOut } from './fan-out.ts'
 import type { HubEvents, HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
 import { Leases } from './leases.ts'
@@ -20,7 +20,7 @@ import type { Hub } from './hub.ts'
 import { Registry } from './registry.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { Subscriber, type SubscriberFields, type SubscriberHub } from './subscriber.ts'
-import { Wheel } from './wheel.ts'
+import { TimerWheel } from './timer-wheel.ts'
 
 /** The checked options of `createHub()`, with its engine. */
 export interface HubParts extends EventRules {
@@ -42,13 +42,13 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   readonly clock: Clock
   readonly maxEventBytes: number
   readonly redact: Redact | undefined
-  readonly wheel: Wheel
+  readonly wheel: TimerWheel
   readonly leases = new Leases(this)
   readonly fanOut: FanOut
   readonly registry: Registry
-  readonly endings: Endings
+  readonly revocationMarks: RevocationMarks
 
-  readonly #directory = new Directory()
+  readonly #streams = new StreamIndex()
   readonly #counters = new Counters()
   #drained: Promise<void> | undefined
   #ended: Promise<void> | undefined
@@ -61,10 +61,10 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     this.clock = clock
     this.maxEventBytes = maxEventBytes
     this.redact = redact
-    this.wheel = new Wheel(clock)
+    this.wheel = new TimerWheel(clock)
     this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
-    this.endings = new Endings(broker.store)
+    this.revocationMarks = new RevocationMarks(broker.store)
     broker.listen(this)
   }
 
@@ -90,7 +90,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     // This instance must not depend on a broker that may be down just now.
     this.control(message)
     // The mark goes before the message: whoever does not find the mark yet gets the message.
-    const marked = this.endings.mark(filter).then(
+    const marked = this.revocationMarks.mark(filter).then(
       () => undefined,
       (error: unknown) => ({ error }),
     )
@@ -134,11 +134,11 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
 
   stats(): HubStats {
     return {
-      streams: this.#directory.size,
+      streams: this.#streams.size,
       topics: this.registry.topics,
-      identities: this.#directory.identities,
-      addresses: this.#directory.addresses,
-      bufferedBytes: this.#directory.all().reduce((sum, { stream }) => sum + stream.bufferedBytes, 0),
+      identities: this.#streams.identities,
+      addresses: this.#streams.addresses,
+      bufferedBytes: this.#streams.all().reduce((sum, { stream }) => sum + stream.bufferedBytes, 0),
       ...this.#counters.snapshot(),
     }
   }
@@ -155,13 +155,13 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
 
   /** Why there can be no more streams for this address and identity, if there cannot. */
   refusal(limits: StreamLimits, address: string, identity?: Identity): RefusalReason | undefined {
-    return this.draining ? 'draining' : this.#directory.refusal(limits, address, identity)
+    return this.draining ? 'draining' : this.#streams.refusal(limits, address, identity)
   }
 
   /** Makes a stream and counts it. It is found by `disconnect` from now on, and live once it is opened. */
   enter(policy: StreamPolicy, fields: SubscriberFields): Subscriber {
     const subscriber = new Subscriber(this, policy, fields)
-    this.#directory.add(subscriber)
+    this.#streams.add(subscriber)
     return subscriber
   }
 
@@ -189,7 +189,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
 
   closed(subscriber: Subscriber): void {
     this.leases.release(subscriber.stream)
-    this.#directory.delete(subscriber)
+    this.#streams.delete(subscriber)
     const reason = subscriber.stream.closeReason
     if (!subscriber.wasOpened || reason === undefined) return
     this.#counters.closed(reason)
@@ -209,7 +209,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   }
 
   control({ reason, ...filter }: ControlMessage): void {
-    for (const { stream } of this.#directory.find(filter)) stream.close(reason)
+    for (const { stream } of this.#streams.find(filter)) stream.close(reason)
   }
 
   readiness(ready: boolean, error?: unknown): void {
@@ -222,7 +222,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   }
 
   async #drain(within: number): Promise<void> {
-    const subscribers = this.#directory.all()
+    const subscribers = this.#streams.all()
     this.#tellListeners('drain', { streams: subscribers.length })
     this.fanOut.flush()
     await drainStreams(subscribers, within, this.clock)
@@ -230,7 +230,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
 
   async #close(): Promise<void> {
     // A drain that is under way gets no more time.
-    if (this.draining) for (const { stream } of this.#directory.all()) stream.abandon('drain')
+    if (this.draining) for (const { stream } of this.#streams.all()) stream.abandon('drain')
     await this.drain({ within: 1 })
     this.#closed = true
     await this.leases.settled()

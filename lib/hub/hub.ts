@@ -1,7 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { RequestedCloseReason } from '../stream/close-reason.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
-import type { StreamFilter } from './directory.ts'
+import type { StreamFilter } from './stream-index.ts'
 import type { HubEvents, HubStats } from './lifecycle.ts'
 
 /** Topics, publishing and live streams. Made by `createHub()`. */

@@ -1,7 +1,7 @@
 import type { Lease, LeaseStore } from '../broker/broker.ts'
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
-import type { Task, Wheel } from './wheel.ts'
+import type { Task, TimerWheel } from './timer-wheel.ts'
 
 /** Milliseconds until the places of an instance that died are free again. */
 export const LEASE_TTL = 60_000
@@ -16,7 +16,7 @@ const ANSWER_TIMEOUT = 1_000
 export interface LeasesHub {
   readonly broker: { readonly leases: LeaseStore }
   readonly clock: Clock
-  readonly wheel: Wheel
+  readonly wheel: TimerWheel
   failed(during: string, error: unknown): void
 }
 

@@ -8,12 +8,12 @@ import type { EventMap, Redact } from '../wire/event.ts'
 import { encodeRetry } from '../wire/frame.ts'
 import { jitteredRetry } from '../wire/retry.ts'
 import { Feed, type FeedHub } from './feed.ts'
-import { Pulse, type PulseHub } from './pulse.ts'
+import { StreamTimers, type StreamTimersHub } from './stream-timers.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import type { TopicRequest } from './subscription.ts'
 
 /** What subscribers share: the parts of their hub. */
-export interface SubscriberHub extends FeedHub, PulseHub {
+export interface SubscriberHub extends FeedHub, StreamTimersHub {
   readonly maxEventBytes: number
   readonly redact: Redact | undefined
   closed(subscriber: Subscriber): void
@@ -40,7 +40,7 @@ export class Subscriber implements StreamHost {
 
   readonly #hub: SubscriberHub
   readonly #feed: Feed
-  readonly #pulse: Pulse
+  readonly #pulse: StreamTimers
 
   constructor(hub: SubscriberHub, policy: StreamPolicy, fields: SubscriberFields) {
     const { identity, revalidation, address, lastEventId } = fields
@@ -50,7 +50,7 @@ export class Subscriber implements StreamHost {
     this.openedAt = hub.clock.now()
     this.stream = new EventStream({ identity, lastEventId }, this)
     this.#feed = new Feed(hub, this.stream, policy)
-    this.#pulse = new Pulse(hub, this.stream, policy, revalidation)
+    this.#pulse = new StreamTimers(hub, this.stream, policy, revalidation)
   }
 
   get identity(): Identity | undefined {

@@ -3,29 +3,29 @@ import type { Subscriber } from '../hub/subscriber.ts'
 import { networkOf } from './address.ts'
 import { redeem, type Caller } from './authentication.ts'
 import { lastEventIdOf } from './last-event-id.ts'
-import type { Mount } from './mount.ts'
+import type { RouteConfig } from './route-config.ts'
 import { consume, type RateLimiters } from './rate-limit.ts'
 import { answerEnded, refuse, turnAway } from './refusal.ts'
 
 /** Counts the attempt, and turns the request away if there were too many lately. */
 export async function isWithinRate(
   ctx: Context,
-  mount: Mount,
+  config: RouteConfig,
   kind: keyof RateLimiters,
   name: string | undefined,
 ): Promise<boolean> {
-  const wait = name === undefined ? 0 : await consume(mount, kind, name)
-  if (wait > 0) turnAway(ctx, mount, `${kind}-rate`, { wait })
+  const wait = name === undefined ? 0 : await consume(config, kind, name)
+  if (wait > 0) turnAway(ctx, config, `${kind}-rate`, { wait })
   return wait === 0
 }
 
 /** Takes a place for a stream, or turns the request away. At once: two requests cannot both get the last place. */
-export function enter(ctx: Context, mount: Mount, { identity, authenticator }: Caller): Subscriber | undefined {
-  const { hub, limits, policy } = mount
+export function enter(ctx: Context, config: RouteConfig, { identity, authenticator }: Caller): Subscriber | undefined {
+  const { hub, limits, policy } = config
   const address = networkOf(ctx.ip)
   const crowded = hub.refusal(limits, address, identity)
   if (crowded !== undefined) {
-    turnAway(ctx, mount, crowded)
+    turnAway(ctx, config, crowded)
     return undefined
   }
   const revalidation = authenticator?.revalidation
@@ -35,16 +35,16 @@ export function enter(ctx: Context, mount: Mount, { identity, authenticator }: C
 /** Takes a place among the identity's streams on all instances, where those are limited. */
 export async function hasPlace(
   ctx: Context,
-  mount: Mount,
+  config: RouteConfig,
   caller: Caller,
   stream: Subscriber['stream'],
 ): Promise<boolean> {
   const { identity } = caller
-  const { hub, shared } = mount
+  const { hub, shared } = config
   if (identity === undefined || shared.identity === undefined) return true
   const isTaken = await hub.leases.take(`identity:${identity.id}`, stream, shared.identity)
-  if (!isTaken) turnAway(ctx, mount, 'identity-limit')
-  else if (stream.closeReason !== undefined) answerEnded(ctx, mount, caller, stream.closeReason)
+  if (!isTaken) turnAway(ctx, config, 'identity-limit')
+  else if (stream.closeReason !== undefined) answerEnded(ctx, config, caller, stream.closeReason)
   else return true
   return false
 }
@@ -52,14 +52,14 @@ export async function hasPlace(
 /** Has the credentials used up, where they are good for one stream. The stream may be closed meanwhile, as any. */
 export async function hasRedeemed(
   ctx: Context,
-  mount: Mount,
+  config: RouteConfig,
   caller: Caller,
   stream: Subscriber['stream'],
 ): Promise<boolean> {
   if (caller.authenticator?.redeem === undefined) return true
-  const refusal = await redeem(ctx, mount, caller)
-  if (refusal !== undefined) refuse(ctx, mount, refusal)
-  else if (stream.closeReason !== undefined) answerEnded(ctx, mount, caller, stream.closeReason)
+  const refusal = await redeem(ctx, config, caller)
+  if (refusal !== undefined) refuse(ctx, config, refusal)
+  else if (stream.closeReason !== undefined) answerEnded(ctx, config, caller, stream.closeReason)
   else return true
   return false
 }

@@ -5,7 +5,7 @@ import { checkIdentity, type Identity } from '../auth/identity.ts'
 import { within } from '../deadline.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { mayUseCookie } from './origin.ts'
-import type { Entrance } from './mount.ts'
+import type { AuthenticationConfig } from './route-config.ts'
 import { statusOf } from './response.ts'
 
 /** Somebody who may have a stream; nobody in particular where the stream is open to all. */
@@ -23,11 +23,11 @@ export interface Refusal {
 }
 
 /** Asks who is calling, in time. Everything that can go wrong with credentials becomes a refusal here. */
-export async function authenticate(ctx: Context, entrance: Entrance): Promise<Caller | Refusal> {
-  const { authenticators, hub } = entrance
+export async function authenticate(ctx: Context, config: AuthenticationConfig): Promise<Caller | Refusal> {
+  const { authenticators, hub } = config
   if (authenticators.length === 0) return { identity: undefined, authenticator: undefined }
   try {
-    return await inTime(entrance, 'who is calling could not be told', ask(ctx, entrance))
+    return await inTime(config, 'who is calling could not be told', ask(ctx, config))
   } catch (error) {
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
     hub.refused('unavailable', statusOf(error), error)
@@ -36,17 +36,17 @@ export async function authenticate(ctx: Context, entrance: Entrance): Promise<Ca
 }
 
 /** Asks the authenticators in their order. */
-async function ask(ctx: Context, entrance: Entrance): Promise<Caller | Refusal> {
-  for (const authenticator of entrance.authenticators) {
+async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller | Refusal> {
+  for (const authenticator of config.authenticators) {
     const answer: unknown = await authenticator.authenticate(ctx)
     // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
     if (!answer) continue
     const identity = checkIdentity(answer)
-    if (authenticator.ambient && !mayUseCookie(ctx, entrance.origins)) return { reason: 'origin', status: 403 }
+    if (authenticator.ambient && !mayUseCookie(ctx, config.origins)) return { reason: 'origin', status: 403 }
     const caller = { identity, authenticator }
-    return (await isRevoked(caller, entrance)) ? ended(caller, entrance) : caller
+    return (await isRevoked(caller, config)) ? ended(caller, config) : caller
   }
-  return unauthenticated(entrance.authenticators)
+  return unauthenticated(config.authenticators)
 }
 
 /** The answer to a request whose credentials nobody knows. */
@@ -55,21 +55,21 @@ function unauthenticated(authenticators: readonly Authenticator[]): Refusal {
 }
 
 /** The answer to a request whose credentials were good, and have ended. */
-export function ended({ authenticator }: Caller, { authenticators }: Entrance): Refusal {
+export function ended({ authenticator }: Caller, { authenticators }: AuthenticationConfig): Refusal {
   const refusal = unauthenticated(authenticators)
   return authenticator?.rejection === undefined ? refusal : { ...refusal, challenges: [authenticator.rejection] }
 }
 
 /** Has credentials used up that are good for one stream. Answers a refusal where somebody else was first. */
-export async function redeem(ctx: Context, entrance: Entrance, caller: Caller): Promise<Refusal | undefined> {
+export async function redeem(ctx: Context, config: AuthenticationConfig, caller: Caller): Promise<Refusal | undefined> {
   const { identity, authenticator } = caller
   if (identity === undefined || authenticator?.redeem === undefined) return undefined
   try {
-    await inTime(entrance, 'the credentials could not be used up', Promise.resolve(authenticator.redeem(ctx, identity)))
+    await inTime(config, 'the credentials could not be used up', Promise.resolve(authenticator.redeem(ctx, identity)))
     return undefined
   } catch (error) {
-    if (error instanceof AuthenticationError) return refusalOf(error, entrance.authenticators)
-    entrance.hub.refused('unavailable', statusOf(error), error)
+    if (error instanceof AuthenticationError) return refusalOf(error, config.authenticators)
+    config.hub.refused('unavailable', statusOf(error), error)
     throw error
   }
 }
@@ -78,16 +78,16 @@ export async function redeem(ctx: Context, entrance: Entrance, caller: Caller): 
  * Whether the identity holds at this moment: the login may have ended while the resolver was busy. Rejects when nobody
  * can tell in time.
  */
-export async function stillHolds(caller: Caller, entrance: Entrance): Promise<boolean> {
+export async function stillHolds(caller: Caller, config: AuthenticationConfig): Promise<boolean> {
   const { identity, authenticator } = caller
   if (identity === undefined) return true
-  if (identity.expiresAt !== undefined && identity.expiresAt <= entrance.hub.clock.now()) return false
+  if (identity.expiresAt !== undefined && identity.expiresAt <= config.hub.clock.now()) return false
   const ask = async () =>
-    !(await isRevoked(caller, entrance)) && ((await authenticator?.revalidation?.holds(identity)) ?? true)
-  return inTime(entrance, 'whether the login still holds could not be told', ask())
+    !(await isRevoked(caller, config)) && ((await authenticator?.revalidation?.holds(identity)) ?? true)
+  return inTime(config, 'whether the login still holds could not be told', ask())
 }
 
-async function isRevoked({ identity }: Caller, { hub }: Entrance): Promise<boolean> {
+async function isRevoked({ identity }: Caller, { hub }: AuthenticationConfig): Promise<boolean> {
   if (identity?.token === undefined) return false
   try {
     return await hub.isRevoked(identity.token)
@@ -97,17 +97,17 @@ async function isRevoked({ identity }: Caller, { hub }: Entrance): Promise<boole
 }
 
 /** Has nothing prolonged for a request that gets no stream. It is answered already: a failure is the operator's news. */
-export async function forget(ctx: Context, entrance: Entrance, { authenticator }: Caller): Promise<void> {
+export async function forget(ctx: Context, config: AuthenticationConfig, { authenticator }: Caller): Promise<void> {
   const ask = async () => authenticator?.forget?.(ctx)
   try {
-    await inTime(entrance, 'the request could not be forgotten', ask())
+    await inTime(config, 'the request could not be forgotten', ask())
   } catch (error) {
-    entrance.hub.failed('forget', error)
+    config.hub.failed('forget', error)
   }
 }
 
 /** Gives work up that takes longer than authentication may. */
-export function inTime<T>({ hub, timeout }: Entrance, failure: string, work: Promise<T>): Promise<T> {
+export function inTime<T>({ hub, timeout }: AuthenticationConfig, failure: string, work: Promise<T>): Promise<T> {
   const late = () => new AuthenticationError('unavailable', `${failure} within ${String(timeout)} ms`)
   return within(hub.clock, timeout, work, late)
 }

@@ -9,7 +9,7 @@ import { authenticate, ended, forget, stillHolds, type Caller, type Refusal } fr
 import { Departure } from './departure.ts'
 import { handOff } from './hand-off.ts'
 import { acceptsEventStream, isPipelined } from './negotiation.ts'
-import { checkOptions, type Mount } from './mount.ts'
+import { checkOptions, type RouteConfig } from './route-config.ts'
 import type { AuthenticatedOptions, EventStreamOptions, PublicOptions } from './options.ts'
 import { answerEnded, refuse, turnAway } from './refusal.ts'
 import { resolve } from './resolution.ts'
@@ -33,20 +33,20 @@ export function eventStream<Events extends object = EventMap>(options: PublicOpt
 export function eventStream<Events extends object = EventMap>(
   options: EventStreamOptions<Events>,
 ): EventStreamMiddleware {
-  const mount = checkOptions(options)
-  return ctx => answer(ctx, mount)
+  const config = checkOptions(options)
+  return ctx => answer(ctx, config)
 }
 
-async function answer(ctx: Context, mount: Mount): Promise<void> {
-  const { hub, limits } = mount
+async function answer(ctx: Context, config: RouteConfig): Promise<void> {
+  const { hub, limits } = config
   const departure = new Departure(ctx)
-  for (const authenticator of mount.authenticators) authenticator.conceal?.(ctx)
-  if (mount.requireSecure && !ctx.secure) {
-    refuse(ctx, mount, { reason: 'insecure', status: 403 })
+  for (const authenticator of config.authenticators) authenticator.conceal?.(ctx)
+  if (config.requireSecure && !ctx.secure) {
+    refuse(ctx, config, { reason: 'insecure', status: 403 })
     return
   }
   if (!acceptsEventStream(ctx)) {
-    refuse(ctx, mount, { reason: 'not-acceptable', status: 406 })
+    refuse(ctx, config, { reason: 'not-acceptable', status: 406 })
     return
   }
   if (ctx.method === 'HEAD') {
@@ -56,38 +56,38 @@ async function answer(ctx: Context, mount: Mount): Promise<void> {
   const address = networkOf(ctx.ip)
   const crowded = isPipelined(ctx) ? 'pipelined' : hub.refusal(limits, address)
   if (crowded !== undefined) {
-    turnAway(ctx, mount, crowded)
+    turnAway(ctx, config, crowded)
     return
   }
-  if (!(await isWithinRate(ctx, mount, 'address', address))) return
-  const caller = await authenticate(ctx, mount)
+  if (!(await isWithinRate(ctx, config, 'address', address))) return
+  const caller = await authenticate(ctx, config)
   if ('status' in caller) {
-    if (!departure.gone) refuse(ctx, mount, caller)
+    if (!departure.gone) refuse(ctx, config, caller)
     return
   }
-  const inTime = await isWithinRate(ctx, mount, 'identity', caller.identity?.id)
-  const subscriber = inTime && !departure.gone ? enter(ctx, mount, caller) : undefined
+  const inTime = await isWithinRate(ctx, config, 'identity', caller.identity?.id)
+  const subscriber = inTime && !departure.gone ? enter(ctx, config, caller) : undefined
   if (subscriber === undefined) {
-    await forget(ctx, mount, caller)
+    await forget(ctx, config, caller)
     return
   }
   departure.take(subscriber.stream)
-  await admit(ctx, mount, caller, subscriber)
+  await admit(ctx, config, caller, subscriber)
 }
 
 // From here on the stream holds a place, and is let go of on every way out that does not hand it to Koa.
-async function admit(ctx: Context, mount: Mount, caller: Caller, subscriber: Subscriber): Promise<void> {
+async function admit(ctx: Context, config: RouteConfig, caller: Caller, subscriber: Subscriber): Promise<void> {
   let source: Source | undefined
   try {
-    source = await prepare(ctx, mount, caller, subscriber)
+    source = await prepare(ctx, config, caller, subscriber)
   } finally {
     if (source === undefined) {
       subscriber.stream.abandon('error')
-      await forget(ctx, mount, caller)
+      await forget(ctx, config, caller)
     }
   }
   if (source === undefined) return
-  mount.hub.opened(subscriber)
+  config.hub.opened(subscriber)
   handOff(ctx, subscriber)
   source.start()
 }
@@ -95,35 +95,35 @@ async function admit(ctx: Context, mount: Mount, caller: Caller, subscriber: Sub
 /** Makes the subscription stand. Answers `undefined` where there is to be no stream, and the request is answered. */
 async function prepare(
   ctx: Context,
-  mount: Mount,
+  config: RouteConfig,
   caller: Caller,
   subscriber: Subscriber,
 ): Promise<Source | undefined> {
   const { stream } = subscriber
-  if (!(await hasPlace(ctx, mount, caller, stream))) return undefined
-  if (!(await hasRedeemed(ctx, mount, caller, stream))) return undefined
-  const resolution = await resolve(ctx, mount, subscriber)
+  if (!(await hasPlace(ctx, config, caller, stream))) return undefined
+  if (!(await hasRedeemed(ctx, config, caller, stream))) return undefined
+  const resolution = await resolve(ctx, config, subscriber)
   if (resolution === undefined) return undefined
   if (resolution.kind === 'nothing') {
     setNothing(ctx)
     return undefined
   }
-  const source = sourceOf(resolution, stream, mount.hub)
+  const source = sourceOf(resolution, stream, config.hub)
   // What a resolver sends before it closes the stream goes out.
   const hasSent = stream.bufferedBytes > 0
-  if (!(await open(ctx, mount, subscriber, resolution))) return undefined
+  if (!(await open(ctx, config, subscriber, resolution))) return undefined
   const isOver = () => stream.closeReason !== undefined && !(hasSent && wasClosed(stream))
-  const failure = isOver() ? undefined : await verify(caller, mount)
+  const failure = isOver() ? undefined : await verify(caller, config)
   if (failure !== undefined) {
-    refuse(ctx, mount, failure)
+    refuse(ctx, config, failure)
     return undefined
   }
   if (stream.closeReason === undefined || !isOver()) return source
   if (stream.errored !== null) {
-    mount.hub.refused('resolver', statusOf(stream.errored), stream.errored)
+    config.hub.refused('resolver', statusOf(stream.errored), stream.errored)
     throw stream.errored
   }
-  answerEnded(ctx, mount, caller, stream.closeReason)
+  answerEnded(ctx, config, caller, stream.closeReason)
   return undefined
 }
 
@@ -133,8 +133,13 @@ function wasClosed({ closeReason, destroyed }: Subscriber['stream']): boolean {
 }
 
 /** Answers whether the subscription stands. If the broker cannot, clients are to come back when it can again. */
-async function open(ctx: Context, mount: Mount, subscriber: Subscriber, resolution: Resolution): Promise<boolean> {
-  const { hub, timeout } = mount
+async function open(
+  ctx: Context,
+  config: RouteConfig,
+  subscriber: Subscriber,
+  resolution: Resolution,
+): Promise<boolean> {
+  const { hub, timeout } = config
   try {
     const standing = subscriber.open(resolution.kind === 'topics' ? resolution.topics : [])
     await within(
@@ -145,14 +150,14 @@ async function open(ctx: Context, mount: Mount, subscriber: Subscriber, resoluti
     )
     return true
   } catch (error) {
-    turnAway(ctx, mount, 'broker', { error })
+    turnAway(ctx, config, 'broker', { error })
     return false
   }
 }
 
-async function verify(caller: Caller, mount: Mount): Promise<Refusal | undefined> {
+async function verify(caller: Caller, config: RouteConfig): Promise<Refusal | undefined> {
   try {
-    return (await stillHolds(caller, mount)) ? undefined : ended(caller, mount)
+    return (await stillHolds(caller, config)) ? undefined : ended(caller, config)
   } catch (error) {
     return { reason: 'unavailable', status: 503, error }
   }

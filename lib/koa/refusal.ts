@@ -2,28 +2,28 @@ import type { Context } from 'koa'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import { ended, type Caller, type Refusal } from './authentication.ts'
-import type { Mount } from './mount.ts'
+import type { RouteConfig } from './route-config.ts'
 import { setNothing, setOverloaded, setPostponed, setRefusal } from './response.ts'
 
 /** Answers a request whose stream was closed before it began. */
-export function answerEnded(ctx: Context, mount: Mount, caller: Caller, reason: CloseReason): void {
+export function answerEnded(ctx: Context, config: RouteConfig, caller: Caller, reason: CloseReason): void {
   switch (reason) {
     case 'client':
       return
     case 'logout':
     case 'revoked':
-      refuse(ctx, mount, ended(caller, mount))
+      refuse(ctx, config, ended(caller, config))
       return
     case 'done':
       setNothing(ctx)
       return
     default:
-      turnAway(ctx, mount, reason === 'drain' ? 'draining' : 'disconnected')
+      turnAway(ctx, config, reason === 'drain' ? 'draining' : 'disconnected')
   }
 }
 
 /** Answers a refusal and tells of it. */
-export function refuse(ctx: Context, { hub }: Mount, { reason, status, challenges, error }: Refusal): void {
+export function refuse(ctx: Context, { hub }: RouteConfig, { reason, status, challenges, error }: Refusal): void {
   setRefusal(ctx, status, challenges)
   hub.refused(reason, status, error)
 }
@@ -35,10 +35,10 @@ const TOO_MANY: ReadonlySet<RefusalReason> = new Set([
   'address-rate',
 ])
 
-/** Sends a client away for a while, as the mount's `overload` says. */
+/** Sends a client away for a while, as the route's `overload` says. */
 export function turnAway(
   ctx: Context,
-  { hub, policy, overload }: Mount,
+  { hub, policy, overload }: RouteConfig,
   reason: RefusalReason,
   { error, wait = 0 }: { error?: unknown; wait?: number } = {},
 ): void {

@@ -3,19 +3,23 @@ import { within } from '../deadline.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import { readSubscription, type Resolution } from '../hub/subscription.ts'
 import { isAbortOf } from '../stream/abort.ts'
-import type { Mount } from './mount.ts'
+import type { RouteConfig } from './route-config.ts'
 import { refuse } from './refusal.ts'
 import { statusOf } from './response.ts'
 import { discard } from './source.ts'
 
 /**
- * Asks the subscription resolver, within the mount's time. Answers `undefined` where it took too long, and the request
+ * Asks the subscription resolver, within the time that the route gives it. Answers `undefined` where it took too long, and the request
  * has been answered.
  *
  * @throws what the resolver throws, for Koa to answer
  */
-export async function resolve(ctx: Context, mount: Mount, subscriber: Subscriber): Promise<Resolution | undefined> {
-  const { hub, subscribe, timeout } = mount
+export async function resolve(
+  ctx: Context,
+  config: RouteConfig,
+  subscriber: Subscriber,
+): Promise<Resolution | undefined> {
+  const { hub, subscribe, timeout } = config
   const { stream } = subscriber
   let late: Error | undefined
   const resolution = Promise.resolve()
@@ -33,7 +37,7 @@ export async function resolve(ctx: Context, mount: Mount, subscriber: Subscriber
       hub.refused('resolver', statusOf(error), error)
       throw error
     }
-    refuse(ctx, mount, { reason: 'resolver', status: 503, error })
+    refuse(ctx, config, { reason: 'resolver', status: 503, error })
     resolution
       .then(answered => {
         discard(answered, stream, hub)

@@ -8,7 +8,13 @@ import type { Hub } from '../hub/hub.ts'
 import { duration, invalid, knownKeys, text } from '../options.ts'
 import type { EventMap } from '../wire/event.ts'
 import { authenticate, ended, forget, inTime, stillHolds, type Caller, type Refusal } from './authentication.ts'
-import { checkAuthenticators, checkHub, checkOrigins, DEFAULT_TIMEOUT, type Entrance } from './mount.ts'
+import {
+  checkAuthenticators,
+  checkHub,
+  checkOrigins,
+  DEFAULT_TIMEOUT,
+  type AuthenticationConfig,
+} from './route-config.ts'
 import { setNotAllowed, setRefusal, setTicket, type IssuedTicket } from './response.ts'
 
 /** How long a ticket may wait to be used: 30 seconds, in milliseconds. */
@@ -54,7 +60,7 @@ export interface UrlTickets extends QueryAuthenticator {
 }
 
 /** What the route works with. */
-interface Desk extends Entrance {
+interface Desk extends AuthenticationConfig {
   readonly book: TicketBook
   readonly ttl: number
 }
@@ -112,7 +118,7 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
       param: checkParam(options.param, DEFAULT_TICKET_PARAM),
       lifetime: duration('lifetime', options.lifetime, { min: 1_000, default: DEFAULT_TICKET_LIFETIME }),
       clock: hub.clock,
-      stands: ({ identity, standing }) => hub.endings.stands(identity, standing),
+      stands: ({ identity, standing }) => hub.revocationMarks.stands(identity, standing),
     }),
     issue: (ctx: Context) => issue(ctx, desk),
   })
@@ -150,7 +156,7 @@ async function enter(ctx: Context, desk: Desk, caller: Caller): Promise<IssuedTi
   const { hub, book, ttl } = desk
   const { identity } = caller
   if (identity === undefined) return ended(caller, desk)
-  const standing = await hub.endings.standing(identity)
+  const standing = await hub.revocationMarks.standing(identity)
   // In this order: a login that ended before is gone by now, and one that ends later no longer stands so.
   if (!(await stillHolds(caller, desk))) return ended(caller, desk)
   const left = Math.min(ttl, (identity.expiresAt ?? Infinity) - hub.clock.now())

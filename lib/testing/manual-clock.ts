@@ -1,4 +1,4 @@
-import type { Clock } from '../clock.ts'
+import { systemClock, type Clock } from '../clock.ts'
 
 interface Task {
   due: number
@@ -7,10 +7,14 @@ interface Task {
   readonly run: () => void
 }
 
-/** A clock that stands still until it is told to advance. */
+/**
+ * A clock that stands still until it is told to advance. Turns of the event loop, chance and identifiers are the real
+ * ones.
+ */
 export class ManualClock implements Clock {
   readonly #tasks = new Set<Task>()
   #now: number
+  #elapsed = 0
 
   /** @param start milliseconds since 1970; default the first second of 2026 */
   constructor(start = Date.UTC(2026, 0, 1)) {
@@ -19,13 +23,18 @@ export class ManualClock implements Clock {
 
   readonly now = (): number => this.#now
 
+  readonly monotonic = (): number => this.#elapsed
+  readonly turn = systemClock.turn
+  readonly random = systemClock.random
+  readonly id = systemClock.id
+
   readonly every = (ms: number, run: () => void): (() => void) => {
     if (!(ms > 0)) throw new RangeError(`a clock cannot tick every ${String(ms)} ms`)
-    return this.#plan({ due: this.#now + ms, interval: ms, run })
+    return this.#plan({ due: this.#elapsed + ms, interval: ms, run })
   }
 
   readonly after = (ms: number, run: () => void): (() => void) =>
-    this.#plan({ due: this.#now + ms, interval: undefined, run })
+    this.#plan({ due: this.#elapsed + ms, interval: undefined, run })
 
   /** How many tasks wait. Zero when everything that was started has been stopped. */
   get pending(): number {
@@ -34,20 +43,24 @@ export class ManualClock implements Clock {
 
   /** Lets `ms` milliseconds pass, and runs what falls due meanwhile, in order and each at its own time. */
   advance(ms: number): void {
-    const end = this.#now + ms
+    const end = this.#elapsed + ms
     for (let task = this.#next(end); task !== undefined; task = this.#next(end)) {
-      this.#now = Math.max(this.#now, task.due)
+      this.#passTo(Math.max(this.#elapsed, task.due))
       if (task.interval === undefined) this.#tasks.delete(task)
       else task.due += task.interval
       task.run()
     }
-    this.#now = end
+    this.#passTo(end)
   }
 
   /** Sets the time back or forth as an administrator would: nothing runs, and what waits goes on waiting as long as before. */
   set(now: number): void {
-    for (const task of this.#tasks) task.due += now - this.#now
     this.#now = now
+  }
+
+  #passTo(elapsed: number): void {
+    this.#now += elapsed - this.#elapsed
+    this.#elapsed = elapsed
   }
 
   #plan(task: Task): () => void {

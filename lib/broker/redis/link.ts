@@ -147,7 +147,7 @@ export class Link {
     if (this.#closed) return
     this.#owner.down(redisFailure('subscribe', error))
     this.#cancel?.()
-    const pause = this.#pause * (0.5 + Math.random())
+    const pause = this.#pause * (0.5 + this.#clock.random())
     this.#pause = Math.min(this.#pause * 2, LONGEST_PAUSE)
     this.#cancel = this.#clock.after(pause, () => {
       this.start()

@@ -8,7 +8,7 @@ import type { LoggedEvent } from './message.ts'
  */
 export class Mirror {
   readonly topic: string
-  /** Since when no stream has had the topic, in milliseconds since 1970. */
+  /** Since when no stream has had the topic, by the monotonic clock. */
   idleSince: number | undefined
   /** The one fetch of history that is under way. */
   loading: Promise<void> | undefined

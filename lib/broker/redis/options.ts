@@ -1,5 +1,5 @@
 import { Cluster, Redis } from 'ioredis'
-import { systemClock, type Clock } from '../../clock.ts'
+import { completeClock, type Clock } from '../../clock.ts'
 import { duration, integer, invalid, knownKeys, text } from '../../options.ts'
 import { DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_HISTORY_COUNT, type HistoryLimits } from '../history.ts'
 import type { ClientOrUrl } from './connections.ts'
@@ -37,7 +37,7 @@ export interface RedisBrokerOptions {
   watchdog?: number
   /** Calls that may wait for Redis at once. Default 10,000. */
   maxPending?: number
-  clock?: Clock
+  clock?: Partial<Clock>
 }
 
 export interface CheckedRedisOptions {
@@ -68,7 +68,7 @@ export function checkRedisOptions(what: string, options: RedisBrokerOptions): Ch
     timeout: duration('timeout', options.timeout, { default: DEFAULT_TIMEOUT }),
     watchdog: duration('watchdog', options.watchdog, { default: DEFAULT_WATCHDOG }),
     maxPending: integer('maxPending', options.maxPending, { min: 1, default: DEFAULT_MAX_PENDING }),
-    clock: options.clock ?? systemClock,
+    clock: completeClock(options.clock),
   })
 }
 

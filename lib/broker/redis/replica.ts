@@ -44,7 +44,7 @@ export class Replica {
   #epoch = ''
   #seq = 0
   #base = 0
-  // How far the clock of Redis, by which events age, is ahead of ours, in milliseconds.
+  // What is to be added to our monotonic clock for the time of Redis, by which events age, in milliseconds.
   #ahead = 0
   #connected = false
   // From the moment in which anything may be missing until all topics have been put in order.
@@ -83,7 +83,7 @@ export class Replica {
 
   unwant(topic: string): void {
     const mirror = this.#mirrors.get(topic)
-    if (mirror !== undefined) mirror.idleSince = this.#parts.clock.now()
+    if (mirror !== undefined) mirror.idleSince = this.#parts.clock.monotonic()
   }
 
   /** Catches up if a client is ahead of us, and fetches the history of topics of which not enough is here. */
@@ -147,7 +147,7 @@ export class Replica {
 
   /** What Redis' clock says, by which events age. */
   get #now(): number {
-    return this.#parts.clock.now() + this.#ahead
+    return this.#parts.clock.monotonic() + this.#ahead
   }
 
   #accept(mirror: Mirror, event: LoggedEvent): void {
@@ -244,7 +244,7 @@ export class Replica {
     const { state } = answer
     this.#epoch = state.epoch
     this.#base = state.base
-    this.#ahead = state.now - this.#parts.clock.now()
+    this.#ahead = state.now - this.#parts.clock.monotonic()
     const { lost, missed } = missing(batch, answer)
     if (lost.length > 0) this.#parts.listener.gap(lost, 'trimmed')
     for (const [mirror, event] of missed) this.#handOn(mirror, event)
@@ -319,7 +319,7 @@ export class Replica {
   }
 
   #sweep(): void {
-    const idle = this.#mirrors.sweep(this.#parts.clock.now())
+    const idle = this.#mirrors.sweep(this.#parts.clock.monotonic())
     for (const mirror of idle) this.#unsynced.delete(mirror)
     this.#parts.link.unsubscribe(idle.map(({ topic }) => this.#parts.names.channel(topic)))
   }

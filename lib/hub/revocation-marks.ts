@@ -1,7 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Identity } from '../auth/identity.ts'
 import type { KeyValueStore } from '../broker/broker.ts'
-import type { StreamFilter } from './directory.ts'
+import type { StreamFilter } from './stream-index.ts'
 
 // Longer than anything that is derived from a login without being looked up again lives, and than a slow request takes.
 const KEPT_FOR = 300_000
@@ -13,7 +13,7 @@ export type Standing = readonly string[]
  * What `hub.disconnect()` ended lately, remembered for all instances: it closes the streams that there are, and must also
  * end what is about to become one.
  */
-export class Endings {
+export class RevocationMarks {
   readonly #store: KeyValueStore
 
   constructor(store: KeyValueStore) {

@@ -3,7 +3,7 @@ import type { Context } from 'koa'
 import type { Authenticator, Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { ConflatedEvent } from '../hub/conflation.ts'
-import type { StreamLimits } from '../hub/directory.ts'
+import type { StreamLimits } from '../hub/stream-index.ts'
 import { HubEngine } from '../hub/engine.ts'
 import type { OverflowPolicy, StreamPolicy } from '../hub/stream-policy.ts'
 import { duration, flag, fn, integer, invalid, knownKeys, LONGEST_DURATION, oneOf } from '../options.ts'
@@ -35,8 +35,8 @@ export const DEFAULT_TOPIC_LIMIT = 100
 /** Milliseconds that authentication, and then the subscription resolver, may take, unless told otherwise. */
 export const DEFAULT_TIMEOUT = 10_000
 
-/** What is asked of callers, of a mount's or of others. */
-export interface Entrance {
+/** What it takes to find out who is asking, on a stream's route or on another. */
+export interface AuthenticationConfig {
   readonly hub: HubEngine
   readonly authenticators: readonly Authenticator[]
   /** Milliseconds that authentication may take. */
@@ -45,8 +45,8 @@ export interface Entrance {
   readonly origins: ReadonlySet<string>
 }
 
-/** The checked options of a mount. Its resolver has as long as authentication has. */
-export interface Mount extends Entrance {
+/** The checked options of a stream's route. Its resolver has as long as authentication has. */
+export interface RouteConfig extends AuthenticationConfig {
   readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
   readonly policy: StreamPolicy
   readonly limits: StreamLimits
@@ -70,15 +70,15 @@ const KEYS = [
   'overload',
 ] as const
 
-/** Checks the options of a mount once. @throws {TypeError} that names the wrong one */
-export function checkOptions<Events extends object>(options: EventStreamOptions<Events>): Mount {
+/** Checks the options of a route once. @throws {TypeError} that names the wrong one */
+export function checkOptions<Events extends object>(options: EventStreamOptions<Events>): RouteConfig {
   knownKeys('eventStream', options, KEYS)
   const limits = options.limits ?? {}
   knownKeys('limits', limits, ['identity', 'address', 'process', 'rate', 'shared', 'topics', 'timeout'])
   return Object.freeze({
     hub: checkHub(options.hub),
     authenticators: checkAuthenticators(options.authenticate),
-    subscribe: fn('subscribe', options.subscribe) as Mount['subscribe'],
+    subscribe: fn('subscribe', options.subscribe) as RouteConfig['subscribe'],
     policy: checkPolicy(options, integer('limits.topics', limits.topics, { min: 1, default: DEFAULT_TOPIC_LIMIT })),
     limits: Object.freeze({
       identity: integer('limits.identity', limits.identity, { min: 1, default: DEFAULT_IDENTITY_LIMIT }),
@@ -99,7 +99,7 @@ export function checkHub(hub: unknown): HubEngine {
   throw new TypeError('`hub` must be a hub from createHub()')
 }
 
-function checkShared(shared: { identity?: number } = {}): Mount['shared'] {
+function checkShared(shared: { identity?: number } = {}): RouteConfig['shared'] {
   knownKeys('limits.shared', shared, ['identity'])
   const { identity } = shared
   return Object.freeze({

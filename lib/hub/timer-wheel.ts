@@ -18,7 +18,7 @@ export const TICK = 1_000
  * One timer for all streams: a bucket of tasks for each second, so that ten thousand heartbeats, expiries and deadlines
  * cost a look a second at what is due, and a number each. The timer runs only while there are tasks.
  */
-export class Wheel {
+export class TimerWheel {
   readonly #clock: Clock
   readonly #buckets = new Map<number, Set<Task>>()
   #tick: number

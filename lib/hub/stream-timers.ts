@@ -7,14 +7,14 @@ import type { EventStream } from '../stream/event-stream.ts'
 import type { EventMap } from '../wire/event.ts'
 import type { StreamInfo } from './lifecycle.ts'
 import type { StreamPolicy } from './stream-policy.ts'
-import { TICK, type Task, type Wheel } from './wheel.ts'
+import { TICK, type Task, type TimerWheel } from './timer-wheel.ts'
 
 /** How long a client gets to take the last bytes of a stream that ends, in milliseconds. */
 export const CLOSE_TIMEOUT = 5_000
 
 /** What a pulse needs of the hub. */
-export interface PulseHub {
-  readonly wheel: Wheel
+export interface StreamTimersHub {
+  readonly wheel: TimerWheel
   readonly clock: Clock
   failed(during: string, error: unknown, stream: StreamInfo): void
 }
@@ -23,10 +23,10 @@ export interface PulseHub {
  * What a stream does as time goes by: it keeps the connection alive, notices a client that is stuck, asks whether its
  * identity still holds, and ends when its time is up.
  */
-export class Pulse implements Task {
+export class StreamTimers implements Task {
   appointment: number | undefined
 
-  readonly #hub: PulseHub
+  readonly #hub: StreamTimersHub
   readonly #stream: EventStream<EventMap, Identity | undefined>
   readonly #policy: StreamPolicy
   readonly #revalidation: Revalidation | undefined
@@ -38,7 +38,7 @@ export class Pulse implements Task {
   #stalledAt = Infinity
 
   constructor(
-    hub: PulseHub,
+    hub: StreamTimersHub,
     stream: EventStream<EventMap, Identity | undefined>,
     policy: StreamPolicy,
     revalidation: Revalidation | undefined,

@@ -1,10 +1,10 @@
 /** Who an application's `identify` says that the credentials belong to. */
-export interface Holder {
+export interface Principal {
   /** The user or client. Numbers become strings. */
   readonly id: string | number | bigint
   /** When the login ends, in milliseconds since 1970, where that is earlier than the credentials themselves end. */
   readonly expiresAt?: number
-  /** What else is to be known of the holder: `identity.claims`. */
+  /** What else is to be known of the principal: `identity.claims`. */
   readonly claims?: Readonly<Record<string, unknown>>
 }
 
@@ -15,19 +15,19 @@ export type Nobody = undefined | null | false | '' | 0
  * What an application's `identify` answers. Given fields of any name, it makes something unknown of them, which is
  * checked when it comes; an `identify` whose parameter is annotated with its fields is checked by the compiler.
  */
-export type Answer<Given> = string extends keyof Given ? unknown : Holder | Nobody | Promise<Holder | Nobody>
+export type Answer<Given> = string extends keyof Given ? unknown : Principal | Nobody | Promise<Principal | Nobody>
 
-/** A holder whose id is a string. */
-export interface CheckedHolder extends Holder {
+/** A principal whose id is a string. */
+export interface CheckedPrincipal extends Principal {
   readonly id: string
 }
 
 /**
  * Checks what an application's `identify` answered.
  *
- * @throws {TypeError} for an answer that is neither a holder nor falsy: it must not pass for "nobody".
+ * @throws {TypeError} for an answer that is neither a principal nor falsy: it must not pass for "nobody".
  */
-export function checkHolder(answer: unknown): CheckedHolder | undefined {
+export function checkPrincipal(answer: unknown): CheckedPrincipal | undefined {
   if (!answer) return undefined
   if (typeof answer !== 'object') throw malformed('an object with an `id`, or something falsy')
   const { id, expiresAt, claims } = answer as { id?: unknown; expiresAt?: unknown; claims?: unknown }

@@ -1,5 +1,5 @@
 import test from 'ava'
-import { TICK, Wheel, type Task } from '../../lib/hub/wheel.ts'
+import { TICK, TimerWheel, type Task } from '../../lib/hub/timer-wheel.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 
 class Logged implements Task {
@@ -19,7 +19,7 @@ class Logged implements Task {
 
 function turning(start = 10 * TICK + 300) {
   const clock = new ManualClock(start)
-  return { clock, wheel: new Wheel(clock), start }
+  return { clock, wheel: new TimerWheel(clock), start }
 }
 
 test('a task is called once, never early and less than two ticks late', t => {

@@ -21,7 +21,7 @@ export interface StreamFilter {
 }
 
 /** All streams of this instance, and whose they are. It counts a stream from its opening until nothing is left of it. */
-export class Directory {
+export class StreamIndex {
   readonly #all = new Set<Subscriber>()
   readonly #byIdentity = new MultiMap<string, Subscriber>()
   readonly #bySession = new MultiMap<string, Subscriber>()
