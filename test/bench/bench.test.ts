@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import test from 'ava'
 import { build } from './build.ts'
 import { contenders } from './contenders/index.ts'
@@ -12,8 +11,6 @@ let compiled: string
 test.before(async () => {
   compiled = await build()
 })
-
-test.after.always(() => rm(compiled, { recursive: true, force: true }))
 
 for (const workload of workloads) {
   test(`${workload.name} is measured`, async t => {

@@ -1,11 +1,12 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, symlink, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { cp, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { temporaryFolder } from './temporary.ts'
 
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+/** The folder of the project. */
+export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 // Here the library is what its package is to an application, whatever becomes of the working tree meanwhile.
 const MANIFEST = {
@@ -19,10 +20,27 @@ const MANIFEST = {
  * TypeScript adds to functions and memory would be measured otherwise.
  */
 export async function build(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'koa-event-stream-bench-'))
+  const folder = await temporaryFolder()
   await writeFile(join(folder, 'package.json'), JSON.stringify(MANIFEST))
-  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
-  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
-  await promisify(execFile)(process.execPath, [compiler, '-p', join(ROOT, 'test/bench'), '--outDir', folder])
+  await linkDependencies(folder)
+  await compile(join(ROOT, 'test/bench'), folder)
   return folder
+}
+
+/** Copies a build to a new folder, for another library to take the place of the one in `lib`. */
+export async function copyBuild(build: string): Promise<string> {
+  const folder = await temporaryFolder()
+  await cp(build, folder, { recursive: true, verbatimSymlinks: true })
+  return folder
+}
+
+/** Gives a folder the dependencies of this project. */
+export async function linkDependencies(folder: string): Promise<void> {
+  await symlink(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
+}
+
+/** Compiles a TypeScript project with this project's compiler. */
+export async function compile(project: string, to: string, ...options: readonly string[]): Promise<void> {
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
+  await promisify(execFile)(process.execPath, [compiler, '-p', project, '--outDir', to, ...options])
 }

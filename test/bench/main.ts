@@ -1,5 +1,4 @@
 /** Runs workloads and prints what was measured: see README.md beside this file. */
-import { rm } from 'node:fs/promises'
 import { build } from './build.ts'
 import { readOptions } from './options.ts'
 import { canPin } from './processes.ts'
@@ -8,8 +7,10 @@ import { table } from './report/table.ts'
 import { verdictTable } from './report/verdicts.ts'
 import { run, type Results } from './run.ts'
 import { judge } from './targets.ts'
+import { exitOnSignals } from './temporary.ts'
 import { workloads } from './workloads/index.ts'
 
+exitOnSignals()
 const { taking, only, rounds, size, save, redraw } = readOptions(process.argv.slice(2))
 const folder = resultsFolder(workloads)
 if (redraw) await folder.draw()
@@ -20,15 +21,11 @@ async function measure(): Promise<void> {
   if (size !== 'full') console.error('This is a small run: it shows that all works, and its numbers say nothing.')
   const measured = new Map<string, Results>()
   const compiled = await build()
-  try {
-    for (const workload of taking) {
-      const results = await run(workload, { build: compiled, rounds, size, ...(only && { only }) })
-      measured.set(workload.name, results)
-      console.log(`\n## ${workload.name}\n\n${workload.about}\n\n${table(workload, results)}\n`)
-      if (save) await folder.save(workload, results, rounds)
-    }
-  } finally {
-    await rm(compiled, { recursive: true, force: true })
+  for (const workload of taking) {
+    const results = await run(workload, { build: compiled, rounds, size, ...(only && { only }) })
+    measured.set(workload.name, results)
+    console.log(`\n## ${workload.name}\n\n${workload.about}\n\n${table(workload, results)}\n`)
+    if (save) await folder.save(workload, results, rounds)
   }
   const verdicts = judge(measured).filter(({ verdict }) => verdict !== 'not measured')
   if (verdicts.length > 0) console.log(`\n## targets\n\n${verdictTable(verdicts)}\n`)
