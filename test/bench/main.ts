@@ -1,5 +1,7 @@
 /** Runs workloads and prints what was measured: see README.md beside this file. */
+import { compare } from './against/compare.ts'
 import { build } from './build.ts'
+import { contendersOf } from './contenders/index.ts'
 import { readOptions } from './options.ts'
 import { canPin } from './processes.ts'
 import { resultsFolder } from './report/results-folder.ts'
@@ -11,18 +13,24 @@ import { exitOnSignals } from './temporary.ts'
 import { workloads } from './workloads/index.ts'
 
 exitOnSignals()
-const { taking, only, rounds, size, save, redraw } = readOptions(process.argv.slice(2))
+const options = readOptions(process.argv.slice(2))
 const folder = resultsFolder(workloads)
-if (redraw) await folder.draw()
-else await measure()
+if (options.redraw) {
+  await folder.draw()
+} else {
+  if (!canPin) console.error('There is no `taskset` here, or one core only: processes are not kept apart.')
+  if (options.size !== 'full')
+    console.error('This is a small run: it shows that all works, and its numbers say nothing.')
+  if (options.against !== undefined) await compare(options.against, options)
+  else await measure()
+}
 
 async function measure(): Promise<void> {
-  if (!canPin) console.error('There is no `taskset` here, or one core only: processes are not kept apart.')
-  if (size !== 'full') console.error('This is a small run: it shows that all works, and its numbers say nothing.')
+  const { taking, only, rounds, size, save } = options
   const measured = new Map<string, Results>()
   const compiled = await build()
   for (const workload of taking) {
-    const results = await run(workload, { build: compiled, rounds, size, ...(only && { only }) })
+    const results = await run(workload, contendersOf(workload, only), { build: compiled, rounds, size })
     measured.set(workload.name, results)
     console.log(`\n## ${workload.name}\n\n${workload.about}\n\n${table(workload, results)}\n`)
     if (save) await folder.save(workload, results, rounds)

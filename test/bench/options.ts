@@ -1,18 +1,23 @@
 import { parseArgs } from 'node:util'
+import { COMPARED } from './against/line-up.ts'
 import { contenders } from './contenders/index.ts'
 import type { RunOptions } from './run.ts'
 import type { Workload } from './workload.ts'
 import { workloads } from './workloads/index.ts'
 
-export interface Options extends Pick<RunOptions, 'rounds' | 'size' | 'only'> {
+export interface Options extends Pick<RunOptions, 'rounds' | 'size'> {
   /** What is to be run: all unless told otherwise. */
   readonly taking: readonly Workload[]
+  /** Names of contenders; all where left out. */
+  readonly only?: readonly string[]
+  /** The revision that the library is compared with. */
+  readonly against?: string
   readonly save: boolean
   readonly redraw: boolean
 }
 
 /**
- * Reads `[workload…] [--only contender,…] [--rounds 3] [--quick] [--save] [--redraw]`.
+ * Reads `[workload…] [--only contender,…] [--against revision] [--rounds 3] [--quick] [--save] [--redraw]`.
  *
  * @throws {TypeError} for what makes no sense
  */
@@ -22,28 +27,38 @@ export function readOptions(args: readonly string[]): Options {
     allowPositionals: true,
     options: {
       only: { type: 'string' },
+      against: { type: 'string' },
       rounds: { type: 'string', default: '3' },
       quick: { type: 'boolean', default: false },
       save: { type: 'boolean', default: false },
       redraw: { type: 'boolean', default: false },
     },
   })
-  const { quick, save, redraw } = values
+  const { against, quick, save, redraw } = values
   const only = values.only?.split(',')
   const rounds = Number(values.rounds)
-  allKnown('workload', positionals, workloads)
-  allKnown('contender', only ?? [], contenders)
   if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError('--rounds is a whole number from 1')
+  allKnown('contender', only ?? [], contenders)
   // What is saved is compared, and only what ran in turn can be.
-  if (save && (quick || only !== undefined)) throw new TypeError('--save takes neither --quick nor --only')
+  if (save && (quick || [only, against].some(value => value !== undefined))) {
+    throw new TypeError('--save takes none of --quick, --only and --against')
+  }
   return {
-    taking: workloads.filter(({ name }) => positionals.length === 0 || positionals.includes(name)),
+    taking: taken(positionals, against !== undefined),
     rounds,
     size: quick ? 'quick' : 'full',
     save,
     redraw,
     ...(only && { only }),
+    ...(against !== undefined && { against }),
   }
+}
+
+function taken(names: readonly string[], comparing: boolean): readonly Workload[] {
+  const known = comparing ? workloads.filter(workload => workload.contenders.includes('memory')) : workloads
+  allKnown('workload', names, known)
+  if (names.length > 0) return known.filter(({ name }) => names.includes(name))
+  return comparing ? known.filter(({ name }) => COMPARED.includes(name)) : known
 }
 
 function allKnown(what: string, names: readonly string[], known: readonly { readonly name: string }[]): void {

@@ -1,4 +1,3 @@
-import { contenders } from './contenders/index.ts'
 import type { Contender } from './contenders/contender.ts'
 import type { Measures, Size, Workload } from './workload.ts'
 
@@ -9,14 +8,15 @@ export interface RunOptions {
   readonly build: string
   readonly rounds: number
   readonly size: Size
-  /** Names of contenders; all where left out. */
-  readonly only?: readonly string[]
 }
 
-/** Runs a workload with all its contenders in turn, round by round, so that what disturbs the machine disturbs all. */
-export async function run(workload: Workload, { build, rounds, size, only }: RunOptions): Promise<Results> {
-  const taking = contenders.filter(({ name }) => workload.contenders.includes(name) && (only?.includes(name) ?? true))
-  const able = taking.filter(canRun)
+/** Runs a workload with contenders in turn, round by round, so that what disturbs the machine disturbs all. */
+export async function run(
+  workload: Workload,
+  contenders: readonly Contender[],
+  { build, rounds, size }: RunOptions,
+): Promise<Results> {
+  const able = contenders.filter(canRun)
   const all = new Map<string, Measures[]>(able.map(({ name }) => [name, []]))
   for (let round = 1; round <= rounds; round += 1) {
     for (const contender of able) {

@@ -1,3 +1,4 @@
+import type { Workload } from '../workload.ts'
 import type { Contender } from './contender.ts'
 import { gin } from './gin.ts'
 import { nchan } from './nchan.ts'
@@ -17,3 +18,8 @@ export const contenders: readonly Contender[] = [
   inNode('session', 'this library, session cookie'),
   inNode('token', 'this library, JWT'),
 ]
+
+/** Those that take part in a workload. `only` are names of contenders; all where left out. */
+export function contendersOf(workload: Workload, only?: readonly string[]): Contender[] {
+  return contenders.filter(({ name }) => workload.contenders.includes(name) && (only?.includes(name) ?? true))
+}
