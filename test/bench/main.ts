@@ -8,6 +8,7 @@ import { resultsFolder } from './report/results-folder.ts'
 import { table } from './report/table.ts'
 import { verdictTable } from './report/verdicts.ts'
 import { run, type Results } from './run.ts'
+import { measureSavings } from './savings/measure.ts'
 import { judge } from './targets.ts'
 import { exitOnSignals } from './temporary.ts'
 import { workloads } from './workloads/index.ts'
@@ -21,7 +22,8 @@ if (options.redraw) {
   if (!canPin) console.error('There is no `taskset` here, or one core only: processes are not kept apart.')
   if (options.size !== 'full')
     console.error('This is a small run: it shows that all works, and its numbers say nothing.')
-  if (options.against !== undefined) await compare(options.against, options)
+  if (options.savings) await measureSavings(options)
+  else if (options.against !== undefined) await compare(options.against, options)
   else await measure()
 }
 

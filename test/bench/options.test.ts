@@ -2,9 +2,9 @@ import test from 'ava'
 import { readOptions } from './options.ts'
 
 test('all workloads run three rounds unless told otherwise', t => {
-  const { taking, rounds, size, against } = readOptions([])
+  const { taking, rounds, size, against, savings } = readOptions([])
   t.true(taking.some(({ name }) => name === 'processes'))
-  t.deepEqual({ rounds, size, against }, { rounds: 3, size: 'full', against: undefined })
+  t.deepEqual({ rounds, size, against, savings }, { rounds: 3, size: 'full', against: undefined, savings: false })
 })
 
 test('a comparison takes what one process of the library can do', t => {
@@ -17,5 +17,12 @@ test('a comparison takes what one process of the library can do', t => {
 test('neither a part of the contenders nor a comparison is saved', t => {
   for (const option of [['--quick'], ['--only', 'memory'], ['--against', 'HEAD']]) {
     t.throws(() => readOptions(['--save', ...option]), { instanceOf: TypeError })
+  }
+})
+
+test('the savings of memory are measured by themselves', t => {
+  t.true(readOptions(['memory-savings', '--rounds', '5', '--quick']).savings)
+  for (const other of [['steady'], ['--only', 'memory'], ['--against', 'HEAD'], ['--save'], ['--redraw']]) {
+    t.throws(() => readOptions(['memory-savings', ...other]), { instanceOf: TypeError })
   }
 })

@@ -5,6 +5,9 @@ import type { RunOptions } from './run.ts'
 import type { Workload } from './workload.ts'
 import { workloads } from './workloads/index.ts'
 
+/** Instead of workloads: what each optimisation of memory saves. */
+export const SAVINGS = 'memory-savings'
+
 export interface Options extends Pick<RunOptions, 'rounds' | 'size'> {
   /** What is to be run: all unless told otherwise. */
   readonly taking: readonly Workload[]
@@ -12,12 +15,14 @@ export interface Options extends Pick<RunOptions, 'rounds' | 'size'> {
   readonly only?: readonly string[]
   /** The revision that the library is compared with. */
   readonly against?: string
+  readonly savings: boolean
   readonly save: boolean
   readonly redraw: boolean
 }
 
 /**
- * Reads `[workload…] [--only contender,…] [--against revision] [--rounds 3] [--quick] [--save] [--redraw]`.
+ * Reads `[workload…] [--only contender,…] [--against revision] [--rounds 3] [--quick] [--save] [--redraw]`, or
+ * `memory-savings [--rounds 3] [--quick]`.
  *
  * @throws {TypeError} for what makes no sense
  */
@@ -37,16 +42,21 @@ export function readOptions(args: readonly string[]): Options {
   const { against, quick, save, redraw } = values
   const only = values.only?.split(',')
   const rounds = Number(values.rounds)
+  const savings = positionals[0] === SAVINGS
   if (!Number.isInteger(rounds) || rounds < 1) throw new TypeError('--rounds is a whole number from 1')
+  if (savings && (positionals.length > 1 || [only, against].some(value => value !== undefined) || save || redraw)) {
+    throw new TypeError(`${SAVINGS} takes no more than --rounds and --quick`)
+  }
   allKnown('contender', only ?? [], contenders)
   // What is saved is compared, and only what ran in turn can be.
   if (save && (quick || [only, against].some(value => value !== undefined))) {
     throw new TypeError('--save takes none of --quick, --only and --against')
   }
   return {
-    taking: taken(positionals, against !== undefined),
+    taking: savings ? [] : taken(positionals, against !== undefined),
     rounds,
     size: quick ? 'quick' : 'full',
+    savings,
     save,
     redraw,
     ...(only && { only }),

@@ -27,5 +27,7 @@ export interface RunningServer {
   credentials(count: number): Promise<readonly string[]>
   /** Collects garbage, where there is a collector. */
   collect(): Promise<void>
+  /** Bytes of objects on V8's heap; `NaN` where there is no such heap. */
+  heap(): Promise<number>
   stop(): Promise<void>
 }

@@ -35,6 +35,7 @@ export async function startNative(
     publish: plan => publisher.call('publish', plan),
     credentials: () => Promise.resolve([]),
     collect: () => Promise.resolve(),
+    heap: () => Promise.resolve(NaN),
     stop: async () => {
       await publisher.stop()
       child.kill('SIGTERM')

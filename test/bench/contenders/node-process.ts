@@ -32,6 +32,7 @@ async function startNode(name: string, build: string, { core, ...options }: Serv
     publish: plan => remote.call('publish', plan),
     credentials: count => remote.call('credentials', count),
     collect: () => remote.call('collect'),
+    heap: () => remote.call('heap'),
     stop: () => remote.stop(),
   }
 }

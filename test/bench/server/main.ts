@@ -23,6 +23,7 @@ const commands = {
     globalThis.gc?.()
     globalThis.gc?.()
   },
+  heap: () => process.memoryUsage().heapUsed,
 }
 
 export type ServerCommands = typeof commands
