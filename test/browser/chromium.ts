@@ -2,12 +2,13 @@ import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { launchChromium } from '../support/chromium.ts'
+import { PATIENCE } from '../support/progress.ts'
 import type { Scope } from '../support/scope.ts'
 import { ObservedStream } from './observed-stream.ts'
 
 const PAGE_SCRIPT = fileURLToPath(new URL('page-script.js', import.meta.url))
 
-/** How many profiles are open at once. More would slow each other down until something runs out of patience. */
+/** How many profiles are open at once. More would only slow each other down. */
 const MOST_PROFILES = 6
 
 export interface ListenOptions {
@@ -32,6 +33,8 @@ export async function openPage(scope: Scope, url: string, options: BrowserContex
   scope.teardown(async () => pass())
   launched ??= launchChromium()
   const context = await (await launched).newContext({ colorScheme: 'light', reducedMotion: 'reduce', ...options })
+  // Playwright gives up after 30 seconds, which a browser takes that shares its cores.
+  context.setDefaultTimeout(PATIENCE)
   const errors: Error[] = []
   context.on('weberror', error => errors.push(error.error()))
   scope.teardown(async () => {

@@ -113,7 +113,7 @@ for (const [whose, host, status] of [
 test('a page may send a token and a cursor across origins, and asks once in a while whether it may', async t => {
   const bearer = bearerToken({ key: KEY, algorithms: ['HS256'], issuer: 'us', audience: 'events' })
   const { site, listed, stranger, methods } = await openSites(t, { authenticate: bearer })
-  const token = jwt.sign({}, KEY, { subject: 'ann', issuer: 'us', audience: 'events', expiresIn: '1m' })
+  const token = jwt.sign({}, KEY, { subject: 'ann', issuer: 'us', audience: 'events', expiresIn: '1h' })
   const ask = `(async () => {
     const headers = { Authorization: 'Bearer ${token}', 'Last-Event-ID': 'gone-1' }
     const response = await fetch('${site.url}/events', { headers })

@@ -6,6 +6,7 @@ import { testBroker } from './broker.ts'
 testBroker(test, {
   name: 'memory',
   shared: false,
+  second: 1_000,
   open: async (_, limits = {}) => {
     const clock = new ManualClock()
     const broker = memoryBroker({ history: limits, clock })

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { redisBroker } from 'koa-event-stream/redis'
+import { PATIENT } from '../support/progress.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 import { testBroker } from './broker.ts'
 
@@ -20,12 +21,13 @@ test.after.always(async () => {
 testBroker(test, {
   name: 'redis',
   shared: true,
+  second: 8_000,
   open: async (t: ExecutionContext, history = {}) => {
     logs += 1
     const name = `log-${logs}`
     return {
       connect: async () => {
-        const broker = redisBroker({ client: server.url, name, history })
+        const broker = redisBroker({ ...PATIENT, client: server.url, name, history })
         t.teardown(() => broker.close())
         return broker
       },

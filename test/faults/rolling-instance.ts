@@ -9,6 +9,7 @@ import Koa from 'koa'
 import { createHub, eventStream, type HubStats } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
 import { byName } from '../koa/endpoint.ts'
+import { PATIENT } from '../support/progress.ts'
 
 /** What an instance says at its end. */
 export interface Report {
@@ -18,7 +19,7 @@ export interface Report {
 }
 
 const [client = '', within = ''] = process.argv.slice(2)
-const hub = createHub({ broker: redisBroker({ client }) })
+const hub = createHub({ broker: redisBroker({ client, ...PATIENT }) })
 const faults: string[] = []
 hub.on('fault', ({ during, error }) => faults.push(`${during}: ${String(error)}`))
 const app = new Koa()

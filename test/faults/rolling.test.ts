@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { createPublisher } from 'koa-event-stream/redis'
 import { ModelLog } from '../support/model-log.ts'
+import { PATIENT } from '../support/progress.ts'
 import { Random, seedOf } from '../support/random.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { ReturningClient, type Absence, type Server } from './rolling-client.ts'
@@ -28,10 +29,9 @@ interface Instance extends Server {
 }
 
 test(`${CLIENTS} clients get every event once, in order, while two instances are restarted one after the other`, async t => {
-  t.timeout(180_000)
   const redis = await startRedis(t)
   const up = new Set(await Promise.all([startInstance(t, redis.url), startInstance(t, redis.url)]))
-  const publisher = createPublisher({ client: redis.url })
+  const publisher = createPublisher({ client: redis.url, ...PATIENT })
   t.teardown(() => publisher.close())
   const log = new ModelLog()
   const random = new Random(seedOf(process.env))

@@ -4,6 +4,11 @@ import { seedOf } from '../support/random.ts'
 import { Fuzz } from './fuzz.ts'
 
 const REQUESTS = 2_500
+const MORE = 250
+
+// What it must come across to be worth its while.
+const STATUSES = ['200', '204', '400', '401', '403', '404', '405', '406', '503']
+const REASONS = ['client', 'server', 'done', 'error'] as const
 
 for (const [name, Koa] of koaVersions) {
   test.serial(`${name} with everything on stands ${REQUESTS} random requests`, async t => {
@@ -12,6 +17,8 @@ for (const [name, Koa] of koaVersions) {
     const fuzz = new Fuzz(seed, new Koa())
     t.teardown(() => fuzz.close())
     await fuzz.run(REQUESTS)
+    // A slow server's clients have left before they come across much: more come then.
+    while (!hasSeenAll(fuzz)) await fuzz.run(MORE)
     t.deepEqual(fuzz.failures, [])
 
     const { opened, closed, refused, published } = fuzz.stats
@@ -20,12 +27,9 @@ for (const [name, Koa] of koaVersions) {
       opened,
     )
     t.log(Object.fromEntries(fuzz.answers), { opened, published, closed, refused })
-    // What it must have come across to be worth its while.
-    for (const status of ['200', '204', '400', '401', '403', '404', '405', '406', '503']) {
-      t.true(fuzz.answers.has(status), `nobody was answered ${status}`)
-    }
-    for (const reason of ['client', 'server', 'done', 'error'] as const) {
-      t.true(closed[reason] > 0, `no stream ended as ${reason}`)
-    }
   })
+}
+
+function hasSeenAll({ answers, stats: { closed } }: Fuzz): boolean {
+  return STATUSES.every(status => answers.has(status)) && REASONS.every(reason => closed[reason] > 0)
 }

@@ -18,11 +18,13 @@ const STAGES = [
 
 const LONGEST_VISIT = 100
 // Of those who wait for something, which need not come.
-const PATIENCE = 500
+const PATIENCE = 2_000
 // Enough of an answer to learn from; a flood is let go of.
 const KEPT = 32_768
 
 const OK = 'HTTP/1.1 200'
+const STREAM = 'text/event-stream'
+const LAST_CHUNK = '\r\n0\r\n\r\n'
 
 const JUNK = [
   '\r\n\r\n',
@@ -61,7 +63,7 @@ export async function visit(port: number, requests: readonly RandomRequest[], ra
   let timer: NodeJS.Timeout | undefined
   socket.on('data', (chunk: Buffer) => {
     if (text.length < KEPT) text += chunk.toString('latin1')
-    if (stage === 'answered' || (stage === 'event' && (text.includes('\nid: ') || !text.startsWith(OK)))) leave()
+    if (stage === 'answered' || (stage === 'event' && hasEvent(text))) leave()
   })
   socket.once('connect', () => {
     timer = setTimeout(leave, longest)
@@ -77,6 +79,12 @@ export async function visit(port: number, requests: readonly RandomRequest[], ra
   await closed
   clearTimeout(timer)
   return text
+}
+
+/** Whether an event with an id has come, or none will. */
+function hasEvent(text: string): boolean {
+  if (!text.startsWith(OK) || text.length >= KEPT || text.includes('\nid: ')) return true
+  return text.includes('\r\n\r\n') && (!text.includes(STREAM) || text.endsWith(LAST_CHUNK))
 }
 
 function bytesOf({ method, path, headers, body }: RandomRequest, random: Random): string {

@@ -6,9 +6,10 @@ import Koa from 'koa'
 import { createHub, eventStream } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
 import { byName } from '../koa/endpoint.ts'
+import { PATIENT } from '../support/progress.ts'
 
 const [client = ''] = process.argv.slice(2)
-const hub = createHub({ broker: redisBroker({ client }) })
+const hub = createHub({ broker: redisBroker({ ...PATIENT, client }) })
 const app = new Koa()
 app.use(eventStream({ hub, authenticate: byName, limits: { shared: { identity: 2 } }, subscribe: () => 'news' }))
 const server = createServer(app.callback()).listen(0, '127.0.0.1')

@@ -4,6 +4,7 @@ import { redisBroker } from 'koa-event-stream/redis'
 import { openEndpoint, type Endpoint, type StreamOptions } from '../koa/endpoint.ts'
 import { eventually } from '../support/eventually.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { PATIENT } from '../support/progress.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
 /** What Redis holds of ann's places. */
@@ -30,7 +31,7 @@ export class Instances {
   async open(most: number, options: StreamOptions = {}): Promise<Instance> {
     const clock = new ManualClock()
     const limits = { identity: 1_000, ...options.limits, shared: { identity: most } }
-    const broker = redisBroker({ client: this.redis.url })
+    const broker = redisBroker({ ...PATIENT, client: this.redis.url })
     const endpoint = await openEndpoint(this.#t, { overload: 'reject', ...options, limits }, { hub: { broker, clock } })
     return { ...endpoint, clock }
   }

@@ -5,6 +5,7 @@ import { createPublisher, redisBroker } from 'koa-event-stream/redis'
 import { Redis } from 'ioredis'
 import { openEndpoint } from '../koa/endpoint.ts'
 import type { Received, ReceivedStream } from '../support/http.ts'
+import { PATIENT } from '../support/progress.ts'
 import { startRedis } from '../support/redis-server.ts'
 
 const PATHS = ['*.password', 'card.number']
@@ -98,10 +99,14 @@ test('where redaction fails or answers nothing, nothing is sent', async t => {
 
 test('Redis never sees what is redacted, from hubs or from workers', async t => {
   const redis = await startRedis(t)
-  const { hub, open } = await openEndpoint(t, {}, { hub: { redact, broker: redisBroker({ client: redis.url }) } })
+  const { hub, open } = await openEndpoint(
+    t,
+    {},
+    { hub: { redact, broker: redisBroker({ ...PATIENT, client: redis.url }) } },
+  )
   const stream = await open()
   const admin = new Redis(redis.url)
-  const publisher = createPublisher({ client: redis.url, redact })
+  const publisher = createPublisher({ ...PATIENT, client: redis.url, redact })
   t.teardown(async () => {
     admin.disconnect()
     await publisher.close()
@@ -125,6 +130,6 @@ test('the option is checked', t => {
   for (const wrong of [PATHS, 'password', null, {}] as unknown[]) {
     t.throws(() => createHub({ redact: wrong as Redact }), { instanceOf: TypeError, message: /`redact`/ })
     const client = 'redis://127.0.0.1:1'
-    t.throws(() => createPublisher({ client, redact: wrong as Redact }), { message: /`redact`/ })
+    t.throws(() => createPublisher({ ...PATIENT, client, redact: wrong as Redact }), { message: /`redact`/ })
   }
 })

@@ -31,7 +31,9 @@ test('whatever happens to clients, they get every event of theirs once, in order
   })
   for (const client of clients) client.connect()
 
-  for (let round = 0; round < ROUNDS; round += 1) {
+  // Whether clients come back between two rounds is the machine's affair.
+  const isPutToTheTest = () => hub.stats().opened > 2 * clients.length && hub.stats().gaps > 0
+  for (let round = 0; round < ROUNDS || !isPutToTheTest(); round += 1) {
     for (let n = random.between(0, 8); n > 0; n -= 1) {
       await log.say(hub, random.chance(0.2) ? random.some(TOPICS) : [random.pick(TOPICS)])
     }
@@ -56,5 +58,4 @@ test('whatever happens to clients, they get every event of theirs once, in order
   )
   const { closed, gaps, opened } = hub.stats()
   t.log(`${log.published.length} events, ${opened} streams, ${closed.slow} of them too slow, ${gaps} gaps`)
-  t.true(opened > 2 * clients.length && gaps > 0, 'it was not put to the test')
 })

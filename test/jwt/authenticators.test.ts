@@ -12,7 +12,7 @@ import {
   type EventStreamMiddleware,
   type Identity,
 } from 'koa-event-stream'
-import { AUDIENCE, claims, forge, ISSUER, SECRET } from '../auth/bearer-token/keys.ts'
+import { AUDIENCE, forge, ISSUER, lastingClaims, SECRET } from '../auth/bearer-token/keys.ts'
 import { CountingStore } from '../auth/session-cookie/site.ts'
 import { Deferred } from '../support/deferred.ts'
 import { openStream, serve } from '../support/http.ts'
@@ -23,8 +23,7 @@ import { Visitor } from '../support/visitor.ts'
 const cookie = sessionCookie({ identify: ({ userId }: { userId?: string }) => userId && { id: userId } })
 const bearer = bearerToken({ key: SECRET, algorithms: ['HS256'], issuer: ISSUER, audience: AUDIENCE })
 
-const token = (changes?: Record<string, unknown>) =>
-  `Bearer ${forge({ alg: 'HS256' }, claims(Date.now(), changes), SECRET)}`
+const token = (changes?: Record<string, unknown>) => `Bearer ${forge({ alg: 'HS256' }, lastingClaims(changes), SECRET)}`
 
 /** Serves streams to whom these authenticators know; `seen` has their identities. */
 async function openSite(t: ExecutionContext, authenticate: Authenticator | readonly Authenticator[]) {

@@ -10,7 +10,7 @@ import {
   type Identity,
   type QueryTokenOptions,
 } from 'koa-event-stream'
-import { AUDIENCE, claims, forge, ISSUER, SECRET } from '../auth/bearer-token/keys.ts'
+import { AUDIENCE, forge, ISSUER, lastingClaims, SECRET } from '../auth/bearer-token/keys.ts'
 import { listen } from '../support/hub-events.ts'
 import { openStream, serve } from '../support/http.ts'
 
@@ -23,7 +23,7 @@ const options = {
 const query = queryToken(options)
 const bearer = bearerToken(options)
 
-const token = (changes?: Record<string, unknown>) => forge({ alg: 'HS256' }, claims(Date.now(), changes), SECRET)
+const token = (changes?: Record<string, unknown>) => forge({ alg: 'HS256' }, lastingClaims(changes), SECRET)
 
 async function openSite(
   t: ExecutionContext,

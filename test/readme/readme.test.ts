@@ -71,7 +71,7 @@ test('the API lets tokens in that have the scope', async t => {
       subject: 'ada',
       issuer: 'https://login.example.com',
       audience: 'events',
-      expiresIn: '5m',
+      expiresIn: '1h',
     })
   const stream = await openStream(url, { headers: { authorization: `Bearer ${sign('events:read')}` } })
   t.is((await stream.next()).event, 'cursor')
@@ -87,7 +87,7 @@ test('middleware that verifies tokens lets their users in', async t => {
       subject: 'ada',
       issuer: 'https://login.example.com',
       audience,
-      expiresIn: '5m',
+      expiresIn: '1h',
     })
   const stream = await openStream(url, { headers: { authorization: `Bearer ${sign('events')}` } })
   t.is((await stream.next()).event, 'cursor')
@@ -102,7 +102,7 @@ test('a ticket is issued to the holder of a token, and opens one stream', async 
     subject: 'ada',
     issuer: 'https://login.example.com',
     audience: 'events',
-    expiresIn: '5m',
+    expiresIn: '1h',
   })
   const ask = (headers: Record<string, string>) => fetch(`${url}/events/ticket`, { method: 'POST', headers })
   t.is((await ask({})).status, 401)
@@ -122,7 +122,7 @@ test('the limits let in who comes over TLS, and no more streams than are allowed
     subject: 'ada',
     issuer: 'https://login.example.com',
     audience: 'events',
-    expiresIn: '5m',
+    expiresIn: '1h',
   })
   const headers = { authorization: `Bearer ${token}` }
   t.is((await openStream(url, { headers })).status, 403)

@@ -15,6 +15,7 @@ import {
 import { Recorder } from '../contract/recorder.ts'
 import { Deferred } from '../support/deferred.ts'
 import { eventually } from '../support/eventually.ts'
+import { PATIENT } from '../support/progress.ts'
 import { Progress } from '../support/progress.ts'
 import { startCluster } from '../support/redis-cluster.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
@@ -86,11 +87,11 @@ const texts = (count: number, from = 0) => Array.from({ length: count }, (_, n) 
 test('what others write is published once, in order, from the beginning of the stream, as it is', async t => {
   const { server, client, add, bridge, pending } = await openStream(t)
   const recorder = new Recorder()
-  const broker = redisBroker({ client: server.url })
+  const broker = redisBroker({ ...PATIENT, client: server.url })
   t.teardown(() => broker.close())
   broker.listen(recorder)
   await broker.subscribe('news')
-  const publisher = createPublisher({ client: server.url })
+  const publisher = createPublisher({ ...PATIENT, client: server.url })
   t.teardown(() => publisher.close())
   await add('early')
   const running = bridge({ target: publisher })
@@ -184,7 +185,7 @@ test('several bridges share the work', async t => {
 
 test('what can never be published is put aside with the reason, and holds up nobody', async t => {
   const { server, client, add, bridge, rejected, pending, errors } = await openStream(t)
-  const publisher = createPublisher({ client: server.url, maxEventBytes: 100 })
+  const publisher = createPublisher({ ...PATIENT, client: server.url, maxEventBytes: 100 })
   t.teardown(() => publisher.close())
   const running = bridge({ target: publisher })
   await client.xadd('orders', '*', 'data', 'without a topic')
@@ -309,11 +310,11 @@ test('on a Cluster the stream, its rejected entries and the log may be on differ
   const cluster = await startCluster(t)
   const client = cluster.connect()
   const recorder = new Recorder()
-  const broker = redisBroker({ client })
+  const broker = redisBroker({ ...PATIENT, client })
   t.teardown(() => broker.close())
   broker.listen(recorder)
   await broker.subscribe('news')
-  const publisher = createPublisher({ client })
+  const publisher = createPublisher({ ...PATIENT, client })
   t.teardown(() => publisher.close())
   const owners = await Promise.all(['orders', 'orders:rejected', '{events}:log'].map(key => cluster.ownerOf(key)))
   t.true(new Set(owners).size > 1)

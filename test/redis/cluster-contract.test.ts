@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { redisBroker } from 'koa-event-stream/redis'
 import { testBroker } from '../contract/broker.ts'
+import { PATIENT } from '../support/progress.ts'
 import { startCluster, type RedisCluster } from '../support/redis-cluster.ts'
 
 let cluster: RedisCluster
@@ -18,13 +19,14 @@ let logs = 0
 testBroker(test, {
   name: 'redis cluster',
   shared: true,
+  second: 8_000,
   open: async (t: ExecutionContext, history = {}) => {
     logs += 1
     const name = `log-${logs}`
     const client = cluster.connect()
     return {
       connect: async () => {
-        const broker = redisBroker({ client, name, history })
+        const broker = redisBroker({ ...PATIENT, client, name, history })
         t.teardown(() => broker.close())
         return broker
       },

@@ -4,11 +4,12 @@ import { redisBroker } from 'koa-event-stream/redis'
 import { encodeBody } from '../../lib/wire/frame.ts'
 import { Recorder, type Heard } from '../contract/recorder.ts'
 import { eventually } from '../support/eventually.ts'
+import { PATIENCE, PATIENT } from '../support/progress.ts'
 import { startCluster, type ClusterNode, type RedisCluster } from '../support/redis-cluster.ts'
 
 const body = (data: string) => encodeBody({ event: undefined, data, id: undefined })
 const dataOf = ({ event }: Heard) => /^data: (.*)$/m.exec(Buffer.from(event.frame).toString())?.[1]
-const SOON = { timeout: 1_000, watchdog: 200 }
+const SOON = { timeout: 5_000, watchdog: 200 }
 
 /** An instance that listens to the topic `news`, and one that only publishes. */
 async function openLog(t: ExecutionContext, cluster: RedisCluster, name = 'events') {
@@ -145,7 +146,7 @@ test('a master is killed and its replica takes over: streams go on', async t => 
   await recorder.until(before)
   // WAIT waits for what its own connection has written, and for all that was written before that.
   await owner.admin.set(`${key}:mark`, 'written after it')
-  t.is(await owner.admin.wait(1, 10_000), 1)
+  t.is(await owner.admin.wait(1, PATIENCE), 1)
   await owner.stop()
   await cluster.isOwnedBy(key, replica, [replica])
   const fire = publishOn(t, text => other.publish(['news'], body(text)))
@@ -164,10 +165,10 @@ test('a client with a key prefix, or one that reads from replicas, is used for w
   const client = cluster.connect()
   client.options.keyPrefix = 'app:'
   client.options.scaleReads = 'slave'
-  const hub = createHub({ broker: redisBroker({ client }) })
+  const hub = createHub({ broker: redisBroker({ ...PATIENT, client }) })
   t.teardown(() => hub.close())
   const recorder = new Recorder()
-  const broker = redisBroker({ client })
+  const broker = redisBroker({ ...PATIENT, client })
   t.teardown(() => broker.close())
   broker.listen(recorder)
   await broker.subscribe('news')

@@ -9,7 +9,8 @@ import { startRedis } from '../support/redis-server.ts'
 import { connectAdmin, isCursor, openEngine, openInstance, publish, until } from './instance.ts'
 import { openRedisProxy, type RedisProxy } from './redis-proxy.ts'
 
-const TIMES = { timeout: 500, watchdog: 200 }
+// Each wait for a frozen Redis is as long as that, and no machine is so busy that Redis would seem frozen.
+const TIMES = { timeout: 5_000, watchdog: 200 }
 const KEPT = 1_000
 
 /** Ways of losing connections while events are published. */

@@ -8,6 +8,7 @@ import { openStream } from '../support/http.ts'
 import { ModelClient } from '../support/model-client.ts'
 import { ModelLog } from '../support/model-log.ts'
 import { complaintsOf } from '../support/oracle.ts'
+import { PATIENT } from '../support/progress.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { connectAdmin, isCursor, untilRedis } from './instance.ts'
 
@@ -16,7 +17,7 @@ const KEPT = 1_000
 test('one of two instances is killed: its clients resume on the other, nothing is lost or doubled, without a gap', async t => {
   const redis = await startRedis(t)
   const [victim, survivor] = await Promise.all([startInstance(t, redis.url), startInstance(t, redis.url)])
-  const publisher = createPublisher({ client: redis.url })
+  const publisher = createPublisher({ ...PATIENT, client: redis.url })
   t.teardown(() => publisher.close())
   const log = new ModelLog()
   const clients = Array.from({ length: 40 }, (_, n) => {

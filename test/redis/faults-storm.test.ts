@@ -10,7 +10,6 @@ const TOPICS = ['a', 'b', 'c']
 
 // One after another: each is a load of its own.
 test.serial('clients that come back all at once cause one read of history a topic, and miss nothing', async t => {
-  t.timeout(120_000)
   const server = await startRedis(t)
   const admin = connectAdmin(t, server)
   const { broker } = await openEngine(t, { client: server.url })
@@ -47,11 +46,7 @@ test.serial('a topic is listened to while somebody has it, and for a while after
   const server = await startRedis(t)
   const admin = connectAdmin(t, server)
   const clock = new ManualClock()
-  const { broker, recorder } = await openEngine(t, { client: server.url, clock, timeout: 20_000 }, [
-    'left',
-    'kept',
-    'taken again',
-  ])
+  const { broker, recorder } = await openEngine(t, { client: server.url, clock }, ['left', 'kept', 'taken again'])
   const channels = async () => ((await admin.pubsub('CHANNELS', '{events}:topic:*')) as string[]).toSorted()
   broker.unsubscribe('left')
   broker.unsubscribe('taken again')
@@ -76,7 +71,7 @@ test.serial('so many topics are left at once that no one command could name them
   const server = await startRedis(t)
   const admin = connectAdmin(t, server)
   const clock = new ManualClock()
-  const { broker, recorder } = await openEngine(t, { client: server.url, clock, timeout: 20_000 })
+  const { broker, recorder } = await openEngine(t, { client: server.url, clock })
   const topics = Array.from({ length: 130_000 }, (_, n) => `user:${n}`)
   await Promise.all(topics.map(async topic => broker.subscribe(topic)))
   for (const topic of topics.slice(1)) broker.unsubscribe(topic)

@@ -34,7 +34,7 @@ test('a replica that is read-only: publishing rejects, and goes on once it is th
   const isReplica = async () => (await admin.info('replication')).includes('master_link_status:up') || undefined
   await untilRedis(isReplica, 'the replica got nothing')
   // No connection counts as ready while the replica loads what it has got.
-  const { broker, recorder } = await openEngine(t, { client: server.url, timeout: 10_000 }, ['a'])
+  const { broker, recorder } = await openEngine(t, { client: server.url }, ['a'])
   await t.throwsAsync(broker.publish(['a'], body('refused')), { ...REJECTION, message: /READONLY/ })
   const replicated = await publish(elsewhere.broker, 'a', 'replicated')
   await recorder.until(replicated[0] ?? '')
@@ -49,7 +49,7 @@ test('10,000 publishes while Redis is down: those within the bound go out in ord
   const server = await startRedis(t)
   const { port } = server
   const most = 9_000
-  const { broker, recorder } = await openEngine(t, { client: server.url, maxPending: most, timeout: 30_000 }, ['a'])
+  const { broker, recorder } = await openEngine(t, { client: server.url, maxPending: most }, ['a'])
   await server.stop()
   await recorder.untilReady(false)
   const calls = Array.from({ length: 10_000 }, (_, n) => broker.publish(['a'], body(String(n))))
@@ -65,7 +65,7 @@ test('10,000 publishes while Redis is down: those within the bound go out in ord
 
 test('Redis does not come back: everything that waits for it is settled by its deadline', async t => {
   const server = await startRedis(t)
-  const { broker, recorder } = await openEngine(t, { client: server.url, timeout: 200 })
+  const { broker, recorder } = await openEngine(t, { client: server.url, timeout: 2_000 })
   await server.stop()
   await recorder.untilReady(false)
   const settled = await Promise.allSettled([
@@ -82,7 +82,7 @@ test('Redis does not come back: everything that waits for it is settled by its d
 test('Redis is not there when the application starts: streams are turned away until it is, and nothing else is wrong', async t => {
   const { port, url, stop } = await startRedis(t)
   await stop()
-  const instance = await openInstance(t, { client: url, timeout: 200 })
+  const instance = await openInstance(t, { client: url, timeout: 2_000 })
   t.false(instance.hub.ready)
   await instance.tells('lost')
   const early = await instance.open(['a'])

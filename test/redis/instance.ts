@@ -7,7 +7,8 @@ import type { Broker } from '../../lib/broker/broker.ts'
 import { encodeBody } from '../../lib/wire/frame.ts'
 import { Recorder } from '../contract/recorder.ts'
 import { openStream, serve, type Received, type ReceivedStream } from '../support/http.ts'
-import { PATIENCE, Progress } from '../support/progress.ts'
+import { eventually } from '../support/eventually.ts'
+import { PATIENT, Progress } from '../support/progress.ts'
 import type { RedisServer } from '../support/redis-server.ts'
 
 /** Something that a hub told its listeners. */
@@ -26,7 +27,7 @@ export interface Instance {
 }
 
 export async function openInstance(t: ExecutionContext, broker: RedisBrokerOptions): Promise<Instance> {
-  const hub = createHub({ broker: redisBroker(broker) })
+  const hub = createHub({ broker: redisBroker({ ...PATIENT, ...broker }) })
   const told: Told[] = []
   const progress = new Progress()
   for (const name of ['ready', 'lost', 'open', 'close', 'refuse', 'gap', 'fault', 'drain'] as const) {
@@ -82,7 +83,7 @@ export async function openEngine(
   options: RedisBrokerOptions,
   topics: readonly string[] = [],
 ): Promise<Engine> {
-  const broker = redisBroker(options)
+  const broker = redisBroker({ ...PATIENT, ...options })
   t.teardown(() => broker.close())
   const recorder = new Recorder()
   broker.listen(recorder)
@@ -128,12 +129,12 @@ export async function until(stream: ReceivedStream, text: string): Promise<strin
 
 /** Waits until Redis itself is as it should be; it tells nobody, so it is asked again and again. */
 export async function untilRedis<T>(ask: () => Promise<T | undefined>, what: string): Promise<T> {
-  const end = performance.now() + PATIENCE
-  while (performance.now() < end) {
-    const answer = await ask()
-    if (answer !== undefined) return answer
-  }
-  throw new Error(`${what} (waited ${PATIENCE} ms)`)
+  let answer: T | undefined
+  await eventually(
+    async () => (answer = await ask()) !== undefined,
+    () => what,
+  )
+  return answer as T
 }
 
 /** How often Redis has been given a command since it was started. */

@@ -3,13 +3,14 @@ import { EventStreamError } from 'koa-event-stream'
 import { Redis } from 'ioredis'
 import { redisBroker } from 'koa-event-stream/redis'
 import { Recorder } from '../contract/recorder.ts'
+import { PATIENT } from '../support/progress.ts'
 import { startRedis } from '../support/redis-server.ts'
 
 async function openEngine(t: ExecutionContext) {
   const server = await startRedis(t)
   const admin = new Redis(server.url)
   t.teardown(() => admin.disconnect())
-  const broker = redisBroker({ client: server.url })
+  const broker = redisBroker({ ...PATIENT, client: server.url })
   t.teardown(() => broker.close())
   const recorder = new Recorder()
   broker.listen(recorder)

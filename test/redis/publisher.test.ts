@@ -3,6 +3,7 @@ import { Redis } from 'ioredis'
 import { createHub, EventStreamError, type EventMap } from 'koa-event-stream'
 import { createPublisher, redisBroker, type PublisherOptions } from 'koa-event-stream/redis'
 import { idOf, Recorder } from '../contract/recorder.ts'
+import { PATIENT } from '../support/progress.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
 interface Orders {
@@ -10,7 +11,7 @@ interface Orders {
 }
 
 async function listening(t: ExecutionContext, server: RedisServer, topics: readonly string[]) {
-  const broker = redisBroker({ client: server.url })
+  const broker = redisBroker({ ...PATIENT, client: server.url })
   t.teardown(() => broker.close())
   const recorder = new Recorder()
   broker.listen(recorder)
@@ -19,7 +20,7 @@ async function listening(t: ExecutionContext, server: RedisServer, topics: reado
 }
 
 function open<Events extends object = EventMap>(t: ExecutionContext, options: PublisherOptions) {
-  const publisher = createPublisher<Events>(options)
+  const publisher = createPublisher<Events>({ ...PATIENT, ...options })
   t.teardown(() => publisher.close())
   return publisher
 }
@@ -41,7 +42,7 @@ test('what a worker publishes reaches the instances as if one of them had publis
 test('publishers and instances publish into one order of ids, and one log, whatever key prefix a client has', async t => {
   const server = await startRedis(t)
   const recorder = await listening(t, server, ['news'])
-  const hub = createHub({ broker: redisBroker({ client: server.url }) })
+  const hub = createHub({ broker: redisBroker({ ...PATIENT, client: server.url }) })
   t.teardown(() => hub.close())
   const publishers = [
     hub,
@@ -69,7 +70,7 @@ test('history is bounded as the publisher says', async t => {
   const publisher = open(t, { client: server.url, history: { count: 2 } })
   const ids = []
   for (const data of ['1', '2', '3']) ids.push(await publisher.publish('news', { data }))
-  const broker = redisBroker({ client: server.url })
+  const broker = redisBroker({ ...PATIENT, client: server.url })
   t.teardown(() => broker.close())
   broker.listen(new Recorder())
   await broker.subscribe('news')
@@ -96,7 +97,7 @@ test('what cannot be an event is refused, and nothing is published', async t => 
 
 test('Redis is away: each call is settled in time, no more wait than may, and then it goes on', async t => {
   const server = await startRedis(t)
-  const publisher = open(t, { client: server.url, timeout: 300, maxPending: 5 })
+  const publisher = open(t, { client: server.url, timeout: 3_000, maxPending: 5 })
   const before = await publisher.publish('news', { data: 'before' })
   await server.stop()
   const results = await Promise.allSettled(Array.from({ length: 8 }, () => publisher.publish('news', { data: 'down' })))

@@ -23,7 +23,6 @@ const BIG_CLIENTS = 4
 const KEPT = 30
 
 test('whatever happens to clients, connections and Redis, each event comes once, in order, or a gap is told', async t => {
-  t.timeout((SECONDS * 4 + 60) * 1_000)
   const seed = seedOf(process.env)
   t.log(`SEED=${seed}`)
   const random = new Random(seed)
@@ -68,7 +67,12 @@ test('whatever happens to clients, connections and Redis, each event comes once,
   const stopped = new AbortController()
   const mischief = doMischief({ server, admin, proxies }, new Random(seed + 2), stopped.signal)
   const said: Promise<unknown>[] = []
-  for (let round = 0; round < (SECONDS * 1_000) / ROUND; round += 1) {
+  const sum = (count: (site: (typeof sites)[number]) => number) => sites.map(count).reduce((a, b) => a + b)
+  const opened = () => sum(({ hub }) => hub.stats().opened)
+  const gaps = () => sum(({ hub }) => hub.stats().gaps)
+  // Whether a client is away for so long that it misses something is chance.
+  const isPutToTheTest = () => opened() > CLIENTS && gaps() > 0
+  for (let round = 0; round < (SECONDS * 1_000) / ROUND || !isPutToTheTest(); round += 1) {
     for (const publisher of publishers) {
       for (let n = random.between(0, 4); n > 0; n -= 1) {
         said.push(log.say(publisher, random.chance(0.2) ? random.some(TOPICS) : [random.pick(TOPICS)]))
@@ -102,9 +106,5 @@ test('whatever happens to clients, connections and Redis, each event comes once,
     sites.flatMap(({ told }) => told.filter(({ name }) => name === 'fault')),
     [],
   )
-  const sum = (count: (site: (typeof sites)[number]) => number) => sites.map(count).reduce((a, b) => a + b)
-  const opened = sum(({ hub }) => hub.stats().opened)
-  const gaps = sum(({ hub }) => hub.stats().gaps)
-  t.log(`${log.published.length} events, ${opened} streams, ${gaps} gaps, ${faults.length} faults`)
-  t.true(opened > CLIENTS && gaps > 0, 'it was not put to the test')
+  t.log(`${log.published.length} events, ${opened()} streams, ${gaps()} gaps, ${faults.length} faults`)
 })

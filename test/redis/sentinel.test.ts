@@ -4,10 +4,11 @@ import { createHub, eventStream } from 'koa-event-stream'
 import { createPublisher, redisBroker } from 'koa-event-stream/redis'
 import { eventually } from '../support/eventually.ts'
 import { openStream, serve, type Received } from '../support/http.ts'
+import { PATIENCE, PATIENT } from '../support/progress.ts'
 import type { ReceivedStream } from '../support/received-stream.ts'
 import { startSentinels, type SentinelSet } from '../support/redis-sentinel.ts'
 
-const SOON = { timeout: 1_000, watchdog: 200 }
+const SOON = { timeout: 5_000, watchdog: 200 }
 
 /** An instance whose streams get the topics that their path names. */
 async function openInstance(t: ExecutionContext, { connect }: SentinelSet) {
@@ -48,7 +49,7 @@ const EPOCH = '{"topics":["news"],"reason":"epoch"}'
 /** WAIT waits for what its own connection has written, and for all that was written before that. */
 async function replicated({ admin }: SentinelSet['master']): Promise<void> {
   await admin.set('mark', 'written after it')
-  await admin.wait(1, 5_000)
+  await admin.wait(1, PATIENCE)
 }
 
 /** Lets the replica fall behind: what is published from now on is acknowledged, and lost when it takes over. */
@@ -161,7 +162,7 @@ test('so are they when only an instance knows that nobody listens to', async t =
 
 /** Publishes as somebody who knows nothing of what was before, and is the first to come to the new master. */
 async function publishEarly(t: ExecutionContext, { replica }: SentinelSet): Promise<void> {
-  const early = createPublisher({ client: replica.url })
+  const early = createPublisher({ ...PATIENT, client: replica.url })
   t.teardown(() => early.close())
   await early.publish('news', { data: 'early' })
 }

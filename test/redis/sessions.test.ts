@@ -6,6 +6,7 @@ import { createHub, watchSessions } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
 import { openSite, type Data, type SiteOptions } from '../session/site.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { PATIENCE } from '../support/progress.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 import type { Visitor } from '../support/visitor.ts'
 
@@ -13,16 +14,16 @@ import type { Visitor } from '../support/visitor.ts'
 async function openInstance(
   t: ExecutionContext,
   server: RedisServer,
-  options: SiteOptions & { sessions?: RedisServer } = {},
+  options: SiteOptions & { sessions?: RedisServer; timeout?: number } = {},
 ) {
-  const { sessions = server, ...rest } = options
+  const { sessions = server, timeout = PATIENCE, ...rest } = options
   // As ioredis is by default: what it is asked waits for as long as Redis is away.
   const client = new Redis(sessions.url)
   client.on('error', () => {})
   t.teardown(() => client.disconnect())
-  const hub = rest.hub ?? createHub({ broker: redisBroker({ client: server.url, timeout: 1_000, watchdog: 200 }) })
+  const hub = rest.hub ?? createHub({ broker: redisBroker({ client: server.url, timeout: PATIENCE, watchdog: 200 }) })
   t.teardown(() => hub.close())
-  const store = watchSessions(redisStore<Data>({ client }), hub, { timeout: 500 })
+  const store = watchSessions(redisStore<Data>({ client }), hub, { timeout })
   return openSite(t, { login: { revalidate: 3_600_000 }, ...rest, hub, session: { store, prefix: 'session:' } })
 }
 
@@ -95,7 +96,7 @@ for (const [how, fail] of [
 ] as const) {
   test(`the session store is ${how}: 503 in time, for streams and for pages; open streams live on`, async t => {
     const [server, sessions] = [await startRedis(t), await startRedis(t)]
-    const site = await openInstance(t, server, { sessions })
+    const site = await openInstance(t, server, { sessions, timeout: 2_000 })
     const ada = await site.loggedIn('ada')
     const stream = await ada.openStream()
     await stream.next(({ event }) => event === 'cursor')

@@ -6,6 +6,7 @@ import type { CreateSessionOptions } from 'koa-session'
 import { createHub, watchSessions } from 'koa-event-stream'
 import { CountingStore } from '../auth/session-cookie/site.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { PATIENCE } from '../support/progress.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { lookUps } from './look-ups.ts'
 import { openSite, type Data } from './site.ts'
@@ -13,7 +14,7 @@ import { openSite, type Data } from './site.ts'
 /** The sessions of a site in a Redis of its own, set up as for production. */
 async function openRedisStore(t: ExecutionContext) {
   const server = await startRedis(t)
-  const client = new Redis(server.url, { maxRetriesPerRequest: 1, commandTimeout: 1_000 })
+  const client = new Redis(server.url, { maxRetriesPerRequest: 1, commandTimeout: PATIENCE })
   client.on('error', () => {})
   t.teardown(() => client.disconnect())
   return { server, client, store: redisStore<Data>({ client }) }

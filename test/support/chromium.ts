@@ -1,4 +1,5 @@
 import { chromium as playwright, type Browser } from 'playwright-core'
+import { PATIENCE } from './progress.ts'
 import { CHROMIUM, locate } from './programs.ts'
 import type { Scope } from './scope.ts'
 
@@ -17,6 +18,7 @@ export async function launchChromium(scope?: Scope): Promise<Browser> {
   const browser = await playwright.launch({
     executablePath: locate(CHROMIUM),
     headless: true,
+    timeout: PATIENCE,
     // Playwright would take the signal for the browser's end only, and a test run that is told to stop would hang.
     // Chromium goes by itself when the process that holds its pipe has gone.
     handleSIGTERM: false,

@@ -1,7 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import { PATIENCE } from './progress.ts'
 
-const PERIOD = 2
+// Asking takes time from whom is waited for.
+const PERIOD = 5
 
 /** Waits until something is so that announces itself nowhere, looking every now and then; rejects when patience ends. */
 export async function eventually(isSo: () => boolean | Promise<boolean>, describe: () => string): Promise<void> {

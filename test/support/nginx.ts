@@ -2,8 +2,8 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Children } from '../../demo/cluster/children.ts'
+import { freePort } from './free-port.ts'
 import { locate, NGINX } from './programs.ts'
-import { freePort } from './redis-server.ts'
 import type { Scope } from './scope.ts'
 
 const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']

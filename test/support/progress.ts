@@ -1,5 +1,11 @@
-/** How long a wait goes on before it fails, in milliseconds. Reached only when something is wrong. */
-export const PATIENCE = 20_000
+/**
+ * How long a wait goes on before it fails, in milliseconds. Reached only when something is wrong: a machine may have ten
+ * other things to do.
+ */
+export const PATIENCE = 120_000
+
+/** For engines on a real Redis, which may take its time unless a test is about a Redis that does not answer. */
+export const PATIENT = { timeout: PATIENCE }
 
 /** Lets tests wait until something is so, looking again whenever there is news and never by the clock. */
 export class Progress {

@@ -27,7 +27,8 @@ export async function startSentinels(scope: Scope): Promise<SentinelSet> {
   await untilSays(replica.admin, /master_link_status:up/)
   const config = [
     `sentinel monitor ${NAME} 127.0.0.1 ${master.port} 2`,
-    `sentinel down-after-milliseconds ${NAME} 500`,
+    // So long that a master which waits for a core of a busy machine is not taken for dead.
+    `sentinel down-after-milliseconds ${NAME} 3000`,
     `sentinel failover-timeout ${NAME} 3000`,
   ].join('\n')
   const sentinels = await Promise.all(

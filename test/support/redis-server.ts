@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import type { Readable } from 'node:stream'
+import { freePort } from './free-port.ts'
 import { locate, REDIS_SERVER } from './programs.ts'
 import { raw } from './raw-socket.ts'
 import type { Scope } from './scope.ts'
@@ -126,14 +126,4 @@ async function untilReady(output: Readable): Promise<number> {
 
 function isTaken(error: unknown): boolean {
   return error instanceof Error && error.message.includes('Address already in use')
-}
-
-/** A port of the loopback that nobody listens on just now. */
-export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return port
 }

@@ -4,6 +4,7 @@ import Koa from 'koa'
 import { createHub, createIdentity, eventStream, urlTicket, type Authenticator } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
 import { openStream, serve } from '../support/http.ts'
+import { PATIENT } from '../support/progress.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
 const ada: Authenticator = {
@@ -14,7 +15,7 @@ const ada: Authenticator = {
 }
 
 async function openInstance(t: ExecutionContext, { url: redis }: RedisServer) {
-  const hub = createHub({ broker: redisBroker({ client: redis }) })
+  const hub = createHub({ broker: redisBroker({ ...PATIENT, client: redis }) })
   t.teardown(() => hub.close())
   const tickets = urlTicket({ hub, authenticate: ada, audience: 'events' })
   const streams = eventStream({

@@ -6,7 +6,7 @@ import { bearerToken } from '../../../lib/auth/bearer-token.ts'
 import { serveHttp2 } from '../../support/http.ts'
 import { whoAmI } from '../who-am-i.ts'
 import { INVALID_TOKEN, openEndpoint } from './endpoint.ts'
-import { AUDIENCE, claims, ISSUER, issue, SECRET } from './keys.ts'
+import { AUDIENCE, claims, ISSUER, issue, lastingClaims, SECRET } from './keys.ts'
 
 const options = { key: SECRET, algorithms: ['HS256'] } as const
 
@@ -111,7 +111,7 @@ test('over HTTP/2 it is the same header', async t => {
     [SECRET, 200],
     [Buffer.alloc(32), 401],
   ] as const) {
-    const authorization = `Bearer ${issue(claims(Date.now()), 'HS256', key)}`
+    const authorization = `Bearer ${issue(lastingClaims(), 'HS256', key)}`
     const [headers] = (await once(session.request({ authorization }), 'response')) as [IncomingHttpHeaders]
     t.is(Number(headers[':status']), status)
   }

@@ -2,6 +2,7 @@ import type { KeyObject } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
 import { JwksClient } from 'jwks-rsa'
 import { serve } from '../../support/http.ts'
+import { PATIENCE } from '../../support/progress.ts'
 import { INVALID_TOKEN, openEndpoint, UNAVAILABLE } from './endpoint.ts'
 import { claims, issue, OTHER_RSA, RSA } from './keys.ts'
 
@@ -15,7 +16,7 @@ async function openKeyServer(t: ExecutionContext) {
     response.setHeader('Content-Type', 'application/json')
     response.end(JSON.stringify({ keys: jwks }))
   }, t)
-  const client = new JwksClient({ jwksUri: url, cache: false, timeout: 2_000 })
+  const client = new JwksClient({ jwksUri: url, cache: false, timeout: PATIENCE })
   return { keys, state, client, close }
 }
 

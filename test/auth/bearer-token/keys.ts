@@ -12,6 +12,8 @@ export const EC521 = generateKeyPairSync('ec', { namedCurve: 'P-521' })
 export const ISSUER = 'https://issuer.example'
 export const AUDIENCE = 'https://events.example'
 
+const HOUR = 3_600_000
+
 /** A public key as text. */
 export function pem(key: KeyObject): string {
   return key.export({ type: 'spki', format: 'pem' }).toString()
@@ -25,6 +27,11 @@ export function seconds(ms: number): number {
 /** Claims that are accepted at `now`, unless they are changed. */
 export function claims(now: number, changes: Record<string, unknown> = {}): Record<string, unknown> {
   return { iss: ISSUER, aud: AUDIENCE, sub: 'ada', exp: seconds(now) + 60, ...changes }
+}
+
+/** The same of a token that outlives any test, for what goes by the system's clock. */
+export function lastingClaims(changes: Record<string, unknown> = {}): Record<string, unknown> {
+  return claims(Date.now() + HOUR, changes)
 }
 
 /** A token that jsonwebtoken signs. */

@@ -4,7 +4,7 @@ import type { Context } from 'koa'
 import { AuthenticationError } from '../../../lib/auth/authentication-error.ts'
 import { bearerToken } from '../../../lib/auth/bearer-token.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { AUDIENCE, claims, forge, ISSUER, SECRET, seconds } from './keys.ts'
+import { AUDIENCE, claims, forge, ISSUER, lastingClaims, SECRET, seconds } from './keys.ts'
 
 /** As much of a context as a bearer token needs. */
 function contextWith(authorization: string): Context {
@@ -62,7 +62,7 @@ test('a failing key source shows its cause to the operator, without the token', 
     issuer: false,
     audience: false,
   })
-  const token = forge({ alg: 'HS256', kid: 'a' }, claims(Date.now(), { email: 'MARK' }), SECRET)
+  const token = forge({ alg: 'HS256', kid: 'a' }, lastingClaims({ email: 'MARK' }), SECRET)
   const error = await t.throwsAsync(async () => authenticator.authenticate(contextWith(`Bearer ${token}`)))
   t.like(error, { code: 'ERR_AUTH_UNAVAILABLE', cause: { message: 'connect ECONNREFUSED' } })
   t.false(inspect(error).includes(token.split('.')[1] ?? 'x'))

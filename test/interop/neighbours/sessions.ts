@@ -75,7 +75,7 @@ export const sessions: readonly Neighbour[] = [
     note: 'Give it a client of ioredis 5 with the [time limits above](#a-site-with-cookie-login)',
     arrange: async place => {
       const { url } = await startRedis(place.t)
-      const client = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 5_000 })
+      const client = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 60_000 })
       place.t.teardown(() => client.disconnect())
       const options = { store: watchSessions(redisStore<Data>({ client }), place.hub) }
       return withSession(place, { options, count: () => client.dbsize() })
