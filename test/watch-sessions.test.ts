@@ -7,6 +7,7 @@ import { createHub, memoryBroker, watchSessions, type Hub } from 'koa-event-stre
 import { openSite, type Data, type Site } from './session/site.ts'
 import { ManualClock } from './support/manual-clock.ts'
 import { Pause } from './support/pause.ts'
+import { PATIENT } from './support/progress.ts'
 import { startRedis } from './support/redis-server.ts'
 
 /** A store as a class of today: private fields, an accessor, methods on the prototype, a base class. */
@@ -99,7 +100,7 @@ test('koa-redis', async t => {
   t.teardown(() => client.disconnect())
   const hub = createHub()
   for (const path of ['/logout', '/regenerate?user=ada']) {
-    const store = watchSessions(redisStore<Data>({ client }), hub)
+    const store = watchSessions(redisStore<Data>({ client }), hub, PATIENT)
     const { ada, stream } = await openStream(t, hub, { store })
     await ada.visit(path)
     t.is(await stream.closed, 'end')

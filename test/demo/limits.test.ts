@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { startRedis } from '../support/redis-server.ts'
-import { openSite, PASSWORDS, type Site, type Visitor } from './site.ts'
+import { openSite, PASSWORDS, patientUrl, type Site, type Visitor } from './site.ts'
 
 /** What the demo lets a user do in a minute. */
 const [OPENINGS, FAILURES] = [120, 10]
@@ -23,7 +23,7 @@ async function isTurnedAway(t: ExecutionContext, visitor: Visitor): Promise<void
 
 async function twoInstances(t: ExecutionContext): Promise<[Site, Site]> {
   const redis = await startRedis(t)
-  return [await openSite(t, { redisUrl: redis.url }), await openSite(t, { redisUrl: redis.url })]
+  return [await openSite(t, { redisUrl: patientUrl(redis) }), await openSite(t, { redisUrl: patientUrl(redis) })]
 }
 
 test('a user who opens streams too often is told to come back later, and others are not', async t => {

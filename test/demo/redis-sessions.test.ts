@@ -1,11 +1,11 @@
 import test from 'ava'
 import { readConfig } from '../../demo/config.ts'
 import { startRedis } from '../support/redis-server.ts'
-import { openSite } from './site.ts'
+import { openSite, patientUrl } from './site.ts'
 
 test('with Redis, a login holds on every process of the site, and so does its end', async t => {
   const redis = await startRedis(t)
-  const config = { ...readConfig({}), redisUrl: redis.url }
+  const config = { ...readConfig({}), redisUrl: patientUrl(redis) }
   const [one, two] = [await openSite(t, config), await openSite(t, config)]
   const ada = await one.loggedIn('ada')
   const elsewhere = two.visitor()
@@ -22,7 +22,7 @@ test('with Redis, a login holds on every process of the site, and so does its en
 
 test('without its Redis the site says so at once, instead of letting visitors hang', async t => {
   const redis = await startRedis(t)
-  const site = await openSite(t, { redisUrl: redis.url })
+  const site = await openSite(t, { redisUrl: patientUrl(redis) })
   site.app.silent = true
   const ada = await site.loggedIn('ada')
   await redis.stop()

@@ -29,6 +29,14 @@ export interface Tokens {
   readonly refresh_token: string
 }
 
+/**
+ * Where the demo is to find Redis. Its clients give up after a second, which is right for a site and short for a machine
+ * that is busy with tests; what an address says comes first with ioredis, and no number is no limit.
+ */
+export function patientUrl({ url }: { readonly url: string }): string {
+  return `${url}?commandTimeout=none`
+}
+
 /** Serves the demo on a free port, with nothing in it that moves by itself. */
 export async function openSite(scope: Scope, overrides: Partial<Config> = {}, clock?: Clock): Promise<Site> {
   const demo = createApp({ ...readConfig({}), ...overrides }, clock)

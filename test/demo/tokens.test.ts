@@ -6,7 +6,7 @@ import { IDLE_LIFETIME, LOGIN_LIFETIME, MOST_ACCESS_TOKENS } from '../../demo/to
 import { openStream, type ReceivedStream } from '../support/http.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
-import { openSite, type Site, type Tokens } from './site.ts'
+import { openSite, patientUrl, type Site, type Tokens } from './site.ts'
 
 const DAY = 24 * 60 * 60 * 1_000
 
@@ -51,7 +51,7 @@ function seen({ received }: ReceivedStream): { texts: string[]; cursor: string }
 
 /** Two instances of one site. */
 async function openInstances(t: ExecutionContext, redis: RedisServer): Promise<[Site, Site]> {
-  const config = { ...readConfig({}), redisUrl: redis.url }
+  const config = { ...readConfig({}), redisUrl: patientUrl(redis) }
   return [await openSite(t, config), await openSite(t, config)]
 }
 
@@ -220,7 +220,7 @@ test('a login holds so many access tokens: the oldest are worth nothing', async 
 
 test('Redis keeps no token that could be used, and nothing for longer than it is good', async t => {
   const redis = await startRedis(t)
-  const site = await openSite(t, { redisUrl: redis.url })
+  const site = await openSite(t, { redisUrl: patientUrl(redis) })
   const pairs = [await site.tokens('ada')]
   pairs.push(await refreshed(site, pairs[0]?.refresh_token ?? ''))
   const admin = new Redis(redis.url)
@@ -237,7 +237,7 @@ test('Redis keeps no token that could be used, and nothing for longer than it is
 
 test('no token shows in what is told of a failure', async t => {
   const redis = await startRedis(t)
-  const site = await openSite(t, { redisUrl: redis.url })
+  const site = await openSite(t, { redisUrl: patientUrl(redis) })
   site.app.silent = true
   const told: string[] = []
   site.app.on('error', (error: Error, ctx: unknown) => told.push(inspect([error, ctx], { depth: 8 })))

@@ -21,7 +21,11 @@ export interface Report {
 const [client = '', within = ''] = process.argv.slice(2)
 const hub = createHub({ broker: redisBroker({ client, ...PATIENT }) })
 const faults: string[] = []
-hub.on('fault', ({ during, error }) => faults.push(`${during}: ${String(error)}`))
+hub.on('fault', ({ during, error }) => {
+  // A machine may be too busy to count a place in the second that the hub waits: then the instance's own limits hold.
+  if (during === 'lease' && String(error).includes('did not answer within')) return
+  faults.push(`${during}: ${String(error)}`)
+})
 const app = new Koa()
 app.on('error', error => faults.push(String(error)))
 app.use(

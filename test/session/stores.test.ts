@@ -6,7 +6,7 @@ import type { CreateSessionOptions } from 'koa-session'
 import { createHub, watchSessions } from 'koa-event-stream'
 import { CountingStore } from '../auth/session-cookie/site.ts'
 import { ManualClock } from '../support/manual-clock.ts'
-import { PATIENCE } from '../support/progress.ts'
+import { PATIENCE, PATIENT } from '../support/progress.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { lookUps } from './look-ups.ts'
 import { openSite, type Data } from './site.ts'
@@ -23,7 +23,7 @@ async function openRedisStore(t: ExecutionContext) {
 test('koa-redis: log in, stream, log out, on two servers', async t => {
   const { client, store } = await openRedisStore(t)
   const hub = createHub()
-  const options = { hub, session: { store: watchSessions(store, hub), prefix: 'session:', rolling: true } }
+  const options = { hub, session: { store: watchSessions(store, hub, PATIENT), prefix: 'session:', rolling: true }, login: PATIENT }
   const [one, two] = [await openSite(t, options), await openSite(t, options)]
   const ada = await one.loggedIn('ada')
   const elsewhere = two.visitor()

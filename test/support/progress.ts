@@ -4,7 +4,7 @@
  */
 export const PATIENCE = 120_000
 
-/** For engines on a real Redis, which may take its time unless a test is about a Redis that does not answer. */
+/** For whatever asks a real Redis, which may take its time unless a test is about a Redis that does not answer. */
 export const PATIENT = { timeout: PATIENCE }
 
 /** Lets tests wait until something is so, looking again whenever there is news and never by the clock. */

@@ -5,6 +5,7 @@ import session, { type CreateSessionOptions } from 'koa-session'
 import { sessionCookie, watchSessions } from 'koa-event-stream'
 import { CountingStore } from '../../auth/session-cookie/site.ts'
 import { identify, type Data } from '../../session/site.ts'
+import { PATIENCE, PATIENT } from '../../support/progress.ts'
 import { startRedis } from '../../support/redis-server.ts'
 import type { Arrangement, Neighbour, Place } from '../neighbour.ts'
 
@@ -33,7 +34,7 @@ function withSession({ Koa, hub }: Place, { options, name = 'koa.sess', count }:
       },
     ],
     // No look into the store while this goes on: what ends a stream is the log-out.
-    authenticate: sessionCookie<Data>({ identify, revalidate: HOUR }),
+    authenticate: sessionCookie<Data>({ identify, revalidate: HOUR, ...PATIENT }),
     headers: {},
     login: '/login',
     proves: async ({ t, first, get, open, isEmpty }) => {
@@ -75,9 +76,9 @@ export const sessions: readonly Neighbour[] = [
     note: 'Give it a client of ioredis 5 with the [time limits above](#a-site-with-cookie-login)',
     arrange: async place => {
       const { url } = await startRedis(place.t)
-      const client = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 60_000 })
+      const client = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: PATIENCE })
       place.t.teardown(() => client.disconnect())
-      const options = { store: watchSessions(redisStore<Data>({ client }), place.hub) }
+      const options = { store: watchSessions(redisStore<Data>({ client }), place.hub, PATIENT) }
       return withSession(place, { options, count: () => client.dbsize() })
     },
   },
