@@ -24,7 +24,12 @@ async function openInstance(
   const hub = rest.hub ?? createHub({ broker: redisBroker({ client: server.url, timeout: PATIENCE, watchdog: 200 }) })
   t.teardown(() => hub.close())
   const store = watchSessions(redisStore<Data>({ client }), hub, { timeout })
-  return openSite(t, { login: { revalidate: 3_600_000, timeout }, ...rest, hub, session: { store, prefix: 'session:' } })
+  return openSite(t, {
+    login: { revalidate: 3_600_000, timeout },
+    ...rest,
+    hub,
+    session: { store, prefix: 'session:' },
+  })
 }
 
 /** The same browser on another instance. */

@@ -23,7 +23,11 @@ async function openRedisStore(t: ExecutionContext) {
 test('koa-redis: log in, stream, log out, on two servers', async t => {
   const { client, store } = await openRedisStore(t)
   const hub = createHub()
-  const options = { hub, session: { store: watchSessions(store, hub, PATIENT), prefix: 'session:', rolling: true }, login: PATIENT }
+  const options = {
+    hub,
+    session: { store: watchSessions(store, hub, PATIENT), prefix: 'session:', rolling: true },
+    login: PATIENT,
+  }
   const [one, two] = [await openSite(t, options), await openSite(t, options)]
   const ada = await one.loggedIn('ada')
   const elsewhere = two.visitor()
