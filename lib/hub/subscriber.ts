@@ -57,6 +57,10 @@ export class Subscriber implements StreamHost {
     return this.stream.identity
   }
 
+  get topics(): readonly string[] {
+    return this.#feed.topics
+  }
+
   /** How many more topics the stream may have. */
   get topicsLeft(): number {
     return this.policy.maxTopics - this.#feed.topics.length
