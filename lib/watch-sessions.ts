@@ -1,5 +1,5 @@
+import { callInTime, isPromise } from './application.ts'
 import { completeClock, type Clock } from './clock.ts'
-import { within } from './deadline.ts'
 import { EventStreamError } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import { duration, knownKeys } from './options.ts'
@@ -63,9 +63,10 @@ export function watchSessions<Store extends SessionStore, Events extends object>
       hub.emit('fault', { during: 'watchSessions', error })
     }
   }
-  const inTime = async <T>(work: PromiseLike<T>): Promise<T> => {
+  const late = () => new SessionStoreError('the session store did not answer in time')
+  const inTime = async <T>(work: T | PromiseLike<T>): Promise<T> => {
     try {
-      return await within(clock, timeout, work, () => new SessionStoreError('the session store did not answer in time'))
+      return await callInTime({ clock, ms: timeout, what: 'the session store', late }, () => work)
     } catch (cause) {
       throw failure(cause)
     }
@@ -73,11 +74,13 @@ export function watchSessions<Store extends SessionStore, Events extends object>
   const bounded =
     (name: 'get' | 'set') =>
     (...args: never[]): unknown => {
-      const answer = attempt(() => store[name](...args))
-      return isPromise(answer) ? inTime(answer) : answer
+      return attempt(() => {
+        const answer = store[name](...args)
+        return isPromise(answer) ? inTime(answer) : answer
+      })
     }
   const destroy = async (key: string, ...rest: never[]): Promise<unknown> => {
-    const destroyed = Promise.resolve(attempt(() => store.destroy(key, ...rest)))
+    const destroyed = (async () => attempt(() => store.destroy(key, ...rest)))()
     const told = destroyed.then(() => disconnect(key))
     // Whoever waits for the session to be destroyed hears of the failure.
     told.catch(() => undefined)
@@ -110,8 +113,4 @@ function attempt(work: () => unknown): unknown {
 
 function failure(cause: unknown): SessionStoreError {
   return cause instanceof SessionStoreError ? cause : new SessionStoreError('the session store failed', { cause })
-}
-
-function isPromise(answer: unknown): answer is PromiseLike<unknown> {
-  return typeof (answer as PromiseLike<unknown> | null | undefined)?.then === 'function'
 }

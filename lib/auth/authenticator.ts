@@ -19,14 +19,19 @@ export interface Authenticator {
    */
   readonly ambient: boolean
   /**
-   * Answers an identity, or `undefined` for "no credentials of my kind", whereupon the next authenticator is asked.
+   * Answers an identity, or `undefined` for "no credentials of my kind", whereupon the next authenticator is asked. What
+   * `createIdentity()` made is used as it is, of anything else a frozen copy. It has as long as `limits.timeout` says.
+   *
+   * Anything else that it throws, and an answer that is no identity, is an error of the application's: 500 for the request,
+   * told as a refusal `unavailable`.
    *
    * @throws {AuthenticationError} for credentials that are there and bad: no other authenticator is asked then.
    */
   authenticate(ctx: Context): Identity | undefined | Promise<Identity | undefined>
   /**
    * Takes the credentials out of the URL and keeps them aside, where they come in one: middleware that logs must not see
-   * them. Called first for every request, also for those that are refused before anybody is asked who is calling.
+   * them. Called first for every request, also for those that are refused before anybody is asked who is calling. If it
+   * throws, or answers a promise, the request gets 500: its credentials might be in the open.
    */
   conceal?(ctx: Context): void
   /**
@@ -38,7 +43,8 @@ export interface Authenticator {
   redeem?(ctx: Context, identity: Identity): void | Promise<void>
   /**
    * Called for a request that was authenticated and gets no stream after all. The login may have ended meanwhile:
-   * whatever the request would still do to prolong it must not happen.
+   * whatever the request would still do to prolong it must not happen. The request is answered already: what it throws is
+   * a `fault`.
    */
   forget?(ctx: Context): void | Promise<void>
   /** How to ask again, while the stream is open, whether the identity still holds. */
@@ -51,6 +57,10 @@ export interface Revalidation {
   readonly interval: number
   /** How long `holds` may go on failing before the stream is closed, in milliseconds. */
   readonly grace: number
-  /** Whether the identity still holds. A rejection means that nobody can tell just now, which `grace` bounds. */
+  /**
+   * Whether the identity still holds: anything falsy means that it does not. A rejection, or no answer in time, means
+   * that nobody can tell just now: 503 for a stream that is being opened, a `fault` for one that is open, which goes on
+   * for as long as `grace` says.
+   */
   holds(identity: Identity): boolean | Promise<boolean>
 }

@@ -1,11 +1,11 @@
 import type { Context } from 'koa'
+import { callInTime } from '../application.ts'
 import { AuthenticationError } from './authentication-error.ts'
 import type { Authenticator } from './authenticator.ts'
 import { bearerCredentials } from './bearer-credentials.ts'
 import { bearerErrors, type BearerErrors } from './bearer-error.ts'
 import { checkBearerOptions, type BearerTokenOptions, type CheckedBearerOptions } from './bearer-options.ts'
 import { challenge } from './challenge.ts'
-import { within } from '../deadline.ts'
 import { checkPrincipal, type CheckedPrincipal } from './principal.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { hasScopes, type TokenClaims } from './token-claims.ts'
@@ -41,9 +41,8 @@ export function tokenAuthenticator(scheme: string, rules: CheckedBearerOptions, 
   const errors = bearerErrors(realm, scopes.join(' '))
 
   async function principalOf(claims: TokenClaims): Promise<CheckedPrincipal | undefined> {
-    const answer = (async () => identify(claims))()
-    const late = () => new AuthenticationError('unavailable', 'the principal of the token could not be told in time')
-    return checkPrincipal(await within(clock, timeout, answer, late))
+    const late = (message: string) => new AuthenticationError('unavailable', message)
+    return checkPrincipal(await callInTime({ clock, ms: timeout, what: '`identify`', late }, () => identify(claims)))
   }
 
   async function authenticate(ctx: Context): Promise<Identity | undefined> {

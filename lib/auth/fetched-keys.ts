@@ -1,9 +1,8 @@
 import type { KeyObject } from 'node:crypto'
+import { callInTime } from '../application.ts'
 import type { Clock } from '../clock.ts'
-import { within } from '../deadline.ts'
 import {
   FAILURE_PAUSE,
-  fetchTimedOut,
   importKeys,
   keysUnavailable,
   type KeyCaching,
@@ -68,8 +67,8 @@ export class FetchedKeys implements KeySource {
 
   async #fetchAll(): Promise<void> {
     try {
-      const answer = (async () => this.#fetch())()
-      const record = await within(this.#clock, this.#caching.timeout, answer, fetchTimedOut)
+      const limit = { clock: this.#clock, ms: this.#caching.timeout, what: '`keys`' }
+      const record = await callInTime(limit, () => this.#fetch())
       const badKeys = new Map<string, unknown>()
       this.#keys = importKeys('keys', record, this.#algorithms, (kid, error) => badKeys.set(kid, error))
       this.#badKeys = badKeys

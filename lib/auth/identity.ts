@@ -23,10 +23,22 @@ export interface Identity {
  * @throws {TypeError} for a field that is wrong
  */
 export function createIdentity(fields: Identity): Identity {
-  const { session, ...visible } = checkIdentity(fields)
+  // A copy is checked, since a getter may answer something else when it is asked again.
+  const { session, ...visible } = checkIdentity(plainCopy(fields))
   const identity = visible as Identity
   if (session !== undefined) Object.defineProperty(identity, 'session', { value: session, enumerable: false })
   return Object.freeze(identity)
+}
+
+/**
+ * Checks what an authenticator answered. What `createIdentity()` made is answered as it is; of anything else, such as a
+ * user of an object-relational mapper, a frozen copy, so that nobody can change it while a stream is counted by it.
+ *
+ * @throws {TypeError} for a field that is wrong
+ */
+export function frozenIdentity(answer: unknown): Identity {
+  const identity = checkIdentity(answer)
+  return isFixed(identity) ? identity : createIdentity(identity)
 }
 
 /**
@@ -45,6 +57,26 @@ export function checkIdentity(value: unknown): Identity {
     throw new TypeError('the `expiresAt` of an identity is a number: milliseconds since 1970')
   }
   return value as Identity
+}
+
+const FIELDS = ['id', 'scheme', 'expiresAt', 'session', 'token', 'claims'] as const satisfies (keyof Identity)[]
+
+// Fields may be inherited, as getters of a class are, or not be enumerable, as a session is not.
+function plainCopy(fields: unknown): unknown {
+  if (typeof fields !== 'object' || fields === null) return fields
+  const copy: Record<string, unknown> = { ...fields }
+  for (const name of FIELDS) {
+    const value = (fields as Record<string, unknown>)[name]
+    if (value !== undefined) copy[name] = value
+  }
+  return copy
+}
+
+function isFixed(identity: Identity): boolean {
+  return (
+    Object.isFrozen(identity) &&
+    FIELDS.every(name => !(name in identity) || 'value' in (Object.getOwnPropertyDescriptor(identity, name) ?? {}))
+  )
 }
 
 function isName(value: unknown): value is string {

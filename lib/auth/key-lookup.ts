@@ -1,14 +1,7 @@
 import type { KeyObject } from 'node:crypto'
+import { callInTime } from '../application.ts'
 import type { Clock } from '../clock.ts'
-import { within } from '../deadline.ts'
-import {
-  FAILURE_PAUSE,
-  fetchTimedOut,
-  keysUnavailable,
-  type KeyCaching,
-  type KeySource,
-  type TokenHeader,
-} from './key-source.ts'
+import { FAILURE_PAUSE, keysUnavailable, type KeyCaching, type KeySource, type TokenHeader } from './key-source.ts'
 import { importKey, type Algorithm } from './verification-key.ts'
 
 /** What the last look for a `kid` gave: a key, nothing, or a failure. */
@@ -102,8 +95,8 @@ export class KeyLookup implements KeySource {
 
   async #ask(header: TokenHeader, isProven: boolean): Promise<Finding> {
     try {
-      const answer = (async () => this.#getKey(header))()
-      const key = await within(this.#clock, this.#caching.timeout, answer, fetchTimedOut)
+      const limit = { clock: this.#clock, ms: this.#caching.timeout, what: '`getKey`' }
+      const key = await callInTime(limit, () => this.#getKey(header))
       if (key === undefined) return this.#missing()
       const imported = importKey('getKey', key, this.#algorithms)
       return { key: imported, isProven: true, until: this.#clock.monotonic() + this.#caching.maxAge }

@@ -70,8 +70,3 @@ export function importKeys(
 export function keysUnavailable(cause: unknown): AuthenticationError {
   return new AuthenticationError('unavailable', 'the key to verify the token with could not be had', { cause })
 }
-
-/** The failure of a fetch that took too long. */
-export function fetchTimedOut(): Error {
-  return new Error('the key server did not answer in time')
-}

@@ -1,10 +1,10 @@
 import type { Context } from 'koa'
+import { callInTime } from '../application.ts'
 import { completeClock, type Clock } from '../clock.ts'
 import { duration, fn, knownKeys, text } from '../options.ts'
 import { AuthenticationError } from './authentication-error.ts'
 import type { Authenticator } from './authenticator.ts'
 import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
-import { within } from '../deadline.ts'
 import { checkPrincipal, type Answer, type CheckedPrincipal } from './principal.ts'
 import { createIdentity, type Identity } from './identity.ts'
 import { currentSession, releaseSession, storedSession, type CurrentSession, type SessionData } from './koa-session.ts'
@@ -69,13 +69,9 @@ export function sessionCookie<Session extends object = SessionData>(
   const contexts = new WeakMap<Identity, Context>()
   const createdAt = new WeakMap<Identity, number>()
 
-  function bounded<T>(work: Promise<T>): Promise<T> {
-    return within(
-      clock,
-      timeout,
-      work,
-      () => new AuthenticationError('unavailable', 'the session could not be read in time'),
-    )
+  function bounded<T>(call: () => Promise<T>): Promise<T> {
+    const late = () => new AuthenticationError('unavailable', 'the session could not be read in time')
+    return callInTime({ clock, ms: timeout, what: 'the session', late }, call)
   }
 
   async function principalOf(data: SessionData): Promise<CheckedPrincipal | undefined> {
@@ -86,7 +82,7 @@ export function sessionCookie<Session extends object = SessionData>(
     const now = clock.now()
     const session = currentSession(ctx, now)
     if (session === undefined) return undefined
-    const principal = await bounded(principalOf(session.data))
+    const principal = await bounded(() => principalOf(session.data))
     if (principal === undefined) return undefined
     const identity = sessionIdentity(principal, session)
     if (hasEnded(identity, clock.now())) return undefined
@@ -110,7 +106,8 @@ export function sessionCookie<Session extends object = SessionData>(
   function holds(identity: Identity): boolean | Promise<boolean> {
     const ctx = contexts.get(identity)
     if (ctx === undefined) throw new TypeError('this sessionCookie() did not make that identity')
-    return identity.session === undefined || bounded(holdsInStore(identity, ctx, identity.session))
+    const { session } = identity
+    return session === undefined || bounded(() => holdsInStore(identity, ctx, session))
   }
 
   return Object.freeze({
@@ -118,7 +115,7 @@ export function sessionCookie<Session extends object = SessionData>(
     challenge: challenge('Cookie', { realm }),
     ambient: true,
     authenticate,
-    forget: (ctx: Context) => bounded(releaseSession(ctx, clock.now())),
+    forget: (ctx: Context) => bounded(() => releaseSession(ctx, clock.now())),
     revalidation: Object.freeze({ interval, grace, holds }),
   })
 }

@@ -1,8 +1,8 @@
 import type { Context } from 'koa'
+import { callInTime, callNow } from '../application.ts'
 import { AuthenticationError } from '../auth/authentication-error.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
-import { checkIdentity, type Identity } from '../auth/identity.ts'
-import { within } from '../deadline.ts'
+import { frozenIdentity, type Identity } from '../auth/identity.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { mayUseCookie } from './origin.ts'
 import type { AuthenticationConfig } from './route-config.ts'
@@ -22,12 +22,26 @@ export interface Refusal {
   readonly error?: unknown
 }
 
+/**
+ * Has the authenticators take their credentials out of the URL, before anything else.
+ *
+ * @throws what one of them throws, for Koa to answer: the credentials may still be where everybody can read them
+ */
+export function conceal(ctx: Context, { authenticators, hub }: AuthenticationConfig): void {
+  try {
+    for (const authenticator of authenticators) callNow('`conceal`', () => authenticator.conceal?.(ctx))
+  } catch (error) {
+    hub.refused('unavailable', statusOf(error), error)
+    throw error
+  }
+}
+
 /** Asks who is calling, in time. Everything that can go wrong with credentials becomes a refusal here. */
 export async function authenticate(ctx: Context, config: AuthenticationConfig): Promise<Caller | Refusal> {
   const { authenticators, hub } = config
   if (authenticators.length === 0) return { identity: undefined, authenticator: undefined }
   try {
-    return await inTime(config, 'who is calling could not be told', ask(ctx, config))
+    return await inTime(config, 'who is calling could not be told', () => ask(ctx, config))
   } catch (error) {
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
     hub.refused('unavailable', statusOf(error), error)
@@ -41,7 +55,7 @@ async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller |
     const answer: unknown = await authenticator.authenticate(ctx)
     // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
     if (!answer) continue
-    const identity = checkIdentity(answer)
+    const identity = frozenIdentity(answer)
     if (authenticator.ambient && !mayUseCookie(ctx, config.origins)) return { reason: 'origin', status: 403 }
     const caller = { identity, authenticator }
     return (await isRevoked(caller, config)) ? ended(caller, config) : caller
@@ -65,7 +79,7 @@ export async function redeem(ctx: Context, config: AuthenticationConfig, caller:
   const { identity, authenticator } = caller
   if (identity === undefined || authenticator?.redeem === undefined) return undefined
   try {
-    await inTime(config, 'the credentials could not be used up', Promise.resolve(authenticator.redeem(ctx, identity)))
+    await inTime(config, 'the credentials could not be used up', () => authenticator.redeem?.(ctx, identity))
     return undefined
   } catch (error) {
     if (error instanceof AuthenticationError) return refusalOf(error, config.authenticators)
@@ -82,9 +96,11 @@ export async function stillHolds(caller: Caller, config: AuthenticationConfig): 
   const { identity, authenticator } = caller
   if (identity === undefined) return true
   if (identity.expiresAt !== undefined && identity.expiresAt <= config.hub.clock.now()) return false
-  const ask = async () =>
-    !(await isRevoked(caller, config)) && ((await authenticator?.revalidation?.holds(identity)) ?? true)
-  return inTime(config, 'whether the login still holds could not be told', ask())
+  const revalidation = authenticator?.revalidation
+  return inTime(config, 'whether the login still holds could not be told', async () => {
+    if (await isRevoked(caller, config)) return false
+    return revalidation === undefined || Boolean(await revalidation.holds(identity))
+  })
 }
 
 async function isRevoked({ identity }: Caller, { hub }: AuthenticationConfig): Promise<boolean> {
@@ -98,18 +114,21 @@ async function isRevoked({ identity }: Caller, { hub }: AuthenticationConfig): P
 
 /** Has nothing prolonged for a request that gets no stream. It is answered already: a failure is the operator's news. */
 export async function forget(ctx: Context, config: AuthenticationConfig, { authenticator }: Caller): Promise<void> {
-  const ask = async () => authenticator?.forget?.(ctx)
   try {
-    await inTime(config, 'the request could not be forgotten', ask())
+    await inTime(config, 'the request could not be forgotten', () => authenticator?.forget?.(ctx))
   } catch (error) {
     config.hub.failed('forget', error)
   }
 }
 
-/** Gives work up that takes longer than authentication may. */
-export function inTime<T>({ hub, timeout }: AuthenticationConfig, failure: string, work: Promise<T>): Promise<T> {
+/** Gives a call up that takes longer than authentication may. */
+export function inTime<T>(
+  { hub, timeout }: AuthenticationConfig,
+  failure: string,
+  call: () => T | PromiseLike<T>,
+): Promise<T> {
   const late = () => new AuthenticationError('unavailable', `${failure} within ${String(timeout)} ms`)
-  return within(hub.clock, timeout, work, late)
+  return callInTime({ clock: hub.clock, ms: timeout, what: 'authentication', late }, call)
 }
 
 const REASONS = { 400: 'unauthenticated', 401: 'unauthenticated', 403: 'forbidden', 503: 'unavailable' } as const

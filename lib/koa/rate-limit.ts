@@ -1,11 +1,15 @@
-import { within } from '../deadline.ts'
+import { callInTime } from '../application.ts'
+import type { Clock } from '../clock.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import { invalid, knownKeys } from '../options.ts'
 
 /** Milliseconds that a limiter may take, or a store that counts streams over all instances. */
 export const LIMITER_TIMEOUT = 1_000
 
-/** Says how often something may happen. Those of rate-limiter-flexible do, whatever their store. */
+/**
+ * Says how often something may happen. Those of rate-limiter-flexible do, whatever their store. One that fails, answers
+ * junk or takes more than a second lets the client in, and the hub tells of a `fault`.
+ */
 export interface RateLimiter {
   /**
    * Counts one time for a key.
@@ -48,12 +52,22 @@ export async function consume({ hub, rate }: Paced, kind: keyof RateLimiters, na
   if (limiter === undefined) return 0
   try {
     // Users may choose a name that looks like an address, and both limiters may be the same.
-    await within(hub.clock, LIMITER_TIMEOUT, limiter.consume(`${kind}:${name}`), noAnswer)
+    return await waitOf(hub.clock, () => limiter.consume(`${kind}:${name}`))
+  } catch (error) {
+    hub.failed('rate limit', error)
+    return 0
+  }
+}
+
+/** How long a limiter says to wait. @throws what it throws, if that says no such thing */
+async function waitOf(clock: Clock, consume: () => Promise<unknown>): Promise<number> {
+  try {
+    await callInTime({ clock, ms: LIMITER_TIMEOUT, what: 'the limiter' }, consume)
     return 0
   } catch (answer) {
     const wait = msBeforeNext(answer)
-    if (wait === undefined) hub.failed('rate limit', answer)
-    return wait ?? 0
+    if (wait === undefined) throw answer
+    return wait
   }
 }
 
@@ -73,8 +87,4 @@ function msBeforeNext(answer: unknown): number | undefined {
   }
   const ms = Number(answer.msBeforeNext)
   return ms > 0 ? ms : 1
-}
-
-function noAnswer(): Error {
-  return new Error(`the limiter did not answer within ${String(LIMITER_TIMEOUT)} ms`)
 }

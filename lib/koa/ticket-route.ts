@@ -7,7 +7,16 @@ import { ticketAuthenticator } from '../auth/url-ticket.ts'
 import type { Hub } from '../hub/hub.ts'
 import { duration, invalid, knownKeys, text } from '../options.ts'
 import type { EventMap } from '../wire/event.ts'
-import { authenticate, ended, forget, inTime, stillHolds, type Caller, type Refusal } from './authentication.ts'
+import {
+  authenticate,
+  conceal,
+  ended,
+  forget,
+  inTime,
+  stillHolds,
+  type Caller,
+  type Refusal,
+} from './authentication.ts'
 import {
   checkAuthenticators,
   checkHub,
@@ -125,7 +134,7 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
 }
 
 async function issue(ctx: Context, desk: Desk): Promise<void> {
-  for (const authenticator of desk.authenticators) authenticator.conceal?.(ctx)
+  conceal(ctx, desk)
   if (ctx.method !== 'POST') {
     setNotAllowed(ctx, 'POST')
     return
@@ -146,7 +155,7 @@ async function issue(ctx: Context, desk: Desk): Promise<void> {
 
 async function ticketFor(ctx: Context, desk: Desk, caller: Caller): Promise<IssuedTicket | Refusal> {
   try {
-    return await inTime(desk, 'the ticket could not be issued', enter(ctx, desk, caller))
+    return await inTime(desk, 'the ticket could not be issued', () => enter(ctx, desk, caller))
   } catch (error) {
     return { reason: 'unavailable', status: 503, error }
   }

@@ -2,11 +2,11 @@
  * The direction of imports in lib: wire → stream → hub → koa → index, with auth and broker as siblings above wire.
  * A room is a folder; it may import its own files, those named here, and Node's own modules.
  */
-const BASE = ['errors', 'topic', 'clock', 'deadline', 'options']
+const BASE = ['errors', 'topic', 'clock', 'deadline', 'application', 'options']
 const ROOMS = {
-  wire: ['errors', 'topic'],
+  wire: ['errors', 'topic', 'application'],
   stream: ['wire/.+', ...BASE, 'auth/identity'],
-  auth: ['errors', 'clock', 'deadline', 'options'],
+  auth: ['errors', 'clock', 'application', 'options'],
   broker: ['wire/.+', ...BASE],
   hub: ['stream/.+', 'wire/.+', 'auth/(identity|authenticator)', 'broker/broker', ...BASE],
   testing: ['auth/(identity|authenticator)', 'clock'],
