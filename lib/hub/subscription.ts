@@ -1,27 +1,44 @@
 import { checkTopic } from '../topic.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
 
-/** A topic with a wish: how many of its latest events a newcomer is to get first. */
-export interface TopicRequest {
+/**
+ * Makes the present state of a topic as events. `signal` is aborted when nobody needs it any more.
+ */
+export type Snapshot<Events extends object = EventMap> = (
+  signal: AbortSignal,
+) =>
+  | Iterable<EventInput<Events>>
+  | AsyncIterable<EventInput<Events>>
+  | Promise<Iterable<EventInput<Events>> | AsyncIterable<EventInput<Events>>>
+
+/** A topic with a wish: how many of its latest events a newcomer is to get first, or its present state. */
+export interface TopicRequest<Events extends object = EventMap> {
   readonly topic: string
   /** Events, 0 or more. A client that resumes gets what it missed instead. Default 0. */
   readonly replay?: number
+  /**
+   * Called for newcomers and after a gap, never on a resume that history serves, so that a new state is never overwritten
+   * by an older replay. Default: none.
+   */
+  readonly snapshot?: Snapshot<Events> | undefined
 }
 
 /**
  * What a subscription resolver may answer:
  *
- * - topics of the hub, with or without a replay wish
+ * - topics of the hub, with or without a replay wish or a snapshot
  * - a source of its own: its events are sent as fast as the client reads them; it is returned from (`return()`) when the
- *   client leaves, and the stream ends when it is done
- * - a function: the resolver writes to the stream itself, and this is called once the stream has closed
+ *   client leaves, and the stream ends when it is done. If it throws, or has an event that cannot be sent, the stream
+ *   ends as failed (`error`), and the hub tells of a `fault`
+ * - a function: the resolver writes to the stream itself, and this is called once the stream has closed. Nobody waits for
+ *   it; if it fails, the hub tells of a `fault`
  * - `null`: nothing more to say. The answer is 204, which tells an EventSource to stop asking
  * - nothing: the resolver keeps the stream and writes to it
  */
 export type Subscription<Events extends object = EventMap> =
   | string
-  | TopicRequest
-  | Iterable<string | TopicRequest>
+  | TopicRequest<Events>
+  | Iterable<string | TopicRequest<Events>>
   | AsyncIterable<EventInput<Events>>
   | (() => void | Promise<void>)
   | null
@@ -30,45 +47,84 @@ export type Subscription<Events extends object = EventMap> =
 /** A resolver's answer, told apart. */
 export type Resolution =
   | { readonly kind: 'topics'; readonly topics: readonly Required<TopicRequest>[] }
-  | { readonly kind: 'source'; readonly source: AsyncIterable<EventInput> }
+  | { readonly kind: 'source'; readonly iterator: AsyncIterator<EventInput> }
   | { readonly kind: 'cleanup'; readonly cleanup: () => void | Promise<void> }
   | { readonly kind: 'nothing' }
 
-/**
- * Tells a resolver's answer apart and checks its topics, each kept once.
- *
- * @throws {TypeError} for anything that is not a subscription
- * @throws {EventStreamError} `ERR_TOPIC_INVALID`
- */
-export function readSubscription(answer: unknown, maxTopics: number): Resolution {
-  if (answer === undefined) return { kind: 'topics', topics: [] }
-  if (answer === null) return { kind: 'nothing' }
-  if (typeof answer === 'string') return { kind: 'topics', topics: [readTopic(answer)] }
-  if (isFunction(answer)) return { kind: 'cleanup', cleanup: answer }
-  if (typeof answer !== 'object') throw junk(typeof answer)
-  if (isAsyncIterable(answer)) return { kind: 'source', source: answer }
-  if (isIterable(answer)) return { kind: 'topics', topics: readTopics(answer, maxTopics) }
-  if ('topic' in answer) return { kind: 'topics', topics: [readTopic(answer)] }
-  throw junk('an object that is neither')
+/** How many topics there is room for. */
+export interface TopicRoom {
+  /** Topics that the stream has already. */
+  readonly topics: readonly string[]
+  readonly maxTopics: number
 }
 
-function readTopics(answers: Iterable<unknown>, maxTopics: number): Required<TopicRequest>[] {
-  const topics = new Map<string, Required<TopicRequest>>()
+// A resolver that answers topics without end would stop the process.
+const MAX_ANSWERS = 100_000
+
+/**
+ * Tells a resolver's answer apart, checks its topics, each kept once, and begins to iterate its source.
+ *
+ * @throws {TypeError} for anything that is not a subscription, for too many topics, and for a source that cannot be
+ *   iterated, such as a locked `ReadableStream`
+ * @throws {EventStreamError} `ERR_TOPIC_INVALID`
+ */
+export function readSubscription(answer: unknown, room: TopicRoom): Resolution {
+  if (answer === undefined) return { kind: 'topics', topics: [] }
+  if (answer === null) return { kind: 'nothing' }
+  if (typeof answer === 'string') return { kind: 'topics', topics: readTopics([answer], room) }
+  if (isFunction(answer)) return { kind: 'cleanup', cleanup: answer }
+  if (typeof answer !== 'object') throw junk(`a ${typeof answer}`)
+  if (isAsyncIterable(answer)) return { kind: 'source', iterator: iteratorOf(answer) }
+  if (isIterable(answer)) return { kind: 'topics', topics: readTopics(answer, room) }
+  if ('topic' in answer) return { kind: 'topics', topics: readTopics([answer], room) }
+  throw junk('an object that is none of these')
+}
+
+function readTopics(answers: Iterable<unknown>, { topics, maxTopics }: TopicRoom): Required<TopicRequest>[] {
+  const requests = new Map<string, Required<TopicRequest>>()
+  const all = new Set(topics)
+  let count = 0
   for (const answer of answers) {
     const request = readTopic(answer)
-    topics.set(request.topic, request)
-    if (topics.size > maxTopics) throw new TypeError(`\`subscribe\` answered more than ${String(maxTopics)} topics`)
+    requests.set(request.topic, request)
+    all.add(request.topic)
+    count += 1
+    if (all.size > maxTopics || count > MAX_ANSWERS) throw tooMany(topics, maxTopics)
   }
-  return [...topics.values()]
+  return [...requests.values()]
 }
 
 function readTopic(answer: unknown): Required<TopicRequest> {
-  if (typeof answer !== 'object' || answer === null) return { topic: checkTopic(answer), replay: 0 }
-  const { topic, replay = 0 } = answer as { topic?: unknown; replay?: unknown }
+  if (typeof answer !== 'object' || answer === null) {
+    return { topic: checkTopic(answer), replay: 0, snapshot: undefined }
+  }
+  const { topic, replay = 0, snapshot } = answer as { topic?: unknown; replay?: unknown; snapshot?: unknown }
   if (typeof replay !== 'number' || !Number.isSafeInteger(replay) || replay < 0) {
     throw new TypeError('the `replay` of a topic is a whole number of events, 0 or more')
   }
-  return { topic: checkTopic(topic), replay }
+  if (snapshot !== undefined && typeof snapshot !== 'function') {
+    throw new TypeError('the `snapshot` of a topic is a function that makes its events')
+  }
+  return { topic: checkTopic(topic), replay, snapshot: snapshot as Snapshot | undefined }
+}
+
+function tooMany(topics: readonly string[], maxTopics: number): TypeError {
+  const known = topics.length === 0 ? '' : `, with the ${String(topics.length)} that it had subscribed to itself`
+  return new TypeError(
+    `\`subscribe\` answered more topics than \`limits.topics\` allows a stream (${String(maxTopics)})${known}`,
+  )
+}
+
+function iteratorOf(source: AsyncIterable<unknown>): AsyncIterator<EventInput> {
+  let iterator: unknown
+  try {
+    iterator = source[Symbol.asyncIterator]()
+    if (isIterator(iterator)) return iterator
+  } catch (cause) {
+    const why = cause instanceof Error ? `: ${cause.message}` : ''
+    throw new TypeError(`\`subscribe\` answered a source that cannot be iterated${why}`, { cause })
+  }
+  throw new TypeError('`subscribe` answered a source whose iterator has no `next()`')
 }
 
 function junk(what: string): TypeError {
@@ -81,10 +137,14 @@ function isFunction(value: unknown): value is () => void | Promise<void> {
   return typeof value === 'function'
 }
 
-function isAsyncIterable(value: object): value is AsyncIterable<EventInput> {
+function isAsyncIterable(value: object): value is AsyncIterable<unknown> {
   return Symbol.asyncIterator in value
 }
 
 function isIterable(value: object): value is Iterable<unknown> {
   return Symbol.iterator in value
+}
+
+function isIterator(value: unknown): value is AsyncIterator<EventInput> {
+  return typeof value === 'object' && value !== null && 'next' in value && typeof value.next === 'function'
 }

@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
-import { within } from '../deadline.ts'
+import { callInTime } from '../application.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
-import { readSubscription, type Resolution } from '../hub/subscription.ts'
+import { readSubscription, type Resolution, type TopicRoom } from '../hub/subscription.ts'
 import { isAbortOf } from '../stream/abort.ts'
 import type { RouteConfig } from './route-config.ts'
 import { refuse } from './refusal.ts'
@@ -9,8 +9,8 @@ import { statusOf } from './response.ts'
 import { discard } from './source.ts'
 
 /**
- * Asks the subscription resolver, within the time that the route gives it. Answers `undefined` where it took too long, and the request
- * has been answered.
+ * Asks the subscription resolver, within the time that the route gives it. Answers `undefined` where there is to be no
+ * stream, since it took too long or has set another status than 200, and the request has been answered.
  *
  * @throws what the resolver throws, for Koa to answer
  */
@@ -21,15 +21,22 @@ export async function resolve(
 ): Promise<Resolution | undefined> {
   const { hub, subscribe, timeout } = config
   const { stream } = subscriber
+  // Koa begins with 404. Any other status than this is the resolver's own.
+  ctx.status = 200
   let late: Error | undefined
-  const resolution = Promise.resolve()
-    .then(() => subscribe(stream, ctx))
-    .then(result => readSubscription(result, subscriber.topicsLeft))
+  const answering = (async () => subscribe(stream, ctx))()
+  const deadline = {
+    clock: hub.clock,
+    ms: timeout,
+    what: '`subscribe`',
+    late: (message: string) => (late = new Error(message)),
+  }
   try {
-    return await within(hub.clock, timeout, resolution, () => {
-      late = new Error(`\`subscribe\` did not answer within ${String(timeout)} ms`)
-      return late
-    })
+    const answer = await callInTime(deadline, () => answering)
+    if (ctx.status === 200) return readSubscription(answer, roomOf(subscriber))
+    refuseAsSet(ctx, config, subscriber)
+    ignoreAnswer(answer, config, subscriber)
+    return undefined
   } catch (error) {
     // A resolver that is stopped by its stream's signal leaves the answer to whatever closed the stream.
     if (isAbortOf(stream.signal, error)) return { kind: 'topics', topics: [] }
@@ -38,13 +45,43 @@ export async function resolve(
       throw error
     }
     refuse(ctx, config, { reason: 'resolver', status: 503, error })
-    resolution
-      .then(answered => {
-        discard(answered, stream, hub)
+    answering
+      .then(answer => {
+        discard(readSubscription(answer, roomOf(subscriber)), stream, hub)
       })
       .catch((failure: unknown) => {
         if (!isAbortOf(stream.signal, failure)) hub.failed('resolver', failure, stream)
       })
     return undefined
   }
+}
+
+function roomOf({ topics, policy }: Subscriber): TopicRoom {
+  return { topics, maxTopics: policy.maxTopics }
+}
+
+// The status and the body are the resolver's; where it has set no body, Koa says what the status means.
+function refuseAsSet(ctx: Context, { hub, authenticators }: RouteConfig, { stream }: Subscriber): void {
+  if (stream.closeReason === 'client') return
+  const { status, response } = ctx
+  if (response.get('Cache-Control') === '') ctx.set('Cache-Control', 'no-store')
+  // RFC 9110, section 15.5.2, wants one.
+  if (status === 401 && authenticators.length > 0 && response.get('WWW-Authenticate') === '') {
+    ctx.set(
+      'WWW-Authenticate',
+      authenticators.map(({ challenge }) => challenge),
+    )
+  }
+  hub.refused(status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'resolver', status)
+}
+
+// `ctx.status = 403; return false` is a refusal like any other: what came with it need be no subscription.
+function ignoreAnswer(answer: unknown, { hub }: RouteConfig, subscriber: Subscriber): void {
+  let resolution: Resolution
+  try {
+    resolution = readSubscription(answer, roomOf(subscriber))
+  } catch {
+    return
+  }
+  discard(resolution, subscriber.stream, hub)
 }

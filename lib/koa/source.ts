@@ -1,3 +1,5 @@
+import { callAside } from '../application.ts'
+import type { Clock } from '../clock.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import type { Resolution } from '../hub/subscription.ts'
 import { isAbortOf } from '../stream/abort.ts'
@@ -6,6 +8,11 @@ import type { EventInput, EventMap } from '../wire/event.ts'
 import type { Identity } from '../auth/identity.ts'
 
 type AnyStream = EventStream<EventMap, Identity | undefined>
+
+// How long a source that always has its next event at hand may keep everybody else waiting: so many events, or
+// milliseconds, whatever comes first.
+const EVENTS_A_TURN = 32
+const MS_A_TURN = 10
 
 /** What a resolver left to be done with its stream, once it lives and once it has closed. */
 export interface Source {
@@ -28,11 +35,7 @@ export function sourceOf(resolution: Resolution, stream: AnyStream, hub: HubEngi
   return source
 }
 
-/**
- * Lets go of an answer that came too late to be used.
- *
- * @throws what a source throws that cannot be iterated, such as a locked `ReadableStream`
- */
+/** Lets go of an answer of which no use is made. */
 export function discard(resolution: Resolution, stream: AnyStream, hub: HubEngine): void {
   makeSource(resolution, stream, hub).release()
 }
@@ -47,12 +50,12 @@ function makeSource(resolution: Resolution, stream: AnyStream, hub: HubEngine): 
     return {
       start: () => undefined,
       release: () => {
-        settle(cleanup, failed('clean-up'))
+        callAside(cleanup, failed('clean-up'))
       },
     }
   }
   if (resolution.kind !== 'source') return NONE
-  const pump = new Pump(resolution.source[Symbol.asyncIterator](), stream)
+  const pump = new Pump(resolution.iterator, stream, hub.clock)
   return {
     start: () => {
       pump.run().then(
@@ -62,50 +65,79 @@ function makeSource(resolution: Resolution, stream: AnyStream, hub: HubEngine): 
         (error: unknown) => {
           failed('source')(error)
           stream.finish('error')
+          // The client may need long to read what was sent before.
+          callAside(() => pump.stop(), failed('source'))
         },
       )
     },
     // Also where the source waits for something else just now and would not notice that the client has gone.
     release: () => {
-      settle(() => pump.stop(), failed('source'))
+      callAside(() => pump.stop(), failed('source'))
     },
   }
 }
 
-/** Moves events from an iterator to a stream, with the manners of `for await`: one that has ended is not returned from. */
+/**
+ * Moves events from an iterator to a stream, with the manners of `for await`: one that has ended is not returned from,
+ * and any other once.
+ */
 class Pump {
   readonly #iterator: AsyncIterator<EventInput>
   readonly #stream: AnyStream
+  readonly #clock: Clock
   #ended = false
+  #events = 0
+  #turnedAt = 0
 
-  constructor(iterator: AsyncIterator<EventInput>, stream: AnyStream) {
+  constructor(iterator: AsyncIterator<EventInput>, stream: AnyStream, clock: Clock) {
     this.#iterator = iterator
     this.#stream = stream
+    this.#clock = clock
   }
 
   /** Asks for the next event only when the client has room for it. */
   async run(): Promise<void> {
+    this.#turnedAt = this.#clock.monotonic()
     for (let next = await this.#next(); next.done !== true; next = await this.#next()) {
       if (!(await this.#stream.send(next.value))) return
+      if (this.#mustYield()) await this.#turn()
     }
   }
 
-  async stop(): Promise<void> {
-    if (!this.#ended) await this.#iterator.return?.()
+  stop(): unknown {
+    if (this.#ended) return undefined
+    this.#ended = true
+    return this.#iterator.return?.()
   }
 
   async #next(): Promise<IteratorResult<EventInput>> {
     try {
-      const next = await this.#iterator.next()
-      this.#ended = next.done === true
+      const next: unknown = await this.#iterator.next()
+      if (!isResult(next))
+        throw new TypeError('the iterator of the source answered something else than { done, value }')
+      if (next.done === true) this.#ended = true
       return next
     } catch (error) {
       this.#ended = true
       throw error
     }
   }
+
+  #mustYield(): boolean {
+    this.#events += 1
+    return this.#events >= EVENTS_A_TURN || this.#clock.monotonic() - this.#turnedAt >= MS_A_TURN
+  }
+
+  // Promises that are settled already never let the event loop turn: nobody would even hear that the client has left.
+  async #turn(): Promise<void> {
+    await new Promise<void>(resolve => {
+      this.#clock.turn(resolve)
+    })
+    this.#events = 0
+    this.#turnedAt = this.#clock.monotonic()
+  }
 }
 
-function settle(work: () => unknown, failed: (error: unknown) => void): void {
-  Promise.resolve().then(work).catch(failed)
+function isResult(value: unknown): value is IteratorResult<EventInput> {
+  return typeof value === 'object' && value !== null
 }
