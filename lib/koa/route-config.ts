@@ -182,7 +182,8 @@ function checkHeartbeat(heartbeat: EventStreamOptions['heartbeat']): StreamPolic
 
 function heartbeatEvent(name: string): Buffer {
   try {
-    return encodeEvent({ event: checkEventName(name), data: '', id: undefined })
+    // The library's own name for it; nobody else may send that.
+    return encodeEvent({ event: name === 'heartbeat' ? name : checkEventName(name), data: '', id: undefined })
   } catch (cause) {
     throw new TypeError('`heartbeat.event` must be an event name', { cause })
   }

@@ -23,7 +23,7 @@ export interface Publication {
 }
 
 /**
- * Checks and encodes what is to be published.
+ * Checks and encodes what is to be published: `publish(topics, event)`.
  *
  * @throws {EventStreamError} `ERR_TOPIC_INVALID`, `ERR_EVENT_INVALID`, `ERR_EVENT_TOO_LARGE`
  */
@@ -32,8 +32,7 @@ export function encodePublication(
   event: EventInput,
   { maxEventBytes, redact }: EventRules,
 ): Publication {
-  const list = [...new Set(typeof topics === 'string' ? [topics] : topics)].map(checkTopic)
-  if (list.length === 0) throw new EventStreamError('ERR_TOPIC_INVALID', 'publish needs at least one topic')
+  const list = checkTopics(topics)
   const checked = checkEvent(event, redact)
   if (checked.id !== undefined) {
     throw new EventStreamError('ERR_EVENT_INVALID', 'a published event gets its id from the log: leave `id` out')
@@ -46,4 +45,22 @@ export function encodePublication(
     )
   }
   return { topics: list, body }
+}
+
+function checkTopics(topics: unknown): string[] {
+  const given = typeof topics === 'string' ? [topics] : topics
+  if (!isIterable(given)) {
+    const what = given === null ? 'null' : typeof given
+    throw new EventStreamError(
+      'ERR_TOPIC_INVALID',
+      `publish(topics, event) begins with a topic, or a list, not ${what}`,
+    )
+  }
+  const list = [...new Set(given)].map(checkTopic)
+  if (list.length === 0) throw new EventStreamError('ERR_TOPIC_INVALID', 'publish needs at least one topic')
+  return list
+}
+
+function isIterable(value: unknown): value is Iterable<unknown> {
+  return typeof value === 'object' && value !== null && Symbol.iterator in value
 }
