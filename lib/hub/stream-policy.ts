@@ -13,6 +13,8 @@ export interface StreamPolicy {
   readonly overflow: OverflowPolicy
   /** How long a client may take nothing of what is buffered, in milliseconds. */
   readonly stall: number
+  /** The most bytes that may wait in this process for all clients together. */
+  readonly bufferedLimit: number
   /** Topics a stream. */
   readonly maxTopics: number
 }

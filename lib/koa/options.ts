@@ -6,9 +6,15 @@ import type { Hub } from '../hub/hub.ts'
 import type { Subscription } from '../hub/subscription.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import type { EventMap } from '../wire/event.ts'
+import type { OverloadOption } from './overload.ts'
 import type { RateLimiter } from './rate-limit.ts'
 
-/** Decides what a stream carries, after authentication and before any byte is sent. It may `ctx.throw(403)`. */
+/**
+ * Decides what a stream carries, after authentication and before any byte is sent. It refuses by `ctx.throw(403)`, or by
+ * setting `ctx.status` to anything but 200: there is no stream then, and that status and the body that it has set are
+ * the answer, whatever it answers itself. What it throws is answered by Koa; an answer that is no subscription is 500,
+ * and none within `limits.timeout` 503. All of these are told as `refuse`.
+ */
 export type SubscriptionResolver<Events extends object = EventMap, Who = Identity> = (
   stream: EventStream<Events, Who>,
   ctx: Context,
@@ -22,6 +28,7 @@ interface CommonOptions<Events extends object> {
    * event of that name with the data `""` instead, which page scripts can see. `false` for none. Default 25,000: TCP
    * probes the connection at half of it. A client that vanished without a word is noticed at the latest when the kernel
    * gives up retransmitting: on Linux after a quarter of an hour, with `net.ipv4.tcp_retries2 = 6` after about 40 s.
+   * `event` may be `heartbeat`, which is kept free for this, or any name that an event may have.
    */
   heartbeat?: number | false | { interval?: number; event?: string }
   /** Milliseconds a client waits before it comes back, spread over 0.5 to 1.5 of it. 500 to 3,600,000, default 3,000. */
@@ -30,7 +37,7 @@ interface CommonOptions<Events extends object> {
   maxAge?: number
   /** What may wait for a client that reads slowly. */
   buffer?: {
-    /** Bytes. Default 1 MiB. */
+    /** Bytes, 1,024 or more. At least `maxEventBytes` of the hub, where that is given. Default 1 MiB. */
     bytes?: number
     /**
      * What happens beyond. `disconnect`: the client is cut, and resumes from its cursor. `drop`: it gets nothing until it
@@ -66,7 +73,12 @@ interface CommonOptions<Events extends object> {
      * and the hub tells of a `fault`. Default: none.
      */
     shared?: { identity?: number }
-    /** Topics a stream. Default 100. */
+    /**
+     * Bytes that may wait in this process for all its clients together. Beyond it those that read slowest are cut first.
+     * 1 MiB or more, default 512 MiB.
+     */
+    buffered?: number
+    /** Topics a stream: those that `subscribe` answers and those that the stream subscribes to itself. Default 100. */
     topics?: number
     /** Milliseconds that authentication, and then `subscribe`, may take. Default 10,000. */
     timeout?: number
@@ -83,9 +95,11 @@ interface CommonOptions<Events extends object> {
   requireSecure?: boolean
   /**
    * How a client is turned away at a limit or during a drain. `postpone`: `200`, `retry:` and the end, since an
-   * EventSource gives up for good on anything else. `reject`: 429 or 503 with `Retry-After`. Default `postpone`.
+   * EventSource gives up for good on anything else. `reject`: 429 or 503 with `Retry-After`. A function chooses for each
+   * request, since clients differ in what they understand; it has to answer at once, and if it fails or answers anything
+   * else, the client is postponed and the hub tells of a `fault`. Default `postpone`.
    */
-  overload?: 'postpone' | 'reject'
+  overload?: OverloadOption
 }
 
 /** Options of a mount whose streams always have an identity. */

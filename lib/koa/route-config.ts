@@ -14,6 +14,7 @@ import { encodeComment, encodeEvent } from '../wire/frame.ts'
 import { MAX_RETRY, MIN_RETRY } from '../wire/retry.ts'
 import type { EventStreamOptions } from './options.ts'
 import { readOrigin } from './origin.ts'
+import { checkOverload, type OverloadOption } from './overload.ts'
 import { checkRateLimiters, type RateLimiters } from './rate-limit.ts'
 
 /** Milliseconds of silence after which a heartbeat is sent, unless told otherwise. */
@@ -30,6 +31,10 @@ export const DEFAULT_IDENTITY_LIMIT = 20
 export const DEFAULT_ADDRESS_LIMIT = 1_000
 /** Streams of this process at once, unless told otherwise. */
 export const DEFAULT_PROCESS_LIMIT = 50_000
+/** Bytes that may wait in this process for all clients together, unless told otherwise: 512 MiB. */
+export const DEFAULT_BUFFERED_LIMIT = 536_870_912
+/** The least that may be allowed to wait in this process: 1 MiB. */
+export const MIN_BUFFERED_LIMIT = 1_048_576
 /** Topics of one stream, unless told otherwise. */
 export const DEFAULT_TOPIC_LIMIT = 100
 /** Milliseconds that authentication, and then the subscription resolver, may take, unless told otherwise. */
@@ -53,7 +58,7 @@ export interface RouteConfig extends AuthenticationConfig {
   readonly rate: RateLimiters
   readonly shared: { readonly identity: number | undefined }
   readonly requireSecure: boolean
-  readonly overload: 'postpone' | 'reject'
+  readonly overload: OverloadOption
 }
 
 const KEYS = [
@@ -70,16 +75,21 @@ const KEYS = [
   'overload',
 ] as const
 
-/** Checks the options of a route once. @throws {TypeError} that names the wrong one */
+const LIMITS = ['identity', 'address', 'process', 'rate', 'shared', 'buffered', 'topics', 'timeout'] as const
+
+/** Checks the options of a route once, against those of its hub too. @throws {TypeError} that names the wrong one */
 export function checkOptions<Events extends object>(options: EventStreamOptions<Events>): RouteConfig {
   knownKeys('eventStream', options, KEYS)
   const limits = options.limits ?? {}
-  knownKeys('limits', limits, ['identity', 'address', 'process', 'rate', 'shared', 'topics', 'timeout'])
+  knownKeys('limits', limits, LIMITS)
+  const hub = checkHub(options.hub)
+  const policy = checkPolicy(options, limits)
+  requireRoomForEvents(hub, policy)
   return Object.freeze({
-    hub: checkHub(options.hub),
+    hub,
     authenticators: checkAuthenticators(options.authenticate),
     subscribe: fn('subscribe', options.subscribe) as RouteConfig['subscribe'],
-    policy: checkPolicy(options, integer('limits.topics', limits.topics, { min: 1, default: DEFAULT_TOPIC_LIMIT })),
+    policy,
     limits: Object.freeze({
       identity: integer('limits.identity', limits.identity, { min: 1, default: DEFAULT_IDENTITY_LIMIT }),
       address: integer('limits.address', limits.address, { min: 1, default: DEFAULT_ADDRESS_LIMIT }),
@@ -90,7 +100,7 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
     timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
     origins: checkOrigins(options.origins ?? []),
     requireSecure: flag('requireSecure', options.requireSecure, false),
-    overload: oneOf('overload', options.overload, ['postpone', 'reject'], 'postpone'),
+    overload: checkOverload(options.overload),
   })
 }
 
@@ -156,7 +166,19 @@ export function checkOrigins(origins: unknown): ReadonlySet<string> {
   throw invalid('origins', 'a list of origins', origins)
 }
 
-function checkPolicy<Events extends object>(options: EventStreamOptions<Events>, maxTopics: number): StreamPolicy {
+// A client that waits for such an event would be cut by it, each time that it comes back.
+function requireRoomForEvents(hub: HubEngine, { bufferBytes }: StreamPolicy): void {
+  const { maxEventBytes, maxEventBytesGiven } = hub
+  if (!maxEventBytesGiven || maxEventBytes <= bufferBytes) return
+  throw new TypeError(
+    `\`maxEventBytes\` of the hub (${String(maxEventBytes)}) must not exceed \`buffer.bytes\` (${String(bufferBytes)})`,
+  )
+}
+
+function checkPolicy<Events extends object>(
+  options: EventStreamOptions<Events>,
+  limits: NonNullable<EventStreamOptions['limits']>,
+): StreamPolicy {
   const { heartbeat, retry, maxAge, buffer = {} } = options
   knownKeys('buffer', buffer, ['bytes', 'policy', 'key', 'stall'])
   return Object.freeze({
@@ -166,7 +188,11 @@ function checkPolicy<Events extends object>(options: EventStreamOptions<Events>,
     bufferBytes: integer('buffer.bytes', buffer.bytes, { min: 1_024, default: DEFAULT_BUFFER_BYTES }),
     overflow: checkOverflow(buffer),
     stall: duration('buffer.stall', buffer.stall, { min: 1_000, default: DEFAULT_STALL }),
-    maxTopics,
+    bufferedLimit: integer('limits.buffered', limits.buffered, {
+      min: MIN_BUFFERED_LIMIT,
+      default: DEFAULT_BUFFERED_LIMIT,
+    }),
+    maxTopics: integer('limits.topics', limits.topics, { min: 1, default: DEFAULT_TOPIC_LIMIT }),
   })
 }
 
