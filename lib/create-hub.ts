@@ -10,13 +10,16 @@ import { DEFAULT_MAX_EVENT_BYTES } from './wire/publication.ts'
 export interface HubOptions {
   /** The engine, of this hub alone. Default `memoryBroker()`, for one process. */
   broker?: Broker
-  /** The largest event, in bytes on the wire without its id. Default 256 KiB. */
+  /**
+   * The largest event, in bytes on the wire without its id. Where it is given, it may not exceed the `buffer.bytes` of a
+   * route. Default 256 KiB, or the `buffer.bytes` of a route where that is less.
+   */
   maxEventBytes?: number
   /**
    * Replaces what nobody is to see in the data of every event, whether it is published or sent to one stream, before it
    * is encoded: `redactor({ paths: ['*.password', 'card.number'] })` of `@pinojs/redact`, or a function of your own. It
-   * gets a copy of the data as JSON makes it. Data that is a string is not looked into. If it throws, nothing is sent.
-   * Default: none.
+   * gets a copy of the data as JSON makes it. Data that is a string is not looked into. If it throws, or answers a promise,
+   * `undefined` or a function, nothing is sent: `ERR_EVENT_INVALID`. Default: none.
    */
   redact?: Redact
   /** Where time comes from. For tests. */
@@ -41,6 +44,7 @@ export function createHub<Events extends object = EventMap>(options: HubOptions 
     broker,
     clock,
     maxEventBytes: integer('maxEventBytes', options.maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES }),
+    maxEventBytesGiven: options.maxEventBytes !== undefined,
     redact: options.redact === undefined ? undefined : fn('redact', options.redact),
   })
   // The map exists at compile time only: it narrows what callers may pass to an engine that takes any event.

@@ -1,4 +1,3 @@
-import { EventEmitter } from 'node:events'
 import type { Identity } from '../auth/identity.ts'
 import type { Broker, BrokerListener, ControlMessage, StoredEvent } from '../broker/broker.ts'
 import type { Clock } from '../clock.ts'
@@ -14,22 +13,23 @@ import { StreamIndex, type StreamFilter, type StreamLimits } from './stream-inde
 import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
 import { RevocationMarks } from './revocation-marks.ts'
 import { FanOut } from './fan-out.ts'
-import type { HubEvents, HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
+import type { HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
 import { Leases } from './leases.ts'
 import type { Hub } from './hub.ts'
+import { HubEmitter } from './hub-emitter.ts'
 import { Registry } from './registry.ts'
+import { checkServer, closeServer, type ClosableServer } from './shutdown.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { Subscriber, type SubscriberFields, type SubscriberHub } from './subscriber.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 /** The checked options of `createHub()`, with its engine. */
 export interface HubParts extends EventRules {
+  /** Whether `maxEventBytes` is the application's own: nobody may lower it then. */
+  readonly maxEventBytesGiven: boolean
   readonly broker: Broker
   readonly clock: Clock
 }
-
-// Extra events of a hub's own must not warn: one listener for logs and one for metrics a mount is ordinary.
-const MAX_LISTENERS = 100
 
 const REVOKED = 'revoked:'
 
@@ -37,10 +37,11 @@ const REVOKED = 'revoked:'
 const EARLIEST_EXPIRY = 1e11
 
 /** The one implementation of `Hub`. The middleware and the subscribers know it by more than the public contract. */
-export class HubEngine extends EventEmitter<HubEvents> implements Hub, SubscriberHub, BrokerListener {
+export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerListener {
   readonly broker: Broker
   readonly clock: Clock
   readonly maxEventBytes: number
+  readonly maxEventBytesGiven: boolean
   readonly redact: Redact | undefined
   readonly wheel: TimerWheel
   readonly leases = new Leases(this)
@@ -52,14 +53,15 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   readonly #counters = new Counters()
   #drained: Promise<void> | undefined
   #ended: Promise<void> | undefined
+  #shutDown: Promise<void> | undefined
   #closed = false
 
-  constructor({ broker, clock, maxEventBytes, redact }: HubParts) {
+  constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact }: HubParts) {
     super()
-    this.setMaxListeners(MAX_LISTENERS)
     this.broker = broker
     this.clock = clock
     this.maxEventBytes = maxEventBytes
+    this.maxEventBytesGiven = maxEventBytesGiven
     this.redact = redact
     this.wheel = new TimerWheel(clock)
     this.fanOut = new FanOut(clock)
@@ -116,7 +118,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     return (await this.broker.store.get(REVOKED + token)) !== undefined
   }
 
-  cursor(): string {
+  async cursor(): Promise<string> {
     const { epoch, seq } = this.broker.position()
     return epoch === '' ? '' : formatPosition(epoch, seq)
   }
@@ -132,19 +134,26 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     return this.#ended
   }
 
+  async shutdown(server: ClosableServer, { within }: { within?: number } = {}): Promise<void> {
+    const window = duration('within', within, { default: DEFAULT_DRAIN_WITHIN })
+    const checked = checkServer(server)
+    this.#shutDown ??= this.#shutdown(checked, window)
+    await this.#shutDown
+  }
+
   stats(): HubStats {
     return {
       streams: this.#streams.size,
       topics: this.registry.topics,
       identities: this.#streams.identities,
       addresses: this.#streams.addresses,
-      bufferedBytes: this.#streams.all().reduce((sum, { stream }) => sum + stream.bufferedBytes, 0),
+      bufferedBytes: this.#bufferedBytes(),
       ...this.#counters.snapshot(),
     }
   }
 
   get ready(): boolean {
-    return this.broker.ready
+    return this.broker.ready && !this.draining
   }
 
   // What the middleware asks.
@@ -168,23 +177,23 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   opened(subscriber: Subscriber): void {
     subscriber.wasOpened = true
     this.#counters.opened += 1
-    this.#tellListeners('open', { stream: subscriber.stream })
+    this.tell('open', { stream: subscriber.stream })
   }
 
   refused(reason: RefusalReason, status: number, error?: unknown): void {
     this.#counters.refused(reason)
-    this.#tellListeners('refuse', error === undefined ? { reason, status } : { reason, status, error })
+    this.tell('refuse', error === undefined ? { reason, status } : { reason, status, error })
   }
 
   // What subscribers say.
 
   told(stream: StreamInfo, gap: Gap): void {
     this.#counters.gaps += 1
-    this.#tellListeners('gap', { stream, gap })
+    this.tell('gap', { stream, gap })
   }
 
   failed(during: string, error: unknown, stream?: StreamInfo): void {
-    this.#tellListeners('fault', stream === undefined ? { during, error } : { during, error, stream })
+    this.tell('fault', stream === undefined ? { during, error } : { during, error, stream })
   }
 
   closed(subscriber: Subscriber): void {
@@ -193,8 +202,8 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     const reason = subscriber.stream.closeReason
     if (!subscriber.wasOpened || reason === undefined) return
     this.#counters.closed(reason)
-    const duration = this.clock.now() - subscriber.openedAt
-    this.#tellListeners('close', { stream: subscriber.stream, reason, duration })
+    const duration = Math.round(this.clock.monotonic() - subscriber.openedAt)
+    this.tell('close', { stream: subscriber.stream, reason, duration })
   }
 
   // What the broker says.
@@ -213,8 +222,8 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
   }
 
   readiness(ready: boolean, error?: unknown): void {
-    if (ready) this.#tellListeners('ready')
-    else this.#tellListeners('lost', { error })
+    if (ready) this.tell('ready')
+    else this.tell('lost', { error })
   }
 
   fault(during: string, error: unknown): void {
@@ -223,7 +232,7 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
 
   async #drain(within: number): Promise<void> {
     const subscribers = this.#streams.all()
-    this.#tellListeners('drain', { streams: subscribers.length })
+    this.tell('drain', { streams: subscribers.length })
     this.fanOut.flush()
     await drainStreams(subscribers, within, this.clock)
   }
@@ -237,18 +246,22 @@ export class HubEngine extends EventEmitter<HubEvents> implements Hub, Subscribe
     await this.broker.close()
   }
 
-  #requireOpen(): void {
-    if (this.#closed) throw new EventStreamError('ERR_HUB_CLOSED', 'the hub has been closed')
+  async #shutdown(server: ClosableServer, window: number): Promise<void> {
+    const startedAt = this.clock.monotonic()
+    try {
+      await this.drain({ within: window })
+      await closeServer(server, Math.max(1, window - (this.clock.monotonic() - startedAt)), this.clock)
+    } catch (error) {
+      this.failed('shutdown', error)
+    }
+    await this.close()
   }
 
-  // A listener that throws must not stop a delivery half-way: its error surfaces as an uncaught one of its own.
-  #tellListeners<Name extends keyof HubEvents>(name: Name, ...args: HubEvents[Name]): void {
-    try {
-      ;(this as EventEmitter).emit(name, ...args)
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error
-      })
-    }
+  #bufferedBytes(): number {
+    return this.#streams.all().reduce((sum, { stream }) => sum + stream.bufferedBytes, 0)
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new EventStreamError('ERR_HUB_CLOSED', 'the hub has been closed')
   }
 }

@@ -1,10 +1,18 @@
 import type { EventEmitter } from 'node:events'
 import type { RequestedCloseReason } from '../stream/close-reason.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
-import type { StreamFilter } from './stream-index.ts'
 import type { HubEvents, HubStats } from './lifecycle.ts'
+import type { ClosableServer } from './shutdown.ts'
+import type { StreamFilter } from './stream-index.ts'
 
-/** Topics, publishing and live streams. Made by `createHub()`. */
+/**
+ * Topics, publishing and live streams. Made by `createHub()`.
+ *
+ * A listener of its events that throws or rejects harms nobody else: it is a `fault` (`during: 'listener of \`open\`'`).
+ * The first `fault`, `lost` or `refuse` that nobody listens to is a warning of the process, as is a listener of `fault`
+ * that fails: `KoaEventStreamWarning`, with the codes `UNHEARD_FAULT`, `UNHEARD_LOST`, `UNHEARD_REFUSE` and
+ * `FAULT_LISTENER`.
+ */
 export interface Hub<Events extends object = EventMap> extends EventEmitter<HubEvents> {
   /**
    * Publishes an event to one topic or to several under one id; a stream with more than one of them gets it once.
@@ -37,7 +45,10 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    */
   revoke(token: string, expiry: number | Date): Promise<void>
 
-  /** Whether the broker can do its work just now; `ready` and `lost` tell when it changes. For health checks. */
+  /**
+   * Whether the hub takes streams and publishes: the broker can do its work just now, as `ready` and `lost` tell, and the hub
+   * is neither draining nor closed. For health checks.
+   */
   readonly ready: boolean
 
   /**
@@ -50,8 +61,10 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
   /**
    * Where the log stands, as an id. A page that is rendered now and opens its stream with `?lastEventId=` and this id
    * misses nothing that is published in between. Empty, as of a newcomer, while this instance has not seen the log yet.
+   *
+   * @throws {EventStreamError} `ERR_BROKER` as a rejection, when nobody can tell just now
    */
-  cursor(): string
+  cursor(): Promise<string>
 
   /**
    * Ends all streams and takes no new ones, for a shutdown. Each client is told to come back at a random time within
@@ -64,6 +77,22 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
 
   /** Cuts all streams, those of a drain that is under way included, and closes the broker. */
   close(): Promise<void>
+
+  /**
+   * Ends everything for the end of the process: drains, closes the server, its idle connections at once and whatever is left
+   * when the time is over, and closes the hub. Calling it again waits for the same end.
+   *
+   *     const server = app.listen(3000)
+   *     process.once('SIGTERM', () => void hub.shutdown(server, { within: 8_000 }))
+   *
+   * Let it be less than the time that your platform allows. A server that has no `closeAllConnections()`, such as one of
+   * HTTP/2, cannot be made to cut connections: what is left there is told as a `fault`, and nobody waits for it.
+   *
+   * @param server what `app.listen()` answers, or a server of `node:net`, `node:http`, `node:https` or `node:http2`
+   * @param options.within milliseconds for all of it. Default 10,000.
+   * @throws {TypeError} as a rejection, for what is no server, and for a `within` that is no duration
+   */
+  shutdown(server: ClosableServer, options?: { within?: number }): Promise<void>
 
   /** Counters and gauges. Adding up `bufferedBytes` takes a look at every stream. */
   stats(): HubStats

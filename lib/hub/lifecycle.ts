@@ -32,10 +32,35 @@ export type RefusalReason =
   | 'disconnected'
   /** The hub is draining. */
   | 'draining'
-  /** The subscription resolver failed, took too long, or answered with something else than a subscription. */
+  /**
+   * The subscription resolver failed, took too long, answered with something else than a subscription, or set a status
+   * other than 200, 401 (`unauthenticated`) and 403 (`forbidden`).
+   */
   | 'resolver'
   /** The broker could not subscribe. */
   | 'broker'
+
+/** Every reason, for counters that start at zero. */
+export const REFUSAL_REASONS = Object.freeze(
+  Object.keys({
+    insecure: true,
+    'not-acceptable': true,
+    unauthenticated: true,
+    forbidden: true,
+    origin: true,
+    unavailable: true,
+    'identity-limit': true,
+    'address-limit': true,
+    'identity-rate': true,
+    'address-rate': true,
+    'process-limit': true,
+    pipelined: true,
+    disconnected: true,
+    draining: true,
+    resolver: true,
+    broker: true,
+  } satisfies Record<RefusalReason, true>) as RefusalReason[],
+)
 
 /** What is said of a stream: enough for a log line, nothing secret. */
 export interface StreamInfo {
@@ -47,13 +72,16 @@ export interface StreamInfo {
 export interface HubEvents {
   /** A stream is about to send its first byte. */
   open: [{ stream: StreamInfo }]
-  /** A stream has ended; `duration` is in milliseconds. */
+  /** A stream has ended; `duration` is in milliseconds, whatever is done to the clock of the machine meanwhile. */
   close: [{ stream: StreamInfo; reason: CloseReason; duration: number }]
   /** A request got no stream. `error` is what was thrown, if anything was: it is for the operator, not the client. */
   refuse: [{ reason: RefusalReason; status: number; error?: unknown }]
   /** A client was told that events are missing. */
   gap: [{ stream: StreamInfo; gap: Gap }]
-  /** Something failed that no caller hears of. `during` names the part. */
+  /**
+   * Something failed that no caller hears of. `during` names the part, such as `source`, `clean-up`, `rate limit` or
+   * ``listener of `open` ``.
+   */
   fault: [{ during: string; error: unknown; stream?: StreamInfo }]
   /** The broker can do its work: at the start, and after it was lost. */
   ready: []
@@ -84,5 +112,5 @@ export interface HubStats {
   /** Streams ended, by reason. */
   readonly closed: Readonly<Record<CloseReason, number>>
   /** Requests that got no stream, by reason. */
-  readonly refused: Readonly<Partial<Record<RefusalReason, number>>>
+  readonly refused: Readonly<Record<RefusalReason, number>>
 }

@@ -47,7 +47,7 @@ export class Subscriber implements StreamHost {
     this.#hub = hub
     this.policy = policy
     this.address = address
-    this.openedAt = hub.clock.now()
+    this.openedAt = hub.clock.monotonic()
     this.stream = new EventStream({ identity, lastEventId }, this)
     this.#feed = new Feed(hub, this.stream, policy)
     this.#pulse = new StreamTimers(hub, this.stream, policy, revalidation)

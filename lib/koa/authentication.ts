@@ -99,7 +99,8 @@ export async function stillHolds(caller: Caller, config: AuthenticationConfig): 
   const revalidation = authenticator?.revalidation
   return inTime(config, 'whether the login still holds could not be told', async () => {
     if (await isRevoked(caller, config)) return false
-    return revalidation === undefined || Boolean(await revalidation.holds(identity))
+    const holds: unknown = revalidation === undefined || (await revalidation.holds(identity))
+    return Boolean(holds)
   })
 }
 

@@ -55,7 +55,7 @@ test('a drain under load ends all streams, those in the middle of a replay too, 
   const pace = async (received: number) => {
     if (received > 0) await begun.promise
   }
-  const cursor = first.hub.cursor()
+  const cursor = await first.hub.cursor()
   const oldest = await log.say(publisher, ['long'])
   await Promise.all(Array.from({ length: LONG }, () => log.say(publisher, ['long'], PADDING)))
   const readers = Array.from({ length: READERS }, (_, n) => {

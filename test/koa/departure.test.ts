@@ -1,4 +1,3 @@
-import { once } from 'node:events'
 import { connect, constants } from 'node:http2'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'
@@ -313,19 +312,16 @@ onEveryKoa('a pipeline that is given the signal ends with its stream, and that i
   t.deepEqual(story, ['open', 'close server'])
 })
 
-test('a listener of the hub that throws harms no stream, and is not swallowed', async t => {
-  const { hub, open } = await openEndpoint(t)
+test('a listener of the hub that throws harms no stream, and is told of as a fault', async t => {
+  const { hub, open, story, causes } = await openEndpoint(t)
   const thrown = new Error('a listener broke')
-  hub.once('open', () => {
+  hub.prependListener('open', () => {
     throw thrown
   })
-  const listeners = process.listeners('uncaughtException')
-  process.removeAllListeners('uncaughtException')
-  const uncaught = once(process, 'uncaughtException')
   const stream = await open()
-  t.deepEqual((await uncaught)[0], thrown)
-  for (const listener of listeners) process.on('uncaughtException', listener)
   t.is((await stream.next()).event, 'cursor')
+  t.deepEqual(story, ['fault listener of `open`', 'open'])
+  t.deepEqual(causes, [thrown])
 })
 
 onEveryKoa('a stream that is destroyed with an error before it began is an error of the resolver', async (t, Koa) => {

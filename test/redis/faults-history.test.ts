@@ -117,7 +117,7 @@ test('events are evicted that an instance has itself: it goes on serving them, a
   const log = ownLog()
   const [instance, other] = [await openInstance(t, log), await openInstance(t, log)]
   await other.tells('ready')
-  const start = other.hub.cursor()
+  const start = await other.hub.cursor()
   const first = await other.hub.publish('a', { data: '1' })
   const stream = await instance.open(['a'])
   await stream.next(isCursor)

@@ -138,7 +138,7 @@ for (const [when, again] of [
       () => 'nothing could be published any more',
     )
     await eventually(
-      () => one.hub.ready && epochOf(one.hub.cursor()) !== epochOf(kept),
+      async () => one.hub.ready && epochOf(await one.hub.cursor()) !== epochOf(kept),
       () => 'no new life of the log was begun',
     )
     t.deepEqual(gaps(await one.open('news', kept)), [EPOCH])
@@ -154,7 +154,7 @@ test('so are they when only an instance knows that nobody listens to', async t =
   await failOver(set)
   await publishEarly(t, set)
   await eventually(
-    () => other.hub.ready && epochOf(other.hub.cursor()) !== epochOf(kept),
+    async () => other.hub.ready && epochOf(await other.hub.cursor()) !== epochOf(kept),
     () => 'no new life of the log was begun',
   )
   t.deepEqual(gaps(await other.open('news', kept)), [EPOCH])
