@@ -17,6 +17,12 @@ test('a topic is any short text without white space and control characters', t =
   }
 })
 
+test('a wildcard is refused: it would match nothing', t => {
+  for (const topic of ['*', 'orders.*', 'orders/#', 'a/+/b', 'orders.>']) {
+    t.throws(() => checkTopic(topic), { code: 'ERR_TOPIC_INVALID', message: /wildcard/ })
+  }
+})
+
 test('anything else is refused, and the error can be logged', t => {
   const bad: unknown[] = [
     '',

@@ -63,10 +63,10 @@ function roomOf({ topics, policy }: Subscriber): TopicRoom {
 // The status and the body are the resolver's; where it has set no body, Koa says what the status means.
 function refuseAsSet(ctx: Context, { hub, authenticators }: RouteConfig, { stream }: Subscriber): void {
   if (stream.closeReason === 'client') return
-  const { status, response } = ctx
-  if (response.get('Cache-Control') === '') ctx.set('Cache-Control', 'no-store')
+  const { status, res } = ctx
+  if (!res.hasHeader('Cache-Control')) ctx.set('Cache-Control', 'no-store')
   // RFC 9110, section 15.5.2, wants one.
-  if (status === 401 && authenticators.length > 0 && response.get('WWW-Authenticate') === '') {
+  if (status === 401 && authenticators.length > 0 && !res.hasHeader('WWW-Authenticate')) {
     ctx.set(
       'WWW-Authenticate',
       authenticators.map(({ challenge }) => challenge),

@@ -30,6 +30,7 @@ const wrong: [name: string, options: object][] = [
   ['heartbeat', { heartbeat: { interval: 1 } }],
   ['heartbeat.event', { heartbeat: { event: 'a\nb' } }],
   ['heartbeat.event', { heartbeat: { event: 'gap' } }],
+  ['heartbeat.event', { heartbeat: { event: 'error' } }],
   ['retry', { retry: 0 }],
   ['retry', { retry: 499 }],
   ['retry', { retry: 3_600_001 }],
@@ -52,6 +53,8 @@ const wrong: [name: string, options: object][] = [
   ['limits.shared', { limits: { shared: 20 } }],
   ['limits.shared', { limits: { shared: { address: 20 } } }],
   ['limits.shared.identity', { limits: { shared: { identity: 0 } } }],
+  ['limits.buffered', { limits: { buffered: 1_048_575 } }],
+  ['limits.buffered', { limits: { buffered: Infinity } }],
   ['limits.topics', { limits: { topics: '5' } }],
   ['limits.timeout', { limits: { timeout: 0 } }],
   ['origins', { origins: ['*'] }],
@@ -93,7 +96,20 @@ test('what is left out, and every documented value, is accepted', t => {
       overload: 'reject',
     })
     eventStream({ ...good, heartbeat: false })
+    eventStream({ ...good, heartbeat: { event: 'heartbeat' }, limits: { buffered: 1_048_576 } })
+    eventStream({ ...good, overload: () => 'reject' })
   })
+})
+
+test('a given `maxEventBytes` has to fit into the buffer; by default it may be more', t => {
+  const given = createHub({ maxEventBytes: 2_000 })
+  t.throws(() => eventStream({ ...good, hub: given, buffer: { bytes: 1_999 } }), {
+    instanceOf: TypeError,
+    message: /`maxEventBytes`.*2000.*`buffer.bytes`.*1999/,
+  })
+  t.throws(() => eventStream({ ...good, hub: createHub({ maxEventBytes: 1_048_577 }) }), { instanceOf: TypeError })
+  t.notThrows(() => eventStream({ ...good, hub: given, buffer: { bytes: 2_000 } }))
+  t.notThrows(() => eventStream({ ...good, buffer: { bytes: 1_024 } }))
 })
 
 test('no options, or options that are no object, are refused', t => {

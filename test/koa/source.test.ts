@@ -131,6 +131,123 @@ for (const [how, wait] of [
   })
 }
 
+onEveryKoa('a source that cannot be iterated is refused by name, and counted', async (t, Koa) => {
+  const locked = new ReadableStream<EventInput>()
+  locked.getReader()
+  const sources: unknown[] = [locked, { [Symbol.asyncIterator]: () => undefined }]
+  let source: unknown
+  const { open, hub, story, causes, errors, isEmpty } = await openEndpoint(
+    t,
+    { subscribe: () => source as AsyncIterable<EventInput> },
+    { Koa, expectsErrors: true },
+  )
+  for (source of sources) t.is((await open()).status, 500)
+  await isEmpty()
+  t.deepEqual(story, ['refuse resolver 500', 'refuse resolver 500'])
+  t.is(hub.stats().refused.resolver, 2)
+  t.regex(String(causes[0]), /`subscribe` answered a source that cannot be iterated: .*locked/)
+  t.regex(String(causes[1]), /`subscribe` answered a source whose iterator has no `next\(\)`/)
+  t.is(errors.length, 2)
+})
+
+for (const [what, answer] of [
+  ['answers undefined', () => undefined],
+  ['answers a number', () => 7],
+  ['answers an event that is none', () => ({ done: false, value: 7 })],
+  [
+    'throws at once',
+    () => {
+      throw new Error('at once')
+    },
+  ],
+  [
+    'answers a hostile getter',
+    () => ({
+      get done(): never {
+        throw new Error('hostile')
+      },
+    }),
+  ],
+] as const) {
+  test(`a source whose next() ${what} is a fault, and ends its stream alone`, async t => {
+    const source = { [Symbol.asyncIterator]: () => ({ next: answer }) }
+    const { open, hub, story, isEmpty } = await openEndpoint(t, {
+      subscribe: stream => (stream.identity.id === 'ann' ? (source as never) : 'news'),
+    })
+    const other = await open({ headers: { 'x-user': 'ben' } })
+    await (
+      await open()
+    ).closed
+    await hub.publish('news', { data: 'unharmed' })
+    t.like(await other.next(({ event }) => event === 'message'), { data: 'unharmed' })
+    t.deepEqual(story, ['open', 'open', 'fault source', 'close error'])
+    other.close()
+    await isEmpty()
+  })
+}
+
+test('a source that throws when it is returned from, and a clean-up that fails, are faults', async t => {
+  const source = {
+    next: () => new Promise<never>(() => undefined),
+    return: () => {
+      throw new Error('not now')
+    },
+    [Symbol.asyncIterator]: () => source,
+  }
+  const { open, tells, story, isEmpty } = await openEndpoint(t, {
+    subscribe: stream => (stream.identity.id === 'ann' ? source : () => Promise.reject(new Error('not now'))),
+  })
+  const [ann, ben] = [await open(), await open({ headers: { 'x-user': 'ben' } })]
+  ann.close()
+  await tells('fault source')
+  ben.close()
+  await tells('fault clean-up')
+  await isEmpty()
+  t.deepEqual(story.toSorted(), ['close client', 'close client', 'fault clean-up', 'fault source', 'open', 'open'])
+})
+
+test('while a source always has its next event at hand, the event loop turns and its client may leave', async t => {
+  const tiny = { done: false as const, value: { data: 'x' } }
+  let [asked, returned] = [0, 0]
+  const sent: boolean[] = []
+  const source = {
+    next: async () => {
+      asked += 1
+      return tiny
+    },
+    return: async () => {
+      returned += 1
+      return { done: true as const, value: undefined }
+    },
+    [Symbol.asyncIterator]: () => source,
+  }
+  const { open, tells, isEmpty, hub } = await openEndpoint(t, {
+    subscribe: stream => {
+      stream.once('close', () => void stream.send({ data: 'late' }).then(answer => sent.push(answer)))
+      return source
+    },
+  })
+  const stream = await open()
+  await stream.next()
+  for (let n = 0; n < 20; n += 1) {
+    const before = asked
+    await turn()
+    t.true(asked - before <= 64, `In one turn ${String(asked - before)} events were asked for`)
+  }
+  // Other requests are answered meanwhile.
+  t.is((await open({ headers: { 'x-user': '' } })).status, 401)
+  stream.close()
+  await tells('close client')
+  await isEmpty()
+  await eventually(
+    () => returned > 0 && sent.length > 0,
+    () => 'The source was not returned from',
+  )
+  t.is(returned, 1)
+  t.deepEqual(sent, [false])
+  t.is(hub.stats().closed.client, 1)
+})
+
 test('a source that has ended by itself is not returned from', async t => {
   let returned = 0
   const source: AsyncIterableIterator<EventInput> = {

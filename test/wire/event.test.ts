@@ -12,8 +12,62 @@ test('a name or an id that could end its line is refused', t => {
   }
 })
 
+const reserved = ['cursor', 'gap', 'goaway', 'heartbeat', 'presence', 'error', 'open']
+
+test('a name that the library or EventSource uses is refused, and the error says whose it is', t => {
+  for (const name of reserved) {
+    const whose = name === 'error' || name === 'open' ? /EventSource fires that itself/ : /the library sends it itself/
+    t.regex(t.throws(() => checkEventName(name), refused).message, whose)
+  }
+})
+
+test('a field that no event has is refused by its name, and the error says what is meant', t => {
+  const fields: [field: string, meant: RegExp][] = [
+    ['type', /"type": its name is `event`/],
+    ['name', /its name is `event`/],
+    ['payload', /what it carries is `data`/],
+    ['body', /what it carries is `data`/],
+    ['message', /what it carries is `data`/],
+    ['lastEventId', /its id is `id`/],
+    ['retry', /the option `retry` of eventStream\(\)/],
+    ['comment', /stream.comment\(\)/],
+    ['topic', /the first argument of publish\(topics, event\)/],
+    ['topics', /the first argument of publish\(topics, event\)/],
+    ['constructor', /"constructor"; it takes `event`, `data` and `id`/],
+    ['a\nb', /"a\\nb"; it takes/],
+  ]
+  for (const [field, meant] of fields) {
+    t.regex(t.throws(() => checkEvent({ data: 'x', [field]: 1 }), refused).message, meant)
+  }
+})
+
+test('a promise in place of an event or of its data is refused, and ignored', async t => {
+  const failing = () => Promise.reject(new Error('late'))
+  const data: unknown[] = [failing(), Promise.resolve(1), { toJSON: failing }, { then: () => undefined }]
+  for (const promise of data) t.regex(t.throws(() => checkEvent({ data: promise }), refused).message, /wait for it/)
+  t.regex(t.throws(() => checkEvent(untyped(failing())), refused).message, /wait for it/)
+  await new Promise(setImmediate)
+})
+
+test('`redact` has to answer at once, with something that JSON can hold', async t => {
+  const answers = [() => Promise.resolve({}), () => Promise.reject(new Error('late')), () => undefined, () => () => 1]
+  for (const redact of answers) t.throws(() => checkEvent({ data: {} }, redact), refused)
+  await new Promise(setImmediate)
+})
+
+test('a field is read once: what a getter answers later does not get on the wire', t => {
+  const answers = ['fine', 'a\ndata: forged']
+  const sly = {
+    get event(): string {
+      return answers.shift() ?? ''
+    },
+  }
+  t.is(checkEvent(sly).event, 'fine')
+  t.is(answers.length, 1)
+})
+
 test('a name is a string of 1 to 256 characters that the library does not use itself', t => {
-  for (const bad of ['', 'cursor', 'gap', 'x'.repeat(MAX_EVENT_NAME_LENGTH + 1), null, 1, {}, ['a']]) {
+  for (const bad of ['', ...reserved, 'x'.repeat(MAX_EVENT_NAME_LENGTH + 1), null, 1, {}, ['a']]) {
     t.throws(() => checkEvent({ event: untyped(bad), data: '' }), refused, JSON.stringify(bad))
     t.throws(() => checkEventName(bad), refused)
   }
@@ -58,6 +112,6 @@ test('data that JSON cannot hold is refused, with the cause', t => {
 })
 
 test('what is no event at all is refused', t => {
-  for (const bad of [undefined, null, 'text', 1, () => ({ data: 'x' })])
+  for (const bad of [undefined, null, 'text', 1, [], [{ data: 'x' }], () => ({ data: 'x' })])
     t.throws(() => checkEvent(untyped(bad)), refused)
 })
