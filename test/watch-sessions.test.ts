@@ -167,8 +167,13 @@ test('whatever the store throws is a 503, without a word to the client', async t
     () => {
       throw error
     },
+    () => ({
+      get then(): never {
+        throw error
+      },
+    }),
   ]) {
-    store.get = get
+    store.get = get as () => never
     for (const path of ['/page', '/events']) {
       const answer = await ada.visit(path)
       t.is(answer.status, 503)

@@ -97,3 +97,56 @@ test('identify is not asked about a token that is refused anyway', async t => {
   await send(issue(claims(clock.now(), { scope: 'x' }), 'HS256', SECRET))
   t.is(asked, 1)
 })
+
+const failure = new Error('a secret')
+const hostile = {
+  get then(): never {
+    throw failure
+  },
+}
+
+for (const [how, fails] of [
+  [
+    'throws',
+    () => {
+      throw failure
+    },
+  ],
+  ['rejects', () => Promise.reject(failure)],
+  ['answers a hostile thenable', () => hostile],
+  [
+    'answers a hostile object',
+    () => ({
+      get id(): never {
+        throw failure
+      },
+    }),
+  ],
+] as const) {
+  test(`an identify that ${how} is an error of the application's, and no unhandled rejection`, async t => {
+    const { send, clock } = await openEndpoint(t, { ...options, identify: fails })
+    const answer = await send(issue(claims(clock.now()), 'HS256', SECRET))
+    t.is(answer.status, 500)
+    t.notRegex(JSON.stringify(answer), /secret/)
+  })
+}
+
+for (const [how, fails] of [
+  [
+    'throw',
+    () => {
+      throw failure
+    },
+  ],
+  ['reject', () => Promise.reject(failure)],
+  ['answer a hostile thenable', () => hostile],
+  ['answer junk', () => 7],
+] as const) {
+  test(`keys and getKey that ${how} are 503, and nobody else's loss`, async t => {
+    for (const name of ['keys', 'getKey'] as const) {
+      const source = { [name]: fails as () => never }
+      const { send, clock } = await openEndpoint(t, { algorithms: ['HS256'], ...source })
+      t.like(await send(issue(claims(clock.now()), 'HS256', SECRET, { kid: 'a' })), UNAVAILABLE)
+    }
+  })
+}
