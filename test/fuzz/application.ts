@@ -41,7 +41,7 @@ export function furnish(app: Koa, clock: Clock, random: Random): Application {
   const hub = createHub({
     broker,
     clock,
-    maxEventBytes: 16_384,
+    maxEventBytes: 8_192,
     redact: redactor({ paths: ['*.password'], serialize: false }),
   })
   const store = new ShakyStore(random)
