@@ -19,7 +19,7 @@ const USAGE = `Follows your orders from the command line, one line of JSON an ev
 const DEFAULT_RETRY = 3_000
 
 /** Events that are about the stream itself. */
-const HOUSEKEEPING = new Set(['cursor', 'heartbeat'])
+const HOUSEKEEPING = new Set(['cursor', 'heartbeat', 'goaway'])
 
 interface Options {
   readonly url: string

@@ -33,8 +33,8 @@ export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
 
   function codeOf(ctx: Context): string | undefined {
     conceal(ctx)
-    // A preflight, or whatever else is no request for a stream by EventSource, must not use a ticket up.
-    const [code, ...others] = ctx.method === 'GET' ? concealedValues(ctx, param) : []
+    // Whatever is no request for a stream by EventSource must not use a ticket up; a HEAD only looks at it.
+    const [code, ...others] = ['GET', 'HEAD'].includes(ctx.method) ? concealedValues(ctx, param) : []
     if (others.length > 0) throw refuse('malformed', 'the query carries two tickets')
     if (code === '') throw refuse('malformed', 'the query holds no ticket')
     return code

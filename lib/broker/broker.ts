@@ -43,6 +43,13 @@ export interface Broker {
   /** Where the log stands, as far as this instance has seen. */
   position(): Position
 
+  /**
+   * Asks where the log stands now; `position` is no older from then on.
+   *
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: nobody can tell just now
+   */
+  look(): Position | Promise<Position>
+
   /** Events of a subscribed topic after a `seq`, oldest first, at most `limit` of them. */
   read(topic: string, after: number, limit: number): Slice
 

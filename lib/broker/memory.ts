@@ -123,6 +123,10 @@ class MemoryBroker implements Broker {
     return { epoch: this.#epoch, seq: this.#seq }
   }
 
+  look(): Position {
+    return this.position()
+  }
+
   read(topic: string, after: number, limit: number): Slice {
     const history = this.#active.get(topic)
     if (history === undefined) return { events: EMPTY, more: false, trimmed: after < this.#lastOf(topic) }

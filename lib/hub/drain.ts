@@ -1,5 +1,4 @@
 import type { Clock } from '../clock.ts'
-import { encodeRetry } from '../wire/frame.ts'
 import { MIN_RETRY, MAX_RETRY } from '../wire/retry.ts'
 import type { Subscriber } from './subscriber.ts'
 
@@ -11,13 +10,14 @@ export const DEFAULT_DRAIN_WITHIN = 10_000
  * them next is not met by all at once. Streams whose clients do not take the end in time are cut.
  */
 export async function drainStreams(subscribers: readonly Subscriber[], within: number, clock: Clock): Promise<void> {
-  const ends = subscribers.map(({ stream }) => {
+  const ends = subscribers.map(subscriber => {
+    const { stream } = subscriber
     const ended = stream.closed
       ? Promise.resolve()
       : new Promise<void>(resolve => {
           stream.once('close', resolve)
         })
-    stream.offer(encodeRetry(retryWithin(within)))
+    subscriber.comeBackAfter = retryWithin(within, clock)
     stream.finish('drain')
     return ended
   })
@@ -28,7 +28,7 @@ export async function drainStreams(subscribers: readonly Subscriber[], within: n
   cancel()
 }
 
-function retryWithin(window: number): number {
-  const spread = Math.round(MIN_RETRY + Math.random() * Math.max(0, window - MIN_RETRY))
+function retryWithin(window: number, clock: Clock): number {
+  const spread = Math.round(MIN_RETRY + clock.random() * Math.max(0, window - MIN_RETRY))
   return Math.min(MAX_RETRY, spread)
 }

@@ -8,6 +8,7 @@ import { formatPosition } from '../wire/cursor.ts'
 import type { EventInput, Redact } from '../wire/event.ts'
 import type { Gap, GapReason } from '../wire/frame.ts'
 import { encodePublication, type EventRules } from '../wire/publication.ts'
+import { Backlog } from './backlog.ts'
 import { Counters } from './counters.ts'
 import { StreamIndex, type StreamFilter, type StreamLimits } from './stream-index.ts'
 import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
@@ -45,6 +46,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly redact: Redact | undefined
   readonly wheel: TimerWheel
   readonly leases = new Leases(this)
+  readonly backlog = new Backlog()
   readonly fanOut: FanOut
   readonly registry: Registry
   readonly revocationMarks: RevocationMarks
@@ -119,8 +121,9 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   }
 
   async cursor(): Promise<string> {
-    const { epoch, seq } = this.broker.position()
-    return epoch === '' ? '' : formatPosition(epoch, seq)
+    this.#requireOpen()
+    const { epoch, seq } = await this.broker.look()
+    return formatPosition(epoch, seq)
   }
 
   async drain({ within }: { within?: number } = {}): Promise<void> {
@@ -147,7 +150,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       topics: this.registry.topics,
       identities: this.#streams.identities,
       addresses: this.#streams.addresses,
-      bufferedBytes: this.#bufferedBytes(),
+      bufferedBytes: this.backlog.bytes,
       ...this.#counters.snapshot(),
     }
   }
@@ -255,10 +258,6 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       this.failed('shutdown', error)
     }
     await this.close()
-  }
-
-  #bufferedBytes(): number {
-    return this.#streams.all().reduce((sum, { stream }) => sum + stream.bufferedBytes, 0)
   }
 
   #requireOpen(): void {

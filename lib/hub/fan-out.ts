@@ -1,41 +1,47 @@
 import type { StoredEvent } from '../broker/broker.ts'
 import type { Clock } from '../clock.ts'
+import type { Frame } from '../stream/write-queue.ts'
+import { PIECE_BYTES, type SharedFrames, type Turn } from '../stream/writer.ts'
 import { Chunk } from '../wire/chunk.ts'
+import type { LogFrame } from './feed/page.ts'
 
 /** A stream's end of the fan-out. */
 export interface Receiver {
-  /** What is due to it in this tick, `undefined` if nothing is. */
+  /** What is due to it in this turn of the event loop, `undefined` if nothing is. */
   due: Batch | undefined
-  /** The most bytes that may be due to it. */
-  readonly bufferBytes: number
-  /** Whether it takes live events, and has not had this one. */
-  awaits(seq: number): boolean
-  /** Has more due to it than it may have: it is to find the events in history. */
-  fallBehind(): void
-  /** Takes what is due, at this time. */
-  flush(now: number): void
+  /** Whether it takes live events of a topic, and has not had this one. */
+  awaits(seq: number, topic: string): boolean
+  /** Takes what is due. */
+  flush(turn: Turn): void
 }
 
 /**
- * Events of one tick in their order. Batches form a tree: each adds one event to its parent, and streams that are due
+ * Events of one turn in their order. Batches form a tree: each adds one event to its parent, and streams that are due
  * the same events share one batch, so that their bytes are joined once, whatever the number of streams.
  */
-export class Batch {
+export class Batch implements SharedFrames, LogFrame {
   readonly event: StoredEvent
+  readonly topics: readonly string[]
   readonly length: number
   readonly #parent: Batch | undefined
   #next: Batch | undefined
   #chunk: Chunk | undefined
 
-  constructor(event: StoredEvent, parent?: Batch) {
+  constructor(event: StoredEvent, topics: readonly string[], parent?: Batch) {
     this.event = event
+    this.topics = topics
     this.length = event.frame.length + (parent?.length ?? 0)
     this.#parent = parent
   }
 
+  /** The last event's own frame. */
+  get frame(): Uint8Array {
+    return this.event.frame
+  }
+
   /** This batch and one more event. Streams are served event by event, so one child needs to be remembered. */
-  with(event: StoredEvent): Batch {
-    if (this.#next?.event !== event) this.#next = new Batch(event, this)
+  with(event: StoredEvent, topics: readonly string[]): Batch {
+    if (this.#next?.event !== event) this.#next = new Batch(event, topics, this)
     return this.#next
   }
 
@@ -43,6 +49,20 @@ export class Batch {
   get chunk(): Chunk {
     this.#chunk ??= this.#join()
     return this.#chunk
+  }
+
+  /** All frames one by one. */
+  frames(): readonly LogFrame[] {
+    const frames: LogFrame[] = []
+    for (let batch: Batch | undefined = this; batch !== undefined; batch = batch.#parent) frames.push(batch)
+    return frames.reverse()
+  }
+
+  /** The batch without the events that are not to be kept; `undefined` where none is. */
+  retain(isKept: (frame: Frame) => boolean): Batch | undefined {
+    const kept = this.frames().filter(isKept)
+    if (kept.length === this.frames().length) return this
+    return kept.reduce<Batch | undefined>((parent, { event, topics }) => new Batch(event, topics, parent), undefined)
   }
 
   #join(): Chunk {
@@ -59,41 +79,52 @@ export class Batch {
 
 /**
  * Hands events to receivers. What is due in one turn of the event loop is written once a stream, since the kernel's
- * part of a write costs more than all the rest of a delivery.
+ * part of a write costs more than all the rest of a delivery; but at once when it is a piece, so that history, which has
+ * to last for the turn, does not outrun a client that keeps up.
  */
 export class FanOut {
   readonly #clock: Clock
   #waiting: Receiver[] = []
   #first: Batch | undefined
-  #scheduled: NodeJS.Immediate | undefined
+  #cancel: (() => void) | undefined
+  // Its time is asked once: asking for each stream would be a twentieth of what a delivery costs.
+  #turn: Turn = { now: 0 }
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
+  /** The turn in which what is due now came. */
+  get turn(): Turn {
+    return this.#turn
+  }
+
   /** Notes an event as due to a receiver, once, however many of its topics the event was published to. */
-  deliver(event: StoredEvent, receiver: Receiver): void {
-    if (!receiver.awaits(event.seq)) return
+  deliver(event: StoredEvent, topics: readonly string[], topic: string, receiver: Receiver): void {
+    if (!receiver.awaits(event.seq, topic)) return
     if (receiver.due === undefined) {
-      if (this.#first?.event !== event) this.#first = new Batch(event)
+      if (this.#first?.event !== event) this.#first = new Batch(event, topics)
       receiver.due = this.#first
       this.#waiting.push(receiver)
-      this.#scheduled ??= setImmediate(() => {
-        this.flush()
-      })
-    } else receiver.due = receiver.due.with(event)
-    // A loop that publishes without a pause would let what is due grow for as long as it runs.
-    if (receiver.due.length > receiver.bufferBytes) receiver.fallBehind()
+      if (this.#cancel === undefined) this.#schedule()
+    } else receiver.due = receiver.due.with(event, topics)
+    if (receiver.due.length >= PIECE_BYTES) receiver.flush(this.#turn)
   }
 
   /** Writes everything that is due now. */
   flush(): void {
-    clearImmediate(this.#scheduled)
-    this.#scheduled = undefined
+    this.#cancel?.()
+    this.#cancel = undefined
     this.#first = undefined
     const waiting = this.#waiting
     this.#waiting = []
-    const now = this.#clock.now()
-    for (const receiver of waiting) receiver.flush(now)
+    for (const receiver of waiting) receiver.flush(this.#turn)
+  }
+
+  #schedule(): void {
+    this.#turn = { now: this.#clock.monotonic() }
+    this.#cancel = this.#clock.turn(() => {
+      this.flush()
+    })
   }
 }

@@ -87,7 +87,7 @@ export class Leases implements Task {
   #hold(lease: Lease): void {
     this.#held.set(lease.holder, lease)
     if (this.appointment === undefined) {
-      this.#hub.wheel.schedule(this, this.#hub.clock.now() + RENEWAL_INTERVAL)
+      this.#hub.wheel.schedule(this, this.#hub.clock.monotonic() + RENEWAL_INTERVAL)
     }
   }
 

@@ -27,6 +27,11 @@ export class Registry {
     return this.#members.size
   }
 
+  /** Whether some stream has a topic, so that the broker listens to it. */
+  has(topic: string): boolean {
+    return this.#members.count(topic) > 0
+  }
+
   /** Adds a receiver to topics. Resolves when the broker listens to all of them; if it cannot, none is kept. */
   async join(member: Member, topics: readonly string[]): Promise<void> {
     try {
@@ -42,6 +47,7 @@ export class Registry {
 
   /** Resolves when the broker listens to all of these topics. */
   async confirmed(topics: readonly string[]): Promise<void> {
+    if (this.#confirming.size === 0) return
     await Promise.all(topics.flatMap(topic => this.#confirming.get(topic) ?? []))
   }
 
@@ -56,10 +62,11 @@ export class Registry {
 
   /** Hands an event to every receiver of its topics. */
   deliver(topics: readonly string[], event: StoredEvent): void {
-    const deliver = (receiver: Receiver): void => {
-      this.#fanOut.deliver(event, receiver)
+    for (const topic of topics) {
+      this.#members.each(topic, receiver => {
+        this.#fanOut.deliver(event, topics, topic, receiver)
+      })
     }
-    for (const topic of topics) this.#members.each(topic, deliver)
   }
 
   /** Tells every receiver of the topics which of its own are lost. */

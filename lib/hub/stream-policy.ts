@@ -1,5 +1,5 @@
 import type { Chunk } from '../wire/chunk.ts'
-import type { ConflationKey } from './conflation.ts'
+import type { ConflationKeys } from './feed/conflation-keys.ts'
 
 /** How the streams of one mount behave: the checked options of `eventStream()`. */
 export interface StreamPolicy {
@@ -13,7 +13,9 @@ export interface StreamPolicy {
   readonly overflow: OverflowPolicy
   /** How long a client may take nothing of what is buffered, in milliseconds. */
   readonly stall: number
-  /** The most bytes that may wait in this process for all clients together. */
+  /** How long a function of the application may take that the stream waits for, in milliseconds. */
+  readonly timeout: number
+  /** Bytes that may wait for the clients of this process, over all streams. */
   readonly bufferedLimit: number
   /** Topics a stream. */
   readonly maxTopics: number
@@ -27,4 +29,4 @@ export interface StreamPolicy {
 export type OverflowPolicy =
   | { readonly kind: 'disconnect' }
   | { readonly kind: 'drop' }
-  | { readonly kind: 'conflate'; readonly key: ConflationKey }
+  | { readonly kind: 'conflate'; readonly keys: ConflationKeys }

@@ -1,7 +1,7 @@
 import type { Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { Clock } from '../clock.ts'
-import { within } from '../deadline.ts'
+import { callInTime } from '../application.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import type { EventMap } from '../wire/event.ts'
@@ -9,10 +9,10 @@ import type { StreamInfo } from './lifecycle.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { TICK, type Task, type TimerWheel } from './timer-wheel.ts'
 
-/** How long a client gets to take the last bytes of a stream that ends, in milliseconds. */
+/** How long an ended response may take to close once its client has taken everything, in milliseconds. */
 export const CLOSE_TIMEOUT = 5_000
 
-/** What a pulse needs of the hub. */
+/** What the timers need of the hub. */
 export interface StreamTimersHub {
   readonly wheel: TimerWheel
   readonly clock: Clock
@@ -20,8 +20,9 @@ export interface StreamTimersHub {
 }
 
 /**
- * What a stream does as time goes by: it keeps the connection alive, notices a client that is stuck, asks whether its
- * identity still holds, and ends when its time is up.
+ * What a stream does as time goes by: it sends heartbeats, notices a client that is stuck, asks whether its identity still
+ * holds, and ends when its time is up. All times are those of the monotonic clock: a system clock that is set back or
+ * forth ends no stream, and keeps none.
  */
 export class StreamTimers implements Task {
   appointment: number | undefined
@@ -30,12 +31,15 @@ export class StreamTimers implements Task {
   readonly #stream: EventStream<EventMap, Identity | undefined>
   readonly #policy: StreamPolicy
   readonly #revalidation: Revalidation | undefined
-  #agedAt: number
-  #endReason: CloseReason | undefined
+  readonly #agedAt: number
+  readonly #expiresAt: number
+  #isEnding = false
+  #closeReason: CloseReason = 'server'
   #revalidateAt = Infinity
   #heldAt: number
-  #delivered = 0
-  #stalledAt = Infinity
+  // Since when bytes have been waiting of which the client has taken none, and how far it had got then.
+  #stuckSince = Infinity
+  #progress = 0
 
   constructor(
     hub: StreamTimersHub,
@@ -47,28 +51,41 @@ export class StreamTimers implements Task {
     this.#stream = stream
     this.#policy = policy
     this.#revalidation = revalidation
-    const now = hub.clock.now()
+    const { clock } = hub
+    const now = clock.monotonic()
     this.#heldAt = now
     const { maxAge } = policy
     // Streams that were opened together must not end together.
-    this.#agedAt = maxAge === undefined ? Infinity : now + maxAge * (0.9 + Math.random() * 0.1)
+    this.#agedAt = maxAge === undefined ? Infinity : now + maxAge * (0.9 + clock.random() * 0.1)
+    this.#expiresAt = now + (stream.identity?.expiresAt ?? Infinity) - clock.now()
   }
 
-  /** Begins to beat. */
+  /** The stream has been opened. */
   start(): void {
-    const now = this.#hub.clock.now()
-    this.#stream.wroteAt = now
+    const { clock, wheel } = this.#hub
+    const now = clock.monotonic()
+    this.#stream.writer.wroteAt = now
     if (this.#revalidation !== undefined) {
       // Clients that came together must not all ask the store in the same second.
-      this.#revalidateAt = now + this.#revalidation.interval * (0.5 + Math.random() * 0.5)
+      this.#revalidateAt = now + this.#revalidation.interval * (0.5 + clock.random() * 0.5)
     }
-    if (this.#endReason === undefined) this.#hub.wheel.schedule(this, this.#next(now))
+    if (!this.#isEnding) wheel.schedule(this, this.#next())
   }
 
-  /** The stream is ending: only the deadline for that is left. */
+  /** Bytes have begun to wait for the client. */
+  watch(): void {
+    const now = this.#hub.clock.monotonic()
+    this.#noteProgress(now)
+    this.#hub.wheel.hasten(this, now + this.#policy.stall)
+  }
+
+  /** The stream is ending: what is left is to see that its client takes what waits. */
   stop(reason: CloseReason): void {
-    this.#endReason = reason
-    this.#hub.wheel.schedule(this, this.#hub.clock.now() + CLOSE_TIMEOUT)
+    const now = this.#hub.clock.monotonic()
+    this.#isEnding = true
+    this.#closeReason = reason
+    this.#noteProgress(now)
+    this.#hub.wheel.schedule(this, now + Math.min(this.#policy.stall, CLOSE_TIMEOUT))
   }
 
   /** The stream is gone. */
@@ -78,11 +95,7 @@ export class StreamTimers implements Task {
 
   run(now: number): number | undefined {
     const stream = this.#stream
-    if (this.#endReason !== undefined) {
-      stream.abandon(this.#endReason)
-      return undefined
-    }
-    this.#followClock(now)
+    if (this.#isEnding) return this.#awaitEnd(now)
     if (now >= this.#endsAt) {
       stream.finish(now >= this.#expiresAt ? 'expired' : 'max-age')
       return undefined
@@ -93,54 +106,55 @@ export class StreamTimers implements Task {
     }
     this.#beat(now)
     if (now >= this.#revalidateAt && this.#revalidation !== undefined) void this.#revalidate(this.#revalidation)
-    return this.#next(now)
-  }
-
-  get #expiresAt(): number {
-    return this.#stream.identity?.expiresAt ?? Infinity
+    return this.#next()
   }
 
   get #endsAt(): number {
     return Math.min(this.#agedAt, this.#expiresAt)
   }
 
-  // Where the clock was set back, nothing that counts from a moment before may wait for that moment to come again.
-  #followClock(now: number): void {
-    this.#stream.wroteAt = Math.min(this.#stream.wroteAt, now)
-    this.#heldAt = Math.min(this.#heldAt, now)
-    this.#agedAt = Math.min(this.#agedAt, now + (this.#policy.maxAge ?? Infinity))
-    if (this.#stalledAt !== Infinity) this.#stalledAt = Math.min(this.#stalledAt, now)
-    if (this.#revalidation === undefined || this.#revalidateAt === Infinity) return
-    this.#revalidateAt = Math.min(this.#revalidateAt, now + this.#revalidation.interval)
-  }
-
-  #next(now: number): number {
+  #next(): number {
     const { heartbeat, stall } = this.#policy
-    const beatAt = heartbeat === undefined ? now + stall : this.#stream.wroteAt + heartbeat.interval
-    return Math.min(this.#endsAt, this.#revalidateAt, beatAt, this.#stalledAt + stall)
+    const beatAt = heartbeat === undefined ? Infinity : this.#stream.writer.wroteAt + heartbeat.interval
+    return Math.min(this.#endsAt, this.#revalidateAt, beatAt, this.#stuckSince + stall)
   }
 
   #beat(now: number): void {
     const { heartbeat } = this.#policy
-    if (heartbeat === undefined || now - this.#stream.wroteAt < heartbeat.interval) return
-    this.#stream.wroteAt = now
-    // Where bytes wait for the client already, one more would keep nothing alive.
-    if (this.#stream.bufferedBytes === 0) this.#stream.deliver(heartbeat.chunk, now)
+    const { writer } = this.#stream
+    if (heartbeat !== undefined && now - writer.wroteAt >= heartbeat.interval) writer.beat(heartbeat.chunk, now)
   }
 
-  // Bytes wait, and none has left since the last look for as long as the policy allows.
+  #awaitEnd(now: number): number | undefined {
+    const { writer } = this.#stream
+    if (writer.progress !== this.#progress) this.#noteProgress(this.#takenBy(now))
+    const patience = writer.waitingBytes > 0 ? this.#policy.stall : CLOSE_TIMEOUT
+    if (now < this.#stuckSince + patience) return this.#stuckSince + patience
+    this.#stream.abandon(this.#closeReason)
+    return undefined
+  }
+
+  // Bytes wait, and none has been taken for as long as the policy allows.
   #isStuck(now: number): boolean {
-    if (this.#stream.bufferedBytes === 0) {
-      this.#stalledAt = Infinity
+    const { writer } = this.#stream
+    if (writer.waitingBytes === 0) {
+      this.#stuckSince = Infinity
+      writer.unwatch()
       return false
     }
-    const { deliveredBytes } = this.#stream
-    if (this.#stalledAt === Infinity || deliveredBytes !== this.#delivered) {
-      this.#delivered = deliveredBytes
-      this.#stalledAt = now
-      return false
-    }
-    return now - this.#stalledAt >= this.#policy.stall
+    if (this.#stuckSince === Infinity) this.#noteProgress(now)
+    else if (writer.progress !== this.#progress) this.#noteProgress(this.#takenBy(now))
+    return now - this.#stuckSince >= this.#policy.stall
+  }
+
+  // A look comes some time after the client has taken something: it is not to have that time on top.
+  #takenBy(now: number): number {
+    return Math.max(this.#stuckSince, this.#stream.writer.takenAt ?? now)
+  }
+
+  #noteProgress(now: number): void {
+    this.#stuckSince = now
+    this.#progress = this.#stream.writer.progress
   }
 
   async #revalidate(revalidation: Revalidation): Promise<void> {
@@ -149,27 +163,24 @@ export class StreamTimers implements Task {
     // The next question is asked an interval after this one is answered.
     this.#revalidateAt = Infinity
     const { grace, interval } = revalidation
+    const { clock } = this.#hub
     try {
       // What never answers fails, too.
-      const answer = (async () => revalidation.holds(identity))()
-      if (!(await within(this.#hub.clock, Math.max(grace, TICK), answer, noAnswer))) {
+      const limit = { clock, ms: Math.max(grace, TICK), what: 'the question whether the identity still holds' }
+      if (!(await callInTime(limit, () => revalidation.holds(identity)))) {
         this.#stream.finish('logout')
         return
       }
-      this.#heldAt = this.#hub.clock.now()
+      this.#heldAt = clock.monotonic()
     } catch (error) {
       this.#hub.failed('revalidation', error, this.#stream)
-      if (this.#hub.clock.now() - this.#heldAt >= grace) {
+      if (clock.monotonic() - this.#heldAt >= grace) {
         this.#stream.finish('unverifiable')
         return
       }
     }
-    if (this.#endReason !== undefined) return
-    this.#revalidateAt = this.#hub.clock.now() + interval
+    if (this.#isEnding) return
+    this.#revalidateAt = clock.monotonic() + interval
     this.#hub.wheel.hasten(this, this.#revalidateAt)
   }
-}
-
-function noAnswer(): Error {
-  return new Error('whether the identity still holds was not answered in time')
 }

@@ -1,21 +1,26 @@
 import type { Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
-import type { CloseReason } from '../stream/close-reason.ts'
-import { EventStream, type StreamHost } from '../stream/event-stream.ts'
+import type { Clock } from '../clock.ts'
+import { EventStreamError } from '../errors.ts'
+import { mayComeBack, type CloseReason } from '../stream/close-reason.ts'
+import { EventStream } from '../stream/event-stream.ts'
+import type { StreamHost } from '../stream/stream-host.ts'
 import { checkTopic } from '../topic.ts'
-import { parseCursor } from '../wire/cursor.ts'
+import { DONE_ID, parseCursor } from '../wire/cursor.ts'
 import type { EventMap, Redact } from '../wire/event.ts'
-import { encodeRetry } from '../wire/frame.ts'
+import { encodeComment, encodeGoaway, encodeRetry } from '../wire/frame.ts'
 import { jitteredRetry } from '../wire/retry.ts'
-import { Feed, type FeedHub } from './feed.ts'
+import type { Backlog } from './backlog.ts'
+import { Feed, type FeedHub } from './feed/feed.ts'
+import type { Standing, TopicStart } from './feed/origin.ts'
 import { StreamTimers, type StreamTimersHub } from './stream-timers.ts'
 import type { StreamPolicy } from './stream-policy.ts'
-import type { TopicRequest } from './subscription.ts'
 
 /** What subscribers share: the parts of their hub. */
 export interface SubscriberHub extends FeedHub, StreamTimersHub {
   readonly maxEventBytes: number
   readonly redact: Redact | undefined
+  readonly backlog: Backlog
   closed(subscriber: Subscriber): void
 }
 
@@ -25,49 +30,58 @@ export interface SubscriberFields {
   readonly revalidation: Revalidation | undefined
   readonly address: string
   readonly lastEventId: string | undefined
+  /** Whether the client may be an EventSource, which comes back by itself: its request is a GET. */
+  readonly isEventSource: boolean
 }
+
+// What ends a stream at once: its client is told nothing.
+const UNTOLD: ReadonlySet<CloseReason> = new Set(['client', 'slow', 'replaced', 'error'])
 
 /** A stream's life in the hub: who holds it, what it gets of the log, and what it does as time goes by. */
 export class Subscriber implements StreamHost {
   readonly stream: EventStream<EventMap, Identity | undefined>
   readonly address: string
   readonly policy: StreamPolicy
+  /** By the monotonic clock. */
   readonly openedAt: number
   /** Whether the resolver is still being asked: nobody reads the stream yet. */
   isOpening = true
   /** Whether the stream got as far as being announced. */
   wasOpened = false
+  /** When the client is to come back after a drain, in milliseconds. */
+  comeBackAfter: number | undefined
 
   readonly #hub: SubscriberHub
+  readonly #isEventSource: boolean
   readonly #feed: Feed
-  readonly #pulse: StreamTimers
+  readonly #timers: StreamTimers
 
   constructor(hub: SubscriberHub, policy: StreamPolicy, fields: SubscriberFields) {
-    const { identity, revalidation, address, lastEventId } = fields
+    const { identity, revalidation, address, lastEventId, isEventSource } = fields
     this.#hub = hub
     this.policy = policy
     this.address = address
     this.openedAt = hub.clock.monotonic()
+    this.#isEventSource = isEventSource
     this.stream = new EventStream({ identity, lastEventId }, this)
     this.#feed = new Feed(hub, this.stream, policy)
-    this.#pulse = new StreamTimers(hub, this.stream, policy, revalidation)
+    this.#timers = new StreamTimers(hub, this.stream, policy, revalidation)
   }
 
   get identity(): Identity | undefined {
     return this.stream.identity
   }
 
+  get clock(): Clock {
+    return this.#hub.clock
+  }
+
   get topics(): readonly string[] {
     return this.#feed.topics
   }
 
-  /** How many more topics the stream may have. */
-  get topicsLeft(): number {
-    return this.policy.maxTopics - this.#feed.topics.length
-  }
-
   get hasTopics(): boolean {
-    return this.#feed.topics.length > 0
+    return this.topics.length > 0
   }
 
   get bufferBytes(): number {
@@ -85,25 +99,37 @@ export class Subscriber implements StreamHost {
   /**
    * Brings the stream to life, with these topics and those that the resolver has added already.
    *
-   * @returns once the subscription stands and the first bytes have been written
+   * @param place where the log stood when the resolver was called
+   * @returns once the subscription stands
    * @throws what the broker throws
    */
-  async open(requests: readonly Required<TopicRequest>[]): Promise<void> {
-    const wishes = new Map(requests.map(({ topic, replay }) => [topic, replay]))
-    for (const topic of this.#feed.topics) if (!wishes.has(topic)) wishes.set(topic, 0)
+  async open(requests: readonly TopicStart[], place: Standing): Promise<void> {
+    if (requests.length > 0) this.#refuseOwnIds()
     this.isOpening = false
-    this.stream.offer(encodeRetry(jitteredRetry(this.policy.retry)))
-    await this.#feed.start(wishes, parseCursor(this.stream.lastEventId))
-    this.#pulse.start()
+    await this.#feed.start(requests, parseCursor(this.stream.lastEventId), place)
+    this.#timers.start()
+  }
+
+  firstBytes(): Uint8Array {
+    return this.#isEventSource ? encodeRetry(this.#retry()) : encodeComment('')
+  }
+
+  lastBlock(reason: CloseReason): Uint8Array | undefined {
+    // The parsers of models' clients take every block for one of the model's.
+    if (UNTOLD.has(reason) || (!this.hasTopics && !this.#isEventSource)) return undefined
+    const retry = this.#isEventSource && mayComeBack(reason) ? (this.comeBackAfter ?? this.#retry()) : undefined
+    // An EventSource would ask for a source again that it has read to its end.
+    return encodeGoaway({ reason, retry, id: reason === 'done' && !this.hasTopics ? DONE_ID : undefined })
   }
 
   async subscribe(topics: readonly string[]): Promise<void> {
-    const checked = new Set(topics.map(checkTopic))
-    const added = [...checked].filter(topic => !this.#feed.topics.includes(topic))
-    if (added.length > this.topicsLeft) {
-      throw new TypeError(`a stream has at most ${String(this.policy.maxTopics)} topics`)
+    this.#refuseOwnIds()
+    const checked = [...new Set(topics.map(checkTopic))]
+    const added = checked.filter(topic => !this.topics.includes(topic))
+    if (this.topics.length + added.length > this.policy.maxTopics) {
+      throw new TypeError(`a stream has at most ${String(this.policy.maxTopics)} topics (\`limits.topics\`)`)
     }
-    await this.#feed.add([...checked])
+    await this.#feed.add(checked)
   }
 
   unsubscribe(topics: readonly string[]): void {
@@ -114,17 +140,37 @@ export class Subscriber implements StreamHost {
     this.#feed.flush()
   }
 
-  now(): number {
-    return this.#hub.clock.now()
+  waiting(): void {
+    this.#timers.watch()
+  }
+
+  kept(bytes: number): void {
+    this.#hub.backlog.add(this, bytes)
+  }
+
+  emptied(): void {
+    this.#feed.emptied()
   }
 
   closing(reason: CloseReason): void {
     this.#feed.stop()
-    this.#pulse.stop(reason)
+    this.#timers.stop(reason)
   }
 
   closed(): void {
-    this.#pulse.cancel()
+    this.#timers.cancel()
     this.#hub.closed(this)
+  }
+
+  #retry(): number {
+    return jitteredRetry(this.policy.retry, this.clock)
+  }
+
+  #refuseOwnIds(): void {
+    if (!this.stream.hasOwnIds) return
+    throw new EventStreamError(
+      'ERR_EVENT_INVALID',
+      'on a stream with topics the ids are the cursor: the resolver has sent an event with an `id` of its own before',
+    )
   }
 }

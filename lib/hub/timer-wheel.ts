@@ -4,14 +4,11 @@ import type { Clock } from '../clock.ts'
 export interface Task {
   /** Where the wheel keeps its appointment. Only the wheel writes to it. */
   appointment: number | undefined
-  /** Called when due. Answers when to be called next, in milliseconds since 1970, or `undefined` for never. */
+  /** Called when due. Answers when to be called next, by the monotonic clock, or `undefined` for never. */
   run(now: number): number | undefined
 }
 
-/**
- * How exact the wheel is, in milliseconds. A task is called less than two of them late, and never early; but when the
- * clock was set back, each task is called at once, to make another appointment.
- */
+/** How exact the wheel is, in milliseconds: a task is called less than two of them late, and never early. */
 export const TICK = 1_000
 
 /**
@@ -26,7 +23,7 @@ export class TimerWheel {
 
   constructor(clock: Clock) {
     this.#clock = clock
-    this.#tick = tickOf(clock.now())
+    this.#tick = tickOf(clock.monotonic())
   }
 
   /** Makes or moves the task's only appointment. */
@@ -56,7 +53,7 @@ export class TimerWheel {
   }
 
   #start(): void {
-    this.#tick = tickOf(this.#clock.now())
+    this.#tick = tickOf(this.#clock.monotonic())
     this.#stop ??= this.#clock.every(TICK, () => {
       this.#turn()
     })
@@ -68,10 +65,8 @@ export class TimerWheel {
   }
 
   #turn(): void {
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     const until = tickOf(now)
-    // A clock that was set back must not hold tasks up for as long as it was set back.
-    if (until < this.#tick) this.#rebase(until)
     // After a long pause of the process most of the missed seconds are empty.
     const due = [...this.#buckets.keys()].filter(tick => tick <= until).sort((a, b) => a - b)
     this.#tick = until
@@ -84,14 +79,6 @@ export class TimerWheel {
       }
     }
     if (this.#buckets.size === 0) this.#halt()
-  }
-
-  #rebase(tick: number): void {
-    const tasks = [...this.#buckets.values()].flatMap(bucket => [...bucket])
-    this.#buckets.clear()
-    this.#tick = tick
-    this.#buckets.set(tick, new Set(tasks))
-    for (const task of tasks) task.appointment = tick
   }
 }
 

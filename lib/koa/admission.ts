@@ -29,7 +29,8 @@ export function enter(ctx: Context, config: RouteConfig, { identity, authenticat
     return undefined
   }
   const revalidation = authenticator?.revalidation
-  return hub.enter(policy, { identity, revalidation, address, lastEventId: lastEventIdOf(ctx) })
+  const isEventSource = ctx.method === 'GET'
+  return hub.enter(policy, { identity, revalidation, address, lastEventId: lastEventIdOf(ctx), isEventSource })
 }
 
 /** Takes a place among the identity's streams on all instances, where those are limited. */

@@ -1,7 +1,8 @@
+import type { IncomingMessage } from 'node:http'
 import type { Context } from 'koa'
 import type { Subscriber } from '../hub/subscriber.ts'
-import { lighten } from './lighten.ts'
 import { setStreamHeaders } from './response.ts'
+import { dropResponseListeners } from './response-listeners.ts'
 
 /**
  * Makes the stream the body and leaves the rest to Koa: outer middleware goes on at once, so that koa-session can still
@@ -10,10 +11,17 @@ import { setStreamHeaders } from './response.ts'
 export function handOff(ctx: Context, { stream, policy }: Subscriber): void {
   setStreamHeaders(ctx)
   ctx.body = stream
-  lighten(ctx)
+  readRest(ctx.req)
+  dropResponseListeners(ctx)
   if (ctx.req.httpVersionMajor !== 1) return
   // Probes go out in the silence between heartbeats, and find a client that vanished without a word early in it. Once a
   // heartbeat or an event is on its way unanswered, the kernel probes no more but retransmits: on Linux it gives up after
   // a quarter of an hour (net.ipv4.tcp_retries2), which Node cannot shorten for one socket.
   ctx.req.socket.setKeepAlive(true, (policy.heartbeat?.interval ?? policy.stall) / 2)
+}
+
+// Node pauses a socket whose request is not read, and does not see then that the client leaves; and it cuts the stream when
+// `server.requestTimeout` is over, since to Node the request is still being received.
+function readRest(request: IncomingMessage): void {
+  if (!request.readableEnded && request.readableFlowing === null) request.resume()
 }

@@ -1,20 +1,25 @@
 import type { Context } from 'koa'
 import { within } from '../deadline.ts'
+import { EventStreamError } from '../errors.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import type { Resolution } from '../hub/subscription.ts'
 import type { EventMap } from '../wire/event.ts'
+import type { Standing } from '../hub/feed/origin.ts'
+import { DONE_ID, parseCursor, type Position } from '../wire/cursor.ts'
 import { networkOf } from './address.ts'
 import { enter, hasPlace, hasRedeemed, isWithinRate } from './admission.ts'
-import { authenticate, ended, forget, stillHolds, type Caller, type Refusal } from './authentication.ts'
-import { Departure } from './departure.ts'
+import { authenticate, conceal, ended, forget, stillHolds, type Caller, type Refusal } from './authentication.ts'
+import { ClientConnection } from './client-connection.ts'
 import { handOff } from './hand-off.ts'
 import { acceptsEventStream, isPipelined } from './negotiation.ts'
 import { checkOptions, type RouteConfig } from './route-config.ts'
 import type { AuthenticatedOptions, EventStreamOptions, PublicOptions } from './options.ts'
 import { answerEnded, refuse, turnAway } from './refusal.ts'
 import { resolve } from './resolution.ts'
+import { topicStarts } from './topic-starts.ts'
+import { expectUse } from './unused-stream.ts'
 import { setNothing, setStreamHeaders, statusOf } from './response.ts'
-import { sourceOf, type Source } from './source.ts'
+import { NO_SOURCE, sourceOf, type Source } from './source.ts'
 
 /** A Koa middleware that answers the request itself and calls no other. */
 export type EventStreamMiddleware = (ctx: Context) => Promise<void>
@@ -22,7 +27,8 @@ export type EventStreamMiddleware = (ctx: Context) => Promise<void>
 /**
  * The Koa middleware that turns `ctx.body` into an authenticated, resumable event stream.
  *
- * The method of the request is the router's business; `HEAD` gets the headers and nothing else.
+ * The method of the request is the router's business; `HEAD` authenticates, uses nothing up, and gets the
+ * status and the headers that a GET would have.
  *
  * @throws {TypeError} at start-up, for a wrong option
  */
@@ -39,8 +45,8 @@ export function eventStream<Events extends object = EventMap>(
 
 async function answer(ctx: Context, config: RouteConfig): Promise<void> {
   const { hub, limits } = config
-  const departure = new Departure(ctx)
-  for (const authenticator of config.authenticators) authenticator.conceal?.(ctx)
+  const connection = new ClientConnection(ctx)
+  conceal(ctx, config)
   if (config.requireSecure && !ctx.secure) {
     refuse(ctx, config, { reason: 'insecure', status: 403 })
     return
@@ -49,29 +55,31 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
     refuse(ctx, config, { reason: 'not-acceptable', status: 406 })
     return
   }
-  if (ctx.method === 'HEAD') {
-    setStreamHeaders(ctx)
-    return
-  }
   const address = networkOf(ctx.ip)
   const crowded = isPipelined(ctx) ? 'pipelined' : hub.refusal(limits, address)
   if (crowded !== undefined) {
     turnAway(ctx, config, crowded)
     return
   }
-  if (!(await isWithinRate(ctx, config, 'address', address))) return
+  // A HEAD tells what a GET would be answered, and uses nothing up (RFC 9110, section 9.3.2).
+  const isHead = ctx.method === 'HEAD'
+  if (!isHead && !(await isWithinRate(ctx, config, 'address', address))) return
   const caller = await authenticate(ctx, config)
   if ('status' in caller) {
-    if (!departure.gone) refuse(ctx, config, caller)
+    if (!connection.isGone) refuse(ctx, config, caller)
+    return
+  }
+  if (isHead) {
+    setStreamHeaders(ctx)
     return
   }
   const inTime = await isWithinRate(ctx, config, 'identity', caller.identity?.id)
-  const subscriber = inTime && !departure.gone ? enter(ctx, config, caller) : undefined
+  const subscriber = inTime && !connection.isGone ? enter(ctx, config, caller) : undefined
   if (subscriber === undefined) {
     await forget(ctx, config, caller)
     return
   }
-  departure.take(subscriber.stream)
+  connection.carry(subscriber.stream)
   await admit(ctx, config, caller, subscriber)
 }
 
@@ -90,6 +98,7 @@ async function admit(ctx: Context, config: RouteConfig, caller: Caller, subscrib
   config.hub.opened(subscriber)
   handOff(ctx, subscriber)
   source.start()
+  if (source === NO_SOURCE) expectUse(subscriber, config)
 }
 
 /** Makes the subscription stand. Answers `undefined` where there is to be no stream, and the request is answered. */
@@ -102,6 +111,12 @@ async function prepare(
   const { stream } = subscriber
   if (!(await hasPlace(ctx, config, caller, stream))) return undefined
   if (!(await hasRedeemed(ctx, config, caller, stream))) return undefined
+  // An EventSource that has read a source to its end asks for it again.
+  if (stream.lastEventId === DONE_ID) {
+    setNothing(ctx)
+    return undefined
+  }
+  const place = await standing(config, stream)
   const resolution = await resolve(ctx, config, subscriber)
   if (resolution === undefined) return undefined
   if (resolution.kind === 'nothing') {
@@ -110,8 +125,8 @@ async function prepare(
   }
   const source = sourceOf(resolution, stream, config.hub)
   // What a resolver sends before it closes the stream goes out.
-  const hasSent = stream.bufferedBytes > 0
-  if (!(await open(ctx, config, subscriber, resolution))) return undefined
+  const hasSent = stream.hasWritten
+  if (!(await open(ctx, config, subscriber, resolution, place))) return undefined
   const isOver = () => stream.closeReason !== undefined && !(hasSent && wasClosed(stream))
   const failure = isOver() ? undefined : await verify(caller, config)
   if (failure !== undefined) {
@@ -132,27 +147,53 @@ function wasClosed({ closeReason, destroyed }: Subscriber['stream']): boolean {
   return (closeReason === 'done' || closeReason === 'server') && !destroyed
 }
 
+/**
+ * Where the log stands, asked before the resolver is: what is published while that loads its state comes behind the state.
+ * Who resumes goes on from its own place.
+ */
+async function standing({ hub, timeout }: RouteConfig, { lastEventId }: Subscriber['stream']): Promise<Standing> {
+  const { broker, clock } = hub
+  // What this instance listens to is known as far as it has been seen.
+  let seen = NOWHERE
+  try {
+    seen = broker.position()
+    if (typeof parseCursor(lastEventId) === 'object') return { position: seen, isKnown: true }
+    const position = broker.look()
+    if (!(position instanceof Promise)) return { position, isKnown: true }
+    return { position: await within(clock, timeout, position, brokerTimedOut(timeout)), isKnown: true }
+  } catch {
+    // The hub's `lost` event tells of the broker.
+    return { position: seen, isKnown: false }
+  }
+}
+
 /** Answers whether the subscription stands. If the broker cannot, clients are to come back when it can again. */
 async function open(
   ctx: Context,
   config: RouteConfig,
   subscriber: Subscriber,
   resolution: Resolution,
+  place: Standing,
 ): Promise<boolean> {
   const { hub, timeout } = config
+  const topics = resolution.kind === 'topics' ? topicStarts(resolution.topics, config) : []
   try {
-    const standing = subscriber.open(resolution.kind === 'topics' ? resolution.topics : [])
-    await within(
-      hub.clock,
-      timeout,
-      standing,
-      () => new Error(`the broker did not answer within ${String(timeout)} ms`),
-    )
+    await within(hub.clock, timeout, subscriber.open(topics, place), brokerTimedOut(timeout))
     return true
   } catch (error) {
+    if (error instanceof EventStreamError && error.code === 'ERR_EVENT_INVALID') {
+      hub.refused('resolver', 500, error)
+      throw error
+    }
     turnAway(ctx, config, 'broker', { error })
     return false
   }
+}
+
+const NOWHERE: Position = Object.freeze({ epoch: '', seq: 0 })
+
+function brokerTimedOut(timeout: number): () => Error {
+  return () => new EventStreamError('ERR_BROKER', `the broker did not answer within ${String(timeout)} ms`)
 }
 
 async function verify(caller: Caller, config: RouteConfig): Promise<Refusal | undefined> {

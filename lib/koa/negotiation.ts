@@ -1,12 +1,15 @@
 import type { Context } from 'koa'
 
+// A media range may name the parameter that ours has (RFC 9110, section 12.5.1); Koa compares as a whole.
+const OFFERED = ['text/event-stream', 'text/event-stream; charset=utf-8']
+
 /**
  * Whether the client takes an event stream. What an EventSource sends needs no negotiation, whose parts Koa would keep for
  * as long as the stream lives.
  */
 export function acceptsEventStream(ctx: Context): boolean {
   const accept = ctx.get('accept')
-  return accept === '' || accept === 'text/event-stream' || ctx.accepts('text/event-stream') !== false
+  return accept === '' || accept === 'text/event-stream' || ctx.accepts(OFFERED) !== false
 }
 
 /**

@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
-import type { ConflationKey } from '../hub/conflation.ts'
+import type { ConflationKey } from '../hub/feed/conflation-keys.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Subscription } from '../hub/subscription.ts'
 import type { EventStream } from '../stream/event-stream.ts'

@@ -3,6 +3,9 @@ import type { RefusalReason } from '../hub/lifecycle.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import { ended, type Caller, type Refusal } from './authentication.ts'
 import type { RouteConfig } from './route-config.ts'
+import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
+import { http2SessionOf, releaseConnection } from './client-connection.ts'
+import { overloadFor } from './overload.ts'
 import { setNothing, setOverloaded, setPostponed, setRefusal } from './response.ts'
 
 /** Answers a request whose stream was closed before it began. */
@@ -38,18 +41,30 @@ const TOO_MANY: ReadonlySet<RefusalReason> = new Set([
 /** Sends a client away for a while, as the route's `overload` says. */
 export function turnAway(
   ctx: Context,
-  { hub, policy, overload }: RouteConfig,
+  config: RouteConfig,
   reason: RefusalReason,
   { error, wait = 0 }: { error?: unknown; wait?: number } = {},
 ): void {
+  const { hub, policy } = config
   // A server that shuts down waits for connections that are kept alive.
-  if (reason === 'draining' && ctx.req.httpVersionMajor === 1) ctx.set('Connection', 'close')
-  if (overload === 'postpone') {
-    setPostponed(ctx, policy.retry, wait)
+  if (reason === 'draining') closeAfter(ctx)
+  // Clients that may come back at the same moment would otherwise do so.
+  const delay = Math.min(MAX_RETRY, Math.ceil(wait) + jitteredRetry(policy.retry, hub.clock))
+  if (overloadFor(ctx, config) === 'postpone') {
+    setPostponed(ctx, GOAWAY[reason] ?? 'overload', delay)
     hub.refused(reason, 200, error)
     return
   }
   const status = TOO_MANY.has(reason) ? 429 : 503
-  setOverloaded(ctx, status, policy.retry, wait)
+  setOverloaded(ctx, status, delay)
   hub.refused(reason, status, error)
+}
+
+/** What the client is told, where that is not that there is too much to do. */
+const GOAWAY: Partial<Record<RefusalReason, 'drain' | 'server'>> = { draining: 'drain', disconnected: 'server' }
+
+function closeAfter(ctx: Context): void {
+  const session = http2SessionOf(ctx.res)
+  if (session === undefined) ctx.set('Connection', 'close')
+  else ctx.res.once('finish', () => releaseConnection(ctx, session))
 }

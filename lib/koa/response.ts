@@ -1,7 +1,6 @@
 import type { Context } from 'koa'
 import { hasConcealed } from '../auth/query-parameter.ts'
-import { encodeRetry } from '../wire/frame.ts'
-import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
+import { encodeGoaway } from '../wire/frame.ts'
 
 const HEADERS = Object.freeze({
   'Content-Type': 'text/event-stream; charset=utf-8',
@@ -26,7 +25,7 @@ export const REFUSAL_TEXT = Object.freeze({
   401: 'Unauthorized',
   403: 'Forbidden',
   405: 'Method Not Allowed',
-  406: 'Not Acceptable',
+  406: 'Not Acceptable: this is an event stream, open it with an EventSource or with Accept: text/event-stream',
   429: 'Too Many Requests',
   503: 'Service Unavailable',
 })
@@ -74,20 +73,16 @@ export function setNothing(ctx: Context): void {
  * Sends an EventSource away for a while, at least for `wait` milliseconds: with any other status than 200 it would never
  * come back.
  */
-export function setPostponed(ctx: Context, retry: number, wait: number): void {
+export function setPostponed(ctx: Context, reason: 'overload' | 'drain' | 'server', delay: number): void {
   setStreamHeaders(ctx)
-  ctx.body = encodeRetry(delayAfter(wait, retry)).toString()
+  // Clients that send anything but a GET would take `retry` for leave to repeat it.
+  ctx.body = encodeGoaway({ reason, retry: ctx.method === 'GET' ? delay : undefined }).toString()
 }
 
 /** Sends a client away for a while that understands `Retry-After` (RFC 9110, section 10.2.3). */
-export function setOverloaded(ctx: Context, status: 429 | 503, retry: number, wait: number): void {
+export function setOverloaded(ctx: Context, status: 429 | 503, delay: number): void {
   setRefusal(ctx, status)
-  ctx.set('Retry-After', String(Math.ceil(delayAfter(wait, retry) / 1_000)))
-}
-
-// Clients that may come back at the same moment would otherwise do so.
-function delayAfter(wait: number, retry: number): number {
-  return Math.min(MAX_RETRY, Math.ceil(wait) + jitteredRetry(retry))
+  ctx.set('Retry-After', String(Math.ceil(delay / 1_000)))
 }
 
 /** The status that Koa will answer for an error that was thrown: `ctx.throw(403)` carries its own. */

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer'
 import type { Context } from 'koa'
 import type { Authenticator, Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
-import type { ConflatedEvent } from '../hub/conflation.ts'
+import { ConflationKeys, type ConflatedEvent } from '../hub/feed/conflation-keys.ts'
 import type { StreamLimits } from '../hub/stream-index.ts'
 import { HubEngine } from '../hub/engine.ts'
 import type { OverflowPolicy, StreamPolicy } from '../hub/stream-policy.ts'
@@ -188,6 +188,7 @@ function checkPolicy<Events extends object>(
     bufferBytes: integer('buffer.bytes', buffer.bytes, { min: 1_024, default: DEFAULT_BUFFER_BYTES }),
     overflow: checkOverflow(buffer),
     stall: duration('buffer.stall', buffer.stall, { min: 1_000, default: DEFAULT_STALL }),
+    timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
     bufferedLimit: integer('limits.buffered', limits.buffered, {
       min: MIN_BUFFERED_LIMIT,
       default: DEFAULT_BUFFERED_LIMIT,
@@ -217,7 +218,7 @@ function heartbeatEvent(name: string): Buffer {
 
 function checkOverflow({ policy, key }: NonNullable<EventStreamOptions['buffer']>): OverflowPolicy {
   const kind = oneOf('buffer.policy', policy, ['disconnect', 'drop', 'conflate'], 'disconnect')
-  if (kind === 'conflate') return Object.freeze({ kind, key: fn('buffer.key', key, nameOf) })
+  if (kind === 'conflate') return Object.freeze({ kind, keys: new ConflationKeys(fn('buffer.key', key, nameOf)) })
   if (key !== undefined) throw new TypeError('`buffer.key` is only of use with the policy `conflate`')
   return Object.freeze({ kind })
 }

@@ -20,14 +20,15 @@ export interface Source {
   release(): void
 }
 
-const NONE: Source = { start: () => undefined, release: () => undefined }
+/** Nothing is left to be done. */
+export const NO_SOURCE: Source = { start: () => undefined, release: () => undefined }
 
 /** The part of a resolver's answer that outlives the opening of the stream. Releases it when the stream closes. */
 export function sourceOf(resolution: Resolution, stream: AnyStream, hub: HubEngine): Source {
   const source = makeSource(resolution, stream, hub)
   // The client may have gone while the resolver was busy.
   if (stream.closed) source.release()
-  else if (source !== NONE) {
+  else if (source !== NO_SOURCE) {
     stream.once('close', () => {
       source.release()
     })
@@ -54,7 +55,7 @@ function makeSource(resolution: Resolution, stream: AnyStream, hub: HubEngine): 
       },
     }
   }
-  if (resolution.kind !== 'source') return NONE
+  if (resolution.kind !== 'source') return NO_SOURCE
   const pump = new Pump(resolution.iterator, stream, hub.clock)
   return {
     start: () => {

@@ -30,6 +30,30 @@ export type CloseReason =
 /** Reasons that an application may give. */
 export type RequestedCloseReason = Extract<CloseReason, 'server' | 'done' | 'logout' | 'revoked'>
 
+/** The same, for a check at run time: counters and dashboards know no others. */
+export const REQUESTED_CLOSE_REASONS = [
+  'server',
+  'done',
+  'logout',
+  'revoked',
+] as const satisfies readonly RequestedCloseReason[]
+
+/** What ends a stream for good: its client need not come back before the user has done something. */
+const FINAL: ReadonlySet<CloseReason> = new Set(['done', 'logout', 'revoked'])
+
+/** What ends a right: nothing that still waits may be read. */
+const RIGHT_LOST: ReadonlySet<CloseReason> = new Set(['logout', 'revoked', 'expired', 'unverifiable'])
+
+/** Whether clients may come back at once after a stream that ended for this reason. */
+export function mayComeBack(reason: CloseReason): boolean {
+  return !FINAL.has(reason)
+}
+
+/** Whether what still waits for the client is thrown away with the end. */
+export function discardsQueue(reason: CloseReason): boolean {
+  return RIGHT_LOST.has(reason)
+}
+
 /** Every reason, for counters that start at zero. */
 export const CLOSE_REASONS = [
   'client',

@@ -20,7 +20,7 @@ export class Chunk {
   /** An empty chunk of so many bytes, and the place to put them. A chunk of none would be the end of a response. */
   static allocate(length: number): Chunk {
     const head = length.toString(16) + LINE_END
-    const framed = Buffer.allocUnsafeSlow(head.length + length + LINE_END.length)
+    const framed = Buffer.allocUnsafe(head.length + length + LINE_END.length)
     framed.write(head, 0, 'latin1')
     framed.write(LINE_END, head.length + length, 'latin1')
     return new Chunk(framed, head.length, head.length + length)

@@ -15,6 +15,9 @@ export interface Position {
  */
 export type Cursor = Position | 'unknown' | undefined
 
+/** The id with which a source ends that has been read to its end: who comes back with it has nothing more to get. */
+export const DONE_ID = '~done'
+
 /** The longest id that goes on the wire. */
 export const MAX_ID_LENGTH = 128
 

@@ -5,7 +5,8 @@ import type { WireEvent } from './event.ts'
  * Events as bytes, after the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream".
  *
  * A frame is a whole block with the blank line that ends it. It begins with the `id:` line where it has one, so that
- * a log can encode an event once, before its id is known, and put the id in front.
+ * a log can encode an event once, before its id is known, and put the id in front. `retry` and comments are single lines
+ * that belong to the block after them.
  */
 
 // The standard's three line ends; a client reads each as LF.
@@ -43,12 +44,21 @@ export function withId(id: string, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`id: ${id}\n`, 'latin1'), body])
 }
 
+/** What a client is told once it has caught up: the data of a `cursor` event, as JSON. */
+export interface Arrival {
+  /** The `id` of the stream, for logs. */
+  readonly stream: string
+  /** After so many milliseconds of silence something is wrong; `null` where the server sends no heartbeats. */
+  readonly heartbeat: number | null
+}
+
 /**
- * Tells the client where it stands. It has an empty `data` line because an id without data moves the cursor in
- * Chromium only. Without an id it only says that the stream has caught up.
+ * Tells the client that it has caught up, and where it stands. Data that is empty breaks the parsers of some clients, and
+ * an id without data moves the cursor in Chromium only. Without an id the cursor stays where it is.
  */
-export function encodeCursor(id: string | undefined): Buffer {
-  return Buffer.from(`${id === undefined ? '' : `id: ${id}\n`}event: cursor\ndata:\n\n`, 'latin1')
+export function encodeCursor(id: string | undefined, { stream, heartbeat }: Arrival): Buffer {
+  const data = `{"stream":${JSON.stringify(stream)},"heartbeat":${String(heartbeat)}}`
+  return Buffer.from(`${id === undefined ? '' : `id: ${id}\n`}event: cursor\ndata: ${data}\n\n`)
 }
 
 /** Tells the client that events are missing. It moves no cursor: the events after it do. */
@@ -56,14 +66,36 @@ export function encodeGap({ topics, reason }: Gap): Buffer {
   return Buffer.from(`event: gap\ndata: ${JSON.stringify({ topics, reason })}\n\n`)
 }
 
-/** How long the client is to wait before it reconnects, in milliseconds. */
+/**
+ * How long the client is to wait before it reconnects, in milliseconds: a line of the block that comes next. A block of
+ * its own would be taken for an unnamed message by lenient parsers.
+ */
 export function encodeRetry(ms: number): Buffer {
-  return Buffer.from(`retry: ${String(ms)}\n\n`, 'latin1')
+  return Buffer.from(`retry: ${String(ms)}\n`, 'latin1')
 }
 
-/** A comment: seen by proxies and by nobody else. Each line of the text becomes a comment line. */
+/** The last block of a stream: why it ends, and what else its client needs to know. */
+export interface Goaway {
+  readonly reason: string
+  /** When the client may come back, in milliseconds; `undefined` where it may not, or is no EventSource. */
+  readonly retry: number | undefined
+  /** The id that the client is to come back with, where that is not the one it has. */
+  readonly id?: string | undefined
+}
+
+/** Tells the client that the server ends the stream, and why. */
+export function encodeGoaway({ reason, retry, id }: Goaway): Buffer {
+  const lines = [
+    retry === undefined ? '' : `retry: ${String(retry)}\n`,
+    id === undefined ? '' : `id: ${id}\n`,
+    `event: goaway\ndata: {"reason":${JSON.stringify(reason)}}\n\n`,
+  ]
+  return Buffer.from(lines.join(''))
+}
+
+/** A comment: seen by proxies and by nobody else. Each line of the text becomes a line of the block that comes next. */
 export function encodeComment(text: string): Buffer {
-  return Buffer.from(`${fieldLines(': ', text)}\n`)
+  return Buffer.from(fieldLines(': ', text))
 }
 
 /** Reads a frame of an event that this module has encoded: its name, `message` where it has none, and its data. */

@@ -7,7 +7,7 @@ export const MAX_RETRY = 3_600_000
  * Spreads a reconnection delay over 0.5 to 1.5 of itself, so that the clients of a server that goes away
  * do not all come back in the same moment. Answers a whole number of milliseconds within the bounds above.
  */
-export function jitteredRetry(ms: number, random: () => number = Math.random): number {
-  const spread = Math.round(ms * (0.5 + random()))
+export function jitteredRetry(ms: number, chance: { random(): number } = Math): number {
+  const spread = Math.round(ms * (0.5 + chance.random()))
   return Math.min(MAX_RETRY, Math.max(MIN_RETRY, spread))
 }

@@ -12,14 +12,15 @@ test('logging out in one tab ends the stream of another for good', async t => {
   addLogin(app, { store: watchSessions(new MemoryStore(), hub) })
   const { url, requests } = await openSite(t, { app, hub, stream: { authenticate: login } })
   const page = await openPage(t, `${url}/login`)
-  const stream = await listen(page, '/events', { events: ['cursor', 'message', 'gap'] })
+  const stream = await listen(page, '/events', { events: ['cursor', 'message', 'gap', 'goaway'] })
   await stream.next('cursor')
 
   const otherTab = await page.context().newPage()
   await otherTab.goto(`${url}/logout`)
   await stream.next('closed')
   await hub.publish('news', { data: 'not for her any more' })
-  t.deepEqual(stream.names, ['open', 'cursor', 'lost', 'closed'])
+  t.deepEqual(stream.names, ['open', 'cursor', 'goaway', 'lost', 'closed'])
+  t.is(stream.all('goaway')[0]?.data, '{"reason":"logout"}')
   t.deepEqual(
     requests.map(({ status }) => status),
     [200, 401],

@@ -1,4 +1,3 @@
-import { Readable } from 'node:stream'
 import test from 'ava'
 import Koa from 'koa'
 import { createHub, eventStream, type Authenticator } from 'koa-event-stream'
@@ -15,7 +14,7 @@ interface Answer {
   readonly then: 'lost' | 'closed'
 }
 
-const ended = () => Readable.from([])
+const ended: StreamOptions['subscribe'] = stream => void setImmediate(() => stream.close())
 const nobody: Authenticator = { scheme: 'none', challenge: 'None', ambient: false, authenticate: () => undefined }
 const [inAll, each] = [{ process: 1 }, { address: 1 }]
 
@@ -54,6 +53,27 @@ for (const [name, { status, stream, full = false, then }] of Object.entries(answ
     for (const request of requests) t.is(request.status, status)
   })
 }
+
+test('an EventSource that has read a source to its end does not get it again', async t => {
+  async function* source() {
+    yield { data: 'all there is', id: 'last' }
+  }
+  let asked = 0
+  const subscribe = () => ((asked += 1), source())
+  const { url, requests } = await openSite(t, { stream: { subscribe } })
+  const stream = await listen(await openPage(t, url), '/events', { events: ['message', 'goaway'] })
+  await stream.next('closed')
+  t.deepEqual(stream.names, ['open', 'message', 'goaway', 'lost', 'closed'])
+  t.deepEqual(stream.all('goaway'), [{ name: 'goaway', data: '{"reason":"done"}', id: '~done' }])
+  t.deepEqual(
+    requests.map(({ status, lastEventId }) => [status, lastEventId]),
+    [
+      [200, ''],
+      [204, '~done'],
+    ],
+  )
+  t.is(asked, 1)
+})
 
 test('an EventSource that was postponed gets its place when there is one', async t => {
   const { hub, url, requests } = await openSite(t, { stream: { limits: { process: 1 } } })

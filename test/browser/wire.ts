@@ -1,11 +1,10 @@
-import { Readable } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
 import { EventSource } from 'eventsource'
 import { createHub } from 'koa-event-stream'
 import { ManualClock } from '../support/manual-clock.ts'
 import { listen, openPage } from './chromium.ts'
 import { ObservedStream } from './observed-stream.ts'
-import { openSite } from './site.ts'
+import { openSite, type StreamOptions } from './site.ts'
 
 // Firefox reads the same bytes by the same specification, but there is none here to see it.
 const clients = {
@@ -30,7 +29,9 @@ for (const [name, open] of Object.entries(clients)) {
     const { hub, url, cable, requests } = await openSite(t)
     const stream = await open(t, url)
     const cursor = await stream.next('cursor')
-    t.is(cursor.data, '')
+    const { stream: id, heartbeat } = JSON.parse(cursor.data ?? '') as { stream: string; heartbeat: number }
+    t.regex(id, /^[\w-]{16,}$/)
+    t.is(heartbeat, 25_000)
 
     cable.cut()
     await stream.next('lost')
@@ -72,7 +73,7 @@ for (const [name, open] of Object.entries(clients)) {
 }
 
 test('a client comes back when it was told to', async t => {
-  const subscribe = () => Readable.from([])
+  const subscribe: StreamOptions['subscribe'] = stream => void setImmediate(() => stream.close())
   const hasty = await openSite(t, { stream: { subscribe } })
   const patient = await openSite(t, { stream: { subscribe, retry: 3_600_000 } })
   const page = await openPage(t, patient.url)

@@ -18,7 +18,7 @@ async function isTurnedAway(t: ExecutionContext, visitor: Visitor): Promise<void
   const stream = await visitor.openStream()
   t.is(stream.status, 200)
   t.is(await stream.closed, 'end')
-  t.regex(await stream.text(), /^retry: \d+\n\n$/)
+  t.regex(await stream.text(), /^retry: \d+\nevent: goaway\ndata: {"reason":"overload"}\n\n$/)
 }
 
 async function twoInstances(t: ExecutionContext): Promise<[Site, Site]> {

@@ -22,9 +22,10 @@ onEveryKoa(
     const retries = new Set<string>()
     for (const stream of streams) {
       t.is(await stream.closed, 'end')
-      const [last, retry] = stream.received.slice(-2)
+      const [last, retry, goaway] = stream.received.slice(-3)
       t.like(last, { kind: 'event', data: 'the last' })
       t.is(retry?.kind, 'retry')
+      t.like(goaway, { event: 'goaway', data: '{"reason":"drain"}' })
       t.true(Number(retry?.data) >= 500 && Number(retry?.data) <= 30_500, retry?.data)
       retries.add(retry?.data ?? '')
     }
@@ -45,7 +46,8 @@ onEveryKoa('newcomers of a drain are postponed, or rejected, and hold no connect
     server.prependOnceListener('request', () => server.close())
     const connected = await raw(port, REQUEST)
     const text = await connected.until(/\r\n\r\n[^]+/)
-    if (overload === 'postpone') t.regex(text, /^HTTP\/1\.1 200 OK[^]*\r\n\r\nretry: \d+\n\n/)
+    if (overload === 'postpone')
+      t.regex(text, /^HTTP\/1\.1 200 OK[^]*\r\n\r\nretry: \d+\nevent: goaway\ndata: {"reason":"drain"}\n\n/)
     else t.regex(text, /^HTTP\/1\.1 503 Service Unavailable[^]*Retry-After: \d+\r\n/)
     await connected.ended()
     await closed
@@ -74,7 +76,7 @@ test('a drain during catch-up ends the stream on a cursor from which the rest fo
   client.resume()
   await drained
   const text = await client.ended()
-  t.regex(text, /retry: \d+\n\n\r\n0\r\n\r\n$/)
+  t.regex(text, /retry: \d+\nevent: goaway\ndata: {"reason":"drain"}\n\n\r\n0\r\n\r\n$/)
   t.notRegex(text, /event: cursor/)
   const sent = [...text.matchAll(/id: (\S+)\n/g)].map(([, id]) => id ?? '')
   t.true(sent.length < ids.length, 'It was no catch-up')
@@ -98,7 +100,7 @@ test('a drain while the resolver is busy postpones the client', async t => {
   t.is(await reasonOf(stream.signal), 'drain')
   answer('news')
   await drained
-  t.regex(await (await opening).text(), /^retry: \d+\n\n$/)
+  t.regex(await (await opening).text(), /^retry: \d+\nevent: goaway\ndata: {"reason":"drain"}\n\n$/)
   t.deepEqual(story, ['refuse draining 200'])
 })
 

@@ -155,6 +155,8 @@ export class ReturningClient {
   }
 
   #take({ event = 'message', data, id }: EventSourceMessage, visit: Visit): void {
+    // It moves no cursor, and is all that whoever is turned away gets.
+    if (event === 'goaway') return
     if (event === 'gap') this.#complaints.push(`${this.#name} is told of a gap: ${data}`)
     visit.hasEvents = true
     if (id !== undefined) this.#moveTo(id)

@@ -106,27 +106,30 @@ for (const [how, end, reason] of [
   ['disconnected', hub => hub.disconnect({ identity: 'ann' }, 'logout'), 'logout'],
   ['drained', hub => void hub.drain({ within: 60_000 }), 'drain'],
 ] as [string, (hub: Hub) => unknown, string][]) {
-  onEveryKoa(`a stuck client that is ${how} is given 5 seconds to take the rest, and then cut`, async (t, Koa) => {
-    const clock = new ManualClock()
-    const { hub, port, story, tells } = await openEndpoint(
-      t,
-      { buffer: { bytes: 100_000_000 }, heartbeat: false },
-      { Koa, hub: { clock } },
-    )
-    const client = await stuckReader(port)
-    while (hub.stats().bufferedBytes < 2_000_000) await publish(hub)
-    await end(hub)
-    clock.advance(4_000)
-    t.deepEqual([hub.stats().streams, ...story], [1, 'open'])
-    clock.advance(2_000)
-    await tells(`close ${reason}`)
-    t.is(hub.stats().streams, 0)
-    client.close()
-    await eventually(
-      () => clock.pending === 0,
-      () => `${String(clock.pending)} timers are left`,
-    )
-  })
+  onEveryKoa(
+    `a stuck client that is ${how} has the time of the stall to take the rest, and is then cut`,
+    async (t, Koa) => {
+      const clock = new ManualClock()
+      const { hub, port, story, tells } = await openEndpoint(
+        t,
+        { buffer: { bytes: 100_000_000, stall: 8_000 }, heartbeat: false },
+        { Koa, hub: { clock } },
+      )
+      const client = await stuckReader(port)
+      while (hub.stats().bufferedBytes < 2_000_000) await publish(hub)
+      await end(hub)
+      clock.advance(7_000)
+      t.deepEqual([hub.stats().streams, ...story], [1, 'open'])
+      clock.advance(3_000)
+      await tells(`close ${reason}`)
+      t.is(hub.stats().streams, 0)
+      client.close()
+      await eventually(
+        () => clock.pending === 0,
+        () => `${String(clock.pending)} timers are left`,
+      )
+    },
+  )
 }
 
 test('an event over the limit is refused, by the hub and by the stream, and nothing is sent', async t => {

@@ -31,7 +31,7 @@ test('who opens streams too often is told to wait for as long as the limiter say
   for (let n = 0; n < 2; n += 1) (await open()).close()
   const refused = await open()
   t.is(refused.status, 200)
-  const [, ms] = /^retry: (\d+)\n\n$/.exec(await refused.text()) ?? []
+  const [, ms] = /^retry: (\d+)\nevent: goaway\ndata: {"reason":"overload"}\n\n$/.exec(await refused.text()) ?? []
   const left = (await identity.get('identity:ann'))?.msBeforeNext ?? Infinity
   t.true(Number(ms) >= left && Number(ms) <= 1_803_000, `${String(ms)} with ${left} left`)
   t.true(story.includes('refuse identity-rate 200'))
@@ -65,7 +65,7 @@ test('a wait of more than an hour is told as an hour, which every browser comes 
   const identity = new RateLimiterMemory({ points: 1, duration: 48 * HOUR })
   const { open } = await openEndpoint(t, { limits: { rate: { identity } } })
   await (await open()).next()
-  t.is(await (await open()).text(), `retry: ${HOUR * 1_000}\n\n`)
+  t.is(await (await open()).text(), `retry: ${HOUR * 1_000}\nevent: goaway\ndata: {"reason":"overload"}\n\n`)
 })
 
 test('HEAD, what is not acceptable and bad credentials count for no identity; HEAD counts for nothing', async t => {

@@ -153,14 +153,15 @@ test('draining tells each client when to come back, ends all streams, and postpo
   const retries = new Set<number>()
   for (const client of clients) {
     t.is(await client.closed, 'end')
-    const [words, retry] = client.received.slice(-2)
+    const [words, retry, goaway] = client.received.slice(-3)
     t.like(words, { data: 'last words', id })
     t.is(retry?.kind, 'retry')
+    t.deepEqual(goaway, { kind: 'event', event: 'goaway', data: '{"reason":"drain"}', id: undefined })
     retries.add(Number(retry?.data))
   }
   t.true([...retries].every(ms => Number.isInteger(ms) && ms >= 500 && ms <= 8_500))
   t.true(retries.size > 10)
-  t.regex(await newcomer.text(), /^retry: [0-9]{4}\n\n$/)
+  t.regex(await newcomer.text(), /^retry: [0-9]{4}\nevent: goaway\ndata: {"reason":"drain"}\n\n$/)
   t.is(newcomer.status, 200)
   t.deepEqual(
     told.filter(({ name }) => name === 'drain'),

@@ -30,8 +30,8 @@ test('topics come and go while the stream lives', async t => {
 test('the first topic of a living stream brings its cursor', async t => {
   const { open, publish, last } = await openSite(t)
   const client = await open('')
-  await last().send({ data: 'own', id: 'own-id' })
-  t.like(await client.next(), { data: 'own', id: 'own-id' })
+  await last().send({ data: 'own' })
+  t.like(await client.next(), { data: 'own', id: undefined })
   const [before] = await publish('a', 'before')
   await last().subscribe('a')
   t.like(await client.next(), { event: 'cursor', id: before })
@@ -40,6 +40,17 @@ test('the first topic of a living stream brings its cursor', async t => {
   await last().subscribe('a')
   const [after] = await publish('a', 'after')
   t.like(await client.next(), { data: 'after', id: after })
+})
+
+test('a stream that has sent ids of its own gets no topics: its client would resume with one of them', async t => {
+  const { open, publish, last } = await openSite(t)
+  const client = await open('')
+  await last().send({ data: 'own', id: 'own-id' })
+  t.like(await client.next(), { data: 'own', id: 'own-id' })
+  await t.throwsAsync(last().subscribe('a'), { instanceOf: EventStreamError, code: 'ERR_EVENT_INVALID' })
+  await publish('a', 'x')
+  await last().send({ data: 'next', id: 'next-id' })
+  t.like(await client.next(), { data: 'next', id: 'next-id' })
 })
 
 test('topics that are added during a replay are live from then on, in order with it', async t => {
@@ -86,7 +97,7 @@ test('more in one turn than may be buffered is read from history, not held again
   await arrival(client)
   const texts = Array.from({ length: 50 }, (_, n) => `${n}`.padEnd(200, '.'))
   await Promise.all(texts.map((text, n) => publish(n % 2 === 0 ? 'a' : 'b', text)))
-  await client.next(({ event }) => event === 'cursor')
+  await client.next(named(texts[49] ?? ''))
   await publish('a', 'live again')
   await client.next(named('live again'))
   t.deepEqual(messages(client.received), [...texts, 'live again'])

@@ -28,6 +28,7 @@ export class SlowBroker {
         await inner.load(topics, since)
       },
       position: () => inner.position(),
+      look: () => inner.look(),
       read: (topic, after, limit) => inner.read(topic, after, limit),
       startOfLast: (topic, count) => inner.startOfLast(topic, count),
       announce: message => inner.announce(message),

@@ -1,5 +1,5 @@
 import { once } from 'node:events'
-import { Readable, Transform } from 'node:stream'
+import { PassThrough, Readable, Transform } from 'node:stream'
 import type { Middleware } from 'koa'
 import { openEndpoint } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
@@ -26,6 +26,16 @@ onEveryKoa('a stream that is piped through something else carries its events, an
   t.is(await staying.closed, 'end')
   await isEmpty()
   t.is(hub.stats().closed.server, 1)
+})
+
+onEveryKoa('a source behind something else goes on after an event over the buffer’s mark', async (t, Koa) => {
+  const subscribe = async function* () {
+    for (let n = 0; n < 3; n += 1) yield { data: `${n}`.padEnd(20_000, '.') }
+  }
+  const { open } = await openEndpoint(t, { subscribe }, { Koa, outer: [through(() => new PassThrough())] })
+  const stream = await open()
+  t.is(await stream.closed, 'end')
+  t.is(stream.received.filter(({ event }) => event === 'message').length, 3)
 })
 
 onEveryKoa('a stream that is abandoned behind something else takes the response along', async (t, Koa) => {

@@ -1,8 +1,11 @@
+import { text } from 'node:stream/consumers'
 import { once } from 'node:events'
 import { connect, type ClientHttp2Session } from 'node:http2'
 import { Agent, request as httpsRequest } from 'node:https'
 import type { IncomingMessage } from 'node:http'
 import test from 'ava'
+import type { Middleware } from 'koa'
+import { Deferred } from '../support/deferred.ts'
 import { eventually } from '../support/eventually.ts'
 import { serveTls } from '../support/http.ts'
 import { ReceivedStream } from '../support/received-stream.ts'
@@ -72,16 +75,27 @@ test('refusals and 204 work over HTTP/2', async t => {
   session.close()
 })
 
-test('a drain ends the streams of a connection, and leaves the connection to its other requests', async t => {
-  const { hub, url, story } = await openEndpoint(t, {}, { http2: true })
+test('a drain ends the streams of a connection, and the connection behind its other requests', async t => {
+  const waiting = new Deferred<void>()
+  const slow: Middleware = async (ctx, next) => {
+    if (ctx.path !== '/slow') return next()
+    await waiting.promise
+    ctx.body = 'an ordinary page'
+  }
+  const { hub, url, story } = await openEndpoint(t, {}, { http2: true, outer: [slow] })
   const session = connect(url)
   const stream = await ask(session)
   await stream.next()
+  const page = session.request({ ':path': '/slow' })
   await hub.drain()
   t.is(await stream.closed, 'end')
-  t.regex(await (await ask(session)).text(), /^retry: \d+\n\n$/)
+  waiting.resolve()
+  t.is(await text(page), 'an ordinary page')
+  await once(session, 'close')
+  const another = connect(url)
+  t.regex(await (await ask(another)).text(), /^retry: \d+\nevent: goaway\ndata: {"reason":"drain"}\n\n$/)
   t.deepEqual(story, ['open', 'close drain', 'refuse draining 200'])
-  session.close()
+  await once(another, 'close')
 })
 
 onEveryKoa('over TLS a stream works for clients of HTTP/2 and of HTTP/1.1', async (t, Koa) => {

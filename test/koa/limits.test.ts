@@ -23,7 +23,7 @@ for (const [reason, status, options, [first = '', second = '', third = '']] of l
       if (overload === 'postpone') {
         t.is(refused.status, 200)
         t.is(refused.headers['content-type'], 'text/event-stream; charset=utf-8')
-        const [, ms] = /^retry: (\d+)\n\n$/.exec(body) ?? []
+        const [, ms] = /^retry: (\d+)\nevent: goaway\ndata: {"reason":"overload"}\n\n$/.exec(body) ?? []
         t.true(Number(ms) >= 1_000 && Number(ms) <= 3_000, body)
       } else {
         t.is(refused.status, status)
@@ -116,7 +116,7 @@ test('of 200 requests pipelined on one socket one gets a stream, and nothing is 
 test('a request behind an ordinary one on the same socket is postponed, and asks again', async t => {
   const { port, story } = await openEndpoint(t, {})
   const client = await raw(port, REQUEST.replace('GET', 'HEAD') + REQUEST)
-  await client.until(/retry: \d+\n\n/)
+  await client.until(/retry: \d+\nevent: goaway\ndata: {"reason":"overload"}\n\n/)
   client.write(REQUEST)
   await client.until('event: cursor')
   t.deepEqual(story, ['refuse pipelined 200', 'open'])

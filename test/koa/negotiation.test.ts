@@ -3,7 +3,7 @@ import { raw } from '../support/http.ts'
 import { byName, openEndpoint } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
 
-const CURSOR = /^retry: \d+\n\nid: [0-9A-Za-z._~-]+\nevent: cursor\ndata:\n\n$/
+const CURSOR = /^retry: \d+\nid: [0-9A-Za-z._~-]+\nevent: cursor\ndata: {"stream":"[\w-]+","heartbeat":25000}\n\n$/
 
 onEveryKoa('a stream opens with its headers, a retry and its cursor, though nothing is published', async (t, Koa) => {
   const { open } = await openEndpoint(t, {}, { Koa })
@@ -25,13 +25,18 @@ onEveryKoa('a stream opens with its headers, a retry and its cursor, though noth
   t.regex(await stream.text(), CURSOR)
 })
 
-onEveryKoa('HEAD gets the headers, without a login, a place or a word to the resolver', async (t, Koa) => {
+onEveryKoa('HEAD gets the status and headers of a GET, without a place or a word to the resolver', async (t, Koa) => {
   const asked = (): never => t.fail()
   const { open, hub, story } = await openEndpoint(
     t,
-    { subscribe: asked, authenticate: { ...byName, authenticate: asked } },
+    { subscribe: asked, authenticate: { ...byName, redeem: asked }, limits: { identity: 1 } },
     { Koa },
   )
+  const stranger = await open({ method: 'HEAD', headers: { 'x-user': '' } })
+  t.is(stranger.status, 401)
+  t.is(stranger.headers['www-authenticate'], 'Name realm="events"')
+  t.is(await stranger.text(), '')
+  t.is((await open({ method: 'HEAD', headers: { accept: 'text/html' } })).status, 406)
   const answer = await open({ method: 'HEAD' })
   t.is(answer.status, 200)
   t.like(answer.headers, {
@@ -41,7 +46,7 @@ onEveryKoa('HEAD gets the headers, without a login, a place or a word to the res
   })
   t.is(await answer.text(), '')
   t.is(hub.stats().opened, 0)
-  t.deepEqual(story, [])
+  t.deepEqual(story, ['refuse unauthenticated 401', 'refuse not-acceptable 406'])
 })
 
 test('whoever accepts no event stream gets 406, and whoever accepts one among others gets it', async t => {
@@ -106,9 +111,9 @@ test('the query resumes like the header, and the header is believed before it', 
     const response = await fetch(url + path, { headers: { 'x-user': 'ann', ...headers } })
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
     let text = ''
-    while (!text.includes('event: cursor')) text += (await reader?.read())?.value ?? t.fail('it ended')
+    while (!/event: cursor\ndata: .*\n\n/.test(text)) text += (await reader?.read())?.value ?? t.fail('it ended')
     await reader?.cancel()
-    return [...text.matchAll(/^data: (.*)$/gm)].map(match => match[1])
+    return [...text.replace(/event: cursor\n.*\n/, '').matchAll(/^data: (.*)$/gm)].map(match => match[1])
   }
   t.deepEqual(await read(`/?lastEventId=${start ?? ''}`), ['a', 'b'])
   t.deepEqual(await read(`/?lastEventId=${start ?? ''}`, { 'last-event-id': id }), ['b'])
@@ -125,6 +130,8 @@ onEveryKoa('a client of HTTP/1.0 gets the stream without chunks, until the conne
   const [head = '', ...body] = (await client.ended()).split('\r\n\r\n')
   t.regex(head, /^HTTP\/1\.1 200 OK\r\n/)
   t.notRegex(head, /transfer-encoding|keep-alive/i)
-  t.regex(body.join(), new RegExp(`^retry: \\d+\n\nid: \\S+\nevent: cursor\ndata:\n\nid: ${id}\ndata: a\n\n$`))
+  const cursor = 'id: \\S+\nevent: cursor\ndata: \\{"stream":"[\\w-]+","heartbeat":25000}\n\n'
+  const goaway = 'retry: \\d+\nevent: goaway\ndata: \\{"reason":"server"}\n\n'
+  t.regex(body.join(), new RegExp(`^retry: \\d+\n${cursor}id: ${id}\ndata: a\n\n${goaway}$`))
   await tells('close server')
 })

@@ -139,7 +139,7 @@ for (const { title, options, setup, headers = {}, story, text, challenge, causes
 }
 
 for (const [overload, status, text] of [
-  ['postpone', 200, /^retry: \d+\n\n$/],
+  ['postpone', 200, /^retry: \d+\nevent: goaway\ndata: {"reason":"overload"}\n\n$/],
   ['reject', 503, /^Service Unavailable$/],
 ] as const) {
   test(`while the broker is down, clients are sent away for a while: ${overload}`, async t => {
@@ -217,7 +217,7 @@ for (const [reason, status, text] of [
   ['logout', 401, 'Unauthorized'],
   ['revoked', 401, 'Unauthorized'],
   ['done', 204, ''],
-  ['server', 200, /^retry: \d+\n\n$/],
+  ['server', 200, /^retry: \d+\nevent: goaway\ndata: {"reason":"server"}\n\n$/],
 ] as const) {
   test(`a stream that is closed as ${reason} before it began is answered with ${status}`, async t => {
     const { subscribe, asked, answer } = new HeldResolver()

@@ -28,8 +28,12 @@ test('topics are answered as a string, a list, or any iterable, each with a wish
 })
 
 test('a newcomer gets the history that is wished for, and then its cursor', async t => {
+  const streams: string[] = []
   const { hub, open } = await openEndpoint(t, {
-    subscribe: () => [{ topic: 'news', replay: 2 }, { topic: 'sport', replay: 1 }, 'weather'],
+    subscribe: ({ id }) => {
+      streams.push(id)
+      return [{ topic: 'news', replay: 2 }, { topic: 'sport', replay: 1 }, 'weather']
+    },
   })
   const keep = await open()
   await keep.next(isCursor)
@@ -43,7 +47,7 @@ test('a newcomer gets the history that is wished for, and then its cursor', asyn
     [
       ['message', 'c'],
       ['message', 'd'],
-      ['cursor', ''],
+      ['cursor', JSON.stringify({ stream: streams[1], heartbeat: 25_000 })],
     ],
   )
 })
@@ -63,11 +67,14 @@ test('a resolver may send as much as the buffer holds before it answers, and wai
   t.like(await stream.next(), { data: 'live' })
 })
 
-for (const [how, end, reason] of [
-  ['closes', stream => stream.close(), 'server'],
-  ['closes as done', stream => stream.close('done'), 'done'],
-  ['ends', stream => stream.end(), 'done'],
-] as [string, (stream: EventStream) => void, string][]) {
+const CLOSED = /^retry: \d+\ndata: all there is\n\nretry: \d+\nevent: goaway\ndata: {"reason":"server"}\n\n$/
+const DONE = /^retry: \d+\ndata: all there is\n\nid: ~done\nevent: goaway\ndata: {"reason":"done"}\n\n$/
+
+for (const [how, end, reason, body] of [
+  ['closes', stream => stream.close(), 'server', CLOSED],
+  ['closes as done', stream => stream.close('done'), 'done', DONE],
+  ['ends', stream => stream.end(), 'done', DONE],
+] as [string, (stream: EventStream) => void, string, RegExp][]) {
   onEveryKoa(`what a resolver sends before it ${how} the stream reaches the client`, async (t, Koa) => {
     const subscribe = async (stream: EventStream) => {
       await stream.send({ data: 'all there is' })
@@ -76,7 +83,7 @@ for (const [how, end, reason] of [
     const { open, story, isEmpty } = await openEndpoint(t, { subscribe }, { Koa })
     const answer = await open()
     t.is(answer.status, 200)
-    t.is(await answer.text(), 'data: all there is\n\n')
+    t.regex(await answer.text(), body)
     await isEmpty()
     t.deepEqual(story, ['open', `close ${reason}`])
   })
@@ -118,7 +125,7 @@ test('a resolver that answers nothing keeps the stream and writes to it', async 
   const stream = await open()
   t.regex(
     await stream.text(),
-    /^id: own\.id\nevent: hello\ndata: \{"name":"ann"\}\n\n: two\n: lines\n\nretry: \d+\n\n$/,
+    /^retry: \d+\nid: own\.id\nevent: hello\ndata: {"name":"ann"}\n\n: two\n: lines\nid: ~done\nevent: goaway\ndata: {"reason":"done"}\n\n$/,
   )
   t.is(await stream.closed, 'end')
   t.deepEqual(story, ['open', 'close done'])

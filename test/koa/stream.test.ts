@@ -27,8 +27,9 @@ onEveryKoa('bytes that are written or piped into the stream pass as they are', a
   )
   const response = await fetch(url, { headers: { 'x-user': 'ann' } })
   const bytes = Buffer.from(await response.arrayBuffer())
-  const [, retry = ''] = /(retry: \d+\n\n)/.exec(bytes.toString('latin1')) ?? []
-  t.deepEqual(bytes, Buffer.concat([Buffer.from('data: raw\n\n' + retry), ...pieces]))
+  const [retry = ''] = /^retry: \d+\n/.exec(bytes.toString('latin1')) ?? []
+  // They end in the middle of a block, which nothing may be put behind.
+  t.deepEqual(bytes, Buffer.concat([Buffer.from(retry + 'data: raw\n\n'), ...pieces]))
   await tells('close done')
 })
 
@@ -41,17 +42,29 @@ onEveryKoa('a source that is piped in is held back by a client that does not rea
       this.push(chunk)
     },
   })
-  const { hub, port, tells } = await openEndpoint(t, { subscribe: stream => void source.pipe(stream) }, { Koa })
+  let held: EventStream | undefined
+  const subscribe = (stream: EventStream) => {
+    held = stream
+    source.pipe(stream)
+  }
+  const { port, tells } = await openEndpoint(t, { subscribe }, { Koa })
   const client = await raw(port, REQUEST)
   client.pause()
+  // The kernel has to be full first: until then the source pauses and goes on.
+  let [last, quiet] = [0, 0]
   await eventually(
-    () => source.isPaused() || source.readableFlowing === false,
+    () => {
+      quiet = read === last && (held?.bufferedBytes ?? 0) > 0 ? quiet + 1 : 0
+      last = read
+      return quiet > 20
+    },
     () => `Read ${String(read)} times`,
   )
   const before = read
   await turn()
   t.is(read, before)
-  t.true(hub.stats().bufferedBytes < 64_000, String(hub.stats().bufferedBytes))
+  const buffered = held?.bufferedBytes ?? NaN
+  t.true(buffered > 0 && buffered <= 3 * 65_536, String(buffered))
   client.resume()
   await eventually(
     () => read > before + 10,

@@ -51,6 +51,19 @@ test('the first example publishes to who is logged in', async t => {
   stream.close()
 })
 
+test('a page with a cursor, and a client without one, have the state and then what is live', async t => {
+  const { url } = await runExample(t, folder, 'state-first.ts')
+  const newcomer = await openStream(`${url}/events`)
+  t.like(await newcomer.next(), { event: 'orders', data: '[["7","open"]]' })
+  t.is((await newcomer.next()).event, 'cursor')
+  newcomer.close()
+  const page = await (await fetch(url)).text()
+  const cursor = /lastEventId=([\w.~-]+)/.exec(page)?.[1]
+  const rendered = await openStream(`${url}/events?lastEventId=${cursor}`)
+  t.is((await rendered.next()).event, 'cursor', 'no state a second time')
+  rendered.close()
+})
+
 test('the site lets sessions of its store in, and asks the resolver', async t => {
   const { url } = await runExample(t, folder, 'site.ts')
   const value = 'koa.sess=session:ada'
@@ -128,7 +141,7 @@ test('the limits let in who comes over TLS, and no more streams than are allowed
   t.is((await openStream(url, { headers })).status, 403)
   const open = () => openStream(url, { headers: { ...headers, 'x-forwarded-proto': 'https' } })
   for (let n = 0; n < 5; n += 1) await (await open()).next(({ event }) => event === 'cursor')
-  t.regex(await (await open()).text(), /^retry: \d+\n\n$/)
+  t.regex(await (await open()).text(), /^retry: \d+\nevent: goaway\ndata: {"reason":"overload"}\n\n$/)
   const admin = new Redis(redis.url)
   t.deepEqual((await admin.keys('rlflx:*')).toSorted(), ['rlflx:address:127.0.0.1', 'rlflx:identity:ada'])
   admin.disconnect()
@@ -151,7 +164,7 @@ test('the shutdown ends streams, then the process', async t => {
   await stream.next()
   child.kill('SIGTERM')
   t.is(await stream.closed, 'end')
-  t.is(stream.received.at(-1)?.kind, 'retry')
+  t.like(stream.received.at(-1), { event: 'goaway', data: '{"reason":"drain"}' })
   const [code] = (await once(child, 'exit')) as [number]
   t.is(code, 0)
 })

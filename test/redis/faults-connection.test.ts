@@ -83,7 +83,7 @@ test('a frozen Redis: publishing rejects, the instance says so, and all is caugh
   const server = await startRedis(t)
   const instance = await openInstance(t, { ...TIMES, client: server.url })
   const stream = await instance.open(['a'])
-  await instance.hub.publish('a', { data: 'before' })
+  const before = await instance.hub.publish('a', { data: 'before' })
   await until(stream, 'before')
   server.pause()
   const rejection = { instanceOf: EventStreamError, code: 'ERR_BROKER' }
@@ -91,8 +91,13 @@ test('a frozen Redis: publishing rejects, the instance says so, and all is caugh
   await instance.tells('lost')
   t.false(instance.hub.ready)
   await t.throwsAsync(instance.hub.publish('a', { data: 'unsent' }), rejection)
-  // Somebody who is at hand: what is here is served, and what is not is fetched later.
-  const meanwhile = await instance.open(['a'])
+  // Where the log stands nobody can tell now. Of a topic that this instance listens to enough is known for anybody.
+  const stranger = await instance.open(['elsewhere'])
+  t.is((await stranger.next()).event, 'goaway')
+  const newcomer = await instance.open(['a'])
+  await newcomer.next(isCursor)
+  // Somebody who comes back knows: what is here is served, and what is not is fetched later.
+  const meanwhile = await instance.open(['a'], before)
   await meanwhile.next(isCursor)
   server.resume()
   await instance.tells('ready', 2)
@@ -105,6 +110,7 @@ test('a frozen Redis: publishing rejects, the instance says so, and all is caugh
   )
   t.true(got.filter(text => text === 'unheard').length <= 1)
   t.deepEqual(await until(meanwhile, 'after'), got.slice(1))
+  t.deepEqual(await until(newcomer, 'after'), got.slice(1))
 })
 
 test('only the watchdog can tell: an instance that is forgotten by the network catches up', async t => {

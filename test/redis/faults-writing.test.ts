@@ -89,8 +89,8 @@ test('Redis is not there when the application starts: streams are turned away un
   t.is(early.status, 200)
   t.is(await early.closed, 'end')
   t.deepEqual(
-    early.received.map(({ kind }) => kind),
-    ['retry'],
+    early.received.map(({ kind, event, data }) => (kind === 'retry' ? kind : `${event} ${data}`)),
+    ['retry', 'goaway {"reason":"overload"}'],
   )
   await t.throwsAsync(instance.hub.publish('a', { data: 'x' }), REJECTION)
   t.like(instance.told.find(({ name }) => name === 'refuse')?.about, { reason: 'broker', status: 200 })

@@ -33,7 +33,7 @@ test('history waits in the log, and not in the process, for a client that does n
     () => {
       const [first] = opened
       if (first === undefined) return false
-      most = Math.max(most, first.socket.writableLength + first.stream.readableLength)
+      most = Math.max(most, first.stream.bufferedBytes)
       unchanged = first.socket.bytesWritten === last && first.socket.writableLength > 0 ? unchanged + 1 : 0
       last = first.socket.bytesWritten
       return unchanged > 20

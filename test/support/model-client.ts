@@ -106,6 +106,7 @@ export class ModelClient {
   }
 
   #take({ event = 'message', data, id }: EventSourceMessage, stream: { sent: number }): void {
+    if (event === 'goaway') return
     if (event === 'gap') {
       const { topics, reason } = JSON.parse(data) as { topics: string[]; reason: string }
       this.gaps.push({ topics, reason, after: this.#seq, published: this.#options.log.published.length })

@@ -1,13 +1,14 @@
 import test from 'ava'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import fc from 'fast-check'
-import { checkEvent } from '../../lib/wire/event.ts'
+import { checkEvent, MAX_EVENT_NAME_LENGTH, RESERVED_EVENTS } from '../../lib/wire/event.ts'
 import {
   encodeBody,
   encodeComment,
   encodeCursor,
   encodeEvent,
   encodeGap,
+  encodeGoaway,
   encodeRetry,
   withId,
 } from '../../lib/wire/frame.ts'
@@ -42,15 +43,33 @@ test('a log puts the id in front of a body that it has encoded before', t => {
 })
 
 test('the library’s own blocks', t => {
-  t.is(encodeCursor('a-1').toString(), 'id: a-1\nevent: cursor\ndata:\n\n')
-  t.is(encodeCursor(undefined).toString(), 'event: cursor\ndata:\n\n')
+  t.is(
+    encodeCursor('a-1', { stream: 's', heartbeat: 15_000 }).toString(),
+    'id: a-1\nevent: cursor\ndata: {"stream":"s","heartbeat":15000}\n\n',
+  )
+  t.is(
+    encodeCursor(undefined, { stream: 's"\n', heartbeat: null }).toString(),
+    'event: cursor\ndata: {"stream":"s\\"\\n","heartbeat":null}\n\n',
+  )
   t.is(
     encodeGap({ topics: ['a', 'b"ü'], reason: 'trimmed' }).toString(),
     'event: gap\ndata: {"topics":["a","b\\"ü"],"reason":"trimmed"}\n\n',
   )
-  t.is(encodeRetry(3_000).toString(), 'retry: 3000\n\n')
-  t.is(encodeComment('').toString(), ': \n\n')
-  t.is(encodeComment('a\nevent: forged\r\rdata: x').toString(), ': a\n: event: forged\n: \n: data: x\n\n')
+  t.is(
+    encodeGoaway({ reason: 'drain', retry: 3_000 }).toString(),
+    'retry: 3000\nevent: goaway\ndata: {"reason":"drain"}\n\n',
+  )
+  t.is(
+    encodeGoaway({ reason: 'done', retry: undefined, id: '~done' }).toString(),
+    'id: ~done\nevent: goaway\ndata: {"reason":"done"}\n\n',
+  )
+  t.is(encodeGoaway({ reason: 'logout', retry: undefined }).toString(), 'event: goaway\ndata: {"reason":"logout"}\n\n')
+})
+
+test('retry and comments are lines of the block that comes next, and no blocks of their own', t => {
+  t.is(encodeRetry(3_000).toString(), 'retry: 3000\n')
+  t.is(encodeComment('').toString(), ': \n')
+  t.is(encodeComment('a\nevent: forged\r\rdata: x').toString(), ': a\n: event: forged\n: \n: data: x\n')
 })
 
 /** What somebody else's parser makes of bytes that arrive in pieces. */
@@ -78,7 +97,7 @@ const character = fc.oneof(
 const text = fc.array(character, { maxLength: 30 }).map(parts => parts.join(''))
 const name = text
   .map(found => found.replace(/[\r\n\0]/g, ''))
-  .filter(found => found !== '' && found !== 'gap' && found !== 'cursor')
+  .filter(found => found !== '' && found.length <= MAX_EVENT_NAME_LENGTH && !RESERVED_EVENTS.has(found))
 const id = fc.stringMatching(/^[0-9A-Za-z._~-]{1,128}$/)
 const event = fc.record({ event: name, data: text, id }, { requiredKeys: ['data'] })
 
@@ -111,24 +130,15 @@ test('a comment of any text is seen by nobody', t => {
 })
 
 test('retry is a whole number within bounds, spread over 0.5 to 1.5 of what was asked', t => {
-  t.is(
-    jitteredRetry(3_000, () => 0),
-    1_500,
-  )
-  t.is(
-    jitteredRetry(3_000, () => 0.5),
-    3_000,
-  )
-  t.is(
-    jitteredRetry(3_001, () => 0.9999),
-    4_501,
-  )
+  t.is(jitteredRetry(3_000, { random: () => 0 }), 1_500)
+  t.is(jitteredRetry(3_000, { random: () => 0.5 }), 3_000)
+  t.is(jitteredRetry(3_001, { random: () => 0.9999 }), 4_501)
   const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true })
   fc.assert(
     fc.property(fc.integer({ min: 0, max: 2 ** 31 }), random, (ms, random) => {
-      const retry = jitteredRetry(ms, () => random)
+      const retry = jitteredRetry(ms, { random: () => random })
       t.true(Number.isInteger(retry) && retry >= MIN_RETRY && retry <= MAX_RETRY)
-      t.regex(encodeRetry(retry).toString(), /^retry: [0-9]{3,7}\n\n$/)
+      t.regex(encodeRetry(retry).toString(), /^retry: [0-9]{3,7}\n$/)
     }),
   )
   t.deepEqual([MIN_RETRY, MAX_RETRY], [500, 3_600_000])

@@ -65,6 +65,7 @@ export class RedisBroker implements Broker, LinkOwner {
 
   async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
     const { epoch, seq } = await this.#log.publish(topics, body)
+    await this.#replica?.handedOn(topics, seq)
     return formatPosition(epoch, seq)
   }
 
@@ -82,6 +83,10 @@ export class RedisBroker implements Broker, LinkOwner {
 
   position(): Position {
     return this.#heard().position
+  }
+
+  async look(): Promise<Position> {
+    return this.#heard().look()
   }
 
   read(topic: string, after: number, limit: number): Slice {

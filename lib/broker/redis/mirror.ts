@@ -18,6 +18,8 @@ export class Mirror {
   #loaded = false
   #held: LoggedEvent[] | undefined = []
   #live = deferred()
+  // Publishers of this instance that wait until their event has been handed on here.
+  readonly #publishers = new Map<number, Deferred>()
 
   constructor(topic: string, limits: HistoryLimits) {
     this.topic = topic
@@ -39,6 +41,14 @@ export class Mirror {
     return this.#history?.last
   }
 
+  /** Resolves when an event has been handed on, or at once where it need not be waited for: it is held, or was before. */
+  handedOn(seq: number): Promise<void> | undefined {
+    if (this.#held !== undefined || this.#history === undefined || seq <= this.#history.last) return undefined
+    const publisher = this.#publishers.get(seq) ?? deferred()
+    this.#publishers.set(seq, publisher)
+    return publisher.promise
+  }
+
   /** Whether history after a `seq` would have to be fetched. */
   lacks(since: number): boolean {
     return !this.#loaded && this.#history !== undefined && since < this.#history.trimmed
@@ -58,6 +68,7 @@ export class Mirror {
   hold(): void {
     if (this.#held !== undefined) return
     this.#held = []
+    this.#release(Infinity)
     this.#live = deferred()
   }
 
@@ -70,10 +81,16 @@ export class Mirror {
   /** Will never be live. */
   fail(error: Error): void {
     this.#live.reject(error)
+    this.#release(Infinity)
   }
 
   append(event: LoggedEvent): void {
     this.#history?.append(event, this.#limits)
+  }
+
+  /** An event has been handed on to the streams. */
+  passed(seq: number): void {
+    if (this.#publishers.size > 0) this.#release(seq)
   }
 
   /** Puts what the log has of the topic's history before what is here. */
@@ -101,6 +118,14 @@ export class Mirror {
 
   startOfLast(count: number): number {
     return this.#history?.startOfLast(count) ?? 0
+  }
+
+  #release(seq: number): void {
+    for (const [waited, publisher] of this.#publishers) {
+      if (waited > seq) continue
+      this.#publishers.delete(waited)
+      publisher.resolve()
+    }
   }
 }
 

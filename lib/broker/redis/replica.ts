@@ -53,7 +53,9 @@ export class Replica {
   #generation = 0
   #working = false
   readonly #past = new PastEpochs()
+  // A look into the log that is under way, and the next one, which all share who have asked since that was begun.
   #looking: Promise<LogState> | undefined
+  #nextLook: Promise<LogState> | undefined
   #stopDoubting: (() => void) | undefined
   // Unknown until the first attempt has succeeded or failed.
   #ready: boolean | undefined
@@ -95,6 +97,21 @@ export class Replica {
       if (mirror?.lacks(since) === true) loads.push(this.#inTime(this.#loadOnce(mirror)))
     }
     await Promise.all(loads)
+  }
+
+  /** Asks where the log stands. What was published up to there has been handed on, or is held. */
+  async look(): Promise<Position> {
+    const { epoch, seq } = await this.#inTime(this.#sharedLook())
+    if (epoch !== this.#epoch) this.resync()
+    else if (!this.#holding) this.#seq = Math.max(this.#seq, seq)
+    return { epoch, seq }
+  }
+
+  /** Resolves when this instance has handed an event on that it has published, or holds it. Does not wait for ever. */
+  async handedOn(topics: readonly string[], seq: number): Promise<void> {
+    const waits = topics.flatMap(topic => this.#mirrors.get(topic)?.handedOn(seq) ?? [])
+    // It is in history all the same: whoever listens here is told by the connection's own means.
+    if (waits.length > 0) await this.#inTime(Promise.all(waits)).catch(() => undefined)
   }
 
   read(topic: string, after: number, limit: number): Slice {
@@ -167,6 +184,7 @@ export class Replica {
     // Of its other topics it may be still to come: a stream that starts here must not take it for had.
     this.#seq = Math.max(this.#seq, event.isShared ? event.seq - 1 : event.seq)
     if (mirror.idleSince === undefined) this.#parts.listener.event([mirror.topic], event)
+    mirror.passed(event.seq)
   }
 
   #addMirror(topic: string): Mirror {
@@ -302,17 +320,30 @@ export class Replica {
   }
 
   async #catchUp(topics: readonly string[]): Promise<void> {
-    this.#looking ??= this.#look()
-    const state = await this.#looking
-    if (state.epoch !== this.#epoch) this.resync()
+    const { epoch, seq } = await this.look()
     await Promise.all(topics.flatMap(topic => this.#mirrors.get(topic)?.live ?? []))
-    if (state.epoch === this.#epoch) this.#seq = Math.max(this.#seq, state.seq)
+    if (epoch === this.#epoch) this.#seq = Math.max(this.#seq, seq)
   }
 
-  // Those who ask in this turn share one look, but nobody one that was begun before: it may see too little.
+  // A look that was begun before somebody asks may see too little for him.
+  #sharedLook(): Promise<LogState> {
+    if (this.#looking === undefined) return this.#beginLook()
+    this.#nextLook ??= this.#looking.then(
+      () => this.#beginLook(),
+      () => this.#beginLook(),
+    )
+    return this.#nextLook
+  }
+
+  #beginLook(): Promise<LogState> {
+    this.#nextLook = undefined
+    this.#looking = this.#look().finally(() => {
+      this.#looking = undefined
+    })
+    return this.#looking
+  }
+
   async #look(): Promise<LogState> {
-    await Promise.resolve()
-    this.#looking = undefined
     const { state } = await this.#parts.log.read(new Map())
     await this.#parts.link.fence()
     return state
@@ -330,8 +361,8 @@ export class Replica {
     this.#parts.listener.readiness(ready, error)
   }
 
-  async #inTime(work: Promise<void>): Promise<void> {
+  async #inTime<T>(work: Promise<T>): Promise<T> {
     const { clock, timeout } = this.#parts
-    await within(clock, timeout, work, () => new EventStreamError('ERR_BROKER', 'Redis did not confirm in time'))
+    return within(clock, timeout, work, () => new EventStreamError('ERR_BROKER', 'Redis did not confirm in time'))
   }
 }

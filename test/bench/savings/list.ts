@@ -6,15 +6,15 @@ import type { Saving } from './saving.ts'
  */
 export const savings: readonly Saving[] = [
   {
-    name: "stopping Koa's pipeline, with all else in koa/lighten.ts",
-    patches: [{ file: 'koa/hand-off.js', from: 'lighten(ctx);', to: '' }],
+    name: 'dropping the listeners of response and stream, of the pipeline and of on-finished',
+    patches: [{ file: 'koa/hand-off.js', from: 'dropResponseListeners(ctx);', to: '' }],
+  },
+  {
+    name: "dropping the listeners of Node's pipeline",
+    patches: [{ file: 'koa/response-listeners.js', from: 'dropAdded(body, res, before);', to: '' }],
   },
   {
     name: "ending on-finished's watch of the response",
-    patches: [{ file: 'koa/lighten.js', from: 'stopWatch(res);', to: '' }],
-  },
-  {
-    name: "laying out the response's head in one piece",
-    patches: [{ file: 'koa/lighten.js', from: 'flattenHead(res);', to: '' }],
+    patches: [{ file: 'koa/response-listeners.js', from: 'stopOnFinished(res);', to: '' }],
   },
 ]

@@ -19,7 +19,8 @@ onEveryKoa('others keep the listeners that they have on a response and its body'
   await hub.disconnect({ identity: 'ann' })
   t.is(await stream.closed, 'end')
   await isEmpty()
-  t.deepEqual(heard, ['end', 'finish', 'close'])
+  t.is(heard.pop(), 'close')
+  t.deepEqual(heard.toSorted(), ['end', 'finish'])
 })
 
 onEveryKoa('a stream that lives holds no listeners of Koa’s', async (t, Koa) => {

@@ -361,9 +361,12 @@ onEveryKoa(
         ],
       },
     )
-    const answer = await open()
-    // Koa 2 answers with an error page; Koa 3 sends what the stream had said, and cuts.
-    t.deepEqual([answer.status, await answer.closed], Koa === Koa2 ? [500, 'end'] : [200, 'cut'])
+    const answer = await open().catch(() => undefined)
+    const seen = answer === undefined ? undefined : [answer.status, await answer.closed]
+    // Koa 2 answers with an error page. Koa 3 has its pipeline destroy the response: what was written in the same turn is
+    // out by then, except on Node 26, which collects it first.
+    if (Koa === Koa2) t.deepEqual(seen, [500, 'end'])
+    else t.deepEqual(seen, Number(process.versions.node.split('.')[0]) < 26 ? [200, 'cut'] : undefined)
     await isEmpty()
     t.deepEqual(errors.map(String), ['Error: between the two'])
     t.deepEqual(story, ['open', 'close error'])

@@ -1,0 +1,117 @@
+import type { StoredEvent } from '../../broker/broker.ts'
+import type { ConflationKeys } from './conflation-keys.ts'
+import { firstPage, FoundEvents, type LogFrame } from './page.ts'
+import type { FeedAccess, Strategy } from './strategy.ts'
+
+// Events that are looked at in one turn of the event loop: key functions may take their time.
+const TURN_EVENTS = 128
+
+/** What is found when a topic's missed events have been looked at, the latest of each key. */
+type Latest = Map<string | StoredEvent, StoredEvent>
+
+/**
+ * Sends a slow client the latest event of each key of what it has missed, once it has read what waits; then what has come
+ * meanwhile in the same way, until nothing has.
+ */
+export class Conflating implements Strategy {
+  readonly isLive = false
+  readonly #feed: FeedAccess
+  readonly #keys: ConflationKeys
+  readonly #failed: (error: unknown) => void
+  #isScanning = false
+  #left: readonly LogFrame[] = []
+  #scannedTo = -1
+
+  /** @param failed is told what a key function throws */
+  constructor(feed: FeedAccess, keys: ConflationKeys, failed: (error: unknown) => void) {
+    this.#feed = feed
+    this.#keys = keys
+    this.#failed = failed
+  }
+
+  goOn(): void {
+    if (this.#isScanning) return
+    if (this.#left.length > 0) {
+      this.#sendPage()
+      return
+    }
+    if (this.#scannedTo >= 0) this.#feed.cursors.moveTo(this.#scannedTo)
+    if (this.#hasMissed()) this.#scan()
+    else this.#feed.goLive()
+  }
+
+  retain(isKept: (frame: LogFrame) => boolean): void {
+    this.#left = this.#left.filter(isKept)
+  }
+
+  stop(): void {
+    this.#left = []
+  }
+
+  #sendPage(): void {
+    const { frames } = firstPage(this.#left)
+    this.#left = this.#left.slice(frames.length)
+    const last = frames.at(-1)
+    if (last !== undefined) this.#feed.sent(last.event.seq)
+    this.#feed.write(frames)
+    this.#feed.awaitTaken()
+  }
+
+  #hasMissed(): boolean {
+    const { broker, cursors } = this.#feed
+    return cursors.topics.some(topic => {
+      const { events, trimmed } = broker.read(topic, cursors.placeOf(topic), 1)
+      return events.length > 0 || trimmed
+    })
+  }
+
+  #scan(): void {
+    const { broker, cursors } = this.#feed
+    // Topics that are added meanwhile begin behind what is looked at.
+    const steps = this.#scanTopics([...cursors.topics], broker.position().seq)
+    this.#isScanning = true
+    const step = (): void => {
+      if (!this.#feed.isCurrent(this)) return
+      if (steps.next().done === true) {
+        this.#isScanning = false
+        // Not before topics that are being added have their place.
+        if (this.#feed.isCurrent(this)) this.#feed.awaitTaken()
+      } else this.#feed.clock.turn(step)
+    }
+    step()
+  }
+
+  // Yields whenever a turn of the event loop has done enough.
+  *#scanTopics(topics: readonly string[], end: number): Generator<void, void> {
+    const { broker, cursors } = this.#feed
+    const found = new FoundEvents()
+    const trimmed: string[] = []
+    for (const topic of topics) {
+      const latest: Latest = new Map()
+      let after = cursors.placeOf(topic)
+      for (let more = true; more;) {
+        const slice = broker.read(topic, after, TURN_EVENTS)
+        if (slice.trimmed && !trimmed.includes(topic)) trimmed.push(topic)
+        for (const event of slice.events) if (event.seq <= end) this.#note(latest, topic, event)
+        after = slice.events.at(-1)?.seq ?? end
+        more = slice.more && after < end
+        if (slice.events.length > 0) yield
+      }
+      if (cursors.has(topic)) for (const event of latest.values()) found.add(topic, event)
+    }
+    this.#scannedTo = end
+    const lost = trimmed.filter(topic => cursors.has(topic))
+    if (lost.length > 0 && this.#feed.tellGap({ topics: lost, reason: 'trimmed' })) return
+    this.#left = found.inOrder()
+  }
+
+  #note(latest: Latest, topic: string, event: StoredEvent): void {
+    let key: string | undefined
+    try {
+      key = this.#keys.of(topic, event)
+    } catch (error) {
+      this.#failed(error)
+    }
+    latest.set(key ?? event, event)
+  }
+}

@@ -1,0 +1,80 @@
+import type { Broker, StoredEvent } from '../../broker/broker.ts'
+import type { Frame } from '../../stream/write-queue.ts'
+import type { TopicCursors } from './cursors.ts'
+
+/** How many bytes of history go out before the reader has to have taken them. */
+const PAGE_BYTES = 32_768
+// How many events are looked at for a page, over all topics, and of each topic at least: what lies behind the page is
+// read again for the next one.
+const PAGE_EVENTS = 256
+const TOPIC_EVENTS = 16
+
+/** An event of the log on its way to a client, with the topics by which it comes: those that it was seen on, at least. */
+export interface LogFrame extends Frame {
+  readonly event: StoredEvent
+  readonly topics: readonly string[]
+}
+
+/** A piece of the history of several topics. */
+export interface Page {
+  /** In the order of the log, each once. */
+  readonly frames: readonly LogFrame[]
+  /** Topics whose history does not reach back to where the page was to begin. */
+  readonly trimmed: readonly string[]
+  /** Whether history goes on after this page. */
+  readonly more: boolean
+}
+
+/**
+ * Reads the history of several topics as one log, from where a stream is on each of them. Topics of which something is
+ * trimmed are brought to where their history begins.
+ */
+export function readPage(broker: Broker, cursors: TopicCursors): Page {
+  const { topics } = cursors
+  const limit = Math.max(TOPIC_EVENTS, Math.ceil(PAGE_EVENTS / Math.max(1, topics.length)))
+  const trimmed: string[] = []
+  const found = new FoundEvents()
+  // Up to here all topics have been read; what lies behind must wait for the ones that have more.
+  let horizon = Infinity
+  for (const topic of topics) {
+    const after = cursors.placeOf(topic)
+    const slice = broker.read(topic, after, limit)
+    if (slice.trimmed) {
+      trimmed.push(topic)
+      cursors.advance(topic, (slice.events[0]?.seq ?? broker.position().seq + 1) - 1)
+    }
+    if (slice.more) horizon = Math.min(horizon, slice.events.at(-1)?.seq ?? after)
+    for (const event of slice.events) found.add(topic, event)
+  }
+  const { frames, more } = firstPage(found.inOrder(), horizon)
+  return { frames, trimmed, more: more || horizon !== Infinity }
+}
+
+/** The first of these events that fit into a page, at least one. */
+export function firstPage(
+  frames: readonly LogFrame[],
+  horizon = Infinity,
+): { frames: readonly LogFrame[]; more: boolean } {
+  let bytes = 0
+  for (const [index, { event }] of frames.entries()) {
+    bytes += event.frame.length
+    if (event.seq > horizon || (bytes > PAGE_BYTES && index > 0)) return { frames: frames.slice(0, index), more: true }
+  }
+  return { frames, more: false }
+}
+
+/** Events that were found on topics; one that was published to several stands in the history of each. */
+export class FoundEvents {
+  readonly #frames = new Map<number, { frame: Uint8Array; event: StoredEvent; topics: string[] }>()
+
+  add(topic: string, event: StoredEvent): void {
+    const known = this.#frames.get(event.seq)
+    if (known === undefined) this.#frames.set(event.seq, { frame: event.frame, event, topics: [topic] })
+    else if (!known.topics.includes(topic)) known.topics.push(topic)
+  }
+
+  /** In the order of the log, each once. */
+  inOrder(): LogFrame[] {
+    return [...this.#frames.values()].sort((a, b) => a.event.seq - b.event.seq)
+  }
+}

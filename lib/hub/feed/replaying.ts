@@ -1,0 +1,42 @@
+import { readPage } from './page.ts'
+import type { FeedAccess, Strategy } from './strategy.ts'
+
+/** Sends history at the client's pace, then goes live in the same turn in which history has no more. */
+export class Replaying implements Strategy {
+  readonly isLive = false
+  readonly #feed: FeedAccess
+  readonly #tellsCursor: boolean
+
+  /** @param tellsCursor whether the client is told when it has caught up */
+  constructor(feed: FeedAccess, tellsCursor: boolean) {
+    this.#feed = feed
+    this.#tellsCursor = tellsCursor
+  }
+
+  goOn(): void {
+    const { broker, cursors } = this.#feed
+    for (;;) {
+      const { frames, trimmed, more } = readPage(broker, cursors)
+      if (trimmed.length > 0 && this.#feed.tellGap({ topics: trimmed, reason: 'trimmed' })) return
+      const last = frames.at(-1)
+      if (last !== undefined) this.#feed.sent(last.event.seq)
+      this.#feed.write(frames)
+      if (!more) break
+      if (last !== undefined) {
+        this.#feed.awaitTaken()
+        return
+      }
+    }
+    if (this.#tellsCursor) this.#feed.tellCursor()
+    else cursors.moveTo(broker.position().seq)
+    this.#feed.goLive()
+  }
+
+  retain(): void {
+    // What is left is read from history for the topics that are left.
+  }
+
+  stop(): void {
+    // Nothing goes on by itself.
+  }
+}

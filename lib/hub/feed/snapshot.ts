@@ -1,0 +1,55 @@
+import type { Clock } from '../../clock.ts'
+import { callAside, callInTime } from '../../application.ts'
+import { EventStreamError } from '../../errors.ts'
+import { checkEvent, type EventInput } from '../../wire/event.ts'
+import { encodeEvent } from '../../wire/frame.ts'
+import type { EventRules } from '../../wire/publication.ts'
+import type { Snapshot as SnapshotFunction } from '../subscription.ts'
+import type { Snapshot } from './snapshotting.ts'
+
+/** What it takes to check and encode them, in time. */
+interface SnapshotRules extends EventRules {
+  readonly clock: Clock
+}
+
+/** A topic's state as frames, from a function of the application: it may throw, hang, or answer something else. */
+export function snapshotOf(load: SnapshotFunction, rules: SnapshotRules, timeout: number): Snapshot {
+  const inTime = <T>(call: () => T | PromiseLike<T>): Promise<T> =>
+    callInTime({ clock: rules.clock, ms: timeout, what: '`snapshot`' }, call)
+
+  return async function* (signal) {
+    const iterator = iteratorOf(await inTime(() => load(signal)))
+    let isDone = false
+    try {
+      for (;;) {
+        const next = await inTime(() => iterator.next())
+        isDone = next.done === true
+        if (next.done === true) return
+        yield frameOf(next.value, rules)
+      }
+    } finally {
+      if (!isDone) callAside(() => iterator.return?.(), ignore)
+    }
+  }
+}
+
+function iteratorOf(events: unknown): Iterator<EventInput> | AsyncIterator<EventInput> {
+  if (typeof events === 'object' && events !== null) {
+    if (Symbol.asyncIterator in events) return (events as AsyncIterable<EventInput>)[Symbol.asyncIterator]()
+    if (Symbol.iterator in events) return (events as Iterable<EventInput>)[Symbol.iterator]()
+  }
+  throw new TypeError('`snapshot` must answer an iterable of events, or an async one')
+}
+
+function frameOf(event: EventInput, { redact, maxEventBytes }: EventRules): Uint8Array {
+  const checked = checkEvent(event, redact)
+  if (checked.id !== undefined) {
+    throw new EventStreamError('ERR_EVENT_INVALID', 'on a stream with topics the ids are the cursor: leave `id` out')
+  }
+  const frame = encodeEvent(checked)
+  if (frame.length <= maxEventBytes) return frame
+  throw new EventStreamError('ERR_EVENT_TOO_LARGE', `an event of a snapshot has ${frame.length} bytes, over the limit`)
+}
+
+// A state that is given up is no news.
+function ignore(): void {}

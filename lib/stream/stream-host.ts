@@ -1,0 +1,45 @@
+import type { Redact } from '../wire/event.ts'
+import type { CloseReason } from './close-reason.ts'
+import type { WriterHost } from './writer.ts'
+
+/** What a stream needs of the hub that it lives in. */
+export interface StreamHost extends WriterHost {
+  /** Whether the stream is only being prepared: nobody reads it yet. */
+  readonly isOpening: boolean
+  /** Whether the stream has topics of the hub: its ids are the hub's cursor then. */
+  readonly hasTopics: boolean
+  /** The most bytes that may wait for the client. */
+  readonly bufferBytes: number
+  /** The most bytes an event may have on the wire. */
+  readonly maxEventBytes: number
+  readonly redact: Redact | undefined
+  /** The first bytes of the response's body. */
+  firstBytes(): Uint8Array
+  /** The last block of a stream that ends for a reason, if there is to be one. */
+  lastBlock(reason: CloseReason): Uint8Array | undefined
+  /** Writes the events that are due to the stream in this turn of the event loop. */
+  flush(): void
+  subscribe(topics: readonly string[]): Promise<void>
+  unsubscribe(topics: readonly string[]): void
+  /** Called once, when the stream begins to end: nothing more will be accepted. */
+  closing(reason: CloseReason): void
+  /** Called once, when nothing is left of the stream. */
+  closed(): void
+}
+
+/** What a stream needs of the connection that carries it. */
+export interface StreamConnection {
+  /** Why others than this package ended the stream or its response. */
+  whyEnded(): CloseReason
+  /** Is told of an error that the stream was destroyed with. Must not throw. */
+  failed(error: Error): void
+  /** Breaks the response off. */
+  cut(): void
+}
+
+/** Nobody carries the stream yet. */
+export const NO_CONNECTION: StreamConnection = Object.freeze({
+  whyEnded: () => 'client',
+  failed: () => undefined,
+  cut: () => undefined,
+})

@@ -1,0 +1,84 @@
+import { Buffer } from 'node:buffer'
+
+/** A whole event of the log, which waits as it is, so that it can still be taken back. */
+export interface Frame {
+  readonly frame: Uint8Array
+}
+
+/** What waits: an event of the log, or bytes that are nobody else's. */
+export type Item = Frame | Uint8Array
+
+// Shared by all queues that are empty.
+const NOTHING: readonly Item[] = Object.freeze([])
+
+/** Bytes in their order, which are taken out in pieces. */
+export class WriteQueue {
+  #items: Item[] = NOTHING as Item[]
+  // How many items at the front have been taken out, and how many bytes of the first one that is left.
+  #head = 0
+  #offset = 0
+  #bytes = 0
+
+  /** How many bytes are in it. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  get isEmpty(): boolean {
+    return this.#head === this.#items.length
+  }
+
+  add(item: Item): void {
+    const { length } = bytesOf(item)
+    // An empty piece would be the end of a response in chunked coding.
+    if (length === 0) return
+    if (this.#items === NOTHING) this.#items = []
+    this.#items.push(item)
+    this.#bytes += length
+  }
+
+  /** Takes out the first bytes, at most so many; `undefined` where there are none. */
+  take(most: number): Uint8Array | undefined {
+    const pieces: Uint8Array[] = []
+    let room = most
+    for (let item = this.#items[this.#head]; item !== undefined && room > 0; item = this.#items[this.#head]) {
+      const rest = bytesOf(item).subarray(this.#offset)
+      pieces.push(rest.length <= room ? rest : rest.subarray(0, room))
+      if (rest.length <= room) {
+        this.#head += 1
+        this.#offset = 0
+      } else this.#offset += room
+      room -= Math.min(rest.length, room)
+    }
+    this.#bytes -= most - room
+    if (this.isEmpty) this.#reset(NOTHING as Item[])
+    else if (this.#head * 2 > this.#items.length) this.#reset(this.#items.slice(this.#head))
+    return pieces.length > 1 ? Buffer.concat(pieces) : pieces[0]
+  }
+
+  /** Keeps the items that are to be kept, and the one of which a part has been taken out. Answers what was removed. */
+  retain(isKept: (item: Item) => boolean): readonly Item[] {
+    const items = this.#items.slice(this.#head)
+    const begun = this.#offset > 0 ? items.shift() : undefined
+    const kept = items.filter(isKept)
+    if (kept.length === items.length) return NOTHING
+    this.#reset(begun === undefined ? kept : [begun, ...kept])
+    this.#bytes = this.#items.reduce((sum, item) => sum + bytesOf(item).length, 0) - this.#offset
+    return items.filter(item => !kept.includes(item))
+  }
+
+  clear(): void {
+    this.#reset(NOTHING as Item[])
+    this.#offset = 0
+    this.#bytes = 0
+  }
+
+  #reset(items: Item[]): void {
+    this.#items = items
+    this.#head = 0
+  }
+}
+
+export function bytesOf(item: Item): Uint8Array {
+  return item instanceof Uint8Array ? item : item.frame
+}
