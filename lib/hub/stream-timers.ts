@@ -69,7 +69,8 @@ export class StreamTimers implements Task {
       // Clients that came together must not all ask the store in the same second.
       this.#revalidateAt = now + this.#revalidation.interval * (0.5 + clock.random() * 0.5)
     }
-    if (!this.#isEnding) wheel.schedule(this, this.#next())
+    if (this.#isEnding) this.stop(this.#closeReason, false)
+    else wheel.schedule(this, this.#next())
   }
 
   /** Bytes have begun to wait for the client. */
@@ -79,11 +80,15 @@ export class StreamTimers implements Task {
     this.#hub.wheel.hasten(this, now + this.#policy.stall)
   }
 
-  /** The stream is ending: what is left is to see that its client takes what waits. */
-  stop(reason: CloseReason): void {
+  /**
+   * The stream is ending: what is left is to see that its client takes what waits. Not while it is only being prepared:
+   * nobody can take anything then, and the resolver has a time of its own.
+   */
+  stop(reason: CloseReason, isOpening: boolean): void {
     const now = this.#hub.clock.monotonic()
     this.#isEnding = true
     this.#closeReason = reason
+    if (isOpening) return
     this.#noteProgress(now)
     this.#hub.wheel.schedule(this, now + Math.min(this.#policy.stall, CLOSE_TIMEOUT))
   }

@@ -53,6 +53,8 @@ export class Subscriber implements StreamHost {
 
   readonly #hub: SubscriberHub
   readonly #isEventSource: boolean
+  // Whether the stream ever had topics: an id of a source must not take the place of its cursor then.
+  #hadTopics = false
   readonly #feed: Feed
   readonly #timers: StreamTimers
 
@@ -104,7 +106,10 @@ export class Subscriber implements StreamHost {
    * @throws what the broker throws
    */
   async open(requests: readonly TopicStart[], place: Standing): Promise<void> {
-    if (requests.length > 0) this.#refuseOwnIds()
+    if (requests.length > 0) {
+      this.#refuseOwnIds()
+      this.#hadTopics = true
+    }
     this.isOpening = false
     await this.#feed.start(requests, parseCursor(this.stream.lastEventId), place)
     this.#timers.start()
@@ -119,7 +124,7 @@ export class Subscriber implements StreamHost {
     if (UNTOLD.has(reason) || (!this.hasTopics && !this.#isEventSource)) return undefined
     const retry = this.#isEventSource && mayComeBack(reason) ? (this.comeBackAfter ?? this.#retry()) : undefined
     // An EventSource would ask for a source again that it has read to its end.
-    return encodeGoaway({ reason, retry, id: reason === 'done' && !this.hasTopics ? DONE_ID : undefined })
+    return encodeGoaway({ reason, retry, id: reason === 'done' && !this.#hadTopics ? DONE_ID : undefined })
   }
 
   async subscribe(topics: readonly string[]): Promise<void> {
@@ -129,6 +134,7 @@ export class Subscriber implements StreamHost {
     if (this.topics.length + added.length > this.policy.maxTopics) {
       throw new TypeError(`a stream has at most ${String(this.policy.maxTopics)} topics (\`limits.topics\`)`)
     }
+    if (checked.length > 0) this.#hadTopics = true
     await this.#feed.add(checked)
   }
 
@@ -154,7 +160,7 @@ export class Subscriber implements StreamHost {
 
   closing(reason: CloseReason): void {
     this.#feed.stop()
-    this.#timers.stop(reason)
+    this.#timers.stop(reason, this.isOpening)
   }
 
   closed(): void {

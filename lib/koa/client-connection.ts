@@ -85,6 +85,20 @@ export class ClientConnection implements StreamConnection {
     else this.#ctx.res.destroy()
   }
 
+  get pendingBytes(): number {
+    return this.#ctx.res.writableLength
+  }
+
+  get progress(): number {
+    const { socket } = this.#ctx.res
+    if (this.#session !== undefined || socket === null) return -this.pendingBytes
+    return socket.bytesWritten - socket.writableLength
+  }
+
+  onceGone(listener: () => void): void {
+    this.#ctx.res.once('close', listener)
+  }
+
   #leave(): void {
     if (this.#isGone) return
     this.#isGone = true
@@ -107,7 +121,8 @@ export class ClientConnection implements StreamConnection {
 
   /** Whether an error is what Node says of a connection that has been ended: by the client, or by us. */
   #isOfConnection(error: Error): boolean {
-    if (error === this.#stream?.errored || !('code' in error) || !this.#hasDisconnected) return false
+    if (error === this.#stream?.errored || !(error instanceof Error) || !('code' in error) || !this.#hasDisconnected)
+      return false
     const { req, res } = this.#ctx
     if (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error === brokenBy(res) || error === req.errored) return true
     // What Node's parser says of a client's request holds what was received, credentials and all.

@@ -11,6 +11,7 @@ import { enter, hasPlace, hasRedeemed, isWithinRate } from './admission.ts'
 import { authenticate, conceal, ended, forget, stillHolds, type Caller, type Refusal } from './authentication.ts'
 import { ClientConnection } from './client-connection.ts'
 import { handOff } from './hand-off.ts'
+import { lastEventIdOf } from './last-event-id.ts'
 import { acceptsEventStream, isPipelined } from './negotiation.ts'
 import { checkOptions, type RouteConfig } from './route-config.ts'
 import type { AuthenticatedOptions, EventStreamOptions, PublicOptions } from './options.ts'
@@ -70,6 +71,15 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
     return
   }
   if (isHead) {
+    const full = hub.refusal(limits, address, caller.identity)
+    if (full !== undefined) {
+      turnAway(ctx, config, full)
+      return
+    }
+    if (lastEventIdOf(ctx) === DONE_ID) {
+      setNothing(ctx)
+      return
+    }
     setStreamHeaders(ctx)
     return
   }

@@ -340,9 +340,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   #attachReader(): void {
     if (this.isPiped) return
     this.isPiped = true
-    this.#piped = new PipedSink(this, () => {
-      this.connection.cut()
-    })
+    this.#piped = new PipedSink(this, () => this.connection)
     this.writer.attach(this.#piped, this.#host.firstBytes())
   }
 

@@ -1,4 +1,5 @@
 import type { Chunk } from '../wire/chunk.ts'
+import type { StreamConnection } from './stream-host.ts'
 import type { Sink, Taken } from './sink.ts'
 
 /** The readable side of a stream, as far as it is a sink. */
@@ -11,31 +12,33 @@ export interface ReadableSide {
 
 /** Whoever reads the stream instead of a response: a compressor, or the application itself. */
 export class PipedSink implements Sink {
-  /** There is nothing behind it that could be waited for. */
-  readonly isClosed = true
-
   readonly #side: ReadableSide
-  readonly #cutResponse: () => void
+  readonly #connection: () => StreamConnection
   #pushed = 0
   #hasEnded = false
   #taken: Taken | undefined
 
-  /** @param cutResponse breaks off the response that the reader writes to, since the reader waits for an end */
-  constructor(side: ReadableSide, cutResponse: () => void) {
+  /** @param connection carries the response that the reader writes to: it is broken off where the reader waits for an end */
+  constructor(side: ReadableSide, connection: () => StreamConnection) {
     this.#side = side
-    this.#cutResponse = cutResponse
+    this.#connection = connection
   }
 
   get pendingBytes(): number {
-    return this.#side.readableLength
+    // What the reader has taken is the reader's, until it will take no more.
+    return this.#side.readableLength + (this.#hasEnded ? this.#connection().pendingBytes : 0)
   }
 
   get progress(): number {
-    return this.#pushed - this.pendingBytes
+    return this.#pushed - this.#side.readableLength + (this.#hasEnded ? this.#connection().progress : 0)
   }
 
   get isOpen(): boolean {
     return !this.#hasEnded && !this.#side.destroyed
+  }
+
+  get isClosed(): boolean {
+    return this.#connection().isGone
   }
 
   open(bytes: Uint8Array): void {
@@ -70,14 +73,14 @@ export class PipedSink implements Sink {
 
   cut(): void {
     this.#hasEnded = true
-    this.#cutResponse()
+    this.#connection().cut()
   }
 
   destroy(): void {
-    if (!this.#hasEnded) this.cut()
+    if (!this.isClosed) this.cut()
   }
 
   onceClosed(listener: () => void): void {
-    queueMicrotask(listener)
+    this.#connection().onceGone(listener)
   }
 }

@@ -35,6 +35,12 @@ export interface StreamConnection {
   failed(error: Error): void
   /** Breaks the response off. */
   cut(): void
+  /** Whether the response is over. */
+  readonly isGone: boolean
+  /** Bytes that wait in the response, and a number that changes whenever the client has taken some. */
+  readonly pendingBytes: number
+  readonly progress: number
+  onceGone(listener: () => void): void
 }
 
 /** Nobody carries the stream yet. */
@@ -42,4 +48,10 @@ export const NO_CONNECTION: StreamConnection = Object.freeze({
   whyEnded: () => 'client',
   failed: () => undefined,
   cut: () => undefined,
+  isGone: true,
+  pendingBytes: 0,
+  progress: 0,
+  onceGone: (listener: () => void) => {
+    listener()
+  },
 })

@@ -25,6 +25,17 @@ onEveryKoa('a stream opens with its headers, a retry and its cursor, though noth
   t.regex(await stream.text(), CURSOR)
 })
 
+onEveryKoa('HEAD tells of a limit, and of a source that was read to its end, as a GET would', async (t, Koa) => {
+  const { open } = await openEndpoint(t, { limits: { identity: 1 }, overload: 'reject' }, { Koa })
+  t.is((await open({ method: 'HEAD', headers: { 'last-event-id': '~done' } })).status, 204)
+  t.is((await open({ headers: { 'last-event-id': '~done' } })).status, 204)
+  const stream = await open()
+  await stream.next(({ event }) => event === 'cursor')
+  t.is((await open({ method: 'HEAD' })).status, 429)
+  t.is((await open()).status, 429)
+  stream.close()
+})
+
 onEveryKoa('HEAD gets the status and headers of a GET, without a place or a word to the resolver', async (t, Koa) => {
   const asked = (): never => t.fail()
   const { open, hub, story } = await openEndpoint(

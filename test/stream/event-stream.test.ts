@@ -40,6 +40,12 @@ function connectionOf(stream: EventStream<EventMap, undefined>, reason: 'client'
     whyEnded: () => reason,
     failed: error => void told.push(`failed ${error.message}`),
     cut: () => void told.push('cut'),
+    isGone: true,
+    pendingBytes: 0,
+    progress: 0,
+    onceGone: listener => {
+      queueMicrotask(listener)
+    },
   }
   stream.connection = connection
   return told

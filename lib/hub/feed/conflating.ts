@@ -21,6 +21,8 @@ export class Conflating implements Strategy {
   #isScanning = false
   #left: readonly LogFrame[] = []
   #scannedTo = -1
+  // The topics that are looked at, without those that are taken away meanwhile.
+  #scanned = new Set<string>()
 
   /** @param failed is told what a key function throws */
   constructor(feed: FeedAccess, keys: ConflationKeys, failed: (error: unknown) => void) {
@@ -42,6 +44,7 @@ export class Conflating implements Strategy {
 
   retain(isKept: (frame: LogFrame) => boolean): void {
     this.#left = this.#left.filter(isKept)
+    for (const topic of this.#scanned) if (!this.#feed.cursors.has(topic)) this.#scanned.delete(topic)
   }
 
   stop(): void {
@@ -68,6 +71,7 @@ export class Conflating implements Strategy {
   #scan(): void {
     const { broker, cursors } = this.#feed
     // Topics that are added meanwhile begin behind what is looked at.
+    this.#scanned = new Set(cursors.topics)
     const steps = this.#scanTopics([...cursors.topics], broker.position().seq)
     this.#isScanning = true
     const step = (): void => {
@@ -91,18 +95,22 @@ export class Conflating implements Strategy {
       let after = cursors.placeOf(topic)
       for (let more = true; more;) {
         const slice = broker.read(topic, after, TURN_EVENTS)
-        if (slice.trimmed && !trimmed.includes(topic)) trimmed.push(topic)
+        if (slice.trimmed && !trimmed.includes(topic)) {
+          trimmed.push(topic)
+          // Whoever goes on from here does not find the same loss again.
+          cursors.advance(topic, (slice.events[0]?.seq ?? end + 1) - 1)
+        }
         for (const event of slice.events) if (event.seq <= end) this.#note(latest, topic, event)
         after = slice.events.at(-1)?.seq ?? end
         more = slice.more && after < end
         if (slice.events.length > 0) yield
       }
-      if (cursors.has(topic)) for (const event of latest.values()) found.add(topic, event)
+      for (const event of latest.values()) found.add(topic, event)
     }
     this.#scannedTo = end
-    const lost = trimmed.filter(topic => cursors.has(topic))
-    if (lost.length > 0 && this.#feed.tellGap({ topics: lost, reason: 'trimmed' })) return
-    this.#left = found.inOrder()
+    this.#left = found.inOrder().filter(({ topics: own }) => own.some(topic => this.#scanned.has(topic)))
+    const lost = trimmed.filter(topic => this.#scanned.has(topic))
+    if (lost.length > 0) this.#feed.tellGap({ topics: lost, reason: 'trimmed' })
   }
 
   #note(latest: Latest, topic: string, event: StoredEvent): void {

@@ -172,6 +172,10 @@ export class Feed implements Member, FeedAccess {
 
   // What the strategies ask.
 
+  get isJoining(): boolean {
+    return this.#joins > 0
+  }
+
   isCurrent(strategy: Strategy): boolean {
     return this.#strategy === strategy
   }
@@ -192,7 +196,7 @@ export class Feed implements Member, FeedAccess {
   tellGap(gap: Gap): boolean {
     this.write([encodeGap(gap)])
     this.#hub.told(this.#stream, gap)
-    return this.#sendState(gap.topics)
+    return this.#isStopped || this.#sendState(gap.topics)
   }
 
   // Where the client has that id already it needs no other.
@@ -254,6 +258,8 @@ export class Feed implements Member, FeedAccess {
   }
 
   async #join(starts: readonly TopicStart[], findOrigin: () => Origin | Promise<Origin>): Promise<void> {
+    // What is due is not sent yet, and would be read from history as well.
+    this.flush()
     for (const { topic } of starts) this.cursors.add(topic)
     // Some may be taken away while the broker is asked.
     const wanted = (): TopicStart[] => starts.filter(({ topic }) => this.cursors.has(topic))
@@ -291,6 +297,12 @@ export class Feed implements Member, FeedAccess {
     }
     const topics = starts.map(({ topic }) => topic)
     const { cursor, position } = origin
+    if (this.topics.length === 0) {
+      // All have been taken away meanwhile: nothing has been gone on from.
+      this.#cursor ??= cursor
+      this.goLive()
+      return
+    }
     // It has been gone on from: from now on the stream has a place of its own.
     if (cursor !== undefined) this.#cursor = undefined
     const now = this.broker.position()

@@ -17,7 +17,11 @@ export class Replaying implements Strategy {
     const { broker, cursors } = this.#feed
     for (;;) {
       const { frames, trimmed, more } = readPage(broker, cursors)
-      if (trimmed.length > 0 && this.#feed.tellGap({ topics: trimmed, reason: 'trimmed' })) return
+      if (trimmed.length > 0) {
+        if (this.#feed.tellGap({ topics: trimmed, reason: 'trimmed' }) || this.#feed.isJoining) return
+        // Whoever was told may have taken topics away: what was read is read anew.
+        continue
+      }
       const last = frames.at(-1)
       if (last !== undefined) this.#feed.sent(last.event.seq)
       this.#feed.write(frames)

@@ -14,10 +14,16 @@ interface SnapshotRules extends EventRules {
 
 /** A topic's state as frames, from a function of the application: it may throw, hang, or answer something else. */
 export function snapshotOf(load: SnapshotFunction, rules: SnapshotRules, timeout: number): Snapshot {
-  const inTime = <T>(call: () => T | PromiseLike<T>): Promise<T> =>
-    callInTime({ clock: rules.clock, ms: timeout, what: '`snapshot`' }, call)
-
   return async function* (signal) {
+    const aborted = new Promise<never>((_, reject) => {
+      signal.addEventListener('abort', () => {
+        reject(new Error('nobody needs the state any more'))
+      })
+    })
+    aborted.catch(ignore)
+    const inTime = <T>(call: () => T | PromiseLike<T>): Promise<T> =>
+      Promise.race([callInTime({ clock: rules.clock, ms: timeout, what: '`snapshot`' }, call), aborted])
+
     const iterator = iteratorOf(await inTime(() => load(signal)))
     let isDone = false
     try {

@@ -22,7 +22,8 @@ export class Snapshotting implements Strategy {
   readonly #feed: FeedAccess
   readonly #topics: ReadonlyMap<string, Snapshot>
   readonly #then: { done(): void; failed(error: unknown): void }
-  readonly #abort = new AbortController()
+  // The topic whose state is being made.
+  #making: { readonly topic: string; readonly abort: AbortController } | undefined
   #hasBegun = false
   #room: (() => void) | undefined
 
@@ -51,34 +52,51 @@ export class Snapshotting implements Strategy {
   }
 
   retain(): void {
-    // What is left is made for the topics that are left: that is looked at before each piece.
+    if (this.#making !== undefined && !this.#feed.cursors.has(this.#making.topic)) this.#giveUp()
   }
 
   stop(): void {
-    this.#abort.abort()
-    this.#room?.()
+    this.#giveUp()
   }
 
   get #isCurrent(): boolean {
     return this.#feed.isCurrent(this)
   }
 
+  #giveUp(): void {
+    this.#making?.abort.abort()
+    this.#room?.()
+  }
+
   async #run(): Promise<void> {
-    const { broker, cursors } = this.#feed
-    try {
-      for (const [topic, snapshot] of this.#topics) {
-        if (!cursors.has(topic)) continue
-        // What is published from now on may be missing in the state, and comes behind it.
-        cursors.advance(topic, broker.position().seq)
-        for await (const frame of snapshot(this.#abort.signal)) {
-          if (!this.#isCurrent) return
-          if (!cursors.has(topic)) break
-          await this.#send({ frame, topic })
-        }
-      }
-    } finally {
-      this.#abort.abort()
+    for (const [topic, snapshot] of this.#topics) {
+      if (!this.#isCurrent) return
+      if (this.#isWanted(topic)) await this.#make(topic, snapshot)
     }
+  }
+
+  async #make(topic: string, snapshot: Snapshot): Promise<void> {
+    const { broker, cursors } = this.#feed
+    const abort = new AbortController()
+    this.#making = { topic, abort }
+    // What is published from now on may be missing in the state, and comes behind it.
+    cursors.advance(topic, broker.position().seq)
+    try {
+      for await (const frame of snapshot(abort.signal)) {
+        if (!this.#isWanted(topic)) return
+        await this.#send({ frame, topic })
+      }
+    } catch (error) {
+      // Of a topic that has been taken away nobody wants to know.
+      if (this.#isWanted(topic)) throw error
+    } finally {
+      this.#making = undefined
+      abort.abort()
+    }
+  }
+
+  #isWanted(topic: string): boolean {
+    return this.#isCurrent && this.#feed.cursors.has(topic)
   }
 
   // Waits until the client has taken it: state may be larger than what may be buffered.

@@ -30,7 +30,12 @@ export interface FeedAccess {
   sent(seq: number): void
   /** Has `goOn` called when the client has taken everything. */
   awaitTaken(): void
-  /** Tells the client that events are missing. Answers whether another strategy has taken over to make up for them. */
+  /** Whether topics are being added: the strategy is called again once they are. */
+  readonly isJoining: boolean
+  /**
+   * Tells the client that events are missing. Answers whether another strategy has taken over to make up for them, or the
+   * stream has been closed by somebody who was told.
+   */
   tellGap(gap: Gap): boolean
   /** Tells the client where it stands, and brings its topics there. */
   tellCursor(): void
