@@ -16,6 +16,7 @@ export class PipedSink implements Sink {
   readonly #connection: () => StreamConnection
   #pushed = 0
   #hasEnded = false
+  #isCut = false
   #taken: Taken | undefined
 
   /** @param connection carries the response that the reader writes to: it is broken off where the reader waits for an end */
@@ -72,6 +73,8 @@ export class PipedSink implements Sink {
   }
 
   cut(): void {
+    if (this.#isCut) return
+    this.#isCut = true
     this.#hasEnded = true
     this.#connection().cut()
   }

@@ -40,7 +40,7 @@ function connectionOf(stream: EventStream<EventMap, undefined>, reason: 'client'
     whyEnded: () => reason,
     failed: error => void told.push(`failed ${error.message}`),
     cut: () => void told.push('cut'),
-    isGone: true,
+    isGone: false,
     pendingBytes: 0,
     progress: 0,
     onceGone: listener => {

@@ -95,7 +95,7 @@ export class Feed implements Member, FeedAccess {
     if (starts.length === 0) {
       this.#cursor = cursor
       this.#strategy = LIVE
-    } else if (place.isKnown || starts.every(({ topic }) => this.#hub.registry.has(topic))) {
+    } else if (place.isKnown || (place.position.epoch !== '' && this.#isHeard(starts))) {
       await this.#join(starts, () => ({ cursor, position: place.position }))
     } else throw new EventStreamError('ERR_BROKER', 'nobody could tell where the log stood when `subscribe` was called')
   }
@@ -217,6 +217,11 @@ export class Feed implements Member, FeedAccess {
 
   get #isStopped(): boolean {
     return this.#stream.closeReason !== undefined
+  }
+
+  // What is published to topics that this instance listens to is known from where it has been seen.
+  #isHeard(starts: readonly TopicStart[]): boolean {
+    return starts.every(({ topic }) => this.#hub.registry.has(topic))
   }
 
   #become(strategy: Strategy): void {
