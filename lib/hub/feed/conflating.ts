@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../../broker/broker.ts'
 import type { ConflationKeys } from './conflation-keys.ts'
-import { firstPage, FoundEvents, type LogFrame } from './page.ts'
+import { firstPage, FoundEvents, missedTopics, type LogFrame } from './page.ts'
 import type { FeedAccess, Strategy } from './strategy.ts'
 
 // Events that are looked at in one turn of the event loop: key functions may take their time.
@@ -37,8 +37,9 @@ export class Conflating implements Strategy {
       this.#sendPage()
       return
     }
-    if (this.#scannedTo >= 0) this.#feed.cursors.moveTo(this.#scannedTo)
-    if (this.#hasMissed()) this.#scan()
+    const { broker, cursors } = this.#feed
+    if (this.#scannedTo >= 0) cursors.moveTo(this.#scannedTo)
+    if (missedTopics(broker, cursors).length > 0) this.#scan()
     else this.#feed.goLive()
   }
 
@@ -58,14 +59,6 @@ export class Conflating implements Strategy {
     if (last !== undefined) this.#feed.sent(last.event.seq)
     this.#feed.write(frames)
     this.#feed.awaitTaken()
-  }
-
-  #hasMissed(): boolean {
-    const { broker, cursors } = this.#feed
-    return cursors.topics.some(topic => {
-      const { events, trimmed } = broker.read(topic, cursors.placeOf(topic), 1)
-      return events.length > 0 || trimmed
-    })
   }
 
   #scan(): void {

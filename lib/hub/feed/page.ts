@@ -50,6 +50,14 @@ export function readPage(broker: Broker, cursors: TopicCursors): Page {
   return { frames, trimmed, more: more || horizon !== Infinity }
 }
 
+/** The topics of which a stream has missed something that is in history, or was. */
+export function missedTopics(broker: Broker, cursors: TopicCursors): string[] {
+  return cursors.topics.filter(topic => {
+    const { events, trimmed } = broker.read(topic, cursors.placeOf(topic), 1)
+    return events.length > 0 || trimmed
+  })
+}
+
 /** The first of these events that fit into a page, at least one. */
 export function firstPage(
   frames: readonly LogFrame[],

@@ -1,3 +1,4 @@
+import { missedTopics } from './page.ts'
 import type { FeedAccess, Strategy } from './strategy.ts'
 
 /** Drops what a slow client has missed, once it has read what waits, and tells it so. */
@@ -11,10 +12,7 @@ export class Skipping implements Strategy {
 
   goOn(): void {
     const { broker, cursors } = this.#feed
-    const missed = cursors.topics.filter(topic => {
-      const { events, trimmed } = broker.read(topic, cursors.placeOf(topic), 1)
-      return events.length > 0 || trimmed
-    })
+    const missed = missedTopics(broker, cursors)
     cursors.moveTo(broker.position().seq)
     if (missed.length > 0) {
       if (this.#feed.tellGap({ topics: missed, reason: 'overflow' })) return
