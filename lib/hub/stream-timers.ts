@@ -33,7 +33,7 @@ export class StreamTimers implements Task {
   readonly #revalidation: Revalidation | undefined
   readonly #agedAt: number
   readonly #expiresAt: number
-  #isEnding = false
+  #phase: 'live' | 'ending' | 'gone' = 'live'
   #closeReason: CloseReason = 'server'
   #revalidateAt = Infinity
   #heldAt: number
@@ -69,12 +69,14 @@ export class StreamTimers implements Task {
       // Clients that came together must not all ask the store in the same second.
       this.#revalidateAt = now + this.#revalidation.interval * (0.5 + clock.random() * 0.5)
     }
-    if (this.#isEnding) this.stop(this.#closeReason, false)
-    else wheel.schedule(this, this.#next())
+    // It may have been closed while its history was fetched.
+    if (this.#phase === 'live') wheel.schedule(this, this.#next())
+    else this.stop(this.#closeReason, false)
   }
 
   /** Bytes have begun to wait for the client. */
   watch(): void {
+    if (this.#phase === 'gone') return
     const now = this.#hub.clock.monotonic()
     this.#noteProgress(now)
     this.#hub.wheel.hasten(this, now + this.#policy.stall)
@@ -85,8 +87,9 @@ export class StreamTimers implements Task {
    * nobody can take anything then, and the resolver has a time of its own.
    */
   stop(reason: CloseReason, isOpening: boolean): void {
+    if (this.#phase === 'gone') return
     const now = this.#hub.clock.monotonic()
-    this.#isEnding = true
+    this.#phase = 'ending'
     this.#closeReason = reason
     if (isOpening) return
     this.#noteProgress(now)
@@ -95,12 +98,13 @@ export class StreamTimers implements Task {
 
   /** The stream is gone. */
   cancel(): void {
+    this.#phase = 'gone'
     this.#hub.wheel.cancel(this)
   }
 
   run(now: number): number | undefined {
     const stream = this.#stream
-    if (this.#isEnding) return this.#awaitEnd(now)
+    if (this.#phase !== 'live') return this.#awaitEnd(now)
     if (now >= this.#endsAt) {
       stream.finish(now >= this.#expiresAt ? 'expired' : 'max-age')
       return undefined
@@ -184,7 +188,7 @@ export class StreamTimers implements Task {
         return
       }
     }
-    if (this.#isEnding) return
+    if (this.#phase !== 'live') return
     this.#revalidateAt = clock.monotonic() + interval
     this.#hub.wheel.hasten(this, this.#revalidateAt)
   }

@@ -104,21 +104,32 @@ test('streams that wait for the same topic share one question', async t => {
   t.is(slow.asked.filter(question => question === 'subscribe a').length, 1)
 })
 
-test('a client that leaves while the broker is asked leaves nothing behind', async t => {
-  const { open, slow, asked, isEmpty, hub } = await openSlowSite(t)
-  const leaving = new AbortController()
-  const opening = open('a', '', { signal: leaving.signal })
-  await asked('subscribe a')
-  leaving.abort()
-  await t.throwsAsync(opening, { name: 'AbortError' })
-  await eventually(
-    () => slow.asked.includes('unsubscribe a'),
-    () => 'The topic was kept',
-  )
-  slow.allow('subscribe a', 'load')
-  await isEmpty()
-  t.is(hub.stats().opened, 0)
-})
+for (const [part, answered] of [
+  ['listen', []],
+  ['load history', ['subscribe a']],
+] as const) {
+  test(`a client that leaves while the broker is asked to ${part} leaves nothing behind`, async t => {
+    const { open, slow, asked, isEmpty, hub, clock } = await openSlowSite(t)
+    const leaving = new AbortController()
+    slow.allow(...answered)
+    const opening = open('a', '', { signal: leaving.signal })
+    await asked(part === 'listen' ? 'subscribe a' : 'load a')
+    leaving.abort()
+    await t.throwsAsync(opening, { name: 'AbortError' })
+    await eventually(
+      () => slow.asked.includes('unsubscribe a'),
+      () => 'The topic was kept',
+    )
+    slow.allow('subscribe a', 'load')
+    await isEmpty()
+    // The deadline of the opening ends with it, and no other timer was begun for who has gone.
+    await eventually(
+      () => clock.pending === 0,
+      () => 'a timer is left',
+    )
+    t.is(hub.stats().opened, 0)
+  })
+}
 
 test('a living stream keeps its topics where one more is refused', async t => {
   const { open, publish, slow, last } = await openSlowSite(t)
