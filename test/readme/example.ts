@@ -1,14 +1,13 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { connect } from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
-import { freePort } from '../support/free-port.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
+const ANNOUNCER = new URL('announce-port.ts', import.meta.url).href
 const BLOCK = /^```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)^```$/gm
 
 /** An example of the README, running. */
@@ -37,16 +36,15 @@ export async function compileExamples(folder: string): Promise<void> {
   )
 }
 
-/** Runs an example on a port of its own, until the test ends. */
+/** Runs an example on a port that the system chooses, until the test ends. */
 export async function runExample(
   t: ExecutionContext,
   folder: string,
   name: string,
   env: Record<string, string> = {},
 ): Promise<Example> {
-  const port = await freePort()
-  const child = startExample(t, folder, name, { ...env, PORT: String(port) })
-  await listening(port, child)
+  const child = startExample(t, folder, name, { ...env, PORT: '0' })
+  const port = await portOf(child)
   return { url: `http://127.0.0.1:${port}`, process: child }
 }
 
@@ -57,10 +55,10 @@ export function startExample(
   name: string,
   env: Record<string, string>,
 ): ChildProcess {
-  const child = spawn(process.execPath, ['--import=tsx', join(folder, name)], {
+  const child = spawn(process.execPath, ['--import=tsx', `--import=${ANNOUNCER}`, join(folder, name)], {
     cwd: root,
     env: { ...process.env, ...env },
-    stdio: ['ignore', 'inherit', 'inherit'],
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })
   t.teardown(() => child.kill('SIGKILL'))
   return child
@@ -70,20 +68,10 @@ export async function removeExamples(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
 }
 
-// An example says nothing when it is ready, so its port is asked until it answers.
-async function listening(port: number, child: ChildProcess): Promise<void> {
-  while (child.exitCode === null) {
-    const socket = connect(port, '127.0.0.1')
-    const answered = await Promise.race([
-      once(socket, 'connect').then(() => true),
-      once(socket, 'error').then(
-        () => false,
-        () => false,
-      ),
-    ]).catch(() => false)
-    socket.destroy()
-    if (answered) return
-    await new Promise(resolve => setTimeout(resolve, 50))
-  }
-  throw new Error(`the example ended with ${child.exitCode} before it listened`)
+async function portOf(child: ChildProcess): Promise<number> {
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`the example ended with ${String(code)} before it listened`)
+  })
+  const [port] = (await Promise.race([once(child, 'message'), ended])) as [number]
+  return port
 }
