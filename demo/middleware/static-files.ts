@@ -1,8 +1,8 @@
 import { createRequire } from 'node:module'
-import { dirname } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { dirname, join } from 'node:path'
 import { send } from '@koa/send'
 import type { Middleware } from 'koa'
+import { DEMO } from '../folder.ts'
 
 const require = createRequire(import.meta.url)
 
@@ -10,7 +10,7 @@ const require = createRequire(import.meta.url)
 const ROOTS = [
   ['/assets/uplot/', dirname(require.resolve('uplot'))],
   ['/assets/eventsource-parser/', dirname(require.resolve('eventsource-parser'))],
-  ['/assets/', fileURLToPath(new URL('../public', import.meta.url))],
+  ['/assets/', join(DEMO, 'public')],
 ] as const
 
 /** Serves the site's own scripts and styles, and those of two libraries, from where npm put them. */

@@ -1,9 +1,10 @@
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { Eta } from 'eta'
 import type { Context } from 'koa'
+import { DEMO } from '../folder.ts'
 import type { Visitor } from '../middleware/visitor.ts'
 
-const eta = new Eta({ views: fileURLToPath(new URL('.', import.meta.url)), cache: true })
+const eta = new Eta({ views: join(DEMO, 'views'), cache: true })
 
 const euros = new Intl.NumberFormat('en-IE', { style: 'currency', currency: 'EUR' })
 

@@ -1,12 +1,9 @@
 import { execFile } from 'node:child_process'
 import { cp, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { ROOT } from '../support/root.ts'
 import { temporaryFolder } from './temporary.ts'
-
-/** The folder of the project. */
-export const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 // Here the library is what its package is to an application, whatever becomes of the working tree meanwhile.
 const MANIFEST = {

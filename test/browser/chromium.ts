@@ -1,12 +1,13 @@
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import test from 'ava'
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core'
 import { launchChromium } from '../support/chromium.ts'
 import { PATIENCE } from '../support/progress.ts'
+import { ROOT } from '../support/root.ts'
 import type { Scope } from '../support/scope.ts'
 import { ObservedStream } from './observed-stream.ts'
 
-const PAGE_SCRIPT = fileURLToPath(new URL('page-script.js', import.meta.url))
+const PAGE_SCRIPT = join(ROOT, 'test/browser/page-script.js')
 
 /** How many profiles are open at once. More would only slow each other down. */
 const MOST_PROFILES = 6

@@ -1,14 +1,15 @@
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import type { BrowserContextOptions, Page } from 'playwright-core'
 import { topics } from '../../demo/events.ts'
 import { seed } from '../../demo/simulation.ts'
 import { openSite, PASSWORDS, type Site } from '../demo/site.ts'
+import { ROOT } from '../support/root.ts'
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { openPage } from './chromium.ts'
 
 /** Taken anew only when asked for, by `npm run screenshot`, so that testing leaves the tree as it is. */
-const SCREENSHOT = fileURLToPath(new URL('../../demo/screenshot.png', import.meta.url))
+const SCREENSHOT = join(ROOT, 'demo/screenshot.png')
 
 interface Shop {
   readonly site: Site

@@ -38,7 +38,7 @@ test('a connection that is cut resumes without a gap, a server that lost its log
 })
 
 async function startServer(t: ExecutionContext): Promise<{ process: ChildProcess; port: number }> {
-  const server = fork(new URL('news-server.ts', import.meta.url), { execArgv: ['--import=tsx'] })
+  const server = fork(new URL('news-server.js', import.meta.url))
   t.teardown(() => server.kill('SIGKILL'))
   const [port] = (await once(server, 'message')) as [number]
   return { process: server, port }

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import Koa from 'koa'
 import type { Page } from 'playwright-core'
@@ -7,11 +8,12 @@ import { ACCESS_LIFETIME } from '../../demo/tokens/issuer.ts'
 import { openSite, PASSWORDS, type Site, type Tokens } from '../demo/site.ts'
 import { serve } from '../support/http.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { ROOT } from '../support/root.ts'
 import { openTcpProxy, type TcpProxy } from '../support/tcp-proxy.ts'
 import { openPage } from './chromium.ts'
 import { openFront, type Front } from './front.ts'
 
-const WIDGET = new URL('../../demo/public/widget.html', import.meta.url)
+const WIDGET = join(ROOT, 'demo/public/widget.html')
 
 const HOUR = 60 * 60 * 1_000
 

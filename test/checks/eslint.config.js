@@ -4,7 +4,7 @@ import globals from 'globals'
 import tseslint from 'typescript-eslint'
 
 export default defineConfig(
-  globalIgnores(['dist/', 'coverage/']),
+  globalIgnores(['dist/', 'test/compiled/', 'coverage/']),
   {
     linterOptions: { reportUnusedDisableDirectives: 'error' },
   },

@@ -49,8 +49,8 @@ test('limits hold through opening and aborting: afterwards there is room for as 
 })
 
 test('10,000 rounds of opening and aborting leave the heap where it was', async t => {
-  const script = fileURLToPath(new URL('../bench/open-abort.ts', import.meta.url))
-  const { stdout } = await promisify(execFile)(process.execPath, ['--import=tsx', '--expose-gc', script, '10000'])
+  const script = fileURLToPath(new URL('../bench/open-abort.js', import.meta.url))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--expose-gc', script, '10000'])
   t.regex(stdout, /^10000 rounds/)
   t.log(stdout)
 })

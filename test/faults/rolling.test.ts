@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { createPublisher } from 'koa-event-stream/redis'
 import { ModelLog } from '../support/model-log.ts'
@@ -90,8 +89,7 @@ function assertSpread(t: ExecutionContext, absences: readonly Absence[]): void {
 }
 
 async function startInstance(t: ExecutionContext, redis: string): Promise<Instance> {
-  const script = fileURLToPath(new URL('rolling-instance.ts', import.meta.url))
-  const child = fork(script, [redis, String(WINDOW)], { execArgv: ['--import=tsx'] })
+  const child = fork(new URL('rolling-instance.js', import.meta.url), [redis, String(WINDOW)])
   t.teardown(() => child.kill('SIGKILL'))
   const [port] = (await once(child, 'message')) as [number]
   const end = async (): Promise<Report> => {

@@ -1,6 +1,5 @@
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import test from 'ava'
 import { memoryBroker, type LeaseStore } from 'koa-event-stream'
 import { openAndAbort } from '../faults/open-abort.ts'
@@ -64,9 +63,7 @@ test('10,000 rounds of opening and aborting on two instances leave no place take
 
 test('the places of an instance that is killed are free after a minute, and not before', async t => {
   const instances = await openInstances(t)
-  const child = fork(fileURLToPath(new URL('instance-process.ts', import.meta.url)), [instances.redis.url], {
-    execArgv: ['--import=tsx'],
-  })
+  const child = fork(new URL('instance-process.js', import.meta.url), [instances.redis.url])
   t.teardown(() => child.kill('SIGKILL'))
   const [port] = (await once(child, 'message')) as [number]
   const headers = { 'x-user': 'ann' }

@@ -1,10 +1,12 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { koaVersions } from '../support/koa-versions.ts'
+import { ROOT } from '../support/root.ts'
 import type { Neighbour } from './neighbour.ts'
 
-const MODULES = new URL('../../node_modules/', import.meta.url)
-export const README = new URL('../../README.md', import.meta.url)
+const MODULES = join(ROOT, 'node_modules')
+export const README = join(ROOT, 'README.md')
 
 export const SECTION = 'interop'
 
@@ -27,7 +29,7 @@ export async function tableOf(neighbours: readonly Neighbour[]): Promise<string>
 
 /** The part of a version within which nothing breaks: `5` of 5.2.2, `0.70` of 0.70.1. */
 function series(name: string): string {
-  const { version } = JSON.parse(readFileSync(new URL(`${name}/package.json`, MODULES), 'utf8')) as { version: string }
+  const { version } = JSON.parse(readFileSync(join(MODULES, name, 'package.json'), 'utf8')) as { version: string }
   const [major = '', minor = ''] = version.split('.')
   return major === '0' ? `0.${minor}` : major
 }

@@ -2,12 +2,11 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
+import { ROOT } from '../support/root.ts'
 
-const root = fileURLToPath(new URL('../..', import.meta.url))
-const ANNOUNCER = new URL('announce-port.ts', import.meta.url).href
+const ANNOUNCER = new URL('announce-port.js', import.meta.url).href
 const BLOCK = /^```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)^```$/gm
 
 /** An example of the README, running. */
@@ -18,18 +17,21 @@ export interface Example {
 
 /** Writes the README's TypeScript examples, each to the file it names itself, beside what they import from the reader. */
 export async function writeExamples(companions: Record<string, string>): Promise<string> {
-  const readme = await readFile(join(root, 'README.md'), 'utf8')
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
   // In the project, so that packages and the library itself are found as a reader's own.
-  const folder = await mkdtemp(join(root, 'test/readme/examples-'))
+  const folder = await mkdtemp(join(ROOT, 'test/readme/examples-'))
   const examples = [...readme.matchAll(BLOCK)].map(([, name = '', code = '']) => [name, code] as const)
   for (const [name, code] of [...examples, ...Object.entries(companions)]) await writeFile(join(folder, name), code)
-  await writeFile(join(folder, 'tsconfig.json'), JSON.stringify({ extends: '../../../tsconfig.json', include: ['.'] }))
+  await writeFile(
+    join(folder, 'tsconfig.json'),
+    JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions: { noEmit: true }, include: ['.'] }),
+  )
   return folder
 }
 
 /** Compiles the examples; rejects with what the compiler says. */
 export async function compileExamples(folder: string): Promise<void> {
-  await promisify(execFile)(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', folder]).catch(
+  await promisify(execFile)(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder]).catch(
     (error: unknown) => {
       throw new Error((error as { stdout: string }).stdout, { cause: error })
     },
@@ -56,7 +58,7 @@ export function startExample(
   env: Record<string, string>,
 ): ChildProcess {
   const child = spawn(process.execPath, ['--import=tsx', `--import=${ANNOUNCER}`, join(folder, name)], {
-    cwd: root,
+    cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   })

@@ -20,7 +20,7 @@ import { Progress } from '../support/progress.ts'
 import { startCluster } from '../support/redis-cluster.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
-const READER = fileURLToPath(new URL('bridge-reader.ts', import.meta.url))
+const READER = fileURLToPath(new URL('bridge-reader.js', import.meta.url))
 
 /** Somewhere to publish that remembers what it was given, and can be down. */
 class Target {
@@ -148,7 +148,7 @@ test('a target that is down is tried again, in order; nothing that was not publi
 
 test('a reader that is killed before it could acknowledge has its entries taken over: published at least once', async t => {
   const { server, target, add, bridge, pending } = await openStream(t)
-  const child = spawn(process.execPath, ['--import=tsx', READER, server.url], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [READER, server.url], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   await add(...texts(5))
   await once(createInterface(child.stdout), 'line')

@@ -1,6 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { createPublisher } from 'koa-event-stream/redis'
 import { eventually } from '../support/eventually.ts'
@@ -69,9 +68,7 @@ for (const frozen of [false, true]) {
 }
 
 async function startInstance(t: ExecutionContext, redis: string): Promise<{ process: ChildProcess; url: string }> {
-  const child = fork(fileURLToPath(new URL('instance-process.ts', import.meta.url)), [redis], {
-    execArgv: ['--import=tsx'],
-  })
+  const child = fork(new URL('instance-process.js', import.meta.url), [redis])
   t.teardown(() => child.kill('SIGKILL'))
   const [port] = (await once(child, 'message')) as [number]
   return { process: child, url: `http://127.0.0.1:${port}/` }

@@ -5,11 +5,12 @@
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { createInterface } from 'node:readline'
-import { fileURLToPath } from 'node:url'
+import { ROOT } from './root.ts'
 
 const VERSIONS = ['22', '24', '26']
-const AVA = fileURLToPath(new URL('../../node_modules/.bin/ava', import.meta.url))
+const AVA = join(ROOT, 'node_modules/.bin/ava')
 
 const TESTS = ['wire', 'stream', 'hub', 'koa', 'auth', 'fuzz'].map(part => `test/${part}/**`)
 /** Makes sure that the run is what it says. */

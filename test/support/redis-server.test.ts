@@ -39,11 +39,11 @@ test('a wrong argument and a taken port fail with what the server said', async t
 
 test('a server goes when the process that started it is killed', async t => {
   const script = `
-    const { startRedis } = await import(${JSON.stringify(new URL('redis-server.ts', import.meta.url).href)})
+    const { startRedis } = await import(${JSON.stringify(new URL('redis-server.js', import.meta.url).href)})
     console.log((await startRedis()).port)
     setInterval(() => {}, 1e9)
   `
-  const owner = spawn(process.execPath, ['--import=tsx', '--input-type=module', '-e', script], {
+  const owner = spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   t.teardown(() => owner.kill('SIGKILL'))

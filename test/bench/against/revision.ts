@@ -2,7 +2,8 @@ import { execFile } from 'node:child_process'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { compile, copyBuild, linkDependencies, ROOT } from '../build.ts'
+import { ROOT } from '../../support/root.ts'
+import { compile, copyBuild, linkDependencies } from '../build.ts'
 import { temporaryFolder } from '../temporary.ts'
 
 const run = promisify(execFile)

@@ -1,17 +1,17 @@
 import { execFile } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { freePort } from '../../support/free-port.ts'
 import { find, locate, type Program } from '../../support/programs.ts'
+import { ROOT } from '../../support/root.ts'
 import type { Contender, RunningServer, ServerOptions } from './contender.ts'
 import { startNative } from './native.ts'
 
 const GO: Program = { name: 'golang-go', variable: 'GO_PATH', commands: ['go'], places: ['/usr/lib/go/bin/go'] }
 /** Where Debian puts the sources of Go's packages. */
 const SOURCES = '/usr/share/gocode'
-const PROGRAM = fileURLToPath(new URL('gin.go', import.meta.url))
+const PROGRAM = join(ROOT, 'test/bench/contenders/gin.go')
 
 /** A Gin server of Debian's packages, on one core as the others, published to as Nchan is. */
 export const gin: Contender = {

@@ -1,7 +1,6 @@
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import type { Results } from '../run.ts'
 import type { Workload } from '../workload.ts'
@@ -82,7 +81,7 @@ async function temporary(t: ExecutionContext) {
   await mkdir(path)
   const readme = join(parent, 'README.md')
   await writeFile(readme, '# Project\n\n<!-- bench -->\n\nold\n\n<!-- /bench -->\n\nMore.\n')
-  const folder = new ResultsFolder(pathToFileURL(`${path}/`), workloads, pathToFileURL(readme))
+  const folder = new ResultsFolder(path, workloads, readme)
   return { path, readme, folder, read: (name: string) => readFile(join(path, name), 'utf8') }
 }
 

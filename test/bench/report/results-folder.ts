@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
-import { fileURLToPath } from 'node:url'
+import { join } from 'node:path'
 import { format, resolveConfig } from 'prettier'
 import { sectionIn, withSection } from '../../support/marked-section.ts'
+import { ROOT } from '../../support/root.ts'
 import type { Results } from '../run.ts'
 import type { Workload } from '../workload.ts'
 import { chart } from './chart.ts'
@@ -11,15 +12,15 @@ import { measuresToSave, readSaved, resultsOf, type Saved } from './saved.ts'
 import { SECTION, summary } from './summary.ts'
 
 /**
- * The folder, whose address ends with a slash, with the last results of each workload: their numbers, their charts, and a
+ * The folder with the last results of each workload: their numbers, their charts, and a
  * page of all. A summary goes into a README, where its marks stand.
  */
 export class ResultsFolder {
-  readonly #folder: URL
+  readonly #folder: string
   readonly #workloads: readonly Workload[]
-  readonly #readme: URL
+  readonly #readme: string
 
-  constructor(folder: URL, workloads: readonly Workload[], readme: URL) {
+  constructor(folder: string, workloads: readonly Workload[], readme: string) {
     this.#folder = folder
     this.#workloads = workloads
     this.#readme = readme
@@ -59,11 +60,11 @@ export class ResultsFolder {
   }
 
   #summarized(text: string, saved: Saved): Promise<string> {
-    return formatted(fileURLToPath(this.#readme), withSection(text, SECTION, summary(saved)))
+    return formatted(this.#readme, withSection(text, SECTION, summary(saved)))
   }
 
   #file(name: string): string {
-    return fileURLToPath(new URL(name, this.#folder))
+    return join(this.#folder, name)
   }
 
   async #write(name: string, text: string): Promise<void> {
@@ -79,6 +80,5 @@ async function formatted(file: string, text: string): Promise<string> {
 
 /** The one that is part of the project. */
 export function resultsFolder(workloads: readonly Workload[]): ResultsFolder {
-  const at = (path: string) => new URL(path, import.meta.url)
-  return new ResultsFolder(at('../results/'), workloads, at('../../../README.md'))
+  return new ResultsFolder(join(ROOT, 'test/bench/results'), workloads, join(ROOT, 'README.md'))
 }

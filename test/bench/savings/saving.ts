@@ -8,7 +8,7 @@ export interface Saving {
 
 /** A change to a file of the compiled library. */
 export interface Patch {
-  /** Its path in `dist`. */
+  /** Its path in `lib`. */
   readonly file: string
   /** Text that is in the file once. */
   readonly from: string
