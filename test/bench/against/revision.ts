@@ -19,7 +19,7 @@ export interface EarlierBuild {
 // What compiling the library takes.
 const SOURCES = ['lib', 'package.json', 'tsconfig.json']
 // As the benchmark compiles the present library. It may not fit today's types of its dependencies.
-const OPTIONS = ['--noCheck', '--declaration', 'false', '--declarationMap', 'false', '--sourceMap', 'false']
+const OPTIONS = ['--noCheck', '--declaration', 'false', '--declarationMap', 'false', '--sourceMap', 'true']
 
 /**
  * Compiles the library of an earlier revision, and puts it in the place of the present one in a copy of a build.
