@@ -5,9 +5,8 @@ import { PassThrough, pipeline } from 'node:stream'
 import type { Context } from 'koa'
 import { EventStream } from '../stream/event-stream.ts'
 
-type Listener = Parameters<EventEmitter['on']>[1]
-/** How many listeners an emitter has for each event. */
-type Counts = ReadonlyMap<string | symbol, number>
+/** How many listeners are added for which events. */
+type Additions = readonly (readonly [event: string | symbol, listeners: number])[]
 
 /**
  * Drops the listeners that a streaming response no longer needs, once Koa has piped the stream into it, for the memory that
@@ -17,8 +16,8 @@ type Counts = ReadonlyMap<string | symbol, number>
  * - Koa has on-finished watch the response and its socket, to hear of errors and to destroy the body.
  *
  * Koa reads `ctx.respond` right before it responds, and nothing is written before the task that does so is over. What has
- * been added in between is taken off if it is as much as Node's pipeline adds, so that it can be nobody else's. Otherwise
- * everything stays, which does no harm.
+ * been added in between is taken off if it is for each event as much as Node's pipeline adds, so that it can be nobody else's.
+ * Otherwise everything stays, which does no harm.
  */
 export function dropResponseListeners(ctx: Context): void {
   // Whoever responds in Koa's place has said so.
@@ -32,11 +31,15 @@ const RESPOND: PropertyDescriptor & ThisType<Context> = {
   get() {
     const { body, res } = this
     if (body instanceof EventStream && !body.isPiped) {
-      const before = [countsOf(body), countsOf(res)] as const
+      const added = pipelineAdditions()
+      const [onBody, onResponse] = [new AddedListeners(body, added.body), new AddedListeners(res, added.response)]
       queueMicrotask(() => {
         // Others may have looked, and then respond in Koa's place.
         if (!body.isPiped || Object.getOwnPropertyDescriptor(this, 'respond')?.get === undefined) return
-        dropAdded(body, res, before)
+        if (onBody.areComplete && onResponse.areComplete) {
+          onBody.drop()
+          onResponse.drop()
+        }
         stopOnFinished(res)
       })
     }
@@ -47,51 +50,62 @@ const RESPOND: PropertyDescriptor & ThisType<Context> = {
   },
 }
 
-function dropAdded(body: EventEmitter, response: EventEmitter, before: readonly [Counts, Counts]): void {
-  const added = [addedTo(body, before[0]), addedTo(response, before[1])] as const
-  const pipelines = pipelineListeners()
-  if (added[0].length !== pipelines.body || added[1].length !== pipelines.response) return
-  for (const [name, listener] of added[0]) body.removeListener(name, listener)
-  for (const [name, listener] of added[1]) response.removeListener(name, listener)
-}
+/** What is added to an emitter from now on. Listeners join at the end. */
+class AddedListeners {
+  readonly #emitter: EventEmitter
+  readonly #expected: Additions
+  readonly #before: readonly number[]
 
-function countsOf(emitter: EventEmitter): Counts {
-  return new Map(emitter.eventNames().map(name => [name, emitter.listenerCount(name)]))
-}
-
-// Listeners join at the end. Where somebody has put one in front, there are more than the pipeline's, and all stay.
-function addedTo(emitter: EventEmitter, before: Counts): [string | symbol, Listener][] {
-  const added: [string | symbol, Listener][] = []
-  for (const name of emitter.eventNames()) {
-    const known = before.get(name) ?? 0
-    if (emitter.listenerCount(name) === known) continue
-    for (const listener of emitter.rawListeners(name).slice(known)) added.push([name, listener as Listener])
+  constructor(emitter: EventEmitter, expected: Additions) {
+    this.#emitter = emitter
+    this.#expected = expected
+    this.#before = expected.map(([event]) => emitter.listenerCount(event))
   }
-  return added
+
+  /** Whether just as many have been added as are expected. */
+  get areComplete(): boolean {
+    return this.#expected.every(
+      ([event, listeners], i) => this.#emitter.listenerCount(event) - (this.#before[i] ?? 0) === listeners,
+    )
+  }
+
+  drop(): void {
+    for (const [i, [event]] of this.#expected.entries()) {
+      for (const listener of this.#emitter.rawListeners(event).slice(this.#before[i])) {
+        this.#emitter.removeListener(event, listener as Parameters<EventEmitter['on']>[1])
+      }
+    }
+  }
 }
 
-let counted: { readonly body: number; readonly response: number } | undefined
+let additions: { readonly body: Additions; readonly response: Additions } | undefined
 
-/** How many listeners this Node's pipeline puts on a stream that pipes itself, and on a response. */
-function pipelineListeners(): { readonly body: number; readonly response: number } {
-  if (counted !== undefined) return counted
+/** The listeners that this Node's pipeline puts on a stream that pipes itself, and on a response. */
+function pipelineAdditions(): { readonly body: Additions; readonly response: Additions } {
+  if (additions !== undefined) return additions
   const body = new SilentlyPiped()
   const response = new ServerResponse(new IncomingMessage(new Socket()))
-  const before = [count(body), count(response)] as const
+  const before = [countsOf(body), countsOf(response)] as const
   pipeline(body, response, () => undefined)
-  counted = { body: count(body) - before[0], response: count(response) - before[1] }
+  additions = { body: additionsSince(before[0], body), response: additionsSince(before[1], response) }
   body.destroy()
-  return counted
+  return additions
+}
+
+function additionsSince(before: ReadonlyMap<string | symbol, number>, emitter: EventEmitter): Additions {
+  return [...countsOf(emitter)]
+    .map(([event, listeners]) => [event, listeners - (before.get(event) ?? 0)] as const)
+    .filter(([, listeners]) => listeners > 0)
+}
+
+function countsOf(emitter: EventEmitter): ReadonlyMap<string | symbol, number> {
+  return new Map(emitter.eventNames().map(event => [event, emitter.listenerCount(event)]))
 }
 
 class SilentlyPiped extends PassThrough {
   override pipe<Destination extends NodeJS.WritableStream>(destination: Destination): Destination {
     return destination
   }
-}
-
-function count(emitter: EventEmitter): number {
-  return emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0)
 }
 
 // Koa waits for the end of each response in `app.handleRequest()`, and again where a stream is made the body.
