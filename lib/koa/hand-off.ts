@@ -23,5 +23,7 @@ export function handOff(ctx: Context, { stream, policy }: Subscriber): void {
 // Node pauses a socket whose request is not read, and does not see then that the client leaves; and it cuts the stream when
 // `server.requestTimeout` is over, since to Node the request is still being received.
 function readRest(request: IncomingMessage): void {
+  // Most requests have no body.
+  if (request.complete && request.readableLength === 0) return
   if (!request.readableEnded && request.readableFlowing === null) request.resume()
 }
