@@ -24,11 +24,19 @@ export interface CallLimit {
  * @throws what the function throws, as a rejection; an error of `late` when `ms` milliseconds have passed. Whatever the
  *   function does after that is ignored.
  */
-export function callInTime<T>({ clock, ms, what, late }: CallLimit, call: () => T | PromiseLike<T>): Promise<T> {
-  return within(clock, ms, settled(call), () => {
-    const message = `${what} did not answer within ${String(ms)} ms`
-    return late === undefined ? new Error(message) : late(message)
-  })
+export async function callInTime<T>({ clock, ms, what, late }: CallLimit, call: () => T | PromiseLike<T>): Promise<T> {
+  const answer = call()
+  // What is there at once is never late.
+  if (!isPromise(answer)) return answer
+  return within(
+    clock,
+    ms,
+    settled(() => answer),
+    () => {
+      const message = `${what} did not answer within ${String(ms)} ms`
+      return late === undefined ? new Error(message) : late(message)
+    },
+  )
 }
 
 /**

@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { callInTime } from '../application.ts'
+import { callInTime, isPromise } from '../application.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import { readSubscription, type Resolution, type TopicRoom } from '../hub/subscription.ts'
 import { isAbortOf } from '../stream/abort.ts'
@@ -23,16 +23,21 @@ export async function resolve(
   const { stream } = subscriber
   // Koa begins with 404. Any other status than this is the resolver's own.
   ctx.status = 200
+  let answering: unknown
   let late: Error | undefined
-  const answering = (async () => subscribe(stream, ctx))()
-  const deadline = {
+  const limit = {
     clock: hub.clock,
     ms: timeout,
     what: '`subscribe`',
     late: (message: string) => (late = new Error(message)),
   }
   try {
-    const answer = await callInTime(deadline, () => answering)
+    const answer = await callInTime(limit, () => {
+      const given = subscribe(stream, ctx)
+      // A promise of another make may begin anew for each who waits for it.
+      answering = isPromise(given) ? Promise.resolve(given) : given
+      return answering
+    })
     if (ctx.status === 200) return readSubscription(answer, roomOf(subscriber))
     refuseAsSet(ctx, config, subscriber)
     ignoreAnswer(answer, config, subscriber)
@@ -45,7 +50,7 @@ export async function resolve(
       throw error
     }
     refuse(ctx, config, { reason: 'resolver', status: 503, error })
-    answering
+    Promise.resolve(answering)
       .then(answer => {
         discard(readSubscription(answer, roomOf(subscriber)), stream, hub)
       })
