@@ -32,23 +32,24 @@ export class Registry {
     return this.#members.count(topic) > 0
   }
 
-  /** Adds a receiver to topics. Resolves when the broker listens to all of them; if it cannot, none is kept. */
-  async join(member: Member, topics: readonly string[]): Promise<void> {
-    try {
-      for (const topic of topics) {
-        if (this.#members.add(topic, member)) this.#listen(topic)
-      }
-      await this.confirmed(topics)
-    } catch (error) {
-      this.leave(member, topics)
-      throw error
+  /**
+   * Adds a receiver to topics.
+   *
+   * @returns nothing where the broker listens to all of them already, or a promise that resolves once it does
+   * @throws what the broker throws, at once or as a rejection: the receiver is to leave then
+   */
+  join(member: Member, topics: readonly string[]): void | Promise<void> {
+    for (const topic of topics) {
+      if (this.#members.add(topic, member)) this.#listen(topic)
     }
+    return this.confirmed(topics)
   }
 
-  /** Resolves when the broker listens to all of these topics. */
-  async confirmed(topics: readonly string[]): Promise<void> {
+  /** Answers nothing where the broker listens to all of these topics, or a promise that resolves once it does. */
+  confirmed(topics: readonly string[]): void | Promise<void> {
     if (this.#confirming.size === 0) return
-    await Promise.all(topics.flatMap(topic => this.#confirming.get(topic) ?? []))
+    const confirming = topics.flatMap(topic => this.#confirming.get(topic) ?? [])
+    return Promise.all(confirming).then(() => undefined)
   }
 
   /** Removes a receiver from topics. */

@@ -13,6 +13,7 @@ import { jitteredRetry } from '../wire/retry.ts'
 import type { Backlog } from './backlog.ts'
 import { Feed, type FeedHub } from './feed/feed.ts'
 import type { Standing, TopicStart } from './feed/origin.ts'
+import { proceed } from './proceed.ts'
 import { StreamTimers, type StreamTimersHub } from './stream-timers.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 
@@ -102,17 +103,18 @@ export class Subscriber implements StreamHost {
    * Brings the stream to life, with these topics and those that the resolver has added already.
    *
    * @param place where the log stood when the resolver was called
-   * @returns once the subscription stands
-   * @throws what the broker throws
+   * @returns nothing where the subscription stands at once, or a promise that resolves once it does
+   * @throws what the broker throws, at once or as a rejection
    */
-  async open(requests: readonly TopicStart[], place: Standing): Promise<void> {
+  open(requests: readonly TopicStart[], place: Standing): void | Promise<void> {
     if (requests.length > 0) {
       this.#refuseOwnIds()
       this.#hadTopics = true
     }
     this.isOpening = false
-    await this.#feed.start(requests, parseCursor(this.stream.lastEventId), place)
-    this.#timers.start()
+    return proceed(this.#feed.start(requests, parseCursor(this.stream.lastEventId), place), () => {
+      this.#timers.start()
+    })
   }
 
   firstBytes(): Uint8Array {

@@ -5,6 +5,7 @@ import { isIPv6 } from 'node:net'
  * the whole of one (RFC 6177).
  */
 export function networkOf(ip: string): string {
+  if (!ip.includes(':')) return ip
   const mapped = ip.startsWith('::ffff:') && ip.includes('.')
   if (mapped) return ip.slice('::ffff:'.length)
   if (!isIPv6(ip)) return ip

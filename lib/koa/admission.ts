@@ -1,6 +1,5 @@
 import type { Context } from 'koa'
 import type { Subscriber } from '../hub/subscriber.ts'
-import { networkOf } from './address.ts'
 import { redeem, type Caller } from './authentication.ts'
 import { lastEventIdOf } from './last-event-id.ts'
 import type { RouteConfig } from './route-config.ts'
@@ -14,15 +13,20 @@ export async function isWithinRate(
   kind: keyof RateLimiters,
   name: string | undefined,
 ): Promise<boolean> {
-  const wait = name === undefined ? 0 : await consume(config, kind, name)
+  if (name === undefined || config.rate[kind] === undefined) return true
+  const wait = await consume(config, kind, name)
   if (wait > 0) turnAway(ctx, config, `${kind}-rate`, { wait })
   return wait === 0
 }
 
 /** Takes a place for a stream, or turns the request away. At once: two requests cannot both get the last place. */
-export function enter(ctx: Context, config: RouteConfig, { identity, authenticator }: Caller): Subscriber | undefined {
+export function enter(
+  ctx: Context,
+  config: RouteConfig,
+  { identity, authenticator }: Caller,
+  address: string,
+): Subscriber | undefined {
   const { hub, limits, policy } = config
-  const address = networkOf(ctx.ip)
   const crowded = hub.refusal(limits, address, identity)
   if (crowded !== undefined) {
     turnAway(ctx, config, crowded)

@@ -84,7 +84,7 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
     return
   }
   const inTime = await isWithinRate(ctx, config, 'identity', caller.identity?.id)
-  const subscriber = inTime && !connection.isGone ? enter(ctx, config, caller) : undefined
+  const subscriber = inTime && !connection.isGone ? enter(ctx, config, caller, address) : undefined
   if (subscriber === undefined) {
     await forget(ctx, config, caller)
     return
@@ -188,7 +188,8 @@ async function open(
   const { hub, timeout } = config
   const topics = resolution.kind === 'topics' ? topicStarts(resolution.topics, config) : []
   try {
-    await within(hub.clock, timeout, subscriber.open(topics, place), brokerTimedOut(timeout))
+    const opening = subscriber.open(topics, place)
+    if (opening instanceof Promise) await within(hub.clock, timeout, opening, brokerTimedOut(timeout))
     return true
   } catch (error) {
     if (error instanceof EventStreamError && error.code === 'ERR_EVENT_INVALID') {

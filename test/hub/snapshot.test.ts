@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import test from 'ava'
+import type { Middleware } from 'koa'
 import { memoryBroker, type EventInput, type EventStream, type TopicRequest } from 'koa-event-stream'
 import { openEndpoint, type StreamOptions } from '../koa/endpoint.ts'
 import { Deferred } from '../support/deferred.ts'
@@ -171,19 +172,18 @@ test('nothing of a state leaves the process once its topic has been taken away',
       returned.resolve()
     }
   })
-  const { hub, open } = await openEndpoint(t, {
-    ...options,
-    subscribe: async (stream, ctx) => {
-      held = stream
-      return options.subscribe?.(stream, ctx)
-    },
-  })
-  // Nobody reads yet, so that the first piece of the state waits.
-  hub.once('open', () => {
-    t.true((held?.bufferedBytes ?? 0) > 10_000)
+  const withdrawing: Middleware = async (_, next) => {
+    await next()
+    // Nobody reads before Koa responds, so that the first piece of the state waits.
+    while ((held?.bufferedBytes ?? 0) <= 10_000) await new Promise(setImmediate)
     held?.unsubscribe('room')
     t.is(held?.bufferedBytes, 0)
-  })
+  }
+  const subscribe: StreamOptions['subscribe'] = async (stream, ctx) => {
+    held = stream
+    return options.subscribe?.(stream, ctx)
+  }
+  const { hub, open } = await openEndpoint(t, { ...options, subscribe }, { outer: [withdrawing] })
   const stream = await open()
   await stream.next(isCursor)
   await returned.promise

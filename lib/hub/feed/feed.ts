@@ -10,6 +10,7 @@ import { encodeCursor, encodeGap, type Gap, type GapReason } from '../../wire/fr
 import type { Turn } from '../../stream/writer.ts'
 import type { Batch } from '../fan-out.ts'
 import type { StreamInfo } from '../lifecycle.ts'
+import { attempt, proceed } from '../proceed.ts'
 import type { Member, Registry } from '../registry.ts'
 import type { StreamPolicy } from '../stream-policy.ts'
 import { Conflating } from './conflating.ts'
@@ -85,9 +86,10 @@ export class Feed implements Member, FeedAccess {
    * Brings the stream to where it is live: what the client has missed, then its cursor. Of topics that were added before
    * it gets what was published since the resolver was called.
    *
-   * @throws what the broker throws
+   * @returns nothing where that is at once, or a promise that resolves once the topics are there
+   * @throws what the broker throws, at once or as a rejection
    */
-  async start(requests: readonly TopicStart[], cursor: Cursor, place: Standing): Promise<void> {
+  start(requests: readonly TopicStart[], cursor: Cursor, place: Standing): void | Promise<void> {
     if (this.#isStopped) return
     this.#hasStarted = true
     const added = this.topics.filter(topic => requests.every(request => request.topic !== topic))
@@ -95,9 +97,12 @@ export class Feed implements Member, FeedAccess {
     if (starts.length === 0) {
       this.#cursor = cursor
       this.#strategy = LIVE
-    } else if (place.isKnown || (place.position.epoch !== '' && this.#isHeard(starts))) {
-      await this.#join(starts, () => ({ cursor, position: place.position }))
-    } else throw new EventStreamError('ERR_BROKER', 'nobody could tell where the log stood when `subscribe` was called')
+      return
+    }
+    if (!place.isKnown && (place.position.epoch === '' || !this.#isHeard(starts))) {
+      throw new EventStreamError('ERR_BROKER', 'nobody could tell where the log stood when `subscribe` was called')
+    }
+    return this.#join(starts, () => ({ cursor, position: place.position }))
   }
 
   /**
@@ -262,7 +267,7 @@ export class Feed implements Member, FeedAccess {
     }
   }
 
-  async #join(starts: readonly TopicStart[], findOrigin: () => Origin | Promise<Origin>): Promise<void> {
+  #join(starts: readonly TopicStart[], findOrigin: () => Origin | Promise<Origin>): void | Promise<void> {
     // What is due is not sent yet, and would be read from history as well.
     this.flush()
     for (const { topic } of starts) this.cursors.add(topic)
@@ -270,30 +275,33 @@ export class Feed implements Member, FeedAccess {
     const wanted = (): TopicStart[] => starts.filter(({ topic }) => this.cursors.has(topic))
     this.#joins += 1
     this.#stream.writer.holdBehindHistory()
-    let origin: Origin
-    try {
-      origin = await this.#load(wanted, findOrigin)
-    } catch (error) {
-      this.#joins -= 1
-      this.remove(starts.map(({ topic }) => topic))
-      this.#goOn()
-      throw error
-    }
-    this.#joins -= 1
-    if (this.#isStopped) this.#hub.registry.leave(this, this.topics)
-    else this.#begin(wanted(), origin)
+    return attempt(
+      () => this.#load(wanted, findOrigin),
+      origin => {
+        this.#joins -= 1
+        if (this.#isStopped) this.#hub.registry.leave(this, this.topics)
+        else this.#begin(wanted(), origin)
+      },
+      error => {
+        this.#joins -= 1
+        this.remove(starts.map(({ topic }) => topic))
+        this.#goOn()
+        throw error
+      },
+    )
   }
 
   /** Has the broker listen to topics, and what is wanted of their history within reach. Answers where they begin. */
-  async #load(wanted: () => TopicStart[], findOrigin: () => Origin | Promise<Origin>): Promise<Origin> {
+  #load(wanted: () => TopicStart[], findOrigin: () => Origin | Promise<Origin>): Origin | Promise<Origin> {
     const { registry, broker } = this.#hub
-    const origin = await findOrigin()
-    const starts = wanted()
-    const topics = starts.map(({ topic }) => topic)
-    await registry.join(this, topics)
-    const { seq, epoch } = oldestOfInterest(origin, starts)
-    await broker.load(topics, seq, epoch)
-    return origin
+    return proceed(findOrigin(), origin => {
+      const starts = wanted()
+      const topics = starts.map(({ topic }) => topic)
+      return proceed(registry.join(this, topics), () => {
+        const { seq, epoch } = oldestOfInterest(origin, starts)
+        return proceed(broker.load(topics, seq, epoch), () => origin)
+      })
+    })
   }
 
   #begin(starts: readonly TopicStart[], origin: Origin): void {
