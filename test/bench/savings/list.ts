@@ -11,7 +11,7 @@ export const savings: readonly Saving[] = [
   },
   {
     name: "dropping the listeners of Node's pipeline",
-    patches: [{ file: 'koa/response-listeners.js', from: 'dropAdded(body, res, before);', to: '' }],
+    patches: [{ file: 'koa/response-listeners.js', from: 'onBody.areComplete && onResponse.areComplete', to: 'false' }],
   },
   {
     name: "ending on-finished's watch of the response",
