@@ -1,12 +1,14 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import { ROOT } from '../support/root.ts'
 
 const ANNOUNCER = new URL('announce-port.js', import.meta.url).href
+/** Has the paths of the project in it, since what the examples import is compiled with them. */
+const OUT = 'compiled'
 const BLOCK = /^```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)^```$/gm
 
 /** An example of the README, running. */
@@ -18,27 +20,27 @@ export interface Example {
 /** Writes the README's TypeScript examples, each to the file it names itself, beside what they import from the reader. */
 export async function writeExamples(companions: Record<string, string>): Promise<string> {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
-  // In the project, so that packages and the library itself are found as a reader's own.
-  const folder = await mkdtemp(join(ROOT, 'test/readme/examples-'))
+  // Where the tests are compiled to, packages and the library itself are found as a reader's own.
+  const folder = await mkdtemp(join(ROOT, 'test/compiled/examples-'))
   const examples = [...readme.matchAll(BLOCK)].map(([, name = '', code = '']) => [name, code] as const)
   for (const [name, code] of [...examples, ...Object.entries(companions)]) await writeFile(join(folder, name), code)
   await writeFile(
     join(folder, 'tsconfig.json'),
-    JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions: { noEmit: true }, include: ['.'] }),
+    JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions: { outDir: OUT }, include: ['.'] }),
   )
   return folder
 }
 
-/** Compiles the examples; rejects with what the compiler says. */
-export async function compileExamples(folder: string): Promise<void> {
-  await promisify(execFile)(process.execPath, [join(ROOT, 'node_modules/typescript/bin/tsc'), '-p', folder]).catch(
-    (error: unknown) => {
-      throw new Error((error as { stdout: string }).stdout, { cause: error })
-    },
+/** Compiles the examples; answers what the compiler complains of. */
+export async function compileExamples(folder: string): Promise<string> {
+  const compiler = join(ROOT, 'node_modules/typescript/bin/tsc')
+  const { stdout } = await promisify(execFile)(process.execPath, [compiler, '-p', folder]).catch(
+    (error: unknown) => error as { stdout: string },
   )
+  return stdout
 }
 
-/** Runs an example on a port that the system chooses, until the test ends. */
+/** Runs an example that has been compiled, on a port that the system chooses, until the test ends. */
 export async function runExample(
   t: ExecutionContext,
   folder: string,
@@ -50,14 +52,15 @@ export async function runExample(
   return { url: `http://127.0.0.1:${port}`, process: child }
 }
 
-/** Starts an example, which is killed when the test ends. */
+/** Starts an example that has been compiled, which is killed when the test ends. */
 export function startExample(
   t: ExecutionContext,
   folder: string,
   name: string,
   env: Record<string, string>,
 ): ChildProcess {
-  const child = spawn(process.execPath, ['--import=tsx', `--import=${ANNOUNCER}`, join(folder, name)], {
+  const script = join(folder, OUT, relative(ROOT, folder), name.replace(/ts$/, 'js'))
+  const child = spawn(process.execPath, [`--import=${ANNOUNCER}`, script], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],

@@ -23,16 +23,18 @@ export const openStore = () => ({
 `
 
 let folder: string
+let complaints: string
 test.before(async () => {
   folder = await writeExamples({
     'store.ts': STORE,
     'keys.ts': `export const publicKey = ${JSON.stringify(publicKey)}\n`,
   })
+  complaints = await compileExamples(folder)
 })
 test.after.always(() => removeExamples(folder))
 
-test('the examples compile', async t => {
-  await t.notThrowsAsync(compileExamples(folder))
+test('the examples compile', t => {
+  t.is(complaints, '')
 })
 
 test('the first example publishes to who is logged in', async t => {
