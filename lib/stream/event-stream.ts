@@ -136,9 +136,10 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Adds topics while the stream lives. It gets what is published to them from the moment of this call on; while the
-   * resolver is asked, from the moment on when that was called. What came before is not replayed, but to a client that
-   * resumes and gets its first topics: it gets what it has missed.
+   * Adds topics while the stream lives. It gets what is published to them from a moment on that is between this call and
+   * its answer, so that state which is loaded after `await stream.subscribe()` joins without a seam; while the resolver is
+   * asked, from the moment on when that was called. What came before is not replayed, but to a client that resumes and gets
+   * its first topics: it gets what it has missed.
    *
    * @returns once the topics are live; while the resolver is asked, at once.
    * @throws {EventStreamError} `ERR_TOPIC_INVALID`, `ERR_BROKER`, `ERR_STREAM_CLOSED`, or `ERR_EVENT_INVALID` on a stream

@@ -48,9 +48,9 @@ export class TopicCursors {
     this.#ahead.set(topic, seq)
   }
 
-  /** Brings all topics up to a place. */
+  /** Brings all topics up to a place. None goes back: a log that holds an event of several topics may stand before it. */
   moveTo(seq: number): void {
-    this.#floor = seq
+    this.#floor = Math.max(this.#floor, seq)
     if (this.#ahead === undefined) return
     for (const [topic, place] of this.#ahead) if (place <= seq) this.#ahead.delete(topic)
     if (this.#ahead.size === 0) this.#ahead = undefined
