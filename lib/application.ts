@@ -26,8 +26,8 @@ export interface CallLimit {
  */
 export async function callInTime<T>({ clock, ms, what, late }: CallLimit, call: () => T | PromiseLike<T>): Promise<T> {
   const answer = call()
-  // What is there at once is never late.
-  if (!isPromise(answer)) return answer
+  // What can be no promise is there already, and never late.
+  if (!isObject(answer)) return answer
   return within(
     clock,
     ms,
@@ -65,7 +65,12 @@ export function callAside(call: () => unknown, failed: (error: unknown) => void)
 
 /** Whether a value is a promise, of whatever make. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function'
+  return isObject(value) && 'then' in value && typeof value.then === 'function'
+}
+
+// Functions are objects, too, and may have a `then`.
+function isObject(value: unknown): value is object {
+  return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
 /** Keeps a promise that is of no use from being an unhandled rejection. */

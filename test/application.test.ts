@@ -66,6 +66,15 @@ test('a call that takes too long is given up, and what becomes of it is ignored'
   t.is(clock.pending, 0)
 })
 
+test('a function with a `then` is a promise like any other', async t => {
+  const { clock, ...rest } = limit()
+  const callable = Object.assign(() => undefined, { then: () => undefined })
+  const calling = callInTime<unknown>({ clock, ...rest }, () => callable)
+  clock.advance(100)
+  await t.throwsAsync(calling, { message: '`it` did not answer within 100 ms' })
+  t.throws(() => callNow('`it`', () => callable), { instanceOf: TypeError })
+})
+
 test('who calls may say what error a deadline is', async t => {
   const { clock, ...rest } = limit()
   const options = { clock, ...rest, late: (message: string) => new RangeError(message) }

@@ -36,11 +36,17 @@ export class Registry {
    * Adds a receiver to topics.
    *
    * @returns nothing where the broker listens to all of them already, or a promise that resolves once it does
-   * @throws what the broker throws, at once or as a rejection: the receiver is to leave then
+   * @throws what the broker throws. At once: the receiver has none of the topics. As a rejection: it is to leave them
    */
   join(member: Member, topics: readonly string[]): void | Promise<void> {
-    for (const topic of topics) {
-      if (this.#members.add(topic, member)) this.#listen(topic)
+    try {
+      for (const topic of topics) {
+        if (this.#members.add(topic, member)) this.#listen(topic)
+      }
+    } catch (error) {
+      // Whoever comes in the same turn must not take it for listened to.
+      this.leave(member, topics)
+      throw error
     }
     return this.confirmed(topics)
   }

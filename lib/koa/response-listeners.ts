@@ -50,28 +50,31 @@ const RESPOND: PropertyDescriptor & ThisType<Context> = {
   },
 }
 
+type Listener = ReturnType<EventEmitter['rawListeners']>[number]
+
 /** What is added to an emitter from now on. Listeners join at the end. */
 class AddedListeners {
   readonly #emitter: EventEmitter
   readonly #expected: Additions
-  readonly #before: readonly number[]
+  readonly #before: readonly (readonly Listener[])[]
 
   constructor(emitter: EventEmitter, expected: Additions) {
     this.#emitter = emitter
     this.#expected = expected
-    this.#before = expected.map(([event]) => emitter.listenerCount(event))
+    this.#before = expected.map(([event]) => emitter.rawListeners(event))
   }
 
-  /** Whether just as many have been added as are expected. */
+  /** Whether those that were there are, and just as many have been added as are expected. */
   get areComplete(): boolean {
-    return this.#expected.every(
-      ([event, listeners], i) => this.#emitter.listenerCount(event) - (this.#before[i] ?? 0) === listeners,
-    )
+    return this.#expected.every(([event, listeners], i) => {
+      const [before, now] = [this.#before[i] ?? [], this.#emitter.rawListeners(event)]
+      return now.length - before.length === listeners && before.every((listener, at) => listener === now[at])
+    })
   }
 
   drop(): void {
     for (const [i, [event]] of this.#expected.entries()) {
-      for (const listener of this.#emitter.rawListeners(event).slice(this.#before[i])) {
+      for (const listener of this.#emitter.rawListeners(event).slice(this.#before[i]?.length)) {
         this.#emitter.removeListener(event, listener as Parameters<EventEmitter['on']>[1])
       }
     }

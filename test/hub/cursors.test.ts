@@ -26,6 +26,19 @@ test('a log that stands before what has been sent brings no topic back', t => {
   t.is(cursors.placeOf('b'), 10)
 })
 
+test('of a stream without topics no place is left: the log may begin anew, and nobody tells it', t => {
+  const cursors = cursorsOf('a', 'b')
+  cursors.moveTo(10)
+  cursors.advance('b', 12)
+  cursors.delete('a')
+  cursors.delete('b')
+  cursors.moveTo(11)
+  cursors.add('c')
+  t.true(cursors.isBefore(0, 'c'))
+  cursors.moveTo(3)
+  t.is(cursors.placeOf('c'), 3)
+})
+
 test('a log that begins anew puts all topics to its beginning', t => {
   const cursors = cursorsOf('a', 'b')
   cursors.moveTo(10)

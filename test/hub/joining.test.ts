@@ -141,3 +141,22 @@ test('a living stream keeps its topics where one more is refused', async t => {
   await publish('a', 'x')
   t.like(await client.next(({ event }) => event === 'message'), { data: 'x' })
 })
+
+test('of two streams that ask in one turn for a topic, the broker is asked for each where it throws', async t => {
+  const slow = new SlowBroker()
+  slow.allow('subscribe a', 'subscribe b', 'load')
+  let isFirst = true
+  const subscribe = (topic: string) => {
+    if (topic !== 'b' || !isFirst) return slow.broker.subscribe(topic)
+    isFirst = false
+    throw new Error('no b')
+  }
+  const broker = { ...slow.broker, subscribe }
+  const { open, streams, publish } = await openSite(t, { hub: { broker } })
+  const clients = [await open('a'), await open('a')]
+  const [first, second] = await Promise.allSettled(streams.map(stream => stream.subscribe('b')))
+  t.is(first?.status, 'rejected')
+  t.is(second?.status, 'fulfilled')
+  await publish('b', 'x')
+  t.like(await clients[1]?.next(({ event }) => event === 'message'), { data: 'x' })
+})

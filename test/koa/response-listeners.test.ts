@@ -23,6 +23,26 @@ onEveryKoa('others keep the listeners that they have on a response and its body'
   t.deepEqual(heard.toSorted(), ['end', 'finish'])
 })
 
+onEveryKoa('a listener that takes the place of another one while the body is piped stays', async (t, Koa) => {
+  const heard: string[] = []
+  const swapping: Middleware = async ({ res }, next) => {
+    const first = () => heard.push('first')
+    res.on('close', first)
+    res.once('pipe', () => {
+      res.off('close', first)
+      res.on('close', () => heard.push('second'))
+    })
+    await next()
+  }
+  const { hub, open, isEmpty } = await openEndpoint(t, {}, { Koa, outer: [swapping] })
+  const stream = await open()
+  await stream.next(({ event }) => event === 'cursor')
+  await hub.disconnect({ identity: 'ann' })
+  t.is(await stream.closed, 'end')
+  await isEmpty()
+  t.deepEqual(heard, ['second'])
+})
+
 onEveryKoa('a stream that lives holds no listeners of Koa’s', async (t, Koa) => {
   const contexts: Context[] = []
   const { open, hub } = await openEndpoint(

@@ -32,9 +32,11 @@ export class TopicCursors {
     if (!this.has(topic)) this.#topics.push(topic)
   }
 
+  /** Takes a topic away. Without any the place is forgotten: nobody tells such a stream that the log has begun anew. */
   delete(topic: string): void {
     this.#topics = this.#topics.filter(other => other !== topic)
-    this.#ahead?.delete(topic)
+    if (this.#topics.length === 0) this.restart(-1)
+    else this.#ahead?.delete(topic)
   }
 
   /** Brings one topic up to a place. */
@@ -50,6 +52,7 @@ export class TopicCursors {
 
   /** Brings all topics up to a place. None goes back: a log that holds an event of several topics may stand before it. */
   moveTo(seq: number): void {
+    if (this.#topics.length === 0) return
     this.#floor = Math.max(this.#floor, seq)
     if (this.#ahead === undefined) return
     for (const [topic, place] of this.#ahead) if (place <= seq) this.#ahead.delete(topic)
