@@ -42,7 +42,8 @@ export class WriteQueue {
     const pieces: Uint8Array[] = []
     let room = most
     for (let item = this.#items[this.#head]; item !== undefined && room > 0; item = this.#items[this.#head]) {
-      const rest = bytesOf(item).subarray(this.#offset)
+      const bytes = bytesOf(item)
+      const rest = this.#offset === 0 ? bytes : bytes.subarray(this.#offset)
       pieces.push(rest.length <= room ? rest : rest.subarray(0, room))
       if (rest.length <= room) {
         this.#head += 1

@@ -98,7 +98,7 @@ export class Conflating implements Strategy {
         more = slice.more && after < end
         if (slice.events.length > 0) yield
       }
-      for (const event of latest.values()) found.add(topic, event)
+      found.add(topic, latest.values())
     }
     this.#scannedTo = end
     this.#left = found.inOrder().filter(({ topics: own }) => own.some(topic => this.#scanned.has(topic)))

@@ -44,7 +44,7 @@ export function readPage(broker: Broker, cursors: TopicCursors): Page {
       cursors.advance(topic, (slice.events[0]?.seq ?? broker.position().seq + 1) - 1)
     }
     if (slice.more) horizon = Math.min(horizon, slice.events.at(-1)?.seq ?? after)
-    for (const event of slice.events) found.add(topic, event)
+    found.add(topic, slice.events)
   }
   const { frames, more } = firstPage(found.inOrder(), horizon)
   return { frames, trimmed, more: more || horizon !== Infinity }
@@ -73,16 +73,25 @@ export function firstPage(
 
 /** Events that were found on topics; one that was published to several stands in the history of each. */
 export class FoundEvents {
-  readonly #frames = new Map<number, { frame: Uint8Array; event: StoredEvent; topics: string[] }>()
+  readonly #found: LogFrame[] = []
 
-  add(topic: string, event: StoredEvent): void {
-    const known = this.#frames.get(event.seq)
-    if (known === undefined) this.#frames.set(event.seq, { frame: event.frame, event, topics: [topic] })
-    else if (!known.topics.includes(topic)) known.topics.push(topic)
+  /** Adds events of a topic, in the order of the log. */
+  add(topic: string, events: Iterable<StoredEvent>): void {
+    // All that have come by this topic alone share the list.
+    const topics = [topic]
+    for (const event of events) this.#found.push({ frame: event.frame, event, topics })
   }
 
   /** In the order of the log, each once. */
   inOrder(): LogFrame[] {
-    return [...this.#frames.values()].sort((a, b) => a.event.seq - b.event.seq)
+    // The histories that were added are in order each, and sorting does little more than to merge them.
+    const found = this.#found.sort((a, b) => a.event.seq - b.event.seq)
+    const frames: LogFrame[] = []
+    for (const frame of found) {
+      const last = frames.at(-1)
+      if (last === undefined || last.event.seq !== frame.event.seq) frames.push(frame)
+      else frames[frames.length - 1] = { ...last, topics: [...new Set([...last.topics, ...frame.topics])] }
+    }
+    return frames
   }
 }

@@ -17,4 +17,8 @@ export const savings: readonly Saving[] = [
     name: "ending on-finished's watch of the response",
     patches: [{ file: 'koa/response-listeners.js', from: 'stopOnFinished(res);', to: '' }],
   },
+  {
+    name: "keeping the response's head as one piece of text",
+    patches: [{ file: 'koa/response-listeners.js', from: 'response._header.charCodeAt(0);', to: ';' }],
+  },
 ]
