@@ -20,7 +20,8 @@ export async function build(): Promise<string> {
   const folder = await temporaryFolder()
   await writeFile(join(folder, 'package.json'), JSON.stringify(MANIFEST))
   await linkDependencies(folder)
-  for (const part of ['lib', 'test']) await cp(join(ROOT, 'test/compiled', part), join(folder, part), { recursive: true })
+  for (const part of ['lib', 'test'])
+    await cp(join(ROOT, 'test/compiled', part), join(folder, part), { recursive: true })
   return folder
 }
 

@@ -89,8 +89,9 @@ export class FoundEvents {
     const frames: LogFrame[] = []
     for (const frame of found) {
       const last = frames.at(-1)
-      if (last === undefined || last.event.seq !== frame.event.seq) frames.push(frame)
-      else frames[frames.length - 1] = { ...last, topics: [...new Set([...last.topics, ...frame.topics])] }
+      if (last?.event.seq === frame.event.seq) {
+        frames[frames.length - 1] = { ...last, topics: [...new Set([...last.topics, ...frame.topics])] }
+      } else frames.push(frame)
     }
     return frames
   }
