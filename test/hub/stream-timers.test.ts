@@ -211,13 +211,14 @@ test('a client that reads nothing is cut, however much is published and however 
   const waiting = stuck.bufferedBytes
   clock.advance(6 * SECOND)
   t.is(stuck.bufferedBytes, waiting, 'a heartbeat that has to wait would be of no use')
-  for (let n = 0; n < 5; n += 1) {
+  // Whether the kernel still took something by the first heartbeat is its own business: not before 30 s, or 36.
+  for (let n = 0; n < 4; n += 1) {
     await publish('a', 'more')
     await healthy.next(({ data }) => data === 'more')
     clock.advance(5 * SECOND)
     t.is(stuck.closeReason, undefined)
   }
-  clock.advance(12 * SECOND)
+  clock.advance(17 * SECOND)
   t.is(stuck.closeReason, 'slow')
   t.is(last().closeReason, undefined)
 })
