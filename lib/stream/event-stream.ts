@@ -2,8 +2,9 @@ import { PassThrough } from 'node:stream'
 import type { Identity } from '../auth/identity.ts'
 import { EventStreamError } from '../errors.ts'
 import { oneOf } from '../options.ts'
-import { checkEvent, type EventInput, type EventMap } from '../wire/event.ts'
-import { encodeComment, encodeEvent } from '../wire/frame.ts'
+import type { EventInput, EventMap } from '../wire/event.ts'
+import { encodeComment } from '../wire/frame.ts'
+import { encodeOwnEvent } from '../wire/publication.ts'
 import { discardsQueue, REQUESTED_CLOSE_REASONS, type CloseReason, type RequestedCloseReason } from './close-reason.ts'
 import { PipedSink } from './piped-sink.ts'
 import { responseSink } from './response-sink.ts'
@@ -118,13 +119,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
    * @throws {EventStreamError} `ERR_EVENT_INVALID` or `ERR_EVENT_TOO_LARGE`, as a rejection; nothing was sent then.
    */
   async send(event: EventInput<Events>): Promise<boolean> {
-    const checked = checkEvent(event, this.#host.redact)
-    if (checked.id !== undefined && this.#host.hasTopics) {
-      throw new EventStreamError('ERR_EVENT_INVALID', 'on a stream with topics the ids are the cursor: leave `id` out')
-    }
-    const frame = encodeEvent(checked)
-    if (frame.length > this.#host.maxEventBytes) throw tooLarge(frame.length, this.#host.maxEventBytes)
-    if (checked.id !== undefined) this.hasOwnIds = true
+    const { frame, hasId } = encodeOwnEvent(event, this.#host, this.#host.hasTopics)
+    if (hasId) this.hasOwnIds = true
     this.offer(frame)
     if (this.#reason !== undefined || this.writer.isBroken) return false
     return this.#host.isOpening || this.writer.hasRoom || this.#roomForMore()
@@ -385,13 +381,6 @@ function waiting(): { promise: Promise<boolean>; resolve: (isOpen: boolean) => v
 
 function isCallback(value: unknown): value is (error?: Error) => void {
   return typeof value === 'function'
-}
-
-function tooLarge(bytes: number, limit: number): EventStreamError {
-  return new EventStreamError(
-    'ERR_EVENT_TOO_LARGE',
-    `an event of ${String(bytes)} bytes is over the limit of ${String(limit)} bytes`,
-  )
 }
 
 function tooMuch(bytes: number, limit: number): EventStreamError {

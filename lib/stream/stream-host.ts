@@ -1,18 +1,15 @@
-import type { Redact } from '../wire/event.ts'
+import type { EventRules } from '../wire/publication.ts'
 import type { CloseReason } from './close-reason.ts'
 import type { WriterHost } from './writer.ts'
 
 /** What a stream needs of the hub that it lives in. */
-export interface StreamHost extends WriterHost {
+export interface StreamHost extends WriterHost, EventRules {
   /** Whether the stream is only being prepared: nobody reads it yet. */
   readonly isOpening: boolean
   /** Whether the stream has topics of the hub: its ids are the hub's cursor then. */
   readonly hasTopics: boolean
   /** The most bytes that may wait for the client. */
   readonly bufferBytes: number
-  /** The most bytes an event may have on the wire. */
-  readonly maxEventBytes: number
-  readonly redact: Redact | undefined
   /** The first bytes of the response's body. */
   firstBytes(): Uint8Array
   /** The last block of a stream that ends for a reason, if there is to be one. */

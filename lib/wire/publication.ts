@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer'
 import { EventStreamError } from '../errors.ts'
 import { checkTopic } from '../topic.ts'
 import { checkEvent, type EventInput, type Redact } from './event.ts'
-import { encodeBody } from './frame.ts'
+import { encodeBody, encodeEvent } from './frame.ts'
 
 /** The largest event in bytes on the wire, without its id, unless told otherwise. */
 export const DEFAULT_MAX_EVENT_BYTES = 262_144
@@ -38,13 +38,40 @@ export function encodePublication(
     throw new EventStreamError('ERR_EVENT_INVALID', 'a published event gets its id from the log: leave `id` out')
   }
   const body = encodeBody(checked)
-  if (body.length > maxEventBytes) {
-    throw new EventStreamError(
-      'ERR_EVENT_TOO_LARGE',
-      `an event of ${String(body.length)} bytes is over the limit of ${String(maxEventBytes)} bytes`,
-    )
-  }
+  checkSize(body, maxEventBytes)
   return { topics: list, body }
+}
+
+/** An event for one stream alone, which is in no log. */
+export interface OwnEvent {
+  readonly frame: Buffer
+  /** Whether it has an id of its own. */
+  readonly hasId: boolean
+}
+
+/**
+ * Checks and encodes an event for one stream alone.
+ *
+ * @param hasTopics whether the stream has topics: the ids are its cursor then
+ * @throws {EventStreamError} `ERR_EVENT_INVALID`, `ERR_EVENT_TOO_LARGE`
+ */
+export function encodeOwnEvent(event: EventInput, { maxEventBytes, redact }: EventRules, hasTopics: boolean): OwnEvent {
+  const checked = checkEvent(event, redact)
+  const hasId = checked.id !== undefined
+  if (hasId && hasTopics) {
+    throw new EventStreamError('ERR_EVENT_INVALID', 'on a stream with topics the ids are the cursor: leave `id` out')
+  }
+  const frame = encodeEvent(checked)
+  checkSize(frame, maxEventBytes)
+  return { frame, hasId }
+}
+
+function checkSize({ length }: Uint8Array, limit: number): void {
+  if (length <= limit) return
+  throw new EventStreamError(
+    'ERR_EVENT_TOO_LARGE',
+    `an event of ${String(length)} bytes is over the limit of ${String(limit)} bytes`,
+  )
 }
 
 function checkTopics(topics: unknown): string[] {

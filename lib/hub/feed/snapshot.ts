@@ -1,9 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { callAside, callInTime } from '../../application.ts'
-import { EventStreamError } from '../../errors.ts'
-import { checkEvent, type EventInput } from '../../wire/event.ts'
-import { encodeEvent } from '../../wire/frame.ts'
-import type { EventRules } from '../../wire/publication.ts'
+import type { EventInput } from '../../wire/event.ts'
+import { encodeOwnEvent, type EventRules } from '../../wire/publication.ts'
 import type { Snapshot as SnapshotFunction } from '../subscription.ts'
 import type { Snapshot } from './snapshotting.ts'
 
@@ -31,7 +29,7 @@ export function snapshotOf(load: SnapshotFunction, rules: SnapshotRules, timeout
         const next = await inTime(() => iterator.next())
         isDone = next.done === true
         if (next.done === true) return
-        yield frameOf(next.value, rules)
+        yield encodeOwnEvent(next.value, rules, true).frame
       }
     } finally {
       if (!isDone) callAside(() => iterator.return?.(), ignore)
@@ -45,16 +43,6 @@ function iteratorOf(events: unknown): Iterator<EventInput> | AsyncIterator<Event
     if (Symbol.iterator in events) return (events as Iterable<EventInput>)[Symbol.iterator]()
   }
   throw new TypeError('`snapshot` must answer an iterable of events, or an async one')
-}
-
-function frameOf(event: EventInput, { redact, maxEventBytes }: EventRules): Uint8Array {
-  const checked = checkEvent(event, redact)
-  if (checked.id !== undefined) {
-    throw new EventStreamError('ERR_EVENT_INVALID', 'on a stream with topics the ids are the cursor: leave `id` out')
-  }
-  const frame = encodeEvent(checked)
-  if (frame.length <= maxEventBytes) return frame
-  throw new EventStreamError('ERR_EVENT_TOO_LARGE', `an event of a snapshot has ${frame.length} bytes, over the limit`)
 }
 
 // A state that is given up is no news.
