@@ -17,7 +17,7 @@ type Additions = readonly (readonly [event: string | symbol, listeners: number])
  *
  * Koa reads `ctx.respond` right before it responds, and nothing is written before the task that does so is over. What has
  * been added in between is taken off if it is for each event as much as Node's pipeline adds, so that it can be nobody else's.
- * Otherwise everything stays, which does no harm. And the head is kept as one piece of text.
+ * Otherwise everything stays, which does no harm.
  */
 export function dropResponseListeners(ctx: Context): void {
   // Whoever responds in Koa's place has said so.
@@ -41,10 +41,6 @@ const RESPOND: PropertyDescriptor & ThisType<Context> = {
           onResponse.drop()
         }
         stopOnFinished(res)
-        // The head is written once this task is over.
-        queueMicrotask(() => {
-          flattenHead(res)
-        })
       })
     }
     return undefined
@@ -132,9 +128,4 @@ function stopOnFinished(response: EventEmitter): void {
 function onFinishedQueue(response: object): unknown[] | undefined {
   const watch = '__onFinished' in response ? response.__onFinished : undefined
   return typeof watch === 'function' && 'queue' in watch && Array.isArray(watch.queue) ? watch.queue : undefined
-}
-
-// Node puts a head together from thirty pieces of text, and keeps them all. Reading a character has V8 lay it out in one.
-function flattenHead(response: object): void {
-  if ('_header' in response && typeof response._header === 'string') response._header.charCodeAt(0)
 }

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import type { Chunk } from '../wire/chunk.ts'
+import { flattenHead } from './response-head.ts'
 import type { Sink, Taken } from './sink.ts'
 
 /** A response over HTTP/1.1 or HTTP/1.0. */
@@ -30,6 +31,7 @@ export class Http1Sink implements Sink {
 
   open(bytes: Uint8Array): void {
     this.#response.write(bytes)
+    flattenHead(this.#response)
   }
 
   send(chunk: Chunk): void {

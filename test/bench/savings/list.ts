@@ -19,6 +19,6 @@ export const savings: readonly Saving[] = [
   },
   {
     name: "keeping the response's head as one piece of text",
-    patches: [{ file: 'koa/response-listeners.js', from: 'response._header.charCodeAt(0);', to: ';' }],
+    patches: [{ file: 'stream/http1-sink.js', from: 'flattenHead(this.#response);', to: '' }],
   },
 ]
