@@ -1,4 +1,5 @@
-import { fileURLToPath } from 'node:url'
+import { dirname } from 'node:path'
+import { DEMO } from '../../demo/folder.ts'
 
-/** The project's folder: the one with the packages. A module's own place does not lead to it, since the tests run compiled. */
-export const ROOT = fileURLToPath(import.meta.resolve('koa').replace(/node_modules\/(?!.*node_modules).*/, ''))
+/** The project's folder. A module's own place does not lead to it, since the tests run compiled. */
+export const ROOT = dirname(DEMO)

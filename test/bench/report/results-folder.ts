@@ -12,8 +12,8 @@ import { measuresToSave, readSaved, resultsOf, type Saved } from './saved.ts'
 import { SECTION, summary } from './summary.ts'
 
 /**
- * The folder with the last results of each workload: their numbers, their charts, and a
- * page of all. A summary goes into a README, where its marks stand.
+ * The folder with the last results of each workload: their numbers, their charts, and a page of all. A summary goes into
+ * a README, where its marks stand.
  */
 export class ResultsFolder {
   readonly #folder: string
