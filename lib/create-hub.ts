@@ -1,5 +1,5 @@
 import type { Broker } from './broker/broker.ts'
-import { memoryBroker } from './broker/memory.ts'
+import { memoryBroker } from './broker/memory/memory-broker.ts'
 import { completeClock, type Clock } from './clock.ts'
 import { HubEngine } from './hub/engine.ts'
 import type { Hub } from './hub/hub.ts'

@@ -15,17 +15,11 @@ export { sessionCookie, type SessionCookieOptions } from './auth/session-cookie.
 export { stateUser, type StateUserOptions, type UserData, type VerifiedUser } from './auth/state-user.ts'
 export type { TokenClaims } from './auth/token-claims.ts'
 export type { Algorithm, VerificationKey } from './auth/verification-key.ts'
-export type {
-  Broker,
-  BrokerListener,
-  ControlMessage,
-  KeyValueStore,
-  Lease,
-  LeaseStore,
-  Slice,
-  StoredEvent,
-} from './broker/broker.ts'
-export { memoryBroker, type MemoryBrokerOptions } from './broker/memory.ts'
+export type { Broker, BrokerListener, ControlMessage } from './broker/broker.ts'
+export type { EventLog, Slice, StoredEvent } from './broker/event-log.ts'
+export type { KeyValueStore } from './broker/key-value-store.ts'
+export type { Lease, LeaseStore } from './broker/lease-store.ts'
+export { memoryBroker, type MemoryBrokerOptions } from './broker/memory/memory-broker.ts'
 export type { Clock } from './clock.ts'
 export type { ConflatedEvent, ConflationKey } from './hub/feed/conflation-keys.ts'
 export type { StreamFilter } from './hub/stream-index.ts'

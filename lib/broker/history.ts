@@ -1,4 +1,4 @@
-import type { Slice, StoredEvent } from './broker.ts'
+import type { Slice, StoredEvent } from './event-log.ts'
 
 /** How many events a topic remembers, unless told otherwise. */
 export const DEFAULT_HISTORY_COUNT = 1_000

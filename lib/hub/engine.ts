@@ -1,5 +1,6 @@
 import type { Identity } from '../auth/identity.ts'
-import type { Broker, BrokerListener, ControlMessage, StoredEvent } from '../broker/broker.ts'
+import type { Broker, BrokerListener, ControlMessage } from '../broker/broker.ts'
+import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
 import { EventStreamError } from '../errors.ts'
 import { duration, text } from '../options.ts'

@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../broker/broker.ts'
+import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
 import type { Frame } from '../stream/write-queue.ts'
 import { PIECE_BYTES, type SharedFrames, type Turn } from '../stream/writer.ts'

@@ -1,4 +1,4 @@
-import type { Lease, LeaseStore } from '../broker/broker.ts'
+import type { Lease, LeaseStore } from '../broker/lease-store.ts'
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
 import type { Task, TimerWheel } from './timer-wheel.ts'

@@ -1,4 +1,5 @@
-import type { Broker, StoredEvent } from '../broker/broker.ts'
+import type { Broker } from '../broker/broker.ts'
+import type { StoredEvent } from '../broker/event-log.ts'
 import type { GapReason } from '../wire/frame.ts'
 import type { FanOut, Receiver } from './fan-out.ts'
 import { MultiMap } from './multi-map.ts'

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import type { Identity } from '../auth/identity.ts'
-import type { KeyValueStore } from '../broker/broker.ts'
+import type { KeyValueStore } from '../broker/key-value-store.ts'
 import type { StreamFilter } from './stream-index.ts'
 
 // Longer than anything that is derived from a login without being looked up again lives, and than a slow request takes.

@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import fc from 'fast-check'
-import type { StoredEvent } from '../../lib/broker/broker.ts'
+import type { StoredEvent } from '../../lib/broker/event-log.ts'
 import { History, type HistoryLimits } from '../../lib/broker/history.ts'
 
 setFlagsFromString('--expose-gc')

@@ -1,4 +1,5 @@
-import type { BrokerListener, ControlMessage, StoredEvent } from '../../lib/broker/broker.ts'
+import type { BrokerListener, ControlMessage } from '../../lib/broker/broker.ts'
+import type { StoredEvent } from '../../lib/broker/event-log.ts'
 import type { GapReason } from '../../lib/wire/frame.ts'
 import { Progress } from '../support/progress.ts'
 

@@ -1,5 +1,5 @@
 import test from 'ava'
-import type { StoredEvent } from '../../lib/broker/broker.ts'
+import type { StoredEvent } from '../../lib/broker/event-log.ts'
 import { systemClock } from '../../lib/clock.ts'
 import { FanOut, type Batch, type Receiver } from '../../lib/hub/fan-out.ts'
 import { PIECE_BYTES } from '../../lib/stream/writer.ts'

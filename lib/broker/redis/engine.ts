@@ -1,7 +1,8 @@
 import type { Buffer } from 'node:buffer'
 import { EventStreamError } from '../../errors.ts'
 import { formatPosition, type Position } from '../../wire/cursor.ts'
-import type { Broker, BrokerListener, ControlMessage, Slice } from '../broker.ts'
+import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
+import type { Slice } from '../event-log.ts'
 import { Announcements } from './announcements.ts'
 import { Commands } from './commands.ts'
 import { connectionsOf, type Connections } from './connections.ts'
@@ -11,7 +12,7 @@ import { RedisLeases } from './leases.ts'
 import { Link, type LinkOwner } from './link.ts'
 import { Log } from './log.ts'
 import type { CheckedRedisOptions } from './options.ts'
-import { Replica } from './replica.ts'
+import { Replica } from '../replica/replica.ts'
 import { RedisStore } from './store.ts'
 
 /** The engine for many processes: publishes into the log in Redis, and keeps a replica of what its streams need. */

@@ -2,9 +2,9 @@ import type { Broker } from '../broker.ts'
 import { RedisBroker } from './engine.ts'
 import { checkRedisOptions, type RedisBrokerOptions } from './options.ts'
 
-export { bridgeStream, type Bridge, type BridgedEvent, type BridgeOptions } from './bridge.ts'
+export { bridgeStream, type Bridge, type BridgedEvent, type BridgeOptions } from '../../bridge/bridge.ts'
 export type { ClientOrUrl } from './connections.ts'
-export type { StreamEntry } from './group-reader.ts'
+export type { StreamEntry } from '../../bridge/group-reader.ts'
 export type { RedisBrokerOptions } from './options.ts'
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
 

@@ -1,4 +1,4 @@
-import type { Lease, LeaseStore } from '../broker.ts'
+import type { Lease, LeaseStore } from '../lease-store.ts'
 import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
 import { LEASE, RELEASE, RENEW_LEASES } from './lease-scripts.ts'

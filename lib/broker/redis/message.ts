@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { formatPosition } from '../../wire/cursor.ts'
 import { withId } from '../../wire/frame.ts'
-import type { StoredEvent } from '../broker.ts'
+import type { StoredEvent } from '../event-log.ts'
 
 /** An event as it comes out of Redis, on a channel or from a topic's stream. */
 export interface LoggedEvent extends StoredEvent {

@@ -1,4 +1,4 @@
-import type { KeyValueStore } from '../broker.ts'
+import type { KeyValueStore } from '../key-value-store.ts'
 import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
 

@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../broker.ts'
+import type { StoredEvent } from '../event-log.ts'
 import type { Position } from '../../wire/cursor.ts'
 
 /**

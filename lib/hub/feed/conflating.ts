@@ -1,4 +1,4 @@
-import type { StoredEvent } from '../../broker/broker.ts'
+import type { StoredEvent } from '../../broker/event-log.ts'
 import type { ConflationKeys } from './conflation-keys.ts'
 import { firstPage, FoundEvents, missedTopics, type LogFrame } from './page.ts'
 import type { FeedAccess, Strategy } from './strategy.ts'

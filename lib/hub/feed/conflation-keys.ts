@@ -1,5 +1,5 @@
 import { callNow } from '../../application.ts'
-import type { StoredEvent } from '../../broker/broker.ts'
+import type { StoredEvent } from '../../broker/event-log.ts'
 import { decodeFrame } from '../../wire/frame.ts'
 
 /** An event as a key function sees it. */

@@ -1,4 +1,5 @@
-import type { Broker, StoredEvent } from '../../broker/broker.ts'
+import type { Broker } from '../../broker/broker.ts'
+import type { StoredEvent } from '../../broker/event-log.ts'
 import type { Frame } from '../../stream/write-queue.ts'
 import type { TopicCursors } from './cursors.ts'
 

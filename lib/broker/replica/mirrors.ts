@@ -1,4 +1,4 @@
-import type { Slice } from '../broker.ts'
+import type { Slice } from '../event-log.ts'
 import type { HistoryLimits } from '../history.ts'
 import { Mirror } from './mirror.ts'
 

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
-import { systemClock } from '../../clock.ts'
-import { Commands } from './commands.ts'
-import { connectionsOf, type ClientOrUrl } from './connections.ts'
+import { systemClock } from '../clock.ts'
+import { Commands } from '../broker/redis/commands.ts'
+import { connectionsOf, type ClientOrUrl } from '../broker/redis/connections.ts'
 
 /** An entry of a Redis Stream. */
 export interface StreamEntry {

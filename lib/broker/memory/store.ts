@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import type { KeyValueStore } from './broker.ts'
+import type { Clock } from '../../clock.ts'
+import type { KeyValueStore } from '../key-value-store.ts'
 import { Sweep } from './sweep.ts'
 
 interface Entry {

@@ -1,18 +1,19 @@
-import { completeClock, type Clock } from '../clock.ts'
-import { EventStreamError } from '../errors.ts'
-import { duration, integer, knownKeys } from '../options.ts'
-import { formatPosition, type Position } from '../wire/cursor.ts'
-import { withId } from '../wire/frame.ts'
-import type { Broker, BrokerListener, ControlMessage, Slice, StoredEvent } from './broker.ts'
+import { completeClock, type Clock } from '../../clock.ts'
+import { EventStreamError } from '../../errors.ts'
+import { duration, integer, knownKeys } from '../../options.ts'
+import { formatPosition, type Position } from '../../wire/cursor.ts'
+import { withId } from '../../wire/frame.ts'
+import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
+import type { Slice, StoredEvent } from '../event-log.ts'
 import {
   DEFAULT_HISTORY_AGE,
   DEFAULT_HISTORY_BYTES,
   DEFAULT_HISTORY_COUNT,
   History,
   type HistoryLimits,
-} from './history.ts'
-import { MemoryLeases } from './memory-leases.ts'
-import { MemoryStore } from './memory-store.ts'
+} from '../history.ts'
+import { MemoryLeases } from './leases.ts'
+import { MemoryStore } from './store.ts'
 
 /** How many quiet topics are remembered by their last event's place, unless told otherwise. */
 export const DEFAULT_QUIET_TOPICS = 100_000

@@ -1,6 +1,6 @@
 import { EventStreamError } from '../../errors.ts'
-import { hasLost, NOTHING, type Log, type LogState, type TopicState, type Wish } from './log.ts'
-import type { LoggedEvent } from './message.ts'
+import { hasLost, NOTHING, type Log, type LogState, type TopicState, type Wish } from '../redis/log.ts'
+import type { LoggedEvent } from '../redis/message.ts'
 import type { Mirror } from './mirror.ts'
 
 // Topics a script call: Redis does nothing else while it works on one.

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { memoryBroker } from 'koa-event-stream'
-import { parseCursor } from '../../lib/wire/cursor.ts'
-import { ManualClock } from '../support/manual-clock.ts'
+import { parseCursor } from '../../../lib/wire/cursor.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 
 const BODY = Buffer.from('data: x\n\n')
 const untyped = (value: unknown) => value as never

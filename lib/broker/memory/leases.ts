@@ -1,5 +1,5 @@
-import type { Clock } from '../clock.ts'
-import type { Lease, LeaseStore } from './broker.ts'
+import type { Clock } from '../../clock.ts'
+import type { Lease, LeaseStore } from '../lease-store.ts'
 import { Sweep } from './sweep.ts'
 
 /** When each holder's lease ends, by the monotonic clock. */

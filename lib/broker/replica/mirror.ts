@@ -1,6 +1,6 @@
-import type { Slice } from '../broker.ts'
+import type { Slice } from '../event-log.ts'
 import { History, type HistoryLimits } from '../history.ts'
-import type { LoggedEvent } from './message.ts'
+import type { LoggedEvent } from '../redis/message.ts'
 
 /**
  * What this instance has of one topic: every event since it began to listen, and once it was loaded all of the topic's

@@ -1,10 +1,10 @@
-import { systemClock } from '../../clock.ts'
-import { EventStreamError } from '../../errors.ts'
-import { duration, fn, integer, knownKeys, text } from '../../options.ts'
-import type { EventInput } from '../../wire/event.ts'
-import type { ClientOrUrl } from './connections.ts'
+import { systemClock } from '../clock.ts'
+import { EventStreamError } from '../errors.ts'
+import { duration, fn, integer, knownKeys, text } from '../options.ts'
+import type { EventInput } from '../wire/event.ts'
+import type { ClientOrUrl } from '../broker/redis/connections.ts'
 import { GroupReader, type ReadEntry, type StreamEntry } from './group-reader.ts'
-import { checkClient } from './options.ts'
+import { checkClient } from '../broker/redis/options.ts'
 
 /** How long an entry may be with a reader before another one takes it over, unless told otherwise, in milliseconds. */
 export const DEFAULT_CLAIM_AFTER = 30_000

@@ -1,0 +1,65 @@
+import type { Position } from '../wire/cursor.ts'
+
+/** The log: it gives events their ids, remembers them for a while, and hands them to every instance that listens. */
+export interface EventLog {
+  /**
+   * Puts an event into the history of its topics under one new position, and hands it to every instance.
+   *
+   * @param topics one or more, checked, without doubles
+   * @param body the event's lines without its `id:`
+   * @returns the event's id, once it is in history and handed over, and this instance has handed it to its own streams or
+   *   holds it
+   * @throws {EventStreamError} `ERR_BROKER`: it is not known to be in history, and nobody need expect it
+   */
+  publish(topics: readonly string[], body: Uint8Array): Promise<string>
+
+  /**
+   * Begins to listen to a topic. Called once a topic until `unsubscribe`.
+   * When it has returned or resolved, every event published from then on reaches the listener.
+   */
+  subscribe(topic: string): void | Promise<void>
+
+  /** Stops listening to a topic. */
+  unsubscribe(topic: string): void
+
+  /**
+   * Fetches history of subscribed topics into reach, so that `read` and `startOfLast` can answer at once; `position` is
+   * then no older than this call. `since` is the oldest `seq` of interest, 0 for all there is, `Infinity` for none;
+   * `epoch` is the life of the log that it is of, where a client has said so.
+   */
+  load(topics: readonly string[], since: number, epoch?: string): void | Promise<void>
+
+  /** Where the log stands, as far as this instance has seen. */
+  position(): Position
+
+  /**
+   * Asks where the log stands now; `position` is no older from then on.
+   *
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: nobody can tell just now
+   */
+  look(): Position | Promise<Position>
+
+  /** Events of a subscribed topic after a `seq`, oldest first, at most `limit` of them. */
+  read(topic: string, after: number, limit: number): Slice
+
+  /** The `seq` after which the last `count` events of a subscribed topic begin. */
+  startOfLast(topic: string, count: number): number
+}
+
+/** An event in the log. */
+export interface StoredEvent {
+  readonly seq: number
+  /** When it was published, in milliseconds since 1970. */
+  readonly at: number
+  /** The whole frame, its `id:` line included. */
+  readonly frame: Uint8Array
+}
+
+/** A piece of a topic's history. */
+export interface Slice {
+  readonly events: readonly StoredEvent[]
+  /** Whether there is more after the last of these events. */
+  readonly more: boolean
+  /** Whether history does not reach back to where the slice was to begin: events before the first one are lost. */
+  readonly trimmed: boolean
+}

@@ -1,0 +1,18 @@
+/** Who has one of the places of a key. Both words are the package's own. */
+export interface Lease {
+  readonly key: string
+  readonly holder: string
+}
+
+/** Places shared by all instances. They end unless they are renewed, so that those of an instance that died become free. */
+export interface LeaseStore {
+  /**
+   * Takes a place for so many milliseconds if fewer than `most` of the key's places are taken, in one step. Who has one
+   * already keeps it. Answers whether the holder has one now.
+   */
+  lease(lease: Lease, ttl: number, most: number): Promise<boolean>
+  /** Prolongs leases, and takes places for those that have ended, however many are taken. Any number of leases. */
+  renew(leases: readonly Lease[], ttl: number): Promise<void>
+  /** Gives places back. Any number of leases, held or not. */
+  release(leases: readonly Lease[]): Promise<void>
+}
