@@ -1,11 +1,13 @@
 import { Buffer } from 'node:buffer'
 import type { Cluster, Redis } from 'ioredis'
+import type { Clock } from '../../clock.ts'
+import { ANNOUNCE, ANNOUNCED } from './announcement-scripts.ts'
 import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
 import type { PublishCommand } from './log.ts'
-import { ANNOUNCE } from './scripts.ts'
+import type { SessionMember } from './session.ts'
 
-// How many announcements are remembered, and for how many milliseconds after the last one.
+// How many announcements are remembered, and for how many milliseconds after the last one was made or looked for.
 const KEPT = 10_000
 const KEPT_FOR = 3_600_000
 
@@ -15,85 +17,128 @@ const LONGEST_ID = 42
 
 interface AnnouncingClient {
   announceMessage(key: string, ...args: (string | number)[]): Promise<unknown>
+  announcedMessages(key: string, ...args: (string | number)[]): Promise<[id: string, fields: string[]][]>
+}
+
+/** A message with its id, if it could be remembered. */
+interface Announced {
+  readonly id: string | undefined
+  readonly message: Buffer
+}
+
+export interface AnnouncementsOptions {
+  readonly commands: Commands
+  readonly names: LogNames
+  readonly command: PublishCommand
+  readonly clock: Clock
+  readonly deliver: (message: Buffer) => void
+  /** Some may have been made that will never come. */
+  readonly missed: () => void
 }
 
 /**
  * What instances tell each other whatever their topics. It is handed out at once, and remembered for a while, so that an
- * instance that was cut off hears of a log-out when it is back. Where Redis has no memory left to remember it in, it is
- * handed out all the same.
+ * instance that was cut off hears of a log-out when it is back.
+ *
+ * Each instance knows the last one that it has heard. It finds that one again, with all that came after it, or it knows that
+ * some may be lost: they were too many, it was away for too long, somebody has deleted them, or Redis had no memory to
+ * remember one in. So it does when it finds its first place: what was announced before, from the start of the process on,
+ * it has not heard.
  */
-export class Announcements {
-  readonly #commands: Commands
-  readonly #client: Redis | Cluster
-  readonly #names: LogNames
-  readonly #command: PublishCommand
-  readonly #deliver: (message: Buffer) => void
-  // The id of the last one that was heard, or of the last one before this instance began to listen.
-  #last: string | undefined
-  // By their ids, those that come while it is not known what was missed before them.
-  #held: Map<string, Buffer> | undefined = new Map()
+export class Announcements implements SessionMember {
+  readonly channels: string
 
-  constructor(commands: Commands, names: LogNames, command: PublishCommand, deliver: (message: Buffer) => void) {
-    this.#commands = commands
-    this.#client = commands.client
-    this.#names = names
-    this.#command = command
-    this.#deliver = deliver
-    this.#client.defineCommand('announceMessage', { lua: ANNOUNCE, numberOfKeys: 1 })
+  readonly #options: AnnouncementsOptions
+  // The id of the last one that was heard. Unknown where it could not be found out.
+  #place: string | undefined
+  // Those that come while it is not known what was missed before them.
+  #held: Announced[] | undefined = []
+  readonly #stopProlonging: () => void
+
+  constructor(options: AnnouncementsOptions) {
+    const { commands, names, clock } = options
+    this.#options = options
+    this.channels = names.control
+    commands.client.defineCommand('announceMessage', { lua: ANNOUNCE, numberOfKeys: 1 })
+    commands.client.defineCommand('announcedMessages', { lua: ANNOUNCED, numberOfKeys: 1 })
+    // Where nothing is announced for long, everybody's place must stay.
+    this.#stopProlonging = clock.every(KEPT_FOR / 4, () => {
+      this.#prolong()
+    })
   }
 
   /** @throws {EventStreamError} `ERR_BROKER` */
   async announce(message: string): Promise<void> {
-    const { announcements, control } = this.#names
-    // ioredis adds the command as a method that its types cannot know of.
-    const client = this.#client as unknown as AnnouncingClient
-    await this.#commands.run('announce', () =>
-      client.announceMessage(announcements, message, KEPT, KEPT_FOR, this.#command, control),
+    const { commands, command, names } = this.#options
+    await commands.run('announce', client =>
+      announcing(client).announceMessage(names.announcements, message, KEPT, KEPT_FOR, command, names.control),
     )
   }
 
-  /** What came on the control channel. */
-  heard(payload: Buffer): void {
-    const id = WITH_ID.exec(payload.toString('latin1', 0, LONGEST_ID))?.[1]
-    if (id === undefined) {
-      this.#deliver(payload)
-      return
-    }
-    const message = payload.subarray(id.length + 1)
-    if (this.#held === undefined) this.#handOn(id, message)
-    else this.#held.set(id, message)
+  close(): void {
+    this.#stopProlonging()
   }
 
-  /** Keeps aside what comes, until `catchUp`: something may be missing. */
-  hold(): void {
-    this.#held = new Map()
-  }
+  // What the session tells.
 
   /**
    * Fetches what was missed since the last one that was heard, and lets come what comes.
    *
    * @throws {EventStreamError} `ERR_BROKER`
    */
-  async catchUp(): Promise<void> {
+  async up(): Promise<void> {
+    const { commands, names } = this.#options
     const held = this.#held
-    const { announcements } = this.#names
-    const last = this.#last
-    const missed = await this.#commands.ask('announcements', () =>
-      last === undefined
-        ? this.#client.xrevrange(announcements, '+', '-', 'COUNT', 1)
-        : this.#client.xrange(announcements, `(${last}`, '+'),
+    const place = this.#place
+    const found = await commands.ask('announcements', client =>
+      announcing(client).announcedMessages(names.announcements, KEPT_FOR, place ?? ''),
     )
-    // What is there now was there before this instance began to listen, but for what is held.
-    this.#last ??= missed[0]?.[0] ?? '0-0'
     // The connection was lost once more, or there is nothing to wait for.
     if (held === undefined || held !== this.#held) return
     this.#held = undefined
-    const all = last === undefined ? [] : missed.map(([id, [, message = '']]) => [id, Buffer.from(message)] as const)
-    for (const [id, message] of new Map([...all, ...held])) this.#handOn(id, message)
+    const [first, ...since] = found
+    const isWhole = place !== undefined && first?.[0] === place
+    if (!isWhole) {
+      this.#place = found.at(-1)?.[0]
+      this.#options.missed()
+    }
+    const missed = isWhole ? since.flatMap(readEntry) : []
+    const ids = new Set(missed.map(({ id }) => id))
+    for (const announced of [...missed, ...held.filter(({ id }) => id === undefined || !ids.has(id))]) {
+      this.#handOn(announced)
+    }
   }
 
-  #handOn(id: string, message: Buffer): void {
-    this.#last = id
-    this.#deliver(message)
+  down(): void {
+    this.#held = []
   }
+
+  message(_channel: string, payload: Buffer): void {
+    const id = WITH_ID.exec(payload.toString('latin1', 0, LONGEST_ID))?.[1]
+    const announced = { id, message: id === undefined ? payload : payload.subarray(id.length + 1) }
+    if (this.#held === undefined) this.#handOn(announced)
+    else this.#held.push(announced)
+  }
+
+  // One that was not remembered has left nobody a place: ours will not be found.
+  #handOn({ id, message }: Announced): void {
+    if (id !== undefined) this.#place = id
+    this.#options.deliver(message)
+  }
+
+  #prolong(): void {
+    const { commands, names } = this.#options
+    // If it fails, the place may be gone: that is found out.
+    commands.ask('announcements', client => client.pexpire(names.announcements, KEPT_FOR)).catch(() => undefined)
+  }
+}
+
+// ioredis adds the commands as methods that its types cannot know of.
+function announcing(client: Redis | Cluster): AnnouncingClient {
+  return client as unknown as AnnouncingClient
+}
+
+// An entry without a message only makes a place.
+function readEntry([id, [field, message = '']]: [id: string, fields: string[]]): Announced[] {
+  return field === 'm' ? [{ id, message: Buffer.from(message) }] : []
 }

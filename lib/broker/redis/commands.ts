@@ -29,7 +29,7 @@ export class Commands {
   }
 
   /** @throws {EventStreamError} `ERR_BROKER` */
-  async run<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async run<T>(what: string, work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
     if (this.#calls >= this.#most) {
       throw new EventStreamError('ERR_BROKER', `${what}: ${String(this.#most)} calls are waiting for Redis already`)
     }
@@ -46,13 +46,14 @@ export class Commands {
    *
    * @throws {EventStreamError} `ERR_BROKER`
    */
-  async ask<T>(what: string, work: () => Promise<T>): Promise<T> {
+  async ask<T>(what: string, work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
     if (this.#closed) throw new EventStreamError('ERR_BROKER', `${what}: the broker has been closed`)
     try {
       if (this.client.status !== 'ready') await this.#available()
-      return await work()
+      return await work(this.client)
     } catch (error) {
-      if (isLate(error)) this.#reconnect()
+      // The peer may have forgotten the connection, which TCP finds out in a quarter of an hour.
+      if (isLate(error)) this.reconnect()
       throw redisFailure(what, error)
     }
   }
@@ -64,8 +65,8 @@ export class Commands {
     this.#stopWaiting()
   }
 
-  // The peer may have forgotten the connection, which TCP finds out in a quarter of an hour.
-  #reconnect(): void {
+  /** Gives the connection up and makes another one. */
+  reconnect(): void {
     if (!this.#closed && this.client.status === 'ready') this.client.disconnect(true)
   }
 

@@ -1,4 +1,6 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { systemClock } from '../../clock.ts'
+import { invalid } from '../../options.ts'
 import type { PublishCommand } from './log.ts'
 
 /**
@@ -11,45 +13,75 @@ export interface Connections {
   readonly command: PublishCommand
   /** A connection for commands, which reconnects by itself. Nothing is queued or sent twice behind the caller's back. */
   commands(timeout: number): Redis | Cluster
-  /** A connection for a subscriber, connected, which does not reconnect: whoever holds it has to catch up anyway. */
-  subscriber(timeout: number): Promise<Redis>
+  /** A connection of one's own, connected, which does not reconnect: whoever holds it has to catch up anyway. */
+  dedicated(timeout: number): Promise<Redis>
 }
-
-// Channels have no prefix, and a script's channels are none of ioredis' business: with one, nobody would hear anything.
-const NO_PREFIX = { keyPrefix: '' }
 
 // A frozen Redis does not answer when a connection is ended, and neither the next one nor a shutdown should wait for it.
 const DISCONNECT_TIMEOUT = 100
 
-const SUBSCRIBER: RedisOptions = {
-  ...NO_PREFIX,
+// Whatever the application's own client is for, ours is for this.
+const OURS: RedisOptions = {
+  // Channels have no prefix, and a script's channels are none of ioredis' business: with one, nobody would hear anything.
+  keyPrefix: '',
+  stringNumbers: false,
+  // It rewrites errors, whose text we read.
+  showFriendlyErrorStack: false,
   disconnectTimeout: DISCONNECT_TIMEOUT,
-  lazyConnect: true,
   autoResubscribe: false,
   autoResendUnfulfilledCommands: false,
-  enableReadyCheck: false,
   maxRetriesPerRequest: 0,
+  // A subscriber hears nothing for long, and we look after it ourselves.
+  socketTimeout: undefined,
+  blockingTimeout: undefined,
+  autoPipeliningIgnoredCommands: [],
+}
+
+const DEDICATED: RedisOptions = {
+  ...OURS,
+  lazyConnect: true,
+  enableReadyCheck: false,
+  enableOfflineQueue: true,
+  enableAutoPipelining: false,
+  commandTimeout: undefined,
+  reconnectOnError: null,
   retryStrategy: () => null,
   sentinelRetryStrategy: () => null,
 }
 
+const LONGEST_PAUSE = 2_000
+
+function pauseBefore(attempt: number): number {
+  return Math.min(50 * 2 ** attempt, LONGEST_PAUSE) * (0.5 + systemClock.random())
+}
+
 const COMMANDS: RedisOptions = {
-  ...NO_PREFIX,
-  disconnectTimeout: DISCONNECT_TIMEOUT,
+  ...OURS,
   lazyConnect: false,
-  autoResendUnfulfilledCommands: false,
+  enableReadyCheck: true,
   enableOfflineQueue: false,
   // One write to the socket for all commands of a turn of the event loop.
   enableAutoPipelining: true,
-  maxRetriesPerRequest: 0,
-  retryStrategy: attempt => Math.min(50 * 2 ** attempt, 2_000) * (0.5 + Math.random()),
+  retryStrategy: pauseBefore,
+  sentinelRetryStrategy: pauseBefore,
   // After a fail-over the old master answers that it is read-only until the connection is made anew.
   reconnectOnError: error => error.message.startsWith('READONLY'),
 }
 
+// Deadlines of every step. A frozen Sentinel accepts a connection and says nothing: the next one is asked in good time.
+function deadlines(timeout: number): RedisOptions {
+  return { connectTimeout: timeout, sentinelCommandTimeout: Math.max(1, Math.floor(timeout / 2)) }
+}
+
+/** @throws {TypeError} for a client with which no log can work */
 export function connectionsOf(source: ClientOrUrl, key: string): Connections {
-  if (source instanceof Cluster) return new ClusterConnections(source, key)
-  return new SingleConnections(typeof source === 'string' ? new Redis(source, { lazyConnect: true }) : source)
+  const client = typeof source === 'string' ? new Redis(source, { lazyConnect: true }) : source
+  if (client instanceof Cluster) return new ClusterConnections(client, key)
+  if (client.options.monitor === true) throw invalid('client', 'a client without `monitor`', 'a monitor')
+  if (client.options.role === 'slave') {
+    throw invalid('client', 'a client for the master, since the log is written to', "one with `role: 'slave'`")
+  }
+  return new SingleConnections(client)
 }
 
 class SingleConnections implements Connections {
@@ -61,11 +93,11 @@ class SingleConnections implements Connections {
   }
 
   commands(timeout: number): Redis {
-    return this.#client.duplicate({ ...COMMANDS, commandTimeout: timeout })
+    return this.#client.duplicate({ ...COMMANDS, ...deadlines(timeout), commandTimeout: timeout, readOnly: false })
   }
 
-  async subscriber(timeout: number): Promise<Redis> {
-    return connected(this.#client.duplicate({ ...SUBSCRIBER, connectTimeout: timeout, commandTimeout: timeout }))
+  async dedicated(timeout: number): Promise<Redis> {
+    return connected(this.#client.duplicate({ ...DEDICATED, ...deadlines(timeout), readOnly: false }))
   }
 }
 
@@ -97,22 +129,26 @@ class ClusterConnections implements Connections {
     const { redisOptions, ...options } = this.#source.options
     this.#cluster = this.#source.duplicate(undefined, {
       ...options,
-      ...NO_PREFIX,
+      keyPrefix: '',
+      showFriendlyErrorStack: false,
       // A replica may not have heard yet that a token was revoked.
       scaleReads: 'master',
       // What was sent when a connection broke would be sent again otherwise, and be published twice.
       retryDelayOnFailover: 0,
+      // It is tried for as long as the process lives.
+      clusterRetryStrategy: pauseBefore,
       enableAutoPipelining: true,
+      autoPipeliningIgnoredCommands: [],
       enableOfflineQueue: false,
       lazyConnect: false,
-      redisOptions: { ...redisOptions, ...COMMANDS, commandTimeout: timeout },
+      redisOptions: { ...redisOptions, ...COMMANDS, ...deadlines(timeout), commandTimeout: timeout },
     })
     return this.#cluster
   }
 
-  async subscriber(timeout: number): Promise<Redis> {
+  async dedicated(timeout: number): Promise<Redis> {
     const master = await this.#masterOfLog()
-    return connected(master.duplicate({ ...SUBSCRIBER, connectTimeout: timeout, commandTimeout: timeout }))
+    return connected(master.duplicate({ ...DEDICATED, ...deadlines(timeout) }))
   }
 
   async #masterOfLog(): Promise<Redis> {

@@ -6,20 +6,25 @@ export const RENEWED = '{"type":"renewed"}'
 
 const REASONS = ['server', 'done', 'logout', 'revoked'] as const satisfies readonly ControlMessage['reason'][]
 
-/** Reads what came on the control channel; `undefined` for what no instance of this version has sent. */
-export function readControl(payload: Buffer): ControlMessage | { readonly type: 'renewed' } | undefined {
+/** What came on the control channel: something we know, something that only a newer instance knows, or junk. */
+export type Control = ControlMessage | { readonly type: 'renewed' | 'newer' | 'junk' }
+
+/** Reads what came on the control channel. */
+export function readControl(payload: Buffer): Control {
   let value: unknown
   try {
     value = JSON.parse(payload.toString())
   } catch {
-    return undefined
+    return { type: 'junk' }
   }
-  if (typeof value !== 'object' || value === null) return undefined
+  if (typeof value !== 'object' || value === null) return { type: 'junk' }
   const { type, reason, ...filter } = value as Record<string, unknown>
   if (type === 'renewed') return { type }
-  const known = REASONS.find(word => word === reason)
-  if (type !== 'disconnect' || known === undefined) return undefined
-  return { type, reason: known, ...readFilter(filter) }
+  if (typeof type !== 'string') return { type: 'junk' }
+  if (type !== 'disconnect') return { type: 'newer' }
+  if (typeof reason !== 'string') return { type: 'junk' }
+  // A reason that only a newer instance knows ends the streams all the same.
+  return { type, reason: REASONS.find(word => word === reason) ?? 'server', ...readFilter(filter) }
 }
 
 function readFilter({ identity, session, token }: Record<string, unknown>): Partial<ControlMessage> {

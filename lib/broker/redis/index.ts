@@ -1,5 +1,5 @@
 import type { Broker } from '../broker.ts'
-import { RedisBroker } from './engine.ts'
+import { RedisBroker } from './redis-broker.ts'
 import { checkRedisOptions, type RedisBrokerOptions } from './options.ts'
 
 export { bridgeStream, type Bridge, type BridgedEvent, type BridgeOptions } from '../../bridge/bridge.ts'

@@ -9,8 +9,12 @@ export interface LogNames {
   readonly older: string
   /** Channel on which instances tell each other what is no event. */
   readonly control: string
-  /** Stream of what was told on it. */
+  /** What an instance writes to find out whether Redis takes writes. */
+  readonly probe: string
+  /** Stream of what was told on the control channel. */
   readonly announcements: string
+  /** Channel of one instance's own, on which it proves that its connections have met one server. */
+  session(id: string): string
   /** Stream of a topic's events. */
   events(topic: string): string
   /** Channel of a topic's events. */
@@ -30,6 +34,8 @@ export function logNames(name: string): LogNames {
     log: `${tag}:log`,
     older: `${tag}:older`,
     control: `${tag}:control`,
+    session: (id: string) => `${tag}:session:${id}`,
+    probe: `${tag}:probe`,
     announcements: `${tag}:announcements`,
     events: (topic: string) => `${tag}:events:${topic}`,
     channel: (topic: string) => channels + topic,

@@ -4,12 +4,12 @@ import type { Cluster, Redis } from 'ioredis'
 import { EventStreamError } from '../../errors.ts'
 import type { HistoryLimits } from '../history.ts'
 import type { Position } from '../../wire/cursor.ts'
-import { Acknowledged } from '../replica/acknowledged.ts'
+import type { Appended, LogPage, LogState, Outgoing, Page, TopicPage, Wish } from '../replica/log-engine.ts'
 import type { Commands } from './commands.ts'
-import type { LogNames } from './keys.ts'
-import { loggedEvent, type LoggedEvent } from './message.ts'
-import { Outbox, type Outgoing, type Place } from '../replica/outbox.ts'
 import { RENEWED } from './control.ts'
+import { redisFailure } from './failure.ts'
+import type { LogNames } from './keys.ts'
+import { loggedEvent, predecessor } from './message.ts'
 import { PUBLISH, READ, RENEW } from './scripts.ts'
 
 /** What a connection to Redis can do once the log's scripts are defined on it. The answers are bytes. */
@@ -19,71 +19,36 @@ export interface LogConnection {
   renewLogBuffer(keys: number, ...args: (string | number)[]): Promise<unknown>
 }
 
-/** Where the log stands. */
-export interface LogState {
-  readonly epoch: string
-  readonly seq: number
-  /** Events up to here are of an earlier life of the log. */
-  readonly base: number
-  /** What Redis' clock says, in milliseconds since 1970. */
-  readonly now: number
-}
-
-/** Which events of a topic are wanted: those after a `seq`, all of them or so many. */
-export interface Wish {
-  readonly after: number
-  readonly count?: number
-}
-
-/** No events, but the `seq` of the last one. */
-export const NOTHING: Wish = { after: 0, count: 0 }
-
-/** What the log knows of a topic. */
-export interface TopicState {
-  readonly topic: string
-  /** The `seq` of its last event. */
-  readonly last: number
-  readonly events: readonly LoggedEvent[]
-}
-
 /** How the log publishes: sharded on a Cluster. */
 export type PublishCommand = 'PUBLISH' | 'SPUBLISH'
+
+const EVERYTHING: Page = { bytes: Number.MAX_SAFE_INTEGER }
 
 /** How many topics the log's hash knows before it is put aside. The one that was put aside knows as many. */
 export const KNOWN_TOPICS = 100_000
 
-/** The log in Redis: what its scripts take and answer, with types. */
+/** Names of the log's scripts, with which a connection has to know them. */
+export type Scripted = Redis | Cluster
+
+/** The log in Redis: what its scripts take and answer, with types. Every call rejects with `ERR_BROKER` where it fails. */
 export class Log {
   readonly #commands: Commands
-  readonly #connection: LogConnection
   readonly #names: LogNames
   readonly #limits: HistoryLimits
   readonly #command: PublishCommand
   readonly #roots: readonly [string, string]
-  readonly #outbox: Outbox
-  /** What was published here. */
-  readonly acknowledged = new Acknowledged()
 
   constructor(commands: Commands, names: LogNames, limits: HistoryLimits, command: PublishCommand) {
     this.#commands = commands
-    this.#connection = withScripts(commands.client)
     this.#names = names
     this.#limits = limits
     this.#command = command
     this.#roots = [names.log, names.older]
-    this.#outbox = new Outbox(events => this.#publishAll(events))
+    addScripts(commands.client)
   }
 
-  /** Publishes an event and answers its place. Rejects with `ERR_BROKER`, as all calls here do. */
-  async publish(topics: readonly string[], body: Uint8Array): Promise<Position> {
-    const { epoch, seq, previous } = await this.#commands.run('publish', () => this.#outbox.put({ topics, body }))
-    const position = { epoch, seq }
-    const lost = topics.filter((topic, index) => this.acknowledged.add(topic, position, previous[index] ?? 0))
-    if (lost.length > 0) await this.renew(epoch, seq)
-    return position
-  }
-
-  async #publishAll(events: readonly Outgoing[]): Promise<(Place | Error)[]> {
+  /** Publishes events, and answers for each of them its place, or what went wrong. */
+  async append(events: readonly Outgoing[]): Promise<(Appended | Error)[]> {
     const { count, bytes, age } = this.#limits
     const numbers = new Map<string, number>()
     const bodies = events.flatMap(({ topics, body }) => [body, topics.map(topic => numberOf(topic, numbers)).join(' ')])
@@ -91,72 +56,62 @@ export class Log {
     const keys = [...this.#roots, ...topics.map(topic => this.#names.events(topic))]
     const named = topics.flatMap(topic => [topic, this.#names.channel(topic)])
     const limits = [count, bytes, age, KNOWN_TOPICS]
-    const answer = await this.#connection.publishEventsBuffer(
-      keys.length,
-      ...keys,
-      newEpoch(),
-      ...limits,
-      this.#command,
-      ...named,
-      ...bodies,
+    const answer = await this.#commands.ask('publish', client =>
+      scripted(client).publishEventsBuffer(
+        keys.length,
+        ...keys,
+        newEpoch(),
+        ...limits,
+        this.#command,
+        ...named,
+        ...bodies,
+      ),
     )
     const [epoch, ...places] = list(answer)
     return places.map(place => {
       const [seq, ...previous] = list(place)
-      if (seq === null) return new Error(text(previous[0]))
-      return { epoch: text(epoch), seq: number(seq), previous: previous.map(number) }
+      if (seq === null) return redisFailure('publish', new Error(text(previous[0])))
+      const at = Math.floor(number(seq) / 1_000)
+      return { epoch: text(epoch), seq: number(seq), at, previous: previous.map(one => predecessor(text(one))) }
     })
   }
 
-  /** Reads where the log stands, and of each topic its last event and those that are wanted. */
-  async read(wanted: ReadonlyMap<string, Wish>): Promise<{ state: LogState; topics: TopicState[] }> {
-    const names = [...wanted.keys()]
-    const keys = [...this.#roots, ...names.map(topic => this.#names.events(topic))]
-    const asked = [...wanted].flatMap(([topic, { after, count = Number.MAX_SAFE_INTEGER }]) => [topic, after, count])
-    const answer = await this.#commands.ask('read', () =>
-      this.#connection.readLogBuffer(keys.length, ...keys, newEpoch(), ...asked),
-    )
+  /** Reads where the log stands, and of each topic where it ends and a page of the events that are wished for. */
+  async read(wishes: readonly Wish[], page?: Page): Promise<LogPage> {
+    return this.#commands.ask('read', client => this.readOn(client, wishes, page))
+  }
+
+  /** The same, on a connection that knows the scripts. Rejects with whatever ioredis rejects with. */
+  async readOn(connection: Scripted, wishes: readonly Wish[], { bytes: most }: Page = EVERYTHING): Promise<LogPage> {
+    const keys = [...this.#roots, ...wishes.map(({ topic }) => this.#names.events(topic))]
+    const asked = wishes.flatMap(({ topic, after, count = Number.MAX_SAFE_INTEGER }) => [topic, after, count])
+    const answer = await scripted(connection).readLogBuffer(keys.length, ...keys, newEpoch(), most, ...asked)
     const [epoch, seq, base, now, ...topics] = list(answer)
     const state: LogState = { epoch: text(epoch), seq: number(seq), base: number(base), now: number(now) }
-    return { state, topics: names.map((topic, index) => topicState(topic, topics[index], state.epoch)) }
+    return {
+      state,
+      topics: wishes.map(({ topic }, index) => topicPage(topic, topics[index], state.epoch, this.#limits.age)),
+    }
   }
 
-  /** Begins a new life of the log if it has lost what was published here. */
-  async verify(): Promise<void> {
-    const acknowledged = this.acknowledged.of('')
-    if (acknowledged.size === 0) return
-    const { state, topics } = await this.read(
-      new Map([...acknowledged].map(([topic, after]) => [topic, { after, count: 1 }])),
-    )
-    if (this.acknowledged.of(state.epoch).size === 0) return
-    const lost = topics.filter(topic => hasLost(topic, acknowledged.get(topic.topic) ?? 0))
-    if (lost.length > 0) await this.renew(state.epoch, Math.max(...acknowledged.values()))
-  }
-
-  /** Begins a new life of the log in place of one that has lost events, with ids over `seq`. */
-  async renew(epoch: string, seq: number): Promise<void> {
+  /** Begins a new life of the log in place of one that has lost events. */
+  async renew({ epoch, seq }: Position): Promise<void> {
     const { control } = this.#names
-    await this.#commands.ask('renew', () =>
-      this.#connection.renewLogBuffer(2, ...this.#roots, newEpoch(), epoch, seq, this.#command, control, RENEWED),
+    await this.#commands.ask('renew', client =>
+      scripted(client).renewLogBuffer(2, ...this.#roots, newEpoch(), epoch, seq, this.#command, control, RENEWED),
     )
   }
 }
 
-/**
- * Whether the log does not know of an event any more: it ends before it, or goes on from before it, since somebody has
- * published after the loss. It may well have forgotten what the event was.
- */
-export function hasLost(topic: TopicState | undefined, seq: number): boolean {
-  if (topic === undefined) return false
-  const next = topic.events.find(event => event.seq > seq)
-  return topic.last < seq || (next !== undefined && next.previous < seq)
-}
-
-function withScripts(client: Redis | Cluster): LogConnection {
+/** Makes the log's scripts known to a connection. */
+export function addScripts(client: Scripted): void {
   client.defineCommand('publishEvents', { lua: PUBLISH })
   client.defineCommand('readLog', { lua: READ })
   client.defineCommand('renewLog', { lua: RENEW })
-  // ioredis adds the commands as methods that its types cannot know of.
+}
+
+// ioredis adds the commands as methods that its types cannot know of.
+function scripted(client: Scripted): LogConnection {
   return client as unknown as LogConnection
 }
 
@@ -170,15 +125,16 @@ function newEpoch(): string {
   return randomUUID().slice(-12)
 }
 
-function topicState(topic: string, answer: unknown, epoch: string): TopicState {
-  const [last, entries] = list(answer)
+function topicPage(topic: string, answer: unknown, epoch: string, age: number): TopicPage {
+  const [last, entries, more] = list(answer)
   const events = list(entries).map(entry => {
     const [head, body] = list(entry)
-    const [seq, previous, at] = text(head).split(' ').map(Number)
+    const [seq, previous, at] = text(head).split(' ')
     if (seq === undefined || previous === undefined || at === undefined) throw unexpected()
-    return loggedEvent(epoch, seq, previous, at, bytes(body))
+    const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at), age }
+    return loggedEvent(place, bytes(body))
   })
-  return { topic, last: number(last), events }
+  return { topic, last: predecessor(text(last)), events, more: text(more) === '1' }
 }
 
 function list(answer: unknown): unknown[] {

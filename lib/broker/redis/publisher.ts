@@ -6,6 +6,7 @@ import { Commands } from './commands.ts'
 import { connectionsOf } from './connections.ts'
 import { logNames } from './keys.ts'
 import { Log } from './log.ts'
+import { LogWriter } from '../replica/log-writer.ts'
 import { checkRedisOptions, type RedisBrokerOptions } from './options.ts'
 
 export interface PublisherOptions extends Omit<RedisBrokerOptions, 'watchdog'> {
@@ -47,14 +48,15 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
   const connections = connectionsOf(client, names.log)
   const commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
   const log = new Log(commands, names, limits, connections.command)
+  const writer = new LogWriter(log, { age: limits.age, maxPending, clock })
   // Behind a lost connection may be a fail-over. If this fails, too, there is the next connection.
   commands.client.on('ready', () => {
-    log.verify().catch(() => undefined)
+    writer.verify().catch(() => undefined)
   })
   return {
     publish: async (topics, event) => {
       const { topics: list, body } = encodePublication(topics, event, rules)
-      const { epoch, seq } = await log.publish(list, body)
+      const { epoch, seq } = await writer.publish(list, body)
       return formatPosition(epoch, seq)
     },
     close: async () => {

@@ -161,26 +161,43 @@ return answer
 
 /**
  * KEYS: log, older, then the stream of each topic.
- * ARGV: a new epoch, then name of each topic, the `seq` after which its events are wanted, and how many.
- * Answers epoch, `seq`, base and milliseconds of the log, then for each topic the `seq` of its last event and a list of
- * events, each as `seq`, previous `seq` and milliseconds in one text, and lines.
+ * ARGV: a new epoch, how many bytes of events are enough; then name of each topic, the `seq` after which its events are
+ * wanted, and how many.
+ * Answers epoch, `seq`, base and milliseconds of the log, then for each topic the `seq` of its last event; a list of events,
+ * each as `seq`, previous `seq` and milliseconds in one text, and lines; and whether there are more of them.
  */
 export const READ = `${PRELUDE}
 local now = clock()
 local log = state(ARGV[1], now, '')
+local most, spent = tonumber(ARGV[2]), 0
+
+local function read(stream, after, last, count)
+  local events, from = {}, '(' .. after .. '-0'
+  while count > 0 do
+    if spent >= most then return events, '1' end
+    local entries = redis.call('XRANGE', stream, from, last .. '-0', 'COUNT', math.min(count, 64))
+    for _, entry in ipairs(entries) do
+      local head, lines = entry[2][2], entry[2][4]
+      if spent > 0 and spent + #lines > most then return events, '1' end
+      spent = spent + #lines
+      events[#events + 1] = { string.match(entry[1], '^%d+') .. ' ' .. head, lines }
+    end
+    if #entries < 64 then break end
+    count = count - #entries
+    from = '(' .. entries[#entries][1]
+  end
+  return events, '0'
+end
+
 local answer = { log[1], log[2], log[3], text(math.floor(now / 1000)) }
 for index = 1, #KEYS - 2 do
-  local topic, after, count = ARGV[index * 3 - 1], ARGV[index * 3], ARGV[index * 3 + 1]
+  local topic, after, count = ARGV[index * 3], ARGV[index * 3 + 1], tonumber(ARGV[index * 3 + 2])
   local last = lastOf(log, topic, redis.call('HGET', KEYS[1], 't:' .. topic))
-  local events = {}
-  if count ~= '0' then
-    if tonumber(after) < tonumber(log[3]) then after = log[3] end
-    -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.
-    for _, entry in ipairs(redis.call('XRANGE', KEYS[index + 2], '(' .. after .. '-0', last .. '-0', 'COUNT', count)) do
-      events[#events + 1] = { string.match(entry[1], '^%d+') .. ' ' .. entry[2][2], entry[2][4] }
-    end
-  end
-  answer[#answer + 1] = { last, events }
+  local events, more = {}, '0'
+  if tonumber(after) < tonumber(log[3]) then after = log[3] end
+  -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.
+  if tonumber(after) < tonumber(last) then events, more = read(KEYS[index + 2], after, last, count) end
+  answer[#answer + 1] = { last, events, more }
 end
 return answer
 `
@@ -199,16 +216,4 @@ if log[1] == ARGV[2] then
   redis.call(ARGV[4], ARGV[5], ARGV[6])
 end
 return 1
-`
-
-/**
- * KEYS: the stream of announcements. ARGV: the message, how many are kept, milliseconds they are kept, `PUBLISH` or
- * `SPUBLISH`, the control channel. What is handed out is the id of the entry, a space, and the message; or only the
- * message if it could not be remembered.
- */
-export const ANNOUNCE = `
-local id = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'm', ARGV[1])
-if type(id) ~= 'string' then return redis.call(ARGV[4], ARGV[5], ARGV[1]) end
-redis.call('PEXPIRE', KEYS[1], ARGV[3])
-return redis.call(ARGV[4], ARGV[5], id .. ' ' .. ARGV[1])
 `

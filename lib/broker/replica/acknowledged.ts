@@ -1,42 +1,66 @@
-import type { Position } from '../../wire/cursor.ts'
+import type { Appended } from './log-engine.ts'
 
 // Topics of which the last published event is remembered.
 const MOST = 1_000
 
+/** An event that the log must know of. */
+export interface Remembered {
+  readonly seq: number
+  /** By the log's own time, in milliseconds since 1970: the log may have forgotten it from then on. */
+  readonly until: number
+}
+
 /**
- * The last event of each topic that Redis acknowledged to this process. If the log does not know it any more, a fail-over
- * has lost it (Redis replicates after it has answered), and this process may be the only one that can tell.
+ * The last event of each topic that the log acknowledged to this process. If the log does not know it any more, a
+ * fail-over has lost it (Redis replicates after it has answered), and this process may be the only one that can tell.
  */
 export class Acknowledged {
   #epoch = ''
-  readonly #last = new Map<string, number>()
+  readonly #last = new Map<string, Remembered>()
 
-  /**
-   * Remembers an event, unless it shows that the log has lost the one that is remembered.
-   *
-   * @param previous the event before it on the topic, as the log says
-   * @returns whether that one is lost
-   */
-  add(topic: string, { epoch, seq }: Position, previous: number): boolean {
-    if (epoch !== this.#epoch) this.#begin(epoch)
-    const known = this.#last.get(topic) ?? 0
-    if (previous < known && known < seq) return true
-    this.#last.delete(topic)
-    this.#last.set(topic, Math.max(seq, known))
-    for (const oldest of this.#last.keys()) {
-      if (this.#last.size <= MOST) break
-      this.#last.delete(oldest)
-    }
-    return false
+  /** The highest `seq` of all. */
+  get seq(): number {
+    return Math.max(0, ...[...this.#last.values()].map(({ seq }) => seq))
   }
 
-  /** The `seq` of the last event of each topic, if they are of this life of the log; of any if there is none yet. */
-  of(epoch: string): ReadonlyMap<string, number> {
+  /**
+   * Remembers an event of topics, but for those where it shows that the log has lost the one that is remembered.
+   *
+   * @param age milliseconds that history keeps it
+   * @returns whether one is lost
+   */
+  add(topics: readonly string[], { epoch, seq, at, previous }: Appended, age: number): boolean {
+    if (epoch !== this.#epoch) this.#begin(epoch)
+    let isLost = false
+    for (const [index, topic] of topics.entries()) {
+      const known = this.#last.get(topic)
+      const before = previous[index]
+      if (known !== undefined && known.seq < seq && before !== undefined) {
+        const isMissing = before.isKnown ? before.seq < known.seq : known.until > at
+        isLost ||= isMissing
+        if (isMissing) continue
+      }
+      this.#last.delete(topic)
+      this.#last.set(topic, known !== undefined && known.seq > seq ? known : { seq, until: at + age })
+    }
+    this.#forget()
+    return isLost
+  }
+
+  /** The last event of each topic, if they are of this life of the log; of any if there is none yet. */
+  of(epoch: string): ReadonlyMap<string, Remembered> {
     return new Map(epoch === '' || epoch === this.#epoch ? this.#last : [])
   }
 
   #begin(epoch: string): void {
     this.#epoch = epoch
     this.#last.clear()
+  }
+
+  #forget(): void {
+    for (const oldest of this.#last.keys()) {
+      if (this.#last.size <= MOST) return
+      this.#last.delete(oldest)
+    }
   }
 }

@@ -1,97 +1,103 @@
-import { EventStreamError } from '../../errors.ts'
-import { hasLost, NOTHING, type Log, type LogState, type TopicState, type Wish } from '../redis/log.ts'
-import type { LoggedEvent } from '../redis/message.ts'
+import type { Remembered } from './acknowledged.ts'
+import {
+  PAGE_BYTES,
+  PAGE_TOPICS,
+  type LogEngine,
+  type LogPage,
+  type LogState,
+  type Predecessor,
+  type TopicPage,
+  type Wish,
+} from './log-engine.ts'
 import type { Mirror } from './mirror.ts'
 
-// Topics a script call: Redis does nothing else while it works on one.
-const TOPICS = 200
-
-/** What the log answered of some mirrors' topics, and what was known to be acknowledged when it was asked. */
-export interface Answer {
+/** How a catch-up ended. */
+export interface CatchUp {
+  /**
+   * - `complete`: the mirrors have all that the log had when it was asked
+   * - `renewed`: the log is in another life, of which the mirrors know nothing yet
+   * - `behind`: the log has lost what it acknowledged or handed on: a fail-over to a replica that had not got it, most likely
+   */
+  readonly outcome: 'complete' | 'renewed' | 'behind'
+  /** Where the log stood when it was first asked: what all mirrors agree on is no newer. */
   readonly state: LogState
-  readonly topics: ReadonlyMap<string, TopicState>
-  readonly acknowledged: ReadonlyMap<string, number>
+  /** Epochs of what had come before the log was asked, and is in its answer. */
+  readonly epochs: ReadonlySet<string>
 }
 
-/** Asks what these mirrors miss, and whether the log still knows what it acknowledged. */
-export async function ask(
-  log: Log,
-  batch: readonly Mirror[],
-  acknowledged: ReadonlyMap<string, number>,
-): Promise<Answer> {
-  const wanted = new Map<string, Wish>()
-  for (const { topic, last: after } of batch) wanted.set(topic, after === undefined ? NOTHING : { after })
-  for (const [topic, after] of acknowledged) {
-    if ((wanted.get(topic) ?? NOTHING) === NOTHING) wanted.set(topic, { after, count: 1 })
-  }
-  const entries = [...wanted]
-  const topics = new Map<string, TopicState>()
+/** What is known of the log from before. */
+export interface Known {
+  /** Empty before the first look. */
+  readonly epoch: string
+  /** What was handed on, or seen, is no newer than this. */
+  readonly seq: number
+  /** The last event of each topic that was acknowledged here. */
+  readonly acknowledged: ReadonlyMap<string, Remembered>
+}
+
+/**
+ * Asks the log for what mirrors miss, page by page. What has been fetched stays with them if it is interrupted: the next
+ * attempt goes on from there.
+ */
+export async function catchUp(engine: LogEngine, mirrors: readonly Mirror[], known: Known): Promise<CatchUp> {
+  const byTopic = new Map(mirrors.map(mirror => [mirror.topic, mirror]))
+  const epochs = new Set<string>()
+  const wishes = wishesOf(byTopic, known.acknowledged)
   let state: LogState | undefined
   do {
-    const piece = await log.read(new Map(entries.splice(0, TOPICS)))
-    // What all pieces agree on is no newer than the first of them.
-    state ??= piece.state
-    if (piece.state.epoch !== state.epoch) throw new EventStreamError('ERR_BROKER', 'the log began anew meanwhile')
-    for (const topic of piece.topics) topics.set(topic.topic, topic)
-  } while (entries.length > 0)
-  return { state, topics, acknowledged }
+    const batch = wishes.splice(0, PAGE_TOPICS)
+    // What has been kept aside by now will be in the answer.
+    for (const { topic } of batch) {
+      for (const epoch of byTopic.get(topic)?.forgetArrived() ?? []) epochs.add(epoch)
+    }
+    const page = await engine.read(batch, { bytes: PAGE_BYTES })
+    state ??= page.state
+    const { epoch } = page.state
+    if (epoch !== state.epoch || (known.epoch !== '' && epoch !== known.epoch)) {
+      return { outcome: 'renewed', state: page.state, epochs }
+    }
+    if (isBehind(page, byTopic, known)) {
+      return { outcome: 'behind', state: page.state, epochs }
+    }
+    for (const topic of page.topics) {
+      const mirror = byTopic.get(topic.topic)
+      if (mirror === undefined) continue
+      const isNew = mirror.last === undefined
+      mirror.fetch(topic, page.state.seq)
+      if (topic.more && !isNew) wishes.unshift(mirror.wish)
+    }
+  } while (wishes.length > 0)
+  return { outcome: 'complete', state, epochs }
 }
 
-/** Whether all that came since the log was asked is of the life that it told of. */
-export function isOfEpoch(batch: readonly Mirror[], epoch: string): boolean {
-  return batch.every(({ held }) => held?.every(event => event.epoch === epoch) ?? true)
-}
-
-/**
- * Whether what was acknowledged or handed on, up to `seq`, is not in the log: a fail-over to a replica that had not got
- * it, most likely.
- */
-export function isBehind(batch: readonly Mirror[], { state, topics, acknowledged }: Answer, seq: number): boolean {
-  if (state.seq < seq) return true
-  for (const [topic, last] of acknowledged) if (hasLost(topics.get(topic), last)) return true
-  return batch.some(({ topic, last = 0 }) => hasLost(topics.get(topic), last))
-}
-
-/** Topics of which events are lost, and what the others missed, in the order of the log. */
-export function missing(
-  batch: readonly Mirror[],
-  { topics }: Answer,
-): { lost: string[]; missed: [Mirror, LoggedEvent][] } {
-  const lost: string[] = []
-  const missed: [Mirror, LoggedEvent][] = []
-  for (const mirror of batch) {
-    const topic = topics.get(mirror.topic)
-    if (topic === undefined) continue
-    if (isLost(mirror, topic)) lost.push(mirror.topic)
-    for (const event of missedBy(mirror, topic)) missed.push([mirror, event])
-  }
-  missed.sort(([, a], [, b]) => a.seq - b.seq)
-  return { lost, missed }
-}
-
-/** Whether events after the last one that was handed on are in no history any more. The mirror begins anew then. */
-function isLost(mirror: Mirror, { last, events }: TopicState): boolean {
-  const before = events[0]?.previous ?? last
-  if (mirror.last === undefined) {
-    mirror.begin(last)
-    return false
-  }
-  if (before <= mirror.last) return false
-  mirror.begin(before, true)
-  return true
+function isBehind({ state, topics }: LogPage, mirrors: ReadonlyMap<string, Mirror>, known: Known): boolean {
+  if (state.seq < known.seq) return true
+  return topics.some(page => {
+    const { topic } = page
+    const own = [mirrors.get(topic)?.remembered, known.acknowledged.get(topic)]
+    return own.some(event => event !== undefined && hasLost(page, event, state.now))
+  })
 }
 
 /**
- * Events that follow the last one that was handed on: from history, then those that came meanwhile, each of which must
- * follow the one before it.
+ * Whether the log does not know of an event any more: it ends before it, or goes on from before it, since somebody has
+ * published after the loss. It may well have forgotten what the event was, and all of it once its time is over.
  */
-function missedBy(mirror: Mirror, { last, events }: TopicState): LoggedEvent[] {
-  const missed = events.filter(({ seq }) => seq > (mirror.last ?? last))
-  let end = last
-  for (const event of mirror.held ?? []) {
-    if (event.previous !== end) continue
-    missed.push(event)
-    end = event.seq
+export function hasLost({ last, events }: TopicPage, { seq, until }: Remembered, now: number): boolean {
+  const next = events.find(event => event.seq > seq)
+  if (next !== undefined) return isUnaware(next.previous, next.at)
+  return isUnaware(last, now)
+
+  function isUnaware(end: Predecessor, at: number): boolean {
+    return end.isKnown ? end.seq < seq : until > at
   }
-  return missed
+}
+
+function wishesOf(mirrors: ReadonlyMap<string, Mirror>, acknowledged: ReadonlyMap<string, Remembered>): Wish[] {
+  const wishes = new Map<string, Wish>()
+  for (const [topic, { wish }] of mirrors) wishes.set(topic, wish)
+  for (const [topic, { seq: after }] of acknowledged) {
+    if (mirrors.get(topic)?.last === undefined) wishes.set(topic, { topic, after, count: 1 })
+  }
+  return [...wishes.values()]
 }

@@ -107,6 +107,8 @@ export interface Outgoing {
 
 /** Where an event stands in the log. */
 export interface Appended extends Position {
+  /** When it was published, in milliseconds since 1970, by the log's own time. */
+  readonly at: number
   /** What stands before it, on each of its topics, in the order of these. */
   readonly previous: readonly Predecessor[]
 }
@@ -124,6 +126,8 @@ export interface Predecessor {
 /** An event as the log has it. Its frame stands alone: it is no part of a larger buffer that it would keep in memory. */
 export interface LoggedEvent extends StoredEvent {
   readonly epoch: string
+  /** Milliseconds that the topic's history keeps it, as its publisher said. Until then the log knows of it. */
+  readonly age: number
   /** What stands before it on the topic that it was told or read of. */
   readonly previous: Predecessor
   /** Whether it is of several topics, and may not have been told of all of them yet. Of an event that was read: `false`. */

@@ -1,23 +1,36 @@
 import type { Slice } from '../event-log.ts'
 import { History, type HistoryLimits } from '../history.ts'
-import type { LoggedEvent } from '../redis/message.ts'
+import type { Remembered } from './acknowledged.ts'
+import { deferred, type Deferred } from './deferred.ts'
+import type { LoggedEvent, TopicPage, Wish } from './log-engine.ts'
 
 /**
  * What this instance has of one topic: every event since it began to listen, and once it was loaded all of the topic's
- * history. Bounded by the same limits as the log, so that a loaded mirror never has less than Redis.
+ * history. Bounded by the same limits as the log, so that a loaded mirror never has less than the log.
+ *
+ * A mirror is live, or held: while it is not known what stands before an event, what comes is kept aside, and what is
+ * fetched is kept until all topics can go on together.
  */
 export class Mirror {
   readonly topic: string
   /** Since when no stream has had the topic, by the monotonic clock. */
   idleSince: number | undefined
-  /** The one fetch of history that is under way. */
-  loading: Promise<void> | undefined
+  /** Whether the engine listens to the topic, on the connection that there is. */
+  isListenedTo = false
+  /** Whether events are in no history any more, and nobody has been told yet. */
+  hasLost = false
 
   readonly #limits: HistoryLimits
   #history: History | undefined
   #loaded = false
-  #held: LoggedEvent[] | undefined = []
+  // When the log may forget the newest event that is known here.
+  #until = 0
+  #isHeld = true
   #live = deferred()
+  // While it is held: what was fetched, what came, and up to where nothing is missing from what was fetched.
+  #fetched: LoggedEvent[] = []
+  #arrived: LoggedEvent[] = []
+  #complete = 0
   // Publishers of this instance that wait until their event has been handed on here.
   readonly #publishers = new Map<number, Deferred>()
 
@@ -26,9 +39,8 @@ export class Mirror {
     this.#limits = limits
   }
 
-  /** Events that came while it is not known what stands before them. `undefined` while the mirror is live. */
-  get held(): LoggedEvent[] | undefined {
-    return this.#held
+  get isHeld(): boolean {
+    return this.#isHeld
   }
 
   /** Resolved when events of the topic arrive and nothing is missing from there on. */
@@ -41,9 +53,25 @@ export class Mirror {
     return this.#history?.last
   }
 
+  /** The last event that was handed on, as the log must still know it. */
+  get remembered(): Remembered {
+    return { seq: this.#history?.last ?? 0, until: this.#until }
+  }
+
+  /** What is to be asked for: what comes after all that is here, and before the first look only where the topic stands. */
+  get wish(): Wish {
+    const { topic, last } = this
+    return last === undefined ? { topic, after: 0, count: 0 } : { topic, after: this.#end(last) }
+  }
+
+  /** Epochs of what has come while the mirror was held. */
+  get arrivedEpochs(): string[] {
+    return this.#arrived.map(({ epoch }) => epoch)
+  }
+
   /** Resolves when an event has been handed on, or at once where it need not be waited for: it is held, or was before. */
   handedOn(seq: number): Promise<void> | undefined {
-    if (this.#held !== undefined || this.#history === undefined || seq <= this.#history.last) return undefined
+    if (this.#isHeld || this.#history === undefined || seq <= this.#history.last) return undefined
     const publisher = this.#publishers.get(seq) ?? deferred()
     this.#publishers.set(seq, publisher)
     return publisher.promise
@@ -62,19 +90,73 @@ export class Mirror {
   begin(seq: number, loaded = false): void {
     this.#history = new History(seq)
     this.#loaded = loaded
+    this.#until = 0
+    this.#fetched = []
+    this.#complete = seq
   }
 
-  /** Keeps aside what comes, until it is known what is missing. */
-  hold(): void {
-    if (this.#held !== undefined) return
-    this.#held = []
+  /** Keeps aside what comes, until it is known what is missing. Up to `complete` nothing is. */
+  hold(complete: number): void {
+    if (this.#isHeld) return
+    this.#isHeld = true
+    this.#complete = complete
+    this.#arrived = []
     this.#release(Infinity)
     this.#live = deferred()
   }
 
+  /** Keeps an event aside. */
+  keep(event: LoggedEvent): void {
+    this.#arrived.push(event)
+  }
+
+  /** Forgets what has come by now: what the log is asked for next has it. Answers the epochs that it was of. */
+  forgetArrived(): string[] {
+    return this.#arrived.splice(0).map(({ epoch }) => epoch)
+  }
+
+  /**
+   * Takes what the log answered to `wish`, at a moment in which it stood at `seq`. If events are gone that were wished for,
+   * the mirror begins anew behind them.
+   */
+  fetch({ last, events, more }: TopicPage, seq: number): void {
+    if (this.#history === undefined) {
+      this.begin(last.seq, !last.isKnown)
+      this.#complete = Math.max(seq, last.seq)
+      return
+    }
+    const [first] = events
+    // Nothing of it was on that page.
+    if (first === undefined && more) return
+    const before = first?.previous ?? last
+    if (before.seq > (before.isKnown ? this.#end(this.#history.last) : this.#complete)) {
+      this.begin(before.seq, true)
+      this.hasLost = true
+    }
+    const end = this.#end(this.#history.last)
+    for (const event of events) if (event.seq > end) this.#fetched.push(event)
+    this.#complete = more ? this.#end(this.#history.last) : Math.max(seq, this.#complete)
+  }
+
+  /** What was fetched, and of what came meanwhile that which follows it. */
+  takeMissed(): LoggedEvent[] {
+    const missed = this.#fetched
+    let end = this.#end(this.#history?.last ?? 0)
+    for (const event of this.#arrived) {
+      const { previous, seq } = event
+      const follows = previous.isKnown ? previous.seq === end : previous.seq <= Math.max(end, this.#complete)
+      if (!follows || seq <= end) continue
+      missed.push(event)
+      end = seq
+    }
+    this.#fetched = []
+    this.#arrived = []
+    return missed
+  }
+
   /** Is live from now on. */
-  release(): void {
-    this.#held = undefined
+  goLive(): void {
+    this.#isHeld = false
     this.#live.resolve()
   }
 
@@ -84,8 +166,17 @@ export class Mirror {
     this.#release(Infinity)
   }
 
+  /** Whether an event comes right behind the last one, where nothing of the topic is missing up to `complete`. */
+  isNext({ previous, at }: LoggedEvent, complete: number): boolean {
+    const { last = 0 } = this
+    if (previous.isKnown) return previous.seq === last
+    // The log would have known the last one if it had not lost it.
+    return this.#until <= at && previous.seq <= Math.max(last, complete)
+  }
+
   append(event: LoggedEvent): void {
     this.#history?.append(event, this.#limits)
+    this.#until = event.at + event.age
   }
 
   /** An event has been handed on to the streams. */
@@ -102,7 +193,7 @@ export class Mirror {
     const [first] = older
     // If the log has lost its own, what is here is still whole.
     if (first === undefined || older.at(-1)?.seq !== recent.trimmed) return
-    const joined = new History(first.previous)
+    const joined = new History(first.previous.seq)
     for (const event of [...older, ...recent.read(recent.trimmed, Infinity).events]) joined.append(event, this.#limits)
     this.#history = joined
   }
@@ -120,6 +211,10 @@ export class Mirror {
     return this.#history?.startOfLast(count) ?? 0
   }
 
+  #end(last: number): number {
+    return this.#fetched.at(-1)?.seq ?? last
+  }
+
   #release(seq: number): void {
     for (const [waited, publisher] of this.#publishers) {
       if (waited > seq) continue
@@ -127,21 +222,4 @@ export class Mirror {
       publisher.resolve()
     }
   }
-}
-
-interface Deferred {
-  readonly promise: Promise<void>
-  readonly resolve: () => void
-  readonly reject: (error: Error) => void
-}
-
-function deferred(): Deferred {
-  let resolve: () => void = () => undefined
-  let reject: (error: Error) => void = () => undefined
-  const promise = new Promise<void>((...settle) => {
-    ;[resolve, reject] = settle
-  })
-  // Nobody need be waiting when it fails.
-  promise.catch(() => undefined)
-  return { promise, resolve, reject }
 }

@@ -14,6 +14,10 @@ export class Mirrors {
     this.#limits = limits
   }
 
+  get size(): number {
+    return this.#mirrors.size
+  }
+
   get topics(): string[] {
     return [...this.#mirrors.keys()]
   }
@@ -32,22 +36,27 @@ export class Mirrors {
     return mirror
   }
 
-  /** Reads a topic's history as it is at a time of Redis' clock, in milliseconds since 1970. */
+  /** Reads a topic's history as it is at a time of the log's clock, in milliseconds since 1970. */
   read(topic: string, after: number, limit: number, now: number): Slice {
     const mirror = this.#mirrors.get(topic)
     mirror?.expire(now)
     return mirror?.read(after, limit) ?? { events: [], more: false, trimmed: false }
   }
 
-  /** The `seq` after which a topic's last `count` events begin, at a time of Redis' clock; `undefined` without it. */
+  /** The `seq` after which a topic's last `count` events begin, at a time of the log's clock; `undefined` without it. */
   startOfLast(topic: string, count: number, now: number): number | undefined {
     const mirror = this.#mirrors.get(topic)
     mirror?.expire(now)
     return mirror?.startOfLast(count)
   }
 
-  /** Takes out, and answers, those that no stream has had for a while. */
-  sweep(now: number): Mirror[] {
+  /** Gives the memory back of what is too old at a time of the log's clock, be it read again or not. */
+  expire(now: number): void {
+    for (const mirror of this) mirror.expire(now)
+  }
+
+  /** Takes out, and answers, those that no stream has had for a while, by the monotonic clock. */
+  takeIdle(now: number): Mirror[] {
     const idle = [...this].filter(({ idleSince }) => idleSince !== undefined && now - idleSince >= LINGER)
     for (const { topic } of idle) this.#mirrors.delete(topic)
     return idle

@@ -1,40 +1,30 @@
-import type { Position } from '../../wire/cursor.ts'
-
-/** An event on its way to Redis. */
-export interface Outgoing {
-  /** One or more. */
-  readonly topics: readonly string[]
-  /** The event's lines. */
-  readonly body: Uint8Array
-}
-
-/** Where an event is in the log, and the `seq` of the event before it on each of its topics. */
-export interface Place extends Position {
-  readonly previous: readonly number[]
-}
+import type { Clock } from '../../clock.ts'
+import type { Appended, Outgoing } from './log-engine.ts'
 
 interface Waiting {
   readonly event: Outgoing
-  readonly resolve: (place: Place) => void
+  readonly resolve: (place: Appended) => void
   readonly reject: (error: unknown) => void
 }
 
-// Events a batch, and bytes after which it is full: Redis does nothing else while it works on one.
+// Events a batch, and bytes after which it is full: whoever keeps the log does nothing else while it works on one.
 const EVENTS = 64
 const BYTES = 65_536
 
 /** Collects the events of one turn of the event loop, since many cost little more than one. Their order stays. */
 export class Outbox {
-  readonly #send: (events: readonly Outgoing[]) => Promise<readonly (Place | Error)[]>
+  readonly #send: (events: readonly Outgoing[]) => Promise<readonly (Appended | Error)[]>
+  readonly #clock: Clock
   #batch: Waiting[] = []
   #bytes = 0
 
   /** @param send answers a place or what went wrong for each event, or rejects for all of them */
-  constructor(send: (events: readonly Outgoing[]) => Promise<readonly (Place | Error)[]>) {
+  constructor(send: (events: readonly Outgoing[]) => Promise<readonly (Appended | Error)[]>, clock: Clock) {
     this.#send = send
+    this.#clock = clock
   }
 
-  put(event: Outgoing): Promise<Place> {
+  put(event: Outgoing): Promise<Appended> {
     return new Promise((resolve, reject) => {
       if (this.#batch.length === 0) this.#sendLater()
       this.#batch.push({ event, resolve, reject })
@@ -45,7 +35,7 @@ export class Outbox {
 
   #sendLater(): void {
     const batch = this.#batch
-    setImmediate(() => {
+    this.#clock.turn(() => {
       if (this.#batch === batch) this.#flush()
     })
   }

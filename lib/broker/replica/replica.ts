@@ -1,4 +1,3 @@
-import type { Buffer } from 'node:buffer'
 import type { Clock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
 import { EventStreamError } from '../../errors.ts'
@@ -6,65 +5,89 @@ import type { Position } from '../../wire/cursor.ts'
 import type { BrokerListener } from '../broker.ts'
 import type { Slice } from '../event-log.ts'
 import type { HistoryLimits } from '../history.ts'
-import { ask, isBehind, isOfEpoch, missing, type Answer } from './catch-up.ts'
-import type { LogNames } from '../redis/keys.ts'
-import type { Link } from '../redis/link.ts'
-import type { Log, LogState } from '../redis/log.ts'
-import { readMessage, type LoggedEvent } from '../redis/message.ts'
+import type { Remembered } from './acknowledged.ts'
+import { catchUp } from './catch-up.ts'
+import { HistoryLoader } from './history-loader.ts'
+import type { LogEngine, LoggedEvent, LogListener, LogState } from './log-engine.ts'
+import { LogWriter } from './log-writer.ts'
 import type { Mirror } from './mirror.ts'
 import { LINGER, Mirrors } from './mirrors.ts'
 import { PastEpochs } from './past-epochs.ts'
+import { SharedLook } from './shared-look.ts'
 
 // How long events of an epoch that is over may come before the log is looked at, in milliseconds.
 const DOUBT = 500
 
+/** What a replica tells: the part of an engine's listener that is about the log. */
+export type ReplicaListener = Pick<BrokerListener, 'event' | 'gap' | 'readiness' | 'fault'>
+
 export interface ReplicaParts {
-  readonly log: Log
-  readonly link: Link
-  readonly names: LogNames
+  readonly engine: LogEngine
   readonly limits: HistoryLimits
   readonly clock: Clock
-  readonly listener: BrokerListener
-  /** Milliseconds until a subscription that cannot be confirmed is given up. */
+  readonly listener: ReplicaListener
+  /** Milliseconds until a subscription or a question that is not answered is given up. */
   readonly timeout: number
+  /** How many events of this instance may be on their way at once. */
+  readonly maxPending: number
 }
 
 /**
- * This instance's copy of the log, of the topics that its streams have.
- *
- * Events are handed on in the order of the log. Whenever something may be missing (a new topic, a lost connection, a
- * hole in a topic's chain of predecessors) the topics in question are held: what comes is kept aside, Redis is asked for
- * what came before, and only when all of it has been put in order do they go on.
+ * - `connecting`: there is no connection to the log. Anything may be missed.
+ * - `asking`: there is one, and the log is asked what was missed.
+ * - `live`: events are handed on as they come.
+ * - `holding`: something may be missing though the connection holds, such as a hole in a topic's chain of predecessors.
+ *   The log is asked as before, and the replica still counts as ready: it is a matter of moments.
+ * - `closed`
  */
-export class Replica {
+type Phase = 'connecting' | 'asking' | 'live' | 'holding' | 'closed'
+
+/**
+ * This instance's copy of a remote log, of the topics that its streams have.
+ *
+ *     connecting ── up ──▶ asking ── all is in order ──▶ live ── doubt ──▶ holding ── all is in order ──▶ live
+ *          ▲                 └───────────┐                └─────────────────┐ │
+ *          └──────────────────────────── down ────────────────────────────────┘
+ *
+ * Events are handed on in the order of the log. While it is not live all topics are held: what comes is kept aside, the
+ * log is asked for what came before, and only when all of it has been put in order do they go on. A new topic is held
+ * alone while the others are live.
+ */
+export class Replica implements LogListener {
   readonly #parts: ReplicaParts
+  readonly #engine: LogEngine
+  readonly #writer: LogWriter
   readonly #mirrors: Mirrors
-  // Mirrors that are held, and of which it has not been asked yet what they miss.
-  readonly #unsynced = new Set<Mirror>()
+  readonly #loader: HistoryLoader
+  readonly #looks = new SharedLook(() => this.#look())
+  readonly #past = new PastEpochs()
   readonly #stopSweeping: () => void
+  #phase: Phase = 'connecting'
+  // Mirrors that are held, and of which it has not been asked yet what they miss.
+  readonly #unasked = new Set<Mirror>()
+  // Counts connections, and moments since which something may be missing: answers from before one are of no use.
+  #connection = 0
+  #doubts = 0
+  #isAsking = false
   #epoch = ''
   #seq = 0
   #base = 0
-  // What is to be added to our monotonic clock for the time of Redis, by which events age, in milliseconds.
+  // What is to be added to our monotonic clock for the log's own time, by which events age, in milliseconds.
   #ahead = 0
-  #connected = false
-  // From the moment in which anything may be missing until all topics have been put in order.
-  #holding = true
-  // Counts these moments: an answer to a question from before one of them is of no use any more.
-  #generation = 0
-  #working = false
-  readonly #past = new PastEpochs()
-  // A look into the log that is under way, and the next one, which all share who have asked since that was begun.
-  #looking: Promise<LogState> | undefined
-  #nextLook: Promise<LogState> | undefined
-  #stopDoubting: (() => void) | undefined
+  #isWritable = true
+  #writeError: unknown
   // Unknown until the first attempt has succeeded or failed.
   #ready: boolean | undefined
+  #stopDoubting: (() => void) | undefined
 
   constructor(parts: ReplicaParts) {
+    const { engine, limits, clock, maxPending } = parts
     this.#parts = parts
-    this.#mirrors = new Mirrors(parts.limits)
-    this.#stopSweeping = parts.clock.every(LINGER / 2, () => {
+    this.#engine = engine
+    this.#writer = new LogWriter(engine, { age: limits.age, maxPending, clock })
+    this.#mirrors = new Mirrors(limits)
+    this.#loader = new HistoryLoader(engine)
+    this.#stopSweeping = clock.every(Math.max(100, Math.min(LINGER / 2, limits.age / 4)), () => {
       this.#sweep()
     })
   }
@@ -78,41 +101,38 @@ export class Replica {
     return { epoch: this.#epoch, seq: this.#seq }
   }
 
-  want(topic: string): void | Promise<void> {
-    const mirror = this.#mirrors.get(topic) ?? this.#addMirror(topic)
-    mirror.idleSince = undefined
-    return mirror.held === undefined ? undefined : this.#inTime(mirror.live)
+  // What the hub asks.
+
+  async publish(topics: readonly string[], body: Uint8Array): Promise<Position> {
+    const position = await this.#writer.publish(topics, body)
+    await this.#handedOn(topics, position.seq)
+    return position
   }
 
-  unwant(topic: string): void {
+  subscribe(topic: string): void | Promise<void> {
+    const mirror = this.#mirrors.get(topic) ?? this.#addMirror(topic)
+    mirror.idleSince = undefined
+    return mirror.isHeld ? this.#inTime(mirror.live) : undefined
+  }
+
+  unsubscribe(topic: string): void {
     const mirror = this.#mirrors.get(topic)
     if (mirror !== undefined) mirror.idleSince = this.#parts.clock.monotonic()
   }
 
   /** Catches up if a client is ahead of us, and fetches the history of topics of which not enough is here. */
   async load(topics: readonly string[], since: number, epoch?: string): Promise<void> {
-    if (this.#isAhead(since, epoch)) await this.#inTime(this.#catchUp(topics))
-    const loads: Promise<void>[] = []
-    for (const topic of topics) {
-      const mirror = this.#mirrors.get(topic)
-      if (mirror?.lacks(since) === true) loads.push(this.#inTime(this.#loadOnce(mirror)))
-    }
-    await Promise.all(loads)
+    if (this.#isAhead(since, epoch)) await this.#inTime(this.#catchUpWith(topics))
+    const lacking = topics.flatMap(topic => this.#mirrors.get(topic) ?? []).filter(mirror => mirror.lacks(since))
+    await Promise.all(lacking.map(mirror => this.#loader.load(mirror, this.#epoch)))
   }
 
   /** Asks where the log stands. What was published up to there has been handed on, or is held. */
   async look(): Promise<Position> {
-    const { epoch, seq } = await this.#inTime(this.#sharedLook())
-    if (epoch !== this.#epoch) this.resync()
-    else if (!this.#holding) this.#seq = Math.max(this.#seq, seq)
+    const { epoch, seq } = await this.#inTime(this.#looks.ask())
+    if (this.#phase === 'live' && epoch !== this.#epoch) this.#doubt()
+    else if (this.#phase === 'live') this.#seq = Math.max(this.#seq, seq)
     return { epoch, seq }
-  }
-
-  /** Resolves when this instance has handed an event on that it has published, or holds it. Does not wait for ever. */
-  async handedOn(topics: readonly string[], seq: number): Promise<void> {
-    const waits = topics.flatMap(topic => this.#mirrors.get(topic)?.handedOn(seq) ?? [])
-    // It is in history all the same: whoever listens here is told by the connection's own means.
-    if (waits.length > 0) await this.#inTime(Promise.all(waits)).catch(() => undefined)
   }
 
   read(topic: string, after: number, limit: number): Slice {
@@ -123,61 +143,68 @@ export class Replica {
     return this.#mirrors.startOfLast(topic, count, this.#now) ?? this.#seq
   }
 
-  up(): void {
-    this.#connected = true
-    this.resync()
-  }
-
-  down(error: unknown): void {
-    this.#connected = false
-    this.#hold()
-    this.#setReady(false, error)
-  }
-
-  /** Holds everything and asks what is missing. */
-  resync(): void {
-    this.#hold()
-    this.#sync()
-  }
-
-  message(channel: string, payload: Buffer): void {
-    const event = readMessage(payload)
-    if (event !== undefined && this.#past.has(event.epoch)) this.#doubt()
-    if (event === undefined || this.#past.has(event.epoch)) {
-      this.#parts.listener.fault(
-        'redis message',
-        new EventStreamError('ERR_BROKER', `what came on ${channel} is no event of this log`),
-      )
-      return
-    }
-    const mirror = this.#mirrors.get(this.#parts.names.topicOf(channel))
-    if (mirror?.held !== undefined) mirror.held.push(event)
-    else if (mirror !== undefined) this.#accept(mirror, event)
-  }
-
   close(): void {
-    this.#connected = false
+    this.#phase = 'closed'
+    this.#connection += 1
     this.#stopSweeping()
     this.#stopDoubting?.()
     const error = new EventStreamError('ERR_BROKER', 'the broker has been closed')
     for (const mirror of this.#mirrors) mirror.fail(error)
   }
 
-  /** What Redis' clock says, by which events age. */
-  get #now(): number {
-    return this.#parts.clock.monotonic() + this.#ahead
+  // What the engine tells.
+
+  async up(): Promise<void> {
+    this.#connection += 1
+    this.#phase = 'asking'
+    this.#holdAll()
+    await this.#ask(this.#connection)
   }
 
-  #accept(mirror: Mirror, event: LoggedEvent): void {
-    const { last = 0 } = mirror
-    if (event.epoch === this.#epoch && event.seq <= last) return
-    if (event.epoch !== this.#epoch || event.previous !== last) {
-      this.#hold()
-      mirror.held?.push(event)
-      this.#sync()
+  down(error: unknown): void {
+    if (this.#phase === 'closed') return
+    this.#connection += 1
+    this.#phase = 'connecting'
+    this.#holdAll()
+    for (const mirror of this.#mirrors) mirror.isListenedTo = false
+    this.#tellReadiness(error)
+  }
+
+  event(topic: string, event: LoggedEvent): void {
+    if (this.#past.has(event.epoch)) {
+      this.#lookSoon()
+      this.foreign(new EventStreamError('ERR_BROKER', `an event of ${topic} is of a life of the log that is over`))
       return
     }
-    this.#handOn(mirror, event)
+    const mirror = this.#mirrors.get(topic)
+    if (mirror?.isHeld === true) mirror.keep(event)
+    else if (mirror !== undefined) this.#accept(mirror, event)
+  }
+
+  renewed(): void {
+    this.#doubt()
+  }
+
+  writable(isWritable: boolean, error?: unknown): void {
+    this.#isWritable = isWritable
+    this.#writeError = error
+    this.#tellReadiness(error)
+  }
+
+  foreign(error: unknown): void {
+    this.#parts.listener.fault('redis message', error)
+  }
+
+  // Handing on.
+
+  #accept(mirror: Mirror, event: LoggedEvent): void {
+    if (event.epoch === this.#epoch && event.seq <= (mirror.last ?? 0)) return
+    if (event.epoch === this.#epoch && mirror.isNext(event, this.#seq)) {
+      this.#handOn(mirror, event)
+      return
+    }
+    this.#doubt()
+    mirror.keep(event)
   }
 
   #handOn(mirror: Mirror, event: LoggedEvent): void {
@@ -188,88 +215,117 @@ export class Replica {
     mirror.passed(event.seq)
   }
 
+  /** Resolves when this instance has handed an event on that it has published, or holds it. Does not wait for ever. */
+  async #handedOn(topics: readonly string[], seq: number): Promise<void> {
+    const waits = topics.flatMap(topic => this.#mirrors.get(topic)?.handedOn(seq) ?? [])
+    // It is in history all the same: whoever listens here is told by the connection's own means.
+    if (waits.length > 0) await this.#inTime(Promise.all(waits)).catch(() => undefined)
+  }
+
+  // Asking.
+
   #addMirror(topic: string): Mirror {
     const mirror = this.#mirrors.add(topic)
-    this.#unsynced.add(mirror)
+    this.#unasked.add(mirror)
     // All topics that are wanted in this turn are asked about in one go.
     queueMicrotask(() => {
-      this.#sync()
+      this.#askAside()
     })
     return mirror
   }
 
-  #hold(): void {
-    this.#holding = true
-    this.#generation += 1
+  /** Something may be missing: holds everything and asks. */
+  #doubt(): void {
+    if (this.#phase === 'live') this.#phase = 'holding'
+    this.#holdAll()
+    this.#askAside()
+  }
+
+  #holdAll(): void {
+    this.#doubts += 1
     for (const mirror of this.#mirrors) {
-      mirror.hold()
-      this.#unsynced.add(mirror)
+      mirror.hold(this.#seq)
+      this.#unasked.add(mirror)
     }
   }
 
-  #sync(): void {
-    if (this.#working || !this.#connected) return
-    this.#working = true
-    this.#work()
-      .then(() => {
-        if (this.#connected) this.#setReady(true)
-      })
-      .catch((error: unknown) => {
-        this.#parts.link.lose(error)
-      })
-      .finally(() => {
-        this.#working = false
-        if (this.#unsynced.size > 0 || this.#holding) this.#sync()
-      })
+  #askAside(): void {
+    if (this.#isAsking || this.#phase === 'connecting' || this.#phase === 'closed') return
+    this.#ask(this.#connection).catch((error: unknown) => {
+      this.#engine.lose(error)
+    })
   }
 
-  async #work(): Promise<void> {
-    const { link, names } = this.#parts
-    do {
-      const generation = this.#generation
-      const batch = [...this.#unsynced]
-      this.#unsynced.clear()
-      try {
-        await link.subscribe(batch.map(({ topic }) => names.channel(topic)))
-        const epochs = this.#epochsHeld(batch)
-        const acknowledged = this.#holding ? this.#parts.log.acknowledged.of(this.#epoch) : new Map<string, number>()
-        const answer = await ask(this.#parts.log, batch, acknowledged)
-        // Redis was asked on another connection: what it handed out before it answered must have arrived.
-        await link.fence()
-        for (const epoch of epochs) if (epoch !== answer.state.epoch) this.#past.add(epoch)
-        if (generation === this.#generation) await this.#join(batch, answer)
-      } catch (error) {
-        for (const mirror of batch) this.#unsynced.add(mirror)
-        // It failed with the connection that it was begun on; there is another one now.
-        if (generation === this.#generation || !this.#connected) throw error
+  /** Asks until nothing is held any more, or the connection is another one. Throws if the connection cannot be used. */
+  async #ask(connection: number): Promise<void> {
+    this.#isAsking = true
+    try {
+      while (this.#connection === connection && (this.#phase !== 'live' || this.#unasked.size > 0)) {
+        await this.#askOnce(connection)
       }
-    } while (this.#unsynced.size > 0 || this.#holding)
-  }
-
-  async #join(batch: readonly Mirror[], answer: Answer): Promise<void> {
-    const { state } = answer
-    const isNew = this.#epoch !== '' && state.epoch !== this.#epoch
-    if (isNew && this.#holding) this.#beginAnew(state)
-    else if (!isNew && this.#holding && isBehind(batch, answer, this.#seq)) {
-      await this.#parts.log.renew(state.epoch, Math.max(this.#seq, ...answer.acknowledged.values()))
-    } else if (!isNew && isOfEpoch(batch, state.epoch)) {
-      this.#goOn(batch, answer)
-      return
+    } catch (error) {
+      if (this.#connection === connection) throw error
+    } finally {
+      if (this.#connection === connection) this.#isAsking = false
     }
-    this.#hold()
   }
 
-  #goOn(batch: readonly Mirror[], answer: Answer): void {
-    const { state } = answer
-    this.#epoch = state.epoch
-    this.#base = state.base
-    this.#ahead = state.now - this.#parts.clock.monotonic()
-    const { lost, missed } = missing(batch, answer)
-    if (lost.length > 0) this.#parts.listener.gap(lost, 'trimmed')
-    for (const [mirror, event] of missed) this.#handOn(mirror, event)
-    this.#seq = Math.max(this.#seq, state.seq)
-    this.#holding = false
-    for (const mirror of batch) mirror.release()
+  async #askOnce(connection: number): Promise<void> {
+    const doubts = this.#doubts
+    const isWhole = this.#phase !== 'live'
+    const batch = [...this.#unasked]
+    this.#unasked.clear()
+    try {
+      await this.#listenTo(batch, connection)
+      const answer = await catchUp(this.#engine, batch, { ...this.position, acknowledged: this.#acknowledged(isWhole) })
+      // What was handed out before the log answered must have arrived.
+      await this.#engine.fence()
+      for (const epoch of answer.epochs) if (epoch !== answer.state.epoch) this.#past.add(epoch)
+      // What has come up meanwhile is asked about next.
+      if (doubts !== this.#doubts) return
+      if (answer.outcome === 'complete' && batch.every(mirror => isOfEpoch(mirror, answer.state.epoch))) {
+        this.#goOn(batch, answer.state)
+        return
+      }
+      if (isWhole && answer.outcome === 'renewed') this.#beginAnew(answer.state)
+      else if (isWhole && answer.outcome === 'behind') await this.#renew(answer.state)
+      if (this.#connection === connection) this.#doubt()
+    } catch (error) {
+      for (const mirror of batch) if (mirror.isHeld) this.#unasked.add(mirror)
+      throw error
+    }
+  }
+
+  async #listenTo(batch: readonly Mirror[], connection: number): Promise<void> {
+    const mirrors = batch.filter(({ isListenedTo }) => !isListenedTo)
+    if (mirrors.length === 0) return
+    await this.#engine.listen(mirrors.map(({ topic }) => topic))
+    if (this.#connection === connection) for (const mirror of mirrors) mirror.isListenedTo = true
+  }
+
+  #acknowledged(isWhole: boolean): ReadonlyMap<string, Remembered> {
+    return isWhole ? this.#writer.acknowledged.of(this.#epoch) : new Map()
+  }
+
+  async #renew({ epoch }: LogState): Promise<void> {
+    await this.#engine.renew({ epoch, seq: Math.max(this.#seq, this.#writer.acknowledged.seq) })
+  }
+
+  // Everything that was missed is here: it is handed on in the order of the log, and what comes now follows it.
+  #goOn(batch: readonly Mirror[], { epoch, seq, base, now }: LogState): void {
+    this.#epoch = epoch
+    this.#base = base
+    this.#ahead = now - this.#parts.clock.monotonic()
+    const lost = batch.filter(({ hasLost }) => hasLost)
+    for (const mirror of lost) mirror.hasLost = false
+    if (lost.length > 0) this.#parts.listener.gap(lost.map(({ topic }) => topic), 'trimmed')
+    const missed = batch.flatMap(mirror => mirror.takeMissed().map(event => ({ mirror, event })))
+    missed.sort((a, b) => a.event.seq - b.event.seq)
+    for (const { mirror, event } of missed) this.#handOn(mirror, event)
+    this.#seq = Math.max(this.#seq, seq)
+    this.#phase = 'live'
+    for (const mirror of batch) mirror.goLive()
+    this.#tellReadiness()
   }
 
   // The log has begun a new life. Every topic starts over where that began; streams are told.
@@ -279,40 +335,14 @@ export class Replica {
     this.#epoch = epoch
     this.#base = base
     this.#seq = base
-    for (const mirror of this.#mirrors) mirror.begin(base, true)
+    for (const mirror of this.#mirrors) {
+      mirror.begin(base, true)
+      mirror.hasLost = false
+    }
     this.#parts.listener.gap(this.#mirrors.topics, 'epoch')
   }
 
-  // Events of an epoch that is over come from another log on the same channels, or this one was restored from a copy.
-  #doubt(): void {
-    this.#stopDoubting ??= this.#parts.clock.after(DOUBT, () => {
-      this.#stopDoubting = undefined
-      this.#look().then(
-        ({ epoch }) => {
-          if (epoch !== this.#epoch) this.resync()
-        },
-        // The next event is doubted again.
-        () => undefined,
-      )
-    })
-  }
-
-  // What has been kept aside by now will be in the answer to the next question. Its epochs are over if that says another.
-  #epochsHeld(batch: readonly Mirror[]): Set<string> {
-    return new Set(batch.flatMap(({ held }) => held?.splice(0).map(({ epoch }) => epoch) ?? []))
-  }
-
-  async #loadOnce(mirror: Mirror): Promise<void> {
-    mirror.loading ??= this.#loadHistory(mirror).finally(() => {
-      mirror.loading = undefined
-    })
-    await mirror.loading
-  }
-
-  async #loadHistory(mirror: Mirror): Promise<void> {
-    const { state, topics } = await this.#parts.log.read(new Map([[mirror.topic, { after: 0 }]]))
-    if (state.epoch === this.#epoch) mirror.load(topics[0]?.events ?? [])
-  }
+  // Looking.
 
   // A client that comes from another instance may have seen what has not arrived here, or another life of the log.
   #isAhead(since: number, epoch = this.#epoch): boolean {
@@ -320,50 +350,61 @@ export class Replica {
     return since !== Infinity && since > this.#seq
   }
 
-  async #catchUp(topics: readonly string[]): Promise<void> {
+  async #catchUpWith(topics: readonly string[]): Promise<void> {
     const { epoch, seq } = await this.look()
     await Promise.all(topics.flatMap(topic => this.#mirrors.get(topic)?.live ?? []))
     if (epoch === this.#epoch) this.#seq = Math.max(this.#seq, seq)
   }
 
-  // A look that was begun before somebody asks may see too little for him.
-  #sharedLook(): Promise<LogState> {
-    if (this.#looking === undefined) return this.#beginLook()
-    this.#nextLook ??= this.#looking.then(
-      () => this.#beginLook(),
-      () => this.#beginLook(),
-    )
-    return this.#nextLook
-  }
-
-  #beginLook(): Promise<LogState> {
-    this.#nextLook = undefined
-    this.#looking = this.#look().finally(() => {
-      this.#looking = undefined
-    })
-    return this.#looking
-  }
-
   async #look(): Promise<LogState> {
-    const { state } = await this.#parts.log.read(new Map())
-    await this.#parts.link.fence()
+    const { state } = await this.#engine.read([])
+    await this.#engine.fence()
     return state
   }
 
-  #sweep(): void {
-    const idle = this.#mirrors.sweep(this.#parts.clock.monotonic())
-    for (const mirror of idle) this.#unsynced.delete(mirror)
-    this.#parts.link.unsubscribe(idle.map(({ topic }) => this.#parts.names.channel(topic)))
+  // Events of an epoch that is over come from another log on the same channels, or this one was restored from a copy.
+  #lookSoon(): void {
+    this.#stopDoubting ??= this.#parts.clock.after(DOUBT, () => {
+      this.#stopDoubting = undefined
+      // If it fails, the next event is doubted again.
+      this.look().catch(() => undefined)
+    })
   }
 
-  #setReady(ready: boolean, error?: unknown): void {
-    if (ready === this.#ready) return
+  // Time.
+
+  /** What the log's clock says, by which events age. */
+  get #now(): number {
+    return this.#parts.clock.monotonic() + this.#ahead
+  }
+
+  #sweep(): void {
+    const idle = this.#mirrors.takeIdle(this.#parts.clock.monotonic())
+    for (const mirror of idle) this.#unasked.delete(mirror)
+    if (idle.length > 0) this.#engine.unlisten(idle.map(({ topic }) => topic))
+    if (this.#phase !== 'live' || this.#mirrors.size === 0) return
+    this.#mirrors.expire(this.#now)
+    // A topic that was silent for long has a predecessor that the log has forgotten: it is known here that nothing is
+    // missing if it is known how far the log has come.
+    this.look().catch(() => undefined)
+  }
+
+  #tellReadiness(error: unknown = this.#writeError): void {
+    const isUp = this.#phase === 'live' || this.#phase === 'holding'
+    const ready = isUp && this.#isWritable
+    // That it is about to be there is no news.
+    if (this.#phase === 'asking' || ready === this.#ready) return
     this.#ready = ready
     this.#parts.listener.readiness(ready, error)
   }
 
   async #inTime<T>(work: Promise<T>): Promise<T> {
     const { clock, timeout } = this.#parts
-    return within(clock, timeout, work, () => new EventStreamError('ERR_BROKER', 'Redis did not confirm in time'))
+    return within(clock, timeout, work, () => new EventStreamError('ERR_BROKER', 'the log did not answer in time'))
   }
+}
+
+/** Whether all that has come since the log was asked is of the life that it told of. */
+function isOfEpoch(mirror: Mirror, epoch: string): boolean {
+  return mirror.arrivedEpochs.every(other => other === epoch)
 }

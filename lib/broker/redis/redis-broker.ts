@@ -3,29 +3,26 @@ import { EventStreamError } from '../../errors.ts'
 import { formatPosition, type Position } from '../../wire/cursor.ts'
 import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
 import type { Slice } from '../event-log.ts'
+import { Replica } from '../replica/replica.ts'
 import { Announcements } from './announcements.ts'
-import { Commands } from './commands.ts'
-import { connectionsOf, type Connections } from './connections.ts'
+import { connectionsOf } from './connections.ts'
 import { readControl } from './control.ts'
-import { logNames, type LogNames } from './keys.ts'
+import { logNames } from './keys.ts'
 import { RedisLeases } from './leases.ts'
-import { Link, type LinkOwner } from './link.ts'
 import { Log } from './log.ts'
 import type { CheckedRedisOptions } from './options.ts'
-import { Replica } from '../replica/replica.ts'
+import { RedisLogEngine } from './redis-log-engine.ts'
+import { Session } from './session.ts'
 import { RedisStore } from './store.ts'
 
 /** The engine for many processes: publishes into the log in Redis, and keeps a replica of what its streams need. */
-export class RedisBroker implements Broker, LinkOwner {
+export class RedisBroker implements Broker {
   readonly store: RedisStore
   readonly leases: RedisLeases
 
   readonly #options: CheckedRedisOptions
-  readonly #names: LogNames
-  readonly #connections: Connections
-  readonly #commands: Commands
-  readonly #log: Log
-  readonly #link: Link
+  readonly #session: Session
+  readonly #engine: RedisLogEngine
   readonly #announcements: Announcements
   #replica: Replica | undefined
   #listener: BrokerListener | undefined
@@ -33,16 +30,34 @@ export class RedisBroker implements Broker, LinkOwner {
   constructor(options: CheckedRedisOptions) {
     const { client, name, limits, timeout, watchdog, maxPending, clock } = options
     this.#options = options
-    this.#names = logNames(name)
-    this.#connections = connectionsOf(client, this.#names.log)
-    this.#commands = new Commands(this.#connections.commands(timeout), timeout, maxPending, clock)
-    this.#log = new Log(this.#commands, this.#names, limits, this.#connections.command)
-    this.#link = new Link(this.#connections, this, { timeout, watchdog, channel: this.#names.control }, clock)
-    this.#announcements = new Announcements(this.#commands, this.#names, this.#connections.command, message => {
-      this.#control(message)
+    const names = logNames(name)
+    const connections = connectionsOf(client, names.log)
+    const { command } = connections
+    this.#session = new Session({
+      connections,
+      names,
+      timeout,
+      watchdog,
+      maxPending,
+      clock,
+      writable: (isWritable, error) => {
+        this.#engine.writable(isWritable, error)
+      },
     })
-    this.store = new RedisStore(this.#commands, this.#names)
-    this.leases = new RedisLeases(this.#commands, this.#names)
+    const { commands } = this.#session
+    this.#engine = new RedisLogEngine(new Log(commands, names, limits, command), this.#session, names, limits.age)
+    this.#announcements = new Announcements({
+      commands,
+      names,
+      command,
+      clock,
+      deliver: message => {
+        this.#control(message)
+      },
+      missed: () => this.#listener?.controlMissed?.(),
+    })
+    this.store = new RedisStore(commands, names)
+    this.leases = new RedisLeases(commands, names)
   }
 
   get ready(): boolean {
@@ -50,32 +65,31 @@ export class RedisBroker implements Broker, LinkOwner {
   }
 
   listen(listener: BrokerListener): void {
-    const { limits, clock, timeout } = this.#options
+    const { limits, clock, timeout, maxPending } = this.#options
     this.#listener = listener
     this.#replica = new Replica({
-      log: this.#log,
-      link: this.#link,
-      names: this.#names,
+      engine: this.#engine,
       limits,
       clock,
       listener,
       timeout: timeout * 2,
+      maxPending,
     })
-    this.#link.start()
+    this.#engine.start(this.#replica)
+    this.#session.start([this.#engine, this.#announcements])
   }
 
   async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
-    const { epoch, seq } = await this.#log.publish(topics, body)
-    await this.#replica?.handedOn(topics, seq)
+    const { epoch, seq } = await this.#heard().publish(topics, body)
     return formatPosition(epoch, seq)
   }
 
   subscribe(topic: string): void | Promise<void> {
-    return this.#heard().want(topic)
+    return this.#heard().subscribe(topic)
   }
 
   unsubscribe(topic: string): void {
-    this.#replica?.unwant(topic)
+    this.#replica?.unsubscribe(topic)
   }
 
   async load(topics: readonly string[], since: number, epoch?: string): Promise<void> {
@@ -104,36 +118,19 @@ export class RedisBroker implements Broker, LinkOwner {
 
   async close(): Promise<void> {
     this.#replica?.close()
-    this.#link.close()
-    this.#commands.close()
-  }
-
-  // What the link says.
-
-  up(): void {
-    this.#replica?.up()
-    this.#announcements.catchUp().catch((error: unknown) => {
-      this.#link.lose(error)
-    })
-  }
-
-  down(error: unknown): void {
-    this.#announcements.hold()
-    this.#replica?.down(error)
-  }
-
-  message(channel: string, payload: Buffer): void {
-    if (channel === this.#names.control) this.#announcements.heard(payload)
-    else this.#replica?.message(channel, payload)
+    this.#engine.close()
+    this.#announcements.close()
+    this.#session.close()
   }
 
   #control(payload: Buffer): void {
     const message = readControl(payload)
-    if (message === undefined) {
+    if (message.type === 'disconnect') this.#listener?.control(message)
+    else if (message.type === 'renewed') this.#engine.renewed()
+    else if (message.type === 'junk') {
       const error = new EventStreamError('ERR_BROKER', 'what came on the control channel is no message of ours')
       this.#listener?.fault('redis message', error)
-    } else if (message.type === 'renewed') this.#replica?.resync()
-    else this.#listener?.control(message)
+    }
   }
 
   #heard(): Replica {

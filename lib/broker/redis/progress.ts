@@ -1,0 +1,39 @@
+import type { Redis } from 'ioredis'
+import type { Clock } from '../../clock.ts'
+
+/** A deadline that counts from the last byte that came. */
+export interface Patience {
+  readonly clock: Clock
+  /** Milliseconds without a byte. */
+  readonly ms: number
+}
+
+/**
+ * Answers what Redis answers, for as long as it goes on sending: an answer of many megabytes, or one behind a burst of
+ * messages, may take its time on a slow link, and is no sign of death.
+ */
+export async function whileBytesCome<T>({ clock, ms }: Patience, client: Redis, answer: PromiseLike<T>): Promise<T> {
+  let stop: () => void = () => undefined
+  const silence = new Promise<never>((_, reject) => {
+    let seen = bytesOf(client)
+    const look = (): void => {
+      stop = clock.after(ms, () => {
+        const now = bytesOf(client)
+        if (now === seen) reject(new Error(`Redis sent nothing for ${String(ms)} ms`))
+        else look()
+        seen = now
+      })
+    }
+    look()
+  })
+  try {
+    return await Promise.race([answer, silence])
+  } finally {
+    stop()
+  }
+}
+
+// Without a socket, or with one that does not count, it is a plain deadline.
+function bytesOf({ stream }: { readonly stream?: { readonly bytesRead?: number } }): number {
+  return stream?.bytesRead ?? 0
+}

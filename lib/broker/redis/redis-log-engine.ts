@@ -1,0 +1,100 @@
+import type { Buffer } from 'node:buffer'
+import { EventStreamError } from '../../errors.ts'
+import type { Position } from '../../wire/cursor.ts'
+import type { Appended, LogEngine, LogListener, LogPage, Outgoing, Page, Wish } from '../replica/log-engine.ts'
+import type { LogNames } from './keys.ts'
+import type { Log } from './log.ts'
+import { readMessage } from './message.ts'
+import type { Session, SessionMember } from './session.ts'
+
+/** The log in Redis, as a replica needs it. */
+export class RedisLogEngine implements LogEngine, SessionMember {
+  readonly channels: string
+
+  readonly #log: Log
+  readonly #session: Session
+  readonly #names: LogNames
+  readonly #age: number
+  #listener: LogListener | undefined
+
+  /** @param age milliseconds that history keeps an event */
+  constructor(log: Log, session: Session, names: LogNames, age: number) {
+    this.#log = log
+    this.#session = session
+    this.#names = names
+    this.#age = age
+    this.channels = names.channel('')
+  }
+
+  start(listener: LogListener): void {
+    this.#listener = listener
+  }
+
+  async append(events: readonly Outgoing[]): Promise<readonly (Appended | Error)[]> {
+    try {
+      const answers = await this.#log.append(events)
+      for (const answer of answers) this.#session.wrote(answer instanceof Error ? answer : undefined)
+      return answers
+    } catch (error) {
+      this.#session.wrote(error)
+      throw error
+    }
+  }
+
+  async read(wishes: readonly Wish[], page?: Page): Promise<LogPage> {
+    // Where the log stands is a small question, and many wait for the answer.
+    if (wishes.length === 0) return this.#log.read(wishes)
+    return this.#session.ask('read', client => this.#log.readOn(client, wishes, page))
+  }
+
+  async listen(topics: readonly string[]): Promise<void> {
+    await this.#session.subscribe(topics.map(topic => this.#names.channel(topic)))
+  }
+
+  unlisten(topics: readonly string[]): void {
+    this.#session.unsubscribe(topics.map(topic => this.#names.channel(topic)))
+  }
+
+  async fence(): Promise<void> {
+    await this.#session.fence()
+  }
+
+  async renew(lost: Position): Promise<void> {
+    await this.#log.renew(lost)
+  }
+
+  lose(error: unknown): void {
+    this.#session.lose(error)
+  }
+
+  close(): void {
+    this.#listener = undefined
+  }
+
+  // What the session tells.
+
+  async up(): Promise<void> {
+    await this.#listener?.up()
+  }
+
+  down(error: unknown): void {
+    this.#listener?.down(error)
+  }
+
+  message(channel: string, payload: Buffer): void {
+    const event = readMessage(payload, this.#age)
+    if (event !== undefined) this.#listener?.event(this.#names.topicOf(channel), event)
+    else {
+      const what = `what came on ${channel} is no event of this log`
+      this.#listener?.foreign(new EventStreamError('ERR_BROKER', what))
+    }
+  }
+
+  renewed(): void {
+    this.#listener?.renewed()
+  }
+
+  writable(isWritable: boolean, error?: unknown): void {
+    this.#listener?.writable(isWritable, error)
+  }
+}

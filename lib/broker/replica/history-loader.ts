@@ -1,0 +1,63 @@
+import { deferred, type Deferred } from './deferred.ts'
+import { PAGE_BYTES, PAGE_TOPICS, type LogEngine, type LoggedEvent } from './log-engine.ts'
+import type { Mirror } from './mirror.ts'
+
+interface Load extends Deferred {
+  readonly epoch: string
+  readonly events: LoggedEvent[]
+}
+
+/**
+ * Fetches the history of mirrors for clients that come back, a page at a time for all of them: thousands may come back at
+ * once. Who came first is served first, and each topic is fetched once for all who wait for it.
+ */
+export class HistoryLoader {
+  readonly #log: Pick<LogEngine, 'read'>
+  readonly #loads = new Map<Mirror, Load>()
+  #isReading = false
+
+  constructor(log: Pick<LogEngine, 'read'>) {
+    this.#log = log
+  }
+
+  /**
+   * Loads a mirror. `epoch` is the life of the log that it is of: if the log is in another one, nothing is loaded.
+   *
+   * @throws what the engine throws
+   */
+  load(mirror: Mirror, epoch: string): Promise<void> {
+    const load = this.#loads.get(mirror) ?? { ...deferred(), epoch, events: [] }
+    this.#loads.set(mirror, load)
+    void this.#readAll()
+    return load.promise
+  }
+
+  async #readAll(): Promise<void> {
+    if (this.#isReading) return
+    this.#isReading = true
+    while (this.#loads.size > 0) await this.#readPage([...this.#loads.entries()].slice(0, PAGE_TOPICS))
+    this.#isReading = false
+  }
+
+  async #readPage(batch: readonly (readonly [Mirror, Load])[]): Promise<void> {
+    const wishes = batch.map(([{ topic }, { events }]) => ({ topic, after: events.at(-1)?.seq ?? 0 }))
+    try {
+      const { state, topics } = await this.#log.read(wishes, { bytes: PAGE_BYTES })
+      for (const [index, [mirror, load]] of batch.entries()) {
+        const page = topics[index]
+        if (page === undefined) continue
+        const isOfEpoch = state.epoch === load.epoch
+        if (isOfEpoch) for (const event of page.events) load.events.push(event)
+        if (isOfEpoch && page.more) continue
+        if (isOfEpoch) mirror.load(load.events)
+        this.#loads.delete(mirror)
+        load.resolve()
+      }
+    } catch (error) {
+      for (const [mirror, load] of batch) {
+        this.#loads.delete(mirror)
+        load.reject(error instanceof Error ? error : new Error('history could not be read', { cause: error }))
+      }
+    }
+  }
+}

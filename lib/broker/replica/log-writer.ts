@@ -1,0 +1,68 @@
+import type { Clock } from '../../clock.ts'
+import { EventStreamError } from '../../errors.ts'
+import type { Position } from '../../wire/cursor.ts'
+import { Acknowledged } from './acknowledged.ts'
+import { hasLost } from './catch-up.ts'
+import type { LogEngine } from './log-engine.ts'
+import { Outbox } from './outbox.ts'
+
+/** What a writer needs of an engine. */
+export type WritableLog = Pick<LogEngine, 'append' | 'read' | 'renew'>
+
+export interface LogWriterOptions {
+  /** Milliseconds that history keeps an event. */
+  readonly age: number
+  /** How many events may be on their way at once. */
+  readonly maxPending: number
+  readonly clock: Clock
+}
+
+/** Publishes into a log, remembers what was acknowledged, and has a new life begun of a log that has lost it. */
+export class LogWriter {
+  /** What was published here. */
+  readonly acknowledged = new Acknowledged()
+
+  readonly #log: WritableLog
+  readonly #outbox: Outbox
+  readonly #age: number
+  readonly #maxPending: number
+  #pending = 0
+
+  constructor(log: WritableLog, { age, maxPending, clock }: LogWriterOptions) {
+    this.#log = log
+    this.#age = age
+    this.#maxPending = maxPending
+    this.#outbox = new Outbox(events => log.append(events), clock)
+  }
+
+  /** @throws {EventStreamError} `ERR_BROKER`: the event is not known to be in history */
+  async publish(topics: readonly string[], body: Uint8Array): Promise<Position> {
+    if (this.#pending >= this.#maxPending) {
+      const waiting = String(this.#maxPending)
+      throw new EventStreamError('ERR_BROKER', `publish: ${waiting} events are waiting for the log already`)
+    }
+    this.#pending += 1
+    try {
+      const appended = await this.#outbox.put({ topics, body })
+      const position: Position = { epoch: appended.epoch, seq: appended.seq }
+      if (this.acknowledged.add(topics, appended, this.#age)) await this.#log.renew(position)
+      return position
+    } finally {
+      this.#pending -= 1
+    }
+  }
+
+  /** Begins a new life of the log if it has lost what was published here. */
+  async verify(): Promise<void> {
+    const acknowledged = this.acknowledged.of('')
+    if (acknowledged.size === 0) return
+    const wishes = [...acknowledged].map(([topic, { seq: after }]) => ({ topic, after, count: 1 }))
+    const { state, topics } = await this.#log.read(wishes)
+    if (this.acknowledged.of(state.epoch).size === 0) return
+    const isLost = topics.some(page => {
+      const event = acknowledged.get(page.topic)
+      return event !== undefined && hasLost(page, event, state.now)
+    })
+    if (isLost) await this.#log.renew({ epoch: state.epoch, seq: this.acknowledged.seq })
+  }
+}
