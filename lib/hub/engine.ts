@@ -95,10 +95,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     // This instance must not depend on a broker that may be down just now.
     this.control(message)
     // The mark goes before the message: whoever does not find the mark yet gets the message.
-    const marked = this.revocationMarks.mark(filter).then(
-      () => undefined,
-      (error: unknown) => ({ error }),
-    )
+    const marked = failureOf(this.revocationMarks.mark(filter))
     await this.broker.announce(message)
     const failure = await marked
     if (failure !== undefined) this.failed('disconnect', failure.error)
@@ -113,8 +110,12 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.#requireOpen()
     // This instance must not depend on a broker that may be down just now.
     this.control({ type: 'disconnect', token, reason: 'revoked' })
-    await this.broker.store.set(REVOKED + token, '1', until - this.clock.now())
+    const failure = await failureOf(this.broker.store.set(REVOKED + token, '1', until - this.clock.now()))
+    // Where Redis is full it still takes the message: streams elsewhere must not live on for want of the other half.
     await this.disconnect({ token }, 'revoked')
+    if (failure === undefined) return
+    const what = 'the streams of the token are closed, but that it was revoked could not be remembered'
+    throw new EventStreamError('ERR_BROKER', what, { cause: failure.error })
   }
 
   async isRevoked(token: string): Promise<boolean> {
@@ -225,7 +226,12 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     for (const { stream } of this.#streams.find(filter)) stream.close(reason)
   }
 
+  controlMissed(): void {
+    for (const subscriber of this.#streams.all()) subscriber.verify()
+  }
+
   readiness(ready: boolean, error?: unknown): void {
+    if (ready) this.leases.retry()
     if (ready) this.tell('ready')
     else this.tell('lost', { error })
   }
@@ -264,4 +270,12 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   #requireOpen(): void {
     if (this.#closed) throw new EventStreamError('ERR_HUB_CLOSED', 'the hub has been closed')
   }
+}
+
+/** What something is rejected with, if it is. */
+function failureOf(work: Promise<unknown>): Promise<{ readonly error: unknown } | undefined> {
+  return work.then(
+    () => undefined,
+    (error: unknown) => ({ error }),
+  )
 }

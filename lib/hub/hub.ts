@@ -40,14 +40,14 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    * @param token the token's `jti`
    * @param expiry when the token expires by itself, in milliseconds since 1970 or as a date: it is remembered until then
    * @throws {TypeError} as a rejection, for a wrong `token` or `expiry`, such as an `exp` in seconds
-   * @throws {EventStreamError} as a rejection: `ERR_BROKER`, and then the streams of this instance are closed, but the
-   *   token is good for others; `ERR_HUB_CLOSED`
+   * @throws {EventStreamError} as a rejection: `ERR_BROKER`, and then the streams of this instance are closed, and the
+   *   message says whether those of others are, but the token is good for new ones; `ERR_HUB_CLOSED`
    */
   revoke(token: string, expiry: number | Date): Promise<void>
 
   /**
-   * Whether the hub takes streams and publishes: the broker can do its work just now, as `ready` and `lost` tell, and the hub
-   * is neither draining nor closed. For health checks.
+   * Whether the hub takes streams and publishes: the broker can do its work just now, reading and writing, as `ready` and
+   * `lost` tell, and the hub is neither draining nor closed. For health checks.
    */
   readonly ready: boolean
 

@@ -9,6 +9,9 @@ export const LEASE_TTL = 60_000
 // Often enough that two rounds may fail.
 const RENEWAL_INTERVAL = LEASE_TTL / 3
 
+// Milliseconds until what could not be given back is tried again, unless the store is known to be back before.
+const RETRY_INTERVAL = 5_000
+
 // Milliseconds that the store may take to say whether there is a place.
 const ANSWER_TIMEOUT = 1_000
 
@@ -39,8 +42,10 @@ export class Leases implements Task {
   readonly #hub: LeasesHub
   // By their holders.
   readonly #held = new Map<string, Lease>()
-  #leaving: Lease[] = []
+  // What is to be given back, by when it is free by itself.
+  readonly #leaving = new Map<Lease, number>()
   #givingBack: Promise<void> | undefined
+  #renewAt = 0
   #isRenewing = false
 
   constructor(hub: LeasesHub) {
@@ -61,8 +66,12 @@ export class Leases implements Task {
     const lease = this.#held.get(id)
     if (lease === undefined) return
     this.#held.delete(id)
-    if (this.#held.size === 0) this.#hub.wheel.cancel(this)
     this.#giveBack(lease)
+  }
+
+  /** The store may be back: gives back what it could not take. */
+  retry(): void {
+    if (this.#leaving.size > 0) this.#givingBack ??= this.#giveAllBack()
   }
 
   /** Waits until what was released has been given back, or cannot be. */
@@ -70,9 +79,18 @@ export class Leases implements Task {
     await this.#givingBack
   }
 
-  run(now: number): number {
-    void this.#renew()
-    return now + RENEWAL_INTERVAL
+  run(now: number): number | undefined {
+    this.retry()
+    if (now >= this.#renewAt && this.#held.size > 0) {
+      this.#renewAt = now + RENEWAL_INTERVAL
+      void this.#renew()
+    }
+    return this.#next(now)
+  }
+
+  #next(now: number): number | undefined {
+    if (this.#leaving.size > 0) return now + RETRY_INTERVAL
+    return this.#held.size > 0 ? this.#renewAt : undefined
   }
 
   async #isGranted(lease: Lease, most: number): Promise<boolean> {
@@ -85,10 +103,10 @@ export class Leases implements Task {
   }
 
   #hold(lease: Lease): void {
+    const { wheel, clock } = this.#hub
+    if (this.#held.size === 0) this.#renewAt = clock.monotonic() + RENEWAL_INTERVAL
     this.#held.set(lease.holder, lease)
-    if (this.appointment === undefined) {
-      this.#hub.wheel.schedule(this, this.#hub.clock.monotonic() + RENEWAL_INTERVAL)
-    }
+    wheel.hasten(this, this.#renewAt)
   }
 
   async #renew(): Promise<void> {
@@ -106,20 +124,26 @@ export class Leases implements Task {
   }
 
   #giveBack(lease: Lease): void {
-    this.#leaving.push(lease)
+    this.#leaving.set(lease, this.#hub.clock.monotonic() + LEASE_TTL)
     this.#givingBack ??= this.#giveAllBack()
   }
 
-  // Those that come while the store is busy go together, since thousands may close at once.
+  // Those that come while the store is busy go together, since thousands may close at once. What the store does not take
+  // is tried again for as long as the place would stay taken.
   async #giveAllBack(): Promise<void> {
-    while (this.#leaving.length > 0) {
-      const leaving = this.#leaving
-      this.#leaving = []
-      try {
+    const { wheel, clock } = this.#hub
+    try {
+      while (this.#leaving.size > 0) {
+        const leaving = [...this.#leaving.keys()]
         await this.#inTime(this.#hub.broker.leases.release(leaving))
-      } catch (error) {
-        this.#hub.failed('lease', error)
+        for (const lease of leaving) this.#leaving.delete(lease)
       }
+      if (this.#held.size === 0) wheel.cancel(this)
+    } catch (error) {
+      const now = clock.monotonic()
+      for (const [lease, until] of this.#leaving) if (until <= now) this.#leaving.delete(lease)
+      wheel.hasten(this, now + RETRY_INTERVAL)
+      this.#hub.failed('lease', error)
     }
     this.#givingBack = undefined
   }

@@ -9,6 +9,10 @@ import type { StreamInfo } from './lifecycle.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { TICK, type Task, type TimerWheel } from './timer-wheel.ts'
 
+// Over how many milliseconds the logins of all streams are asked again when something may have been missed: the store that
+// they are in has just been away itself, most likely.
+const VERIFICATION_SPREAD = 1_000
+
 /** How long an ended response may take to close once its client has taken everything, in milliseconds. */
 export const CLOSE_TIMEOUT = 5_000
 
@@ -67,11 +71,24 @@ export class StreamTimers implements Task {
     this.#stream.writer.wroteAt = now
     if (this.#revalidation !== undefined) {
       // Clients that came together must not all ask the store in the same second.
-      this.#revalidateAt = now + this.#revalidation.interval * (0.5 + clock.random() * 0.5)
+      const first = now + this.#revalidation.interval * (0.5 + clock.random() * 0.5)
+      this.#revalidateAt = Math.min(this.#revalidateAt, first)
     }
     // It may have been closed while its history was fetched.
     if (this.#phase === 'live') wheel.schedule(this, this.#next())
     else this.stop(this.#closeReason, false)
+  }
+
+  /** The login may have ended. It is asked again soon; where nobody can be asked, the stream ends. */
+  verify(): void {
+    if (this.#revalidation === undefined) {
+      this.#stream.finish('unverifiable')
+      return
+    }
+    const { clock, wheel } = this.#hub
+    this.#revalidateAt = Math.min(this.#revalidateAt, clock.monotonic() + clock.random() * VERIFICATION_SPREAD)
+    // A stream that is still being opened is asked about when it has been.
+    if (this.appointment !== undefined && this.#phase === 'live') wheel.hasten(this, this.#revalidateAt)
   }
 
   /** Bytes have begun to wait for the client. */
@@ -169,7 +186,7 @@ export class StreamTimers implements Task {
   async #revalidate(revalidation: Revalidation): Promise<void> {
     const { identity } = this.#stream
     if (identity === undefined) return
-    // The next question is asked an interval after this one is answered.
+    // The next question is asked an interval after this one is answered, or sooner if the login comes into doubt.
     this.#revalidateAt = Infinity
     const { grace, interval } = revalidation
     const { clock } = this.#hub
@@ -189,7 +206,8 @@ export class StreamTimers implements Task {
       }
     }
     if (this.#phase !== 'live') return
-    this.#revalidateAt = clock.monotonic() + interval
+    // It may have come into doubt while it was asked.
+    this.#revalidateAt = Math.min(this.#revalidateAt, clock.monotonic() + interval)
     this.#hub.wheel.hasten(this, this.#revalidateAt)
   }
 }

@@ -117,6 +117,11 @@ export class Subscriber implements StreamHost {
     })
   }
 
+  /** The login may have ended without anybody here having heard of it: it is asked again, or the stream ends. */
+  verify(): void {
+    if (this.identity !== undefined) this.#timers.verify()
+  }
+
   firstBytes(): Uint8Array {
     return this.#isEventSource ? encodeRetry(this.#retry()) : encodeComment('')
   }

@@ -10,7 +10,13 @@ const ROOMS = {
   auth: ['errors', 'clock', 'application', 'options'],
   broker: ['wire/.+', ...BASE],
   bridge: ['wire/.+', 'broker/.+', ...BASE],
-  hub: ['stream/.+', 'wire/.+', 'auth/(identity|authenticator)', 'broker/(broker|event-log|key-value-store|lease-store)', ...BASE],
+  hub: [
+    'stream/.+',
+    'wire/.+',
+    'auth/(identity|authenticator)',
+    'broker/(broker|event-log|key-value-store|lease-store)',
+    ...BASE,
+  ],
   testing: ['auth/(identity|authenticator)', 'clock'],
   koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }

@@ -35,11 +35,7 @@ export class BulkConnection {
     }
   }
 
-  /** What was proven is in doubt, as the instance listens to another server, perhaps: it is proven again before it is used. */
-  doubt(): void {
-    this.#proven = undefined
-  }
-
+  /** Gives the connection up. Another one is made when it is needed. */
   close(): void {
     this.#proven = undefined
     this.#client?.disconnect()
@@ -50,7 +46,7 @@ export class BulkConnection {
     let client = this.#client
     try {
       client ??= await this.#connect()
-      await this.#options.prove(client)
+      await whileBytesCome(this.#options.patience, client, this.#options.prove(client))
       return client
     } catch (error) {
       this.#drop(client)

@@ -144,7 +144,6 @@ export class Session {
     this.#isClosed = true
     this.#attempt += 1
     this.#drop()
-    this.#bulk.close()
     this.commands.close()
   }
 
@@ -253,7 +252,6 @@ export class Session {
     }
     const error = new EventStreamError('ERR_BROKER', 'the connections to Redis have met different servers')
     this.commands.reconnect()
-    this.#bulk.close()
     this.#lose(attempt, error)
     throw error
   }
@@ -287,7 +285,7 @@ export class Session {
     this.#stopWaiting()
     this.#subscriber?.close()
     this.#subscriber = undefined
-    this.#bulk.doubt()
+    this.#bulk.close()
   }
 
   #connected(): Subscriber {

@@ -39,7 +39,7 @@ export class LogWriter {
   async publish(topics: readonly string[], body: Uint8Array): Promise<Position> {
     if (this.#pending >= this.#maxPending) {
       const waiting = String(this.#maxPending)
-      throw new EventStreamError('ERR_BROKER', `publish: ${waiting} events are waiting for the log already`)
+      throw new EventStreamError('ERR_BROKER', `publish: ${waiting} calls are waiting for the log already`)
     }
     this.#pending += 1
     try {

@@ -74,6 +74,8 @@ export class Replica implements LogListener {
   #base = 0
   // What is to be added to our monotonic clock for the log's own time, by which events age, in milliseconds.
   #ahead = 0
+  // When it was last known how far the log had come, by the monotonic clock.
+  #lookedAt = 0
   #isWritable = true
   #writeError: unknown
   // Unknown until the first attempt has succeeded or failed.
@@ -129,7 +131,10 @@ export class Replica implements LogListener {
 
   /** Asks where the log stands. What was published up to there has been handed on, or is held. */
   async look(): Promise<Position> {
+    const { clock } = this.#parts
+    const now = clock.monotonic()
     const { epoch, seq } = await this.#inTime(this.#looks.ask())
+    this.#lookedAt = now
     if (this.#phase === 'live' && epoch !== this.#epoch) this.#doubt()
     else if (this.#phase === 'live') this.#seq = Math.max(this.#seq, seq)
     return { epoch, seq }
@@ -315,10 +320,15 @@ export class Replica implements LogListener {
   #goOn(batch: readonly Mirror[], { epoch, seq, base, now }: LogState): void {
     this.#epoch = epoch
     this.#base = base
-    this.#ahead = now - this.#parts.clock.monotonic()
+    this.#lookedAt = this.#parts.clock.monotonic()
+    this.#ahead = now - this.#lookedAt
     const lost = batch.filter(({ hasLost }) => hasLost)
     for (const mirror of lost) mirror.hasLost = false
-    if (lost.length > 0) this.#parts.listener.gap(lost.map(({ topic }) => topic), 'trimmed')
+    if (lost.length > 0)
+      this.#parts.listener.gap(
+        lost.map(({ topic }) => topic),
+        'trimmed',
+      )
     const missed = batch.flatMap(mirror => mirror.takeMissed().map(event => ({ mirror, event })))
     missed.sort((a, b) => a.event.seq - b.event.seq)
     for (const { mirror, event } of missed) this.#handOn(mirror, event)
@@ -379,14 +389,16 @@ export class Replica implements LogListener {
   }
 
   #sweep(): void {
-    const idle = this.#mirrors.takeIdle(this.#parts.clock.monotonic())
+    const { clock, limits } = this.#parts
+    const now = clock.monotonic()
+    const idle = this.#mirrors.takeIdle(now)
     for (const mirror of idle) this.#unasked.delete(mirror)
     if (idle.length > 0) this.#engine.unlisten(idle.map(({ topic }) => topic))
     if (this.#phase !== 'live' || this.#mirrors.size === 0) return
     this.#mirrors.expire(this.#now)
-    // A topic that was silent for long has a predecessor that the log has forgotten: it is known here that nothing is
-    // missing if it is known how far the log has come.
-    this.look().catch(() => undefined)
+    // The log forgets the last event of a topic that was silent for long. That nothing is missing before the next one is
+    // known here if it is known that the log had come further by then. If it cannot be asked, the next event is doubted.
+    if (now - this.#lookedAt >= limits.age / 4) this.look().catch(() => undefined)
   }
 
   #tellReadiness(error: unknown = this.#writeError): void {
