@@ -227,7 +227,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   }
 
   controlMissed(): void {
-    for (const subscriber of this.#streams.all()) subscriber.verify()
+    // Those that are being opened are asked about before they are.
+    for (const subscriber of this.#streams.all()) if (subscriber.wasOpened) subscriber.verify()
   }
 
   readiness(ready: boolean, error?: unknown): void {

@@ -175,5 +175,10 @@ test('a client with a key prefix, or one that reads from replicas, is used for w
   const id = await hub.publish('news', { data: 'hello' })
   t.deepEqual(await recorder.until(id), [id])
   const owner = await cluster.ownerOf('{events}:log')
-  t.deepEqual((await owner.admin.keys('*')).toSorted(), ['{events}:events:news', '{events}:log'])
+  const keys = await owner.admin.keys('*')
+  t.true(keys.includes('{events}:events:news'))
+  t.deepEqual(
+    keys.filter(key => !key.startsWith('{events}:')),
+    [],
+  )
 })

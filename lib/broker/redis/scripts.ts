@@ -172,18 +172,24 @@ local log = state(ARGV[1], now, '')
 local most, spent = tonumber(ARGV[2]), 0
 
 local function read(stream, after, last, count)
-  local events, from = {}, '(' .. after .. '-0'
+  local events, from, step = {}, '(' .. after .. '-0', 4
   while count > 0 do
     if spent >= most then return events, '1' end
-    local entries = redis.call('XRANGE', stream, from, last .. '-0', 'COUNT', math.min(count, 64))
+    step = math.min(step, count)
+    local entries = redis.call('XRANGE', stream, from, last .. '-0', 'COUNT', step)
     for _, entry in ipairs(entries) do
       local head, lines = entry[2][2], entry[2][4]
-      if spent > 0 and spent + #lines > most then return events, '1' end
+      if spent > 0 and spent + #lines > most then
+        -- Nothing more is looked at: of many topics that would cost more than all that is answered.
+        spent = most
+        return events, '1'
+      end
       spent = spent + #lines
       events[#events + 1] = { string.match(entry[1], '^%d+') .. ' ' .. head, lines }
     end
-    if #entries < 64 then break end
+    if #entries < step then break end
     count = count - #entries
+    step = math.min(step * 2, 64)
     from = '(' .. entries[#entries][1]
   end
   return events, '0'

@@ -1,3 +1,4 @@
+import { EventStreamError } from '../../errors.ts'
 import type { Remembered } from './acknowledged.ts'
 import {
   PAGE_BYTES,
@@ -35,6 +36,9 @@ export interface Known {
   readonly acknowledged: ReadonlyMap<string, Remembered>
 }
 
+// Pages in flight: while one is put in order the next is on its way.
+const LANES = 2
+
 /**
  * Asks the log for what mirrors miss, page by page. What has been fetched stays with them if it is interrupted: the next
  * attempt goes on from there.
@@ -43,31 +47,50 @@ export async function catchUp(engine: LogEngine, mirrors: readonly Mirror[], kno
   const byTopic = new Map(mirrors.map(mirror => [mirror.topic, mirror]))
   const epochs = new Set<string>()
   const wishes = wishesOf(byTopic, known.acknowledged)
+  let outcome: CatchUp['outcome'] = 'complete'
   let state: LogState | undefined
-  do {
-    const batch = wishes.splice(0, PAGE_TOPICS)
+
+  async function ask(): Promise<void> {
+    const batch = wishes.splice(0, Math.min(PAGE_TOPICS, Math.ceil(wishes.length / LANES)))
     // What has been kept aside by now will be in the answer.
     for (const { topic } of batch) {
       for (const epoch of byTopic.get(topic)?.forgetArrived() ?? []) epochs.add(epoch)
     }
     const page = await engine.read(batch, { bytes: PAGE_BYTES })
-    state ??= page.state
-    const { epoch } = page.state
-    if (epoch !== state.epoch || (known.epoch !== '' && epoch !== known.epoch)) {
-      return { outcome: 'renewed', state: page.state, epochs }
-    }
-    if (isBehind(page, byTopic, known)) {
-      return { outcome: 'behind', state: page.state, epochs }
-    }
-    for (const topic of page.topics) {
-      const mirror = byTopic.get(topic.topic)
-      if (mirror === undefined) continue
-      const isNew = mirror.last === undefined
-      mirror.fetch(topic, page.state.seq)
-      if (topic.more && !isNew) wishes.unshift(mirror.wish)
-    }
-  } while (wishes.length > 0)
-  return { outcome: 'complete', state, epochs }
+    if (outcome !== 'complete') return
+    outcome = outcomeOf(page, state, byTopic, known)
+    if (state === undefined || outcome !== 'complete' || page.state.seq < state.seq) state = page.state
+    if (outcome === 'complete') for (const topic of page.topics) take(topic, page.state.seq)
+  }
+
+  function take(page: TopicPage, seq: number): void {
+    const mirror = byTopic.get(page.topic)
+    if (mirror === undefined) return
+    const isNew = mirror.last === undefined
+    mirror.fetch(page, seq)
+    if (page.more && !isNew) wishes.unshift(mirror.wish)
+  }
+
+  async function goOn(): Promise<void> {
+    do await ask()
+    while (wishes.length > 0 && outcome === 'complete')
+  }
+
+  await Promise.all(Array.from({ length: wishes.length > 1 ? LANES : 1 }, goOn))
+  if (state === undefined) throw new EventStreamError('ERR_BROKER', 'the log did not say where it stands')
+  return { outcome, state, epochs }
+}
+
+function outcomeOf(
+  page: LogPage,
+  before: LogState | undefined,
+  mirrors: ReadonlyMap<string, Mirror>,
+  known: Known,
+): CatchUp['outcome'] {
+  const { epoch } = page.state
+  if (before !== undefined && epoch !== before.epoch) return 'renewed'
+  if (known.epoch !== '' && epoch !== known.epoch) return 'renewed'
+  return isBehind(page, mirrors, known) ? 'behind' : 'complete'
 }
 
 function isBehind({ state, topics }: LogPage, mirrors: ReadonlyMap<string, Mirror>, known: Known): boolean {

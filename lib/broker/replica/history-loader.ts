@@ -14,6 +14,8 @@ interface Load extends Deferred {
 export class HistoryLoader {
   readonly #log: Pick<LogEngine, 'read'>
   readonly #loads = new Map<Mirror, Load>()
+  // How many topics a page is asked of: few where few fill it, since the log looks at each of them.
+  #topics = PAGE_TOPICS
   #isReading = false
 
   constructor(log: Pick<LogEngine, 'read'>) {
@@ -35,7 +37,7 @@ export class HistoryLoader {
   async #readAll(): Promise<void> {
     if (this.#isReading) return
     this.#isReading = true
-    while (this.#loads.size > 0) await this.#readPage([...this.#loads.entries()].slice(0, PAGE_TOPICS))
+    while (this.#loads.size > 0) await this.#readPage([...this.#loads.entries()].slice(0, this.#topics))
     this.#isReading = false
   }
 
@@ -43,6 +45,8 @@ export class HistoryLoader {
     const wishes = batch.map(([{ topic }, { events }]) => ({ topic, after: events.at(-1)?.seq ?? 0 }))
     try {
       const { state, topics } = await this.#log.read(wishes, { bytes: PAGE_BYTES })
+      const served = topics.filter(({ more }) => !more).length
+      this.#topics = Math.min(PAGE_TOPICS, Math.max(2, served * 2))
       for (const [index, [mirror, load]] of batch.entries()) {
         const page = topics[index]
         if (page === undefined) continue
