@@ -192,8 +192,13 @@ export class Session {
   }
 
   #message(channel: string, payload: Buffer): void {
-    if (channel === this.#channel) this.#awaited.get(payload.toString('latin1'))?.()
+    if (channel === this.#channel) this.#arrived(payload.toString('latin1'))
     else this.#members.find(({ channels }) => channel.startsWith(channels))?.message(channel, payload)
+  }
+
+  #arrived(nonce: string): void {
+    this.#awaited.get(nonce)?.()
+    this.#awaited.delete(nonce)
   }
 
   // Watching it.
@@ -235,18 +240,12 @@ export class Session {
     const subscriber = this.#connected()
     const attempt = this.#attempt
     const nonce = clock.id()
-    let isHere = false
-    const came = new Promise<void>(resolve => {
-      this.#awaited.set(nonce, () => {
-        isHere = true
-        resolve()
-      })
-    })
+    const came = new Promise<void>(resolve => this.#awaited.set(nonce, resolve))
     try {
       await publish(nonce)
       // It comes before the answer to a question that is asked only now, if it comes from the same server.
-      if (!isHere) await Promise.race([came, subscriber.echo(this.#channel)])
-      if (isHere) return
+      if (this.#awaited.has(nonce)) await Promise.race([came, subscriber.echo(this.#channel)])
+      if (!this.#awaited.has(nonce)) return
     } finally {
       this.#awaited.delete(nonce)
     }

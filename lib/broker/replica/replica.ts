@@ -163,6 +163,7 @@ export class Replica implements LogListener {
     this.#connection += 1
     this.#phase = 'asking'
     this.#holdAll()
+    for (const mirror of this.#mirrors) mirror.isListenedTo = false
     await this.#ask(this.#connection)
   }
 
@@ -171,7 +172,6 @@ export class Replica implements LogListener {
     this.#connection += 1
     this.#phase = 'connecting'
     this.#holdAll()
-    for (const mirror of this.#mirrors) mirror.isListenedTo = false
     this.#tellReadiness(error)
   }
 

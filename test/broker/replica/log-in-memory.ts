@@ -1,0 +1,129 @@
+import type {
+  Appended,
+  LogEngine,
+  LoggedEvent,
+  LogListener,
+  LogPage,
+  Outgoing,
+  Page,
+  Predecessor,
+  TopicPage,
+  Wish,
+} from '../../../lib/broker/replica/log-engine.ts'
+import type { Position } from '../../../lib/wire/cursor.ts'
+
+/** A remote log that is not remote: what an engine promises, with the faults that a test asks for. */
+export class LogInMemory implements LogEngine {
+  /** What was asked for, page by page. */
+  readonly asked: (readonly Wish[])[] = []
+  /** Errors with which the next reads fail, one each; `undefined` for one that succeeds. */
+  readonly failures: (Error | undefined)[] = []
+  readonly lost: unknown[] = []
+  /** What the log knows of a topic's end, where it is not what it has. */
+  readonly forgotten = new Map<string, Predecessor>()
+  /** Whether events reach the listener. */
+  hands = true
+  epoch = 'one'
+  now = 1_000_000
+  seq = 0
+  base = 0
+  listener: LogListener | undefined
+
+  readonly #topics = new Map<string, LoggedEvent[]>()
+  readonly #heard = new Set<string>()
+
+  start(listener: LogListener): void {
+    this.listener = listener
+  }
+
+  /** Connects, as an engine does once it has been started. */
+  async up(): Promise<void> {
+    this.#heard.clear()
+    await this.listener?.up()
+  }
+
+  down(): void {
+    this.#heard.clear()
+    this.listener?.down(new Error('cut'))
+  }
+
+  async append(events: readonly Outgoing[]): Promise<Appended[]> {
+    return events.map(({ topics, body }) => {
+      this.seq += 1
+      const { epoch, seq, now: at } = this
+      const previous = topics.map(topic => this.#endOf(topic))
+      for (const [index, topic] of topics.entries()) {
+        const before = previous[index] ?? this.#endOf(topic)
+        const event = { epoch, seq, at, age: 300_000, previous: before, isShared: topics.length > 1, frame: body }
+        this.#topics.set(topic, [...(this.#topics.get(topic) ?? []), event])
+        this.forgotten.delete(topic)
+        if (this.hands && this.#heard.has(topic)) this.listener?.event(topic, event)
+      }
+      return { epoch, seq, at, previous }
+    })
+  }
+
+  async read(wishes: readonly Wish[], { bytes }: Page = { bytes: Infinity }): Promise<LogPage> {
+    this.asked.push(wishes)
+    const failure = this.failures.shift()
+    if (failure !== undefined) throw failure
+    let spent = 0
+    const topics = wishes.map(({ topic, after, count = Infinity }): TopicPage => {
+      const wanted = (this.#topics.get(topic) ?? []).filter(({ seq }) => seq > after).slice(0, count)
+      const events: LoggedEvent[] = []
+      for (const event of wanted) {
+        if (spent > 0 && spent + event.frame.length > bytes) break
+        spent += event.frame.length
+        events.push({ ...event, isShared: false })
+      }
+      return { topic, last: this.#endOf(topic), events, more: events.length < wanted.length }
+    })
+    return { state: { epoch: this.epoch, seq: this.seq, base: this.base, now: this.now }, topics }
+  }
+
+  async listen(topics: readonly string[]): Promise<void> {
+    for (const topic of topics) this.#heard.add(topic)
+  }
+
+  unlisten(topics: readonly string[]): void {
+    for (const topic of topics) this.#heard.delete(topic)
+  }
+
+  async fence(): Promise<void> {
+    // What was appended has been told in the same turn.
+  }
+
+  async renew({ epoch }: Position): Promise<void> {
+    if (epoch === this.epoch) this.beginAnew()
+  }
+
+  /** Loses everything. */
+  beginAnew(): void {
+    this.epoch += '+'
+    this.base = this.seq
+    this.#topics.clear()
+    this.forgotten.clear()
+    this.listener?.renewed()
+  }
+
+  /** Loses the events of a topic up to a `seq`, as history does. */
+  trim(topic: string, upTo: number): void {
+    this.#topics.set(
+      topic,
+      (this.#topics.get(topic) ?? []).filter(({ seq }) => seq > upTo),
+    )
+  }
+
+  lose(error: unknown): void {
+    this.lost.push(error)
+  }
+
+  close(): void {
+    this.listener = undefined
+  }
+
+  #endOf(topic: string): Predecessor {
+    const last = this.#topics.get(topic)?.at(-1)
+    return this.forgotten.get(topic) ?? { seq: last?.seq ?? this.base, isKnown: true }
+  }
+}

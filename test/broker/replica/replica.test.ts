@@ -1,0 +1,178 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import test from 'ava'
+import { Replica } from '../../../lib/broker/replica/replica.ts'
+import { Recorder } from '../../contract/recorder.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { LogInMemory } from './log-in-memory.ts'
+
+const AGE = 300_000
+
+function makeReplica() {
+  const clock = new ManualClock()
+  const log = new LogInMemory()
+  const recorder = new Recorder()
+  const limits = { count: 1_000, bytes: 1_048_576, age: AGE }
+  const replica = new Replica({ engine: log, limits, clock, listener: recorder, timeout: 5_000, maxPending: 10 })
+  log.start(replica)
+  const heard = () => recorder.heard.map(({ event: { seq } }) => seq)
+  const say = async (topic: string, size = 10) => {
+    const [place] = await log.append([{ topics: [topic], body: Buffer.alloc(size) }])
+    return place?.seq ?? 0
+  }
+  /** An instance that is live on topics. */
+  const live = async (...topics: string[]) => {
+    await log.up()
+    for (const topic of topics) await replica.subscribe(topic)
+    log.asked.length = 0
+  }
+  return { clock, log, recorder, replica, heard, say, live }
+}
+
+test('what comes in order is handed on without a question', async t => {
+  const { log, say, heard, live, recorder } = makeReplica()
+  await live('a', 'b')
+  t.deepEqual([await say('a'), await say('b'), await say('a')], heard())
+  t.deepEqual(log.asked, [])
+  t.true(recorder.ready)
+})
+
+test('a predecessor that the log has forgotten costs no question where nothing can be missing', async t => {
+  const { log, say, heard, live, recorder, clock } = makeReplica()
+  await live('quiet', 'busy')
+  const first = await say('quiet')
+  for (let n = 0; n < 5; n += 1) await say('busy')
+  log.now += 2 * AGE
+  clock.advance(2 * AGE)
+  log.forgotten.set('quiet', { seq: log.seq, isKnown: false })
+  await new Promise(resolve => setImmediate(resolve))
+  log.asked.length = 0
+  const next = await say('quiet')
+  t.deepEqual([heard()[0], heard().at(-1)], [first, next])
+  t.deepEqual(recorder.gaps, [])
+  t.deepEqual(log.asked, [])
+})
+
+test('a predecessor that the log ought to know, and does not, is a loss: a new life is begun', async t => {
+  const { log, say, heard, live, recorder } = makeReplica()
+  await live('a')
+  await say('a')
+  log.forgotten.set('a', { seq: log.seq, isKnown: false })
+  await say('a')
+  await log.up()
+  t.deepEqual(
+    recorder.gaps.map(({ reason }) => reason),
+    ['epoch'],
+  )
+  t.is(log.epoch, 'one+')
+  const after = await say('a')
+  t.is(heard().at(-1), after)
+})
+
+test('a hole in the chain holds all topics until what was missed is here', async t => {
+  const { log, say, heard, live, recorder } = makeReplica()
+  await live('a', 'b')
+  log.hands = false
+  const missed = [await say('a'), await say('b')]
+  log.hands = true
+  const next = await say('a')
+  await log.up()
+  t.deepEqual(heard(), [...missed, next])
+  t.deepEqual(recorder.gaps, [])
+})
+
+test('what is fetched stays when catching up is interrupted, and is handed on once all is here', async t => {
+  const { log, say, heard, live, recorder } = makeReplica()
+  await live('a')
+  log.down()
+  const missed: number[] = []
+  for (let n = 0; n < 4; n += 1) missed.push(await say('a', 150_000))
+  log.failures.push(undefined, undefined, new Error('cut'))
+  await t.throwsAsync(log.up(), { message: 'cut' })
+  t.deepEqual(heard(), [])
+  log.down()
+  log.asked.length = 0
+  await log.up()
+  t.is(log.asked[0]?.[0]?.after, missed[1])
+  t.deepEqual(heard(), missed)
+  t.deepEqual(recorder.gaps, [])
+})
+
+test('what history has no more of is told, and what it has is handed on', async t => {
+  const { log, say, heard, live, recorder } = makeReplica()
+  await live('a', 'b')
+  const before = await say('a')
+  log.down()
+  const trimmed = await say('a')
+  const kept = [await say('a'), await say('b')]
+  log.trim('a', trimmed)
+  await log.up()
+  t.deepEqual(heard(), [before, ...kept])
+  t.deepEqual(recorder.gaps, [{ topics: ['a'], reason: 'trimmed' }])
+})
+
+test('a topic that was forgotten while the instance was away for longer than history reaches is told as a gap', async t => {
+  const { log, say, live, recorder } = makeReplica()
+  await live('a', 'b')
+  await say('a')
+  log.down()
+  for (let n = 0; n < 5; n += 1) await say('b')
+  log.now += 2 * AGE
+  log.forgotten.set('a', { seq: log.seq - 1, isKnown: false })
+  log.trim('a', log.seq)
+  await log.up()
+  t.deepEqual(recorder.gaps, [{ topics: ['a'], reason: 'trimmed' }])
+})
+
+test('silent topics give their memory back once their history is too old, though nobody reads them', async t => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const { say, live, recorder, clock, log } = makeReplica()
+  await live('a')
+  await say('a')
+  const frame = new WeakRef(recorder.heard[0]?.event.frame ?? (t.context as object))
+  recorder.heard.length = 0
+  log.trim('a', log.seq)
+  const isKept = async () => {
+    await new Promise(resolve => setImmediate(resolve))
+    collect()
+    return frame.deref() !== undefined
+  }
+  t.true(await isKept())
+  log.now += 2 * AGE
+  clock.advance(2 * AGE)
+  t.false(await isKept())
+})
+
+test('it is ready while the log can be read and written to, and says so once', async t => {
+  const { log, live, recorder } = makeReplica()
+  const told: boolean[] = []
+  recorder.readiness = ready => told.push(ready)
+  log.down()
+  log.down()
+  await live('a')
+  log.listener?.writable(false, new Error('OOM'))
+  log.listener?.writable(false, new Error('OOM'))
+  log.down()
+  await log.up()
+  log.listener?.writable(true)
+  t.deepEqual(told, [false, true, false, true])
+})
+
+test('history is loaded a page at a time, each topic once for all who wait', async t => {
+  const { log, say, replica } = makeReplica()
+  await log.up()
+  const seqs = new Map<string, number[]>()
+  const topics = Array.from({ length: 12 }, (_, n) => `t${n}`)
+  for (const topic of topics) seqs.set(topic, [await say(topic, 100_000), await say(topic, 100_000)])
+  for (const topic of topics) await replica.subscribe(topic)
+  log.asked.length = 0
+  await Promise.all([...topics, ...topics].map(topic => replica.load([topic], 0)))
+  for (const topic of topics) {
+    t.deepEqual(
+      replica.read(topic, 0, 10).events.map(({ seq }) => seq),
+      seqs.get(topic),
+    )
+  }
+  t.true(log.asked.length <= 13)
+})

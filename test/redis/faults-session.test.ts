@@ -1,0 +1,249 @@
+import test, { type ExecutionContext } from 'ava'
+import { Redis } from 'ioredis'
+import { EventStreamError } from '../../lib/errors.ts'
+import { openEndpoint } from '../koa/endpoint.ts'
+import { redisBroker } from 'koa-event-stream/redis'
+import { eventually } from '../support/eventually.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { openTcpProxy } from '../support/tcp-proxy.ts'
+import { connectAdmin, openEngine, openInstance, publish, until, untilRedis, isCursor } from './instance.ts'
+import { openRedisProxy } from './redis-proxy.ts'
+
+const TIMES = { timeout: 5_000, watchdog: 200 }
+const LOGOUT = { identity: 'ann' }
+
+test('the connections meet different servers: what is acknowledged comes, or the instance says that it is lost', async t => {
+  const [old, promoted] = [await startRedis(t), await startRedis(t)]
+  const admin = connectAdmin(t, old)
+  const proxy = await openTcpProxy(old.port, t)
+  const { broker, recorder } = await openEngine(t, { ...TIMES, client: proxy.url.replace('http', 'redis') }, ['news'])
+  await recorder.until((await publish(broker, 'news', 'before'))[0] ?? '')
+  // The subscriber alone is moved: the other connections live on where they are.
+  proxy.target = promoted.port
+  await admin.client('KILL', 'TYPE', 'pubsub')
+  await recorder.untilReady(false)
+  await recorder.untilReady()
+  const elsewhere = await openEngine(t, { client: promoted.url })
+  const [id = ''] = await publish(elsewhere.broker, 'news', 'acknowledged')
+  await recorder.until(id)
+  t.deepEqual(recorder.gaps, [{ topics: ['news'], reason: 'epoch' }])
+})
+
+test('Redis takes no writes: the instance is not ready though nobody publishes, and says so once', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const instance = await openInstance(t, { ...TIMES, client: server.url })
+  await instance.tells('ready')
+  await admin.config('SET', 'maxmemory', '1')
+  await instance.tells('lost')
+  t.false(instance.hub.ready)
+  for (let n = 0; n < 3; n += 1) await t.throwsAsync(instance.hub.publish('a', { data: 'x' }), { code: 'ERR_BROKER' })
+  await admin.config('SET', 'maxmemory', '0')
+  await instance.tells('ready', 2)
+  t.true(instance.hub.ready)
+  t.is(instance.told.filter(({ name }) => name === 'lost').length, 1)
+  await instance.hub.publish('a', { data: 'x' })
+})
+
+const REFUSALS: [
+  what: string,
+  refuse: (admin: Redis) => Promise<unknown>,
+  allow: (admin: Redis) => Promise<unknown>,
+][] = [
+  [
+    'scripts are not allowed',
+    admin => admin.acl('SETUSER', 'default', '-@scripting'),
+    admin => admin.acl('SETUSER', 'default', '+@scripting'),
+  ],
+  [
+    'the log is a key of another kind',
+    admin => admin.set('{events}:log', 'somebody’s'),
+    admin => admin.del('{events}:log'),
+  ],
+]
+
+for (const [what, refuse, allow] of REFUSALS) {
+  test(`${what}: it is told once, however often it is tried, and comes right by itself`, async t => {
+    const server = await startRedis(t)
+    const admin = connectAdmin(t, server)
+    await refuse(admin)
+    const instance = await openInstance(t, { ...TIMES, client: server.url })
+    await instance.tells('lost')
+    const attempts = async () => Number(/total_connections_received:(\d+)/.exec(await admin.info('stats'))?.[1])
+    const before = await attempts()
+    await untilRedis(async () => ((await attempts()) >= before + 6 ? true : undefined), 'it is not tried again')
+    t.is(instance.told.filter(({ name }) => name === 'lost').length, 1)
+    await allow(admin)
+    await instance.tells('ready')
+    const stream = await instance.open(['a'])
+    await stream.next(isCursor)
+    await instance.hub.publish('a', { data: 'hello' })
+    t.deepEqual(await until(stream, 'hello'), ['hello'])
+  })
+}
+
+test('much is to be caught up: it comes page by page, and publishing goes on meanwhile', async t => {
+  const server = await startRedis(t)
+  const proxy = await openRedisProxy(server.port, t)
+  const topics = Array.from({ length: 10 }, (_, n) => `t${n}`)
+  const { broker, recorder } = await openEngine(t, { ...TIMES, client: proxy.url }, topics)
+  const elsewhere = await openEngine(t, { client: server.url })
+  proxy.cut()
+  await recorder.untilReady(false)
+  const missed: string[] = []
+  for (const topic of topics)
+    missed.push(...(await publish(elsewhere.broker, topic, 'x'.repeat(200_000), 'y'.repeat(200_000))))
+  proxy.mend()
+  const own = eventually(
+    () => publish(broker, 'else', 'own').then(Boolean, () => false),
+    () => 'nothing can be published',
+  )
+  await recorder.untilReady()
+  await own
+  const last = await publish(elsewhere.broker, 't0', 'last')
+  t.deepEqual(await recorder.until(last[0] ?? ''), [...missed, ...last])
+  t.deepEqual(recorder.gaps, [])
+})
+
+/** An endpoint for ann, whose login nobody can be asked about, behind a proxy; and somebody who logs her out elsewhere. */
+async function openStreams(t: ExecutionContext) {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const proxy = await openRedisProxy(server.port, t)
+  const broker = redisBroker({ ...TIMES, client: proxy.url })
+  const endpoint = await openEndpoint(t, {}, { hub: { broker } })
+  const { broker: elsewhere } = await openEngine(t, { client: server.url })
+  const becomes = (ready: boolean) =>
+    eventually(
+      () => endpoint.hub.ready === ready,
+      () => `the hub has not become ${ready ? 'ready' : 'lost'}`,
+    )
+  await becomes(true)
+  const logOut = (filter: { identity?: string; token?: string } = LOGOUT) =>
+    elsewhere.announce({ type: 'disconnect', ...filter, reason: 'logout' })
+  return { ...endpoint, admin, proxy, becomes, logOut }
+}
+
+const LOSSES: [what: string, lose: (admin: Redis) => Promise<unknown>][] = [
+  ['deleted', admin => admin.del('{events}:announcements')],
+  ['expired', admin => admin.pexpire('{events}:announcements', 1)],
+  ['trimmed', admin => admin.xtrim('{events}:announcements', 'MAXLEN', 0)],
+  ['flushed', admin => admin.flushall()],
+]
+
+for (const [what, lose] of LOSSES) {
+  test(`log-outs are ${what} while an instance is away: streams whose login cannot be asked about end`, async t => {
+    const { open, admin, proxy, becomes, logOut, hub } = await openStreams(t)
+    const stream = await open()
+    await stream.next(isCursor)
+    proxy.cut()
+    await becomes(false)
+    await logOut()
+    await lose(admin)
+    proxy.mend()
+    await stream.next(({ event, data }) => event === 'goaway' && data === '{"reason":"unverifiable"}')
+    await becomes(true)
+    t.is(hub.stats().closed.unverifiable, 1)
+  })
+}
+
+test('a log-out while Redis is full reaches who is away at the time: the instance knows that it missed some', async t => {
+  const { open, admin, proxy, becomes, logOut } = await openStreams(t)
+  const stream = await open()
+  await stream.next(isCursor)
+  proxy.cut()
+  await becomes(false)
+  await admin.config('SET', 'maxmemory', '1')
+  await logOut()
+  await admin.config('SET', 'maxmemory', '0')
+  proxy.mend()
+  await stream.next(({ event }) => event === 'goaway')
+  await stream.closed
+  t.pass()
+})
+
+test('log-outs that are found again end who they mean, and nobody else', async t => {
+  const { open, proxy, becomes, logOut, hub } = await openStreams(t)
+  const streams = [await open(), await open({ headers: { 'x-user': 'ben' } })]
+  for (const stream of streams) await stream.next(isCursor)
+  proxy.cut()
+  await becomes(false)
+  await logOut()
+  proxy.mend()
+  await becomes(true)
+  await streams[0]?.closed
+  t.is(hub.stats().streams, 1)
+  t.is(hub.stats().closed.logout, 1)
+})
+
+test('a token is revoked while Redis is full: its streams end everywhere, and the caller hears what did not work', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const { broker, recorder } = await openEngine(t, { client: server.url })
+  const { hub } = await openInstance(t, { client: server.url })
+  t.true(broker.ready)
+  await eventually(
+    () => hub.ready,
+    () => 'the hub is not ready',
+  )
+  await admin.config('SET', 'maxmemory', '1')
+  await t.throwsAsync(hub.revoke('jti', Date.now() + 60_000), {
+    instanceOf: EventStreamError,
+    message: /streams of the token are closed/,
+  })
+  t.deepEqual(await recorder.untilMessages(1), [{ type: 'disconnect', token: 'jti', reason: 'revoked' }])
+})
+
+test('places that are given back while Redis is away are free once it is back', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const proxy = await openRedisProxy(server.port, t)
+  const broker = redisBroker({ ...TIMES, client: proxy.url })
+  const limits = { shared: { identity: 5 } }
+  const { open, hub, isEmpty } = await openEndpoint(t, { limits }, { hub: { broker } })
+  const stream = await open()
+  await stream.next(isCursor)
+  const taken = () => admin.zcard('{events}:places:identity:ann')
+  t.is(await taken(), 1)
+  proxy.cut()
+  await eventually(
+    () => !hub.ready,
+    () => 'the hub is ready',
+  )
+  stream.close()
+  await isEmpty()
+  t.is(await taken(), 1)
+  proxy.mend()
+  await untilRedis(async () => ((await taken()) === 0 ? true : undefined), 'the place is still taken')
+})
+
+test('whatever the application’s own client is set to, the log works', async t => {
+  const server = await startRedis(t)
+  const options = {
+    keyPrefix: 'app:',
+    stringNumbers: true,
+    showFriendlyErrorStack: true,
+    enableOfflineQueue: false,
+    enableAutoPipelining: true,
+    autoPipeliningIgnoredCommands: ['publish'],
+    autoResubscribe: true,
+    commandTimeout: 1,
+    socketTimeout: 50,
+    maxRetriesPerRequest: null,
+    retryStrategy: () => null,
+    readOnly: true,
+    lazyConnect: true,
+  }
+  const client = new Redis(server.url, options)
+  const { broker, recorder } = await openEngine(t, { ...TIMES, client }, ['a'])
+  const [id = ''] = await publish(broker, 'a', 'x')
+  t.deepEqual(await recorder.until(id), [id])
+  const lease = (holder: string) => broker.leases.lease({ key: 'k', holder }, 60_000, 1)
+  t.deepEqual([await lease('one'), await lease('other')], [true, false])
+  for (const [wrong, name] of [
+    [new Redis({ monitor: true, lazyConnect: true }), 'monitor'],
+    [new Redis({ sentinels: [{ port: 1 }], name: 'main', role: 'slave', lazyConnect: true }), 'slave'],
+  ] as const) {
+    t.throws(() => redisBroker({ client: wrong }), { instanceOf: TypeError, message: new RegExp(name) })
+  }
+})
