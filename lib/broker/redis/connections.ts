@@ -1,6 +1,5 @@
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
-import { invalid } from '../../options.ts'
 import type { PublishCommand } from './log.ts'
 
 /**
@@ -77,9 +76,9 @@ function deadlines(timeout: number): RedisOptions {
 export function connectionsOf(source: ClientOrUrl, key: string): Connections {
   const client = typeof source === 'string' ? new Redis(source, { lazyConnect: true }) : source
   if (client instanceof Cluster) return new ClusterConnections(client, key)
-  if (client.options.monitor === true) throw invalid('client', 'a client without `monitor`', 'a monitor')
+  if (client.options.monitor === true) throw new TypeError('`client` cannot be a monitor')
   if (client.options.role === 'slave') {
-    throw invalid('client', 'a client for the master, since the log is written to', "one with `role: 'slave'`")
+    throw new TypeError("`client` must not have `role: 'slave'`: the log is written to, and a replica takes no writes")
   }
   return new SingleConnections(client)
 }

@@ -172,7 +172,7 @@ local log = state(ARGV[1], now, '')
 local most, spent = tonumber(ARGV[2]), 0
 
 local function read(stream, after, last, count)
-  local events, from, step = {}, '(' .. after .. '-0', 4
+  local events, from, step = {}, '(' .. after .. '-0', 16
   while count > 0 do
     if spent >= most then return events, '1' end
     step = math.min(step, count)
