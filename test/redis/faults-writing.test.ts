@@ -1,5 +1,8 @@
 import test from 'ava'
+import { redisBroker } from 'koa-event-stream/redis'
 import { EventStreamError } from '../../lib/errors.ts'
+import { Recorder } from '../contract/recorder.ts'
+import { PATIENT } from '../support/progress.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { body, connectAdmin, openEngine, openInstance, publish, until, untilRedis } from './instance.ts'
 
@@ -33,12 +36,18 @@ test('a replica that is read-only: publishing rejects, and goes on once it is th
   await admin.replicaof('127.0.0.1', master.port)
   const isReplica = async () => (await admin.info('replication')).includes('master_link_status:up') || undefined
   await untilRedis(isReplica, 'the replica got nothing')
+  const broker = redisBroker({ ...PATIENT, client: server.url, watchdog: 200 })
+  t.teardown(() => broker.close())
+  const recorder = new Recorder()
+  broker.listen(recorder)
   // No connection counts as ready while the replica loads what it has got.
-  const { broker, recorder } = await openEngine(t, { client: server.url }, ['a'])
+  await broker.subscribe('a')
+  await recorder.untilReady(false)
   await t.throwsAsync(broker.publish(['a'], body('refused')), { ...REJECTION, message: /READONLY/ })
   const replicated = await publish(elsewhere.broker, 'a', 'replicated')
   await recorder.until(replicated[0] ?? '')
   await admin.replicaof('NO', 'ONE')
+  await recorder.untilReady()
   const after = await publish(broker, 'a', 'after')
   t.deepEqual(await recorder.until(after[0] ?? ''), [...replicated, ...after])
   await broker.load(['a'], 0)

@@ -4,6 +4,9 @@ import { within } from '../../deadline.ts'
 import { EventStreamError } from '../../errors.ts'
 import { redisFailure } from './failure.ts'
 
+// How often a server that turns out to be a replica is left for another one, in milliseconds.
+const SEARCH_INTERVAL = 2_000
+
 /**
  * The connection for commands, with every call settled in time. While Redis is away a bounded number of calls waits for
  * it; what is turned down then was not sent. A call that Redis had got when the connection broke may have been carried
@@ -17,6 +20,7 @@ export class Commands {
   #calls = 0
   #waiting: Promise<void> | undefined
   #closed = false
+  #searchesAgainAt = -Infinity
   #stopWaiting: () => void = () => undefined
 
   constructor(client: Redis | Cluster, timeout: number, most: number, clock: Clock) {
@@ -54,6 +58,7 @@ export class Commands {
     } catch (error) {
       // The peer may have forgotten the connection, which TCP finds out in a quarter of an hour.
       if (isLate(error)) this.reconnect()
+      else if (isReadOnly(error)) this.#findMaster()
       throw redisFailure(what, error)
     }
   }
@@ -68,6 +73,15 @@ export class Commands {
   /** Gives the connection up and makes another one. */
   reconnect(): void {
     if (!this.#closed && this.client.status === 'ready') this.client.disconnect(true)
+  }
+
+  // After a fail-over the old master answers so until the connection is made anew. Not each time, since what else is on its
+  // way would never get through where there is no other master.
+  #findMaster(): void {
+    const now = this.#clock.monotonic()
+    if (now < this.#searchesAgainAt) return
+    this.#searchesAgainAt = now + SEARCH_INTERVAL
+    this.reconnect()
   }
 
   async #available(): Promise<void> {
@@ -96,4 +110,8 @@ export class Commands {
 // ioredis gives it no name and no code.
 function isLate(error: unknown): boolean {
   return error instanceof Error && error.message === 'Command timed out'
+}
+
+function isReadOnly(error: unknown): boolean {
+  return error instanceof Error && error.message.startsWith('READONLY')
 }

@@ -63,8 +63,7 @@ const COMMANDS: RedisOptions = {
   enableAutoPipelining: true,
   retryStrategy: pauseBefore,
   sentinelRetryStrategy: pauseBefore,
-  // After a fail-over the old master answers that it is read-only until the connection is made anew.
-  reconnectOnError: error => error.message.startsWith('READONLY'),
+  reconnectOnError: null,
 }
 
 // Deadlines of every step. A frozen Sentinel accepts a connection and says nothing: the next one is asked in good time.

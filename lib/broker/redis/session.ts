@@ -213,7 +213,7 @@ export class Session {
 
   // An answer that comes when there is another attempt already says nothing of that one.
   #check(attempt: number, done: () => void = () => undefined): void {
-    Promise.all([this.fence(), this.#probe()]).then(
+    this.#examine().then(
       () => {
         if (attempt === this.#attempt) done()
       },
@@ -221,6 +221,12 @@ export class Session {
         this.#lose(attempt, error)
       },
     )
+  }
+
+  // One after the other: a server that takes no writes may be left for another one.
+  async #examine(): Promise<void> {
+    await this.fence()
+    await this.#probe()
   }
 
   /** Finds out whether Redis takes writes. What it says of this one in particular is no news. */
