@@ -42,7 +42,10 @@ export interface EventLog {
   /** Events of a subscribed topic after a `seq`, oldest first, at most `limit` of them. */
   read(topic: string, after: number, limit: number): Slice
 
-  /** The `seq` after which the last `count` events of a subscribed topic begin. */
+  /**
+   * The `seq` after which the last `count` events of a subscribed topic begin. Where some of them are young enough to be in
+   * history, and are not, since their count or bytes were over its limits: a place from which `read` says `trimmed`.
+   */
   startOfLast(topic: string, count: number): number
 }
 

@@ -1,25 +1,9 @@
 import type { Slice, StoredEvent } from './event-log.ts'
-
-/** How many events a topic remembers, unless told otherwise. */
-export const DEFAULT_HISTORY_COUNT = 1_000
-/** How many bytes a topic remembers, unless told otherwise. */
-export const DEFAULT_HISTORY_BYTES = 1_048_576
-/** How many milliseconds a topic remembers, unless told otherwise. */
-export const DEFAULT_HISTORY_AGE = 300_000
-
-/** How much of a topic is remembered. Whatever is reached first counts. */
-export interface HistoryLimits {
-  /** Events a topic. */
-  readonly count: number
-  /** Bytes of frames a topic. */
-  readonly bytes: number
-  /** Milliseconds. */
-  readonly age: number
-}
+import type { HistoryLimits } from './history-policy.ts'
 
 /**
- * The recent events of one topic: a bounded log without timers and without I/O. What is too old stays until the topic
- * is next touched.
+ * The recent events of one topic: a bounded log without timers and without I/O. Count and bytes never take away the newest
+ * event. What is too old stays until the topic is next touched.
  */
 export class History {
   #events: StoredEvent[] = []
@@ -28,11 +12,17 @@ export class History {
   #bytes = 0
   #last: number
   #trimmed: number
+  // When the newest forgotten event was published, as long as it is young enough to be there but for count or bytes.
+  #missingSince: number | undefined
 
-  /** @param seq the `seq` up to which everything that the topic ever had is forgotten */
-  constructor(seq: number) {
+  /**
+   * @param seq the `seq` up to which everything that the topic ever had is forgotten
+   * @param at when the newest forgotten event was published, in milliseconds since 1970, if there is one
+   */
+  constructor(seq: number, at?: number) {
     this.#last = seq
     this.#trimmed = seq
+    this.#missingSince = at
   }
 
   /** The `seq` of the newest event, remembered or not. */
@@ -66,11 +56,14 @@ export class History {
   /** Forgets what is over the limits at a time in milliseconds since 1970. */
   expire(now: number, limits: HistoryLimits): void {
     for (let oldest = this.#events[this.#head]; oldest !== undefined; oldest = this.#events[this.#head]) {
-      if (this.size <= limits.count && this.#bytes <= limits.bytes && now - oldest.at <= limits.age) break
+      const fits = this.size === 1 || (this.size <= limits.count && this.#bytes <= limits.bytes)
+      if (fits && now - oldest.at <= limits.age) break
       this.#head += 1
       this.#bytes -= oldest.frame.length
       this.#trimmed = oldest.seq
+      this.#missingSince = oldest.at
     }
+    if (this.#missingSince !== undefined && now - this.#missingSince > limits.age) this.#missingSince = undefined
     this.#compact()
   }
 
@@ -81,8 +74,12 @@ export class History {
     return { events: this.#events.slice(from, to), more: to < this.#events.length, trimmed: after < this.#trimmed }
   }
 
-  /** The `seq` after which the last `count` events begin. */
+  /**
+   * The `seq` after which the last `count` events begin. A place that history does not reach back to where count or bytes
+   * have taken some of them away: who reads from there learns of it.
+   */
   startOfLast(count: number): number {
+    if (count > this.size && this.#missingSince !== undefined) return this.#trimmed - 1
     const first = this.#events.length - Math.min(count, this.size)
     return first === this.#head ? this.#trimmed : (this.#events[first - 1]?.seq ?? this.#trimmed)
   }

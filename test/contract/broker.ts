@@ -10,6 +10,7 @@ export interface Limits {
   readonly count?: number
   readonly bytes?: number
   readonly age?: number
+  readonly of?: (topic: string) => Pick<Limits, 'count' | 'bytes' | 'age'> | undefined
 }
 
 /** A log of its own for one test. */
@@ -182,18 +183,88 @@ export function testBroker(test: TestFn, engine: Engine): void {
     t.deepEqual(broker.read('empty', broker.startOfLast('empty', 5), 10), { events: [], more: false, trimmed: false })
   })
 
-  test(title('the last events begin where reading gives just them, and nothing is lost'), async t => {
-    const { broker, log } = await listening(t, engine, ['a'], { count: 4, age: SECOND })
-    const ids = await publishMany(broker, 'a', 6)
+  for (const [what, limits] of [
+    ['count', { count: 4 }],
+    ['bytes', { bytes: 260 }],
+  ] as const) {
+    test(
+      title(`the last events begin where reading gives just them, and ${what} that took some of them is told`),
+      async t => {
+        const { broker, log } = await listening(t, engine, ['a', 'few'], { ...limits, age: SECOND })
+        const [ids, few] = [await publishMany(broker, 'a', 6, 60), await publishMany(broker, 'few', 3, 60)]
+        await broker.load(['a', 'few'], 0)
+        for (const count of [0, 1, 3, 4, 5, 1_000]) {
+          const slice = broker.read('a', broker.startOfLast('a', count), 100)
+          t.deepEqual(slice.events.map(idOf), ids.slice(Math.max(2, 6 - count)))
+          t.is(slice.trimmed, count > 4, String(count))
+        }
+        const all = broker.read('few', broker.startOfLast('few', 1_000), 100)
+        t.deepEqual([all.events.map(idOf), all.trimmed], [few, false], 'there never were more')
+        await log.elapse(2 * SECOND)
+        await loaded(broker, 'a')
+        const none = { events: [], more: false, trimmed: false }
+        t.deepEqual(broker.read('a', broker.startOfLast('a', 1_000), 100), none, 'they would be too old by now')
+      },
+    )
+  }
+
+  test(title('what age alone has taken of the last events is not missed'), async t => {
+    const { broker, log } = await listening(t, engine, ['a'], { age: SECOND })
+    await publishMany(broker, 'a', 3)
+    await log.elapse(1.5 * SECOND)
+    const ids = await publishMany(broker, 'a', 2)
     await loaded(broker, 'a')
-    for (const count of [0, 1, 3, 4, 5, 1_000]) {
-      const slice = broker.read('a', broker.startOfLast('a', count), 100)
-      t.deepEqual(slice.events.map(idOf), ids.slice(Math.max(2, 6 - count)))
-      t.false(slice.trimmed, String(count))
+    const slice = broker.read('a', broker.startOfLast('a', 5), 100)
+    t.deepEqual([slice.events.map(idOf), slice.trimmed], [ids, false])
+  })
+
+  test(title('the newest event stays, whatever count and bytes say'), async t => {
+    for (const limits of [{ count: 0 }, { bytes: 0 }, { bytes: 100 }]) {
+      const { broker } = await listening(t, engine, ['a'], limits)
+      const ids = await publishMany(broker, 'a', 3, 1_000)
+      const { events, trimmed } = (await loaded(broker, 'a')).read('a', at(ids[1]).seq, 10)
+      t.deepEqual([events.map(idOf), trimmed], [ids.slice(2), false])
+      t.true(broker.read('a', at(ids[0]).seq, 10).trimmed)
     }
-    await log.elapse(2 * SECOND)
-    await loaded(broker, 'a')
-    t.deepEqual(broker.read('a', broker.startOfLast('a', 3), 100), { events: [], more: false, trimmed: false })
+  })
+
+  test(title('topics have limits of their own, and the common ones where they have none'), async t => {
+    const of = (topic: string) => (topic === 'short' ? { count: 1 } : topic === 'brief' ? { age: SECOND } : undefined)
+    const { broker, log } = await listening(t, engine, ['short', 'brief', 'other'], { count: 2, of })
+    const short = await publishMany(broker, 'short', 3)
+    const brief = await publishMany(broker, 'brief', 3)
+    const other = await publishMany(broker, 'other', 3)
+    await broker.load(['short', 'brief', 'other'], 0)
+    const kept = (topic: string) => broker.read(topic, 0, 10).events.map(idOf)
+    t.deepEqual([kept('short'), kept('brief'), kept('other')], [short.slice(2), brief.slice(1), other.slice(1)])
+    await log.elapse(1.5 * SECOND)
+    await broker.load(['short', 'brief', 'other'], 0)
+    t.deepEqual([kept('short'), kept('brief'), kept('other')], [short.slice(2), [], other.slice(1)])
+  })
+
+  test(title('whatever the function for limits does, the common ones go for the topic, and it is told'), async t => {
+    const mischief: Record<string, () => unknown> = {
+      throws: () => {
+        throw new Error('no limits today')
+      },
+      rejects: () => Promise.reject(new Error('no limits today')),
+      hangs: () => new Promise(() => undefined),
+      number: () => 5,
+      nothing: () => null,
+      misspelt: () => ({ counts: 5 }),
+      negative: () => ({ count: -1 }),
+      text: () => ({ age: '1 h' }),
+    }
+    const topics = Object.keys(mischief)
+    const of = (topic: string) => mischief[topic]?.() as undefined
+    const { broker, recorder } = await listening(t, engine, [], { count: 2, of })
+    for (const topic of topics) {
+      const told = recorder.faults.length
+      const ids = await publishMany(broker, topic, 3)
+      t.true(recorder.faults.length > told, topic)
+      await broker.subscribe(topic)
+      t.deepEqual((await loaded(broker, topic)).read(topic, 0, 10).events.map(idOf), ids.slice(1), topic)
+    }
   })
 
   test(title('history from before a subscription is in reach once it is loaded'), async t => {
@@ -288,6 +359,20 @@ export function testBroker(test: TestFn, engine: Engine): void {
   })
 
   if (!engine.shared) return
+
+  test(title('an instance that was not there knows what count has taken of the last events'), async t => {
+    const log = await engine.open(t, { count: 4 })
+    const [one, other] = [await log.connect(), await log.connect()]
+    for (const broker of [one, other]) broker.listen(new Recorder())
+    const ids = await publishMany(one, 'a', 6)
+    await publishMany(one, 'few', 3)
+    for (const topic of ['a', 'few']) await other.subscribe(topic)
+    await other.load(['a', 'few'], 0)
+    const slice = other.read('a', other.startOfLast('a', 5_000), 100)
+    t.deepEqual([slice.events.map(idOf), slice.trimmed], [ids.slice(2), true])
+    t.false(other.read('a', other.startOfLast('a', 4), 100).trimmed)
+    t.false(other.read('few', other.startOfLast('few', 5_000), 100).trimmed)
+  })
 
   test(title('what one instance publishes and announces, another hears and reads'), async t => {
     const log = await engine.open(t)

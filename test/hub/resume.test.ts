@@ -114,6 +114,24 @@ test('a gap is told where history does not reach back, and only there', async t 
   t.is(told.filter(({ name }) => name === 'gap').length, 2)
 })
 
+test('a newcomer whose wish is not met is told, where count or bytes have taken what it wished for', async t => {
+  const { open, publish, clock } = await openSite(t)
+  const published = Array.from({ length: 2_000 }, (_, n) => String(n))
+  await publish('many', ...published)
+  await publish('few', '1', '2')
+  const received = await arrival(await open('many:5000,few:5000'))
+  t.deepEqual(gaps(received), ['{"topics":["many"],"reason":"trimmed"}'])
+  t.deepEqual(messages(received), [...published.slice(1_000), '1', '2'])
+  t.is(
+    received.findIndex(({ event }) => event === 'gap') < received.findIndex(({ event }) => event === 'message'),
+    true,
+  )
+  t.deepEqual(gaps(await arrival(await open('many:1000,few:1000'))), [])
+  clock.advance(300_001)
+  await publish('many', 'late')
+  t.deepEqual(gaps(await arrival(await open('many:5000,few:5000'))), [], 'what age has taken is not missed')
+})
+
 test('a cursor that is none of this log is told, and the stream goes on from now', async t => {
   const { open, publish } = await openSite(t)
   const [id = ''] = await publish('a', 'old')

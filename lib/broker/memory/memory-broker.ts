@@ -1,17 +1,13 @@
 import { completeClock, type Clock } from '../../clock.ts'
 import { EventStreamError } from '../../errors.ts'
-import { duration, integer, knownKeys } from '../../options.ts'
+import { integer, knownKeys } from '../../options.ts'
 import { formatPosition, type Position } from '../../wire/cursor.ts'
 import { withId } from '../../wire/frame.ts'
 import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
 import type { Slice, StoredEvent } from '../event-log.ts'
-import {
-  DEFAULT_HISTORY_AGE,
-  DEFAULT_HISTORY_BYTES,
-  DEFAULT_HISTORY_COUNT,
-  History,
-  type HistoryLimits,
-} from '../history.ts'
+import { History } from '../history.ts'
+import { HistoryPolicy, type HistoryOptions } from '../history-policy.ts'
+import { ActiveTopics } from './active-topics.ts'
 import { MemoryLeases } from './leases.ts'
 import { MemoryStore } from './store.ts'
 
@@ -24,13 +20,7 @@ const EMPTY: readonly StoredEvent[] = []
 const EPOCH_LENGTH = 12
 
 export interface MemoryBrokerOptions {
-  history?: {
-    /** Events remembered a topic. Default 1,000. */
-    count?: number
-    /** Bytes remembered a topic. Default 1 MiB. */
-    bytes?: number
-    /** Milliseconds an event is remembered. Default 300,000 (5 minutes). */
-    age?: number
+  history?: HistoryOptions & {
     /**
      * Topics without remembered events of which is still known when they last had one. Default 100,000.
      * Beyond it a client that resumes on such a topic may be told of a gap that was none.
@@ -48,15 +38,9 @@ export interface MemoryBrokerOptions {
  */
 export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
   knownKeys('memoryBroker', options, ['history', 'clock'])
-  const history = options.history ?? {}
-  knownKeys('history', history, ['count', 'bytes', 'age', 'quietTopics'])
-  const limits: HistoryLimits = Object.freeze({
-    count: integer('history.count', history.count, { default: DEFAULT_HISTORY_COUNT }),
-    bytes: integer('history.bytes', history.bytes, { default: DEFAULT_HISTORY_BYTES }),
-    age: duration('history.age', history.age, { default: DEFAULT_HISTORY_AGE }),
-  })
-  const quietTopics = integer('history.quietTopics', history.quietTopics, { default: DEFAULT_QUIET_TOPICS })
-  return new MemoryBroker(limits, quietTopics, completeClock(options.clock))
+  const policy = new HistoryPolicy(options.history, ['quietTopics'])
+  const quietTopics = integer('history.quietTopics', options.history?.quietTopics, { default: DEFAULT_QUIET_TOPICS })
+  return new MemoryBroker(policy, quietTopics, completeClock(options.clock))
 }
 
 class MemoryBroker implements Broker {
@@ -64,14 +48,13 @@ class MemoryBroker implements Broker {
   readonly leases: MemoryLeases
   readonly ready = true
 
-  readonly #limits: HistoryLimits
+  readonly #policy: HistoryPolicy
   readonly #maxQuiet: number
   readonly #clock: Clock
   readonly #epoch: string
   // What is to be added to the monotonic clock for the time since 1970 that it was when the log began.
   readonly #origin: number
-  // Topics with remembered events; the one with the oldest newest event comes first.
-  readonly #active = new Map<string, History>()
+  readonly #active = new ActiveTopics()
   // Topics whose events have all been forgotten, by the `seq` of their last one; the longest quiet comes first.
   readonly #quiet = new Map<string, number>()
   readonly #subscribed = new Set<string>()
@@ -81,8 +64,8 @@ class MemoryBroker implements Broker {
   #listener: BrokerListener | undefined
   #closed = false
 
-  constructor(limits: HistoryLimits, maxQuiet: number, clock: Clock) {
-    this.#limits = limits
+  constructor(policy: HistoryPolicy, maxQuiet: number, clock: Clock) {
+    this.#policy = policy
     this.#maxQuiet = maxQuiet
     this.#clock = clock
     this.#epoch = clock.id().slice(-EPOCH_LENGTH)
@@ -93,6 +76,9 @@ class MemoryBroker implements Broker {
 
   listen(listener: BrokerListener): void {
     this.#listener = listener
+    this.#policy.failed = error => {
+      listener.fault('history.of', error)
+    }
   }
 
   async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
@@ -129,16 +115,14 @@ class MemoryBroker implements Broker {
   }
 
   read(topic: string, after: number, limit: number): Slice {
-    const history = this.#active.get(topic)
+    const history = this.#historyOf(topic)
     if (history === undefined) return { events: EMPTY, more: false, trimmed: after < this.#lastOf(topic) }
-    history.expire(this.#now, this.#limits)
     return history.read(after, limit)
   }
 
   startOfLast(topic: string, count: number): number {
-    const history = this.#active.get(topic)
+    const history = this.#historyOf(topic)
     if (history === undefined) return this.#lastOf(topic)
-    history.expire(this.#now, this.#limits)
     return history.startOfLast(count)
   }
 
@@ -156,22 +140,23 @@ class MemoryBroker implements Broker {
     return this.#origin + this.#clock.monotonic()
   }
 
-  #append(topic: string, event: StoredEvent): void {
-    const history = this.#active.get(topic) ?? new History(this.#lastOf(topic))
-    history.append(event, this.#limits)
-    // Taken out and put back in, the topic moves to the end of the order.
-    this.#active.delete(topic)
-    this.#quiet.delete(topic)
-    this.#active.set(topic, history)
+  #historyOf(topic: string): History | undefined {
+    const active = this.#active.get(topic)
+    active?.history.expire(this.#now, active.limits)
+    return active?.history
   }
 
-  // Turns topics whose events are all too old into a number each. Every call costs what it removes.
+  #append(topic: string, event: StoredEvent): void {
+    const limits = this.#policy.limitsOf(topic)
+    const history = this.#active.get(topic)?.history ?? new History(this.#lastOf(topic))
+    history.append(event, limits)
+    this.#active.touch(topic, { history, limits })
+    this.#quiet.delete(topic)
+  }
+
+  // Turns topics whose events are all too old into a number each.
   #quieten(now: number): void {
-    for (const [topic, history] of this.#active) {
-      if (history.newestAt !== undefined && now - history.newestAt <= this.#limits.age) break
-      this.#active.delete(topic)
-      this.#quiet.set(topic, history.last)
-    }
+    for (const [topic, { history }] of this.#active.takeExpired(now)) this.#quiet.set(topic, history.last)
     for (const [topic, seq] of this.#quiet) {
       if (this.#quiet.size <= this.#maxQuiet) break
       this.#quiet.delete(topic)

@@ -1,7 +1,7 @@
 import { Cluster, Redis } from 'ioredis'
 import { completeClock, type Clock } from '../../clock.ts'
 import { duration, integer, invalid, knownKeys, text } from '../../options.ts'
-import { DEFAULT_HISTORY_AGE, DEFAULT_HISTORY_BYTES, DEFAULT_HISTORY_COUNT, type HistoryLimits } from '../history.ts'
+import { HistoryPolicy, type HistoryOptions } from '../history-policy.ts'
 import type { ClientOrUrl } from './connections.ts'
 
 /** The name of a log, unless told otherwise. */
@@ -22,15 +22,11 @@ export interface RedisBrokerOptions {
   client: ClientOrUrl
   /** The name of the log. All keys and channels begin with it, as a hash tag: `{events}:…`. Default `events`. */
   name?: string
-  /** What a topic remembers. Every process that publishes to the log should say the same. */
-  history?: {
-    /** Events. Default 1,000. */
-    count?: number
-    /** Bytes. Default 1 MiB, kept to within a sixteenth. */
-    bytes?: number
-    /** Milliseconds. Default 300,000. */
-    age?: number
-  }
+  /**
+   * What a topic remembers; `bytes` are kept to within a sixteenth. It goes with each event that is published, and bounds
+   * what an instance keeps itself: all processes of a log should say the same.
+   */
+  history?: HistoryOptions
   /** Milliseconds until a call to Redis is given up, once connected; it waits as long for a connection. Default 2,000. */
   timeout?: number
   /** Milliseconds between two questions whether Redis is still there. Default 2,000. */
@@ -43,7 +39,7 @@ export interface RedisBrokerOptions {
 export interface CheckedRedisOptions {
   readonly client: ClientOrUrl
   readonly name: string
-  readonly limits: HistoryLimits
+  readonly policy: HistoryPolicy
   readonly timeout: number
   readonly watchdog: number
   readonly maxPending: number
@@ -53,18 +49,12 @@ export interface CheckedRedisOptions {
 /** @throws {TypeError} that names the wrong option */
 export function checkRedisOptions(what: string, options: RedisBrokerOptions): CheckedRedisOptions {
   knownKeys(what, options, ['client', 'name', 'history', 'timeout', 'watchdog', 'maxPending', 'clock'])
-  const history = options.history ?? {}
-  knownKeys('history', history, ['count', 'bytes', 'age'])
   const name = text('name', options.name, DEFAULT_NAME)
   if (/[{}\s]/.test(name)) throw new TypeError('`name` cannot contain braces or white space')
   return Object.freeze({
     client: checkClient(options.client),
     name,
-    limits: Object.freeze({
-      count: integer('history.count', history.count, { default: DEFAULT_HISTORY_COUNT }),
-      bytes: integer('history.bytes', history.bytes, { default: DEFAULT_HISTORY_BYTES }),
-      age: duration('history.age', history.age, { default: DEFAULT_HISTORY_AGE }),
-    }),
+    policy: new HistoryPolicy(options.history),
     timeout: duration('timeout', options.timeout, { default: DEFAULT_TIMEOUT }),
     watchdog: duration('watchdog', options.watchdog, { default: DEFAULT_WATCHDOG }),
     maxPending: integer('maxPending', options.maxPending, { min: 1, default: DEFAULT_MAX_PENDING }),

@@ -43,12 +43,12 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
     maxEventBytes: integer('maxEventBytes', maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES }),
     redact: redact === undefined ? undefined : fn('redact', redact),
   }
-  const { client, name, limits, timeout, maxPending, clock } = checkRedisOptions('createPublisher', rest)
+  const { client, name, policy, timeout, maxPending, clock } = checkRedisOptions('createPublisher', rest)
   const names = logNames(name)
   const connections = connectionsOf(client, names.log)
   const commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
-  const log = new Log(commands, names, limits, connections.command)
-  const writer = new LogWriter(log, { age: limits.age, maxPending, clock })
+  const log = new Log(commands, names, policy.common, connections.command)
+  const writer = new LogWriter(log, { policy, maxPending, clock })
   // Behind a lost connection may be a fail-over. If this fails, too, there is the next connection.
   commands.client.on('ready', () => {
     writer.verify().catch(() => undefined)

@@ -28,7 +28,7 @@ export class RedisBroker implements Broker {
   #listener: BrokerListener | undefined
 
   constructor(options: CheckedRedisOptions) {
-    const { client, name, limits, timeout, watchdog, maxPending, clock } = options
+    const { client, name, policy, timeout, watchdog, maxPending, clock } = options
     this.#options = options
     const names = logNames(name)
     const connections = connectionsOf(client, names.log)
@@ -45,7 +45,12 @@ export class RedisBroker implements Broker {
       },
     })
     const { commands } = this.#session
-    this.#engine = new RedisLogEngine(new Log(commands, names, limits, command), this.#session, names, limits.age)
+    this.#engine = new RedisLogEngine(
+      new Log(commands, names, policy.common, command),
+      this.#session,
+      names,
+      policy.common.age,
+    )
     this.#announcements = new Announcements({
       commands,
       names,
@@ -65,11 +70,14 @@ export class RedisBroker implements Broker {
   }
 
   listen(listener: BrokerListener): void {
-    const { limits, clock, timeout, maxPending } = this.#options
+    const { policy, clock, timeout, maxPending } = this.#options
     this.#listener = listener
+    policy.failed = error => {
+      listener.fault('history.of', error)
+    }
     this.#replica = new Replica({
       engine: this.#engine,
-      limits,
+      policy,
       clock,
       listener,
       timeout: timeout * 2,

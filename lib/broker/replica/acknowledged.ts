@@ -26,10 +26,10 @@ export class Acknowledged {
   /**
    * Remembers an event of topics, but for those where it shows that the log has lost the one that is remembered.
    *
-   * @param age milliseconds that history keeps it
+   * @param ageOf answers how many milliseconds the history of a topic keeps it
    * @returns whether one is lost
    */
-  add(topics: readonly string[], { epoch, seq, at, previous }: Appended, age: number): boolean {
+  add(topics: readonly string[], { epoch, seq, at, previous }: Appended, ageOf: (topic: string) => number): boolean {
     if (epoch !== this.#epoch) this.#begin(epoch)
     let isLost = false
     for (const [index, topic] of topics.entries()) {
@@ -41,7 +41,7 @@ export class Acknowledged {
         if (isMissing) continue
       }
       this.#last.delete(topic)
-      this.#last.set(topic, known !== undefined && known.seq > seq ? known : { seq, until: at + age })
+      this.#last.set(topic, known !== undefined && known.seq > seq ? known : { seq, until: at + ageOf(topic) })
     }
     this.#forget()
     return isLost

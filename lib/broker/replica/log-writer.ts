@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { EventStreamError } from '../../errors.ts'
 import type { Position } from '../../wire/cursor.ts'
+import type { HistoryPolicy } from '../history-policy.ts'
 import { Acknowledged } from './acknowledged.ts'
 import { hasLost } from './catch-up.ts'
 import type { LogEngine } from './log-engine.ts'
@@ -10,8 +11,8 @@ import { Outbox } from './outbox.ts'
 export type WritableLog = Pick<LogEngine, 'append' | 'read' | 'renew'>
 
 export interface LogWriterOptions {
-  /** Milliseconds that history keeps an event. */
-  readonly age: number
+  /** How long history keeps an event. */
+  readonly policy: HistoryPolicy
   /** How many events may be on their way at once. */
   readonly maxPending: number
   readonly clock: Clock
@@ -24,13 +25,13 @@ export class LogWriter {
 
   readonly #log: WritableLog
   readonly #outbox: Outbox
-  readonly #age: number
+  readonly #policy: HistoryPolicy
   readonly #maxPending: number
   #pending = 0
 
-  constructor(log: WritableLog, { age, maxPending, clock }: LogWriterOptions) {
+  constructor(log: WritableLog, { policy, maxPending, clock }: LogWriterOptions) {
     this.#log = log
-    this.#age = age
+    this.#policy = policy
     this.#maxPending = maxPending
     this.#outbox = new Outbox(events => log.append(events), clock)
   }
@@ -45,7 +46,8 @@ export class LogWriter {
     try {
       const appended = await this.#outbox.put({ topics, body })
       const position: Position = { epoch: appended.epoch, seq: appended.seq }
-      if (this.acknowledged.add(topics, appended, this.#age)) await this.#log.renew(position)
+      if (this.acknowledged.add(topics, appended, topic => this.#policy.limitsOf(topic).age))
+        await this.#log.renew(position)
       return position
     } finally {
       this.#pending -= 1

@@ -1,5 +1,6 @@
 import type { Slice } from '../event-log.ts'
-import { History, type HistoryLimits } from '../history.ts'
+import { History } from '../history.ts'
+import type { HistoryLimits } from '../history-policy.ts'
 import type { Remembered } from './acknowledged.ts'
 import { deferred, type Deferred } from './deferred.ts'
 import type { LoggedEvent, TopicPage, Wish } from './log-engine.ts'
@@ -37,6 +38,11 @@ export class Mirror {
   constructor(topic: string, limits: HistoryLimits) {
     this.topic = topic
     this.#limits = limits
+  }
+
+  /** How long the topic's history reaches back, in milliseconds. */
+  get age(): number {
+    return this.#limits.age
   }
 
   get isHeld(): boolean {
@@ -193,7 +199,9 @@ export class Mirror {
     const [first] = older
     // If the log has lost its own, what is here is still whole.
     if (first === undefined || older.at(-1)?.seq !== recent.trimmed) return
-    const joined = new History(first.previous.seq)
+    const { seq, isKnown } = first.previous
+    // A `seq` is the time in microseconds, but for a log that is ahead of its clock.
+    const joined = new History(seq, isKnown ? seq / 1_000 : undefined)
     for (const event of [...older, ...recent.read(recent.trimmed, Infinity).events]) joined.append(event, this.#limits)
     this.#history = joined
   }

@@ -1,5 +1,5 @@
 import type { Slice } from '../event-log.ts'
-import type { HistoryLimits } from '../history.ts'
+import type { HistoryPolicy } from '../history-policy.ts'
 import { Mirror } from './mirror.ts'
 
 /** How long a topic is listened to after its last stream has gone: a page that is loaded anew comes back at once. */
@@ -7,15 +7,22 @@ export const LINGER = 10_000
 
 /** The mirrors of an instance, one for each topic that a stream has, or had a moment ago. */
 export class Mirrors {
-  readonly #limits: HistoryLimits
+  readonly #policy: HistoryPolicy
   readonly #mirrors = new Map<string, Mirror>()
 
-  constructor(limits: HistoryLimits) {
-    this.#limits = limits
+  constructor(policy: HistoryPolicy) {
+    this.#policy = policy
   }
 
   get size(): number {
     return this.#mirrors.size
+  }
+
+  /** The shortest time that the history of any of them reaches back, in milliseconds. */
+  get shortestAge(): number {
+    let shortest = Infinity
+    for (const { age } of this) shortest = Math.min(shortest, age)
+    return shortest
   }
 
   get topics(): string[] {
@@ -31,7 +38,7 @@ export class Mirrors {
   }
 
   add(topic: string): Mirror {
-    const mirror = new Mirror(topic, this.#limits)
+    const mirror = new Mirror(topic, this.#policy.limitsOf(topic))
     this.#mirrors.set(topic, mirror)
     return mirror
   }

@@ -4,7 +4,7 @@ import { EventStreamError } from '../../errors.ts'
 import type { Position } from '../../wire/cursor.ts'
 import type { BrokerListener } from '../broker.ts'
 import type { Slice } from '../event-log.ts'
-import type { HistoryLimits } from '../history.ts'
+import type { HistoryPolicy } from '../history-policy.ts'
 import type { Remembered } from './acknowledged.ts'
 import { catchUp } from './catch-up.ts'
 import { HistoryLoader } from './history-loader.ts'
@@ -18,12 +18,15 @@ import { SharedLook } from './shared-look.ts'
 // How long events of an epoch that is over may come before the log is looked at, in milliseconds.
 const DOUBT = 500
 
+// Milliseconds between two looks at what is too old or not needed any more, at least.
+const SHORTEST_SWEEP = 100
+
 /** What a replica tells: the part of an engine's listener that is about the log. */
 export type ReplicaListener = Pick<BrokerListener, 'event' | 'gap' | 'readiness' | 'fault'>
 
 export interface ReplicaParts {
   readonly engine: LogEngine
-  readonly limits: HistoryLimits
+  readonly policy: HistoryPolicy
   readonly clock: Clock
   readonly listener: ReplicaListener
   /** Milliseconds until a subscription or a question that is not answered is given up. */
@@ -61,7 +64,9 @@ export class Replica implements LogListener {
   readonly #loader: HistoryLoader
   readonly #looks = new SharedLook(() => this.#look())
   readonly #past = new PastEpochs()
-  readonly #stopSweeping: () => void
+  #stopSweeping: (() => void) | undefined
+  // When the next sweep is due, by the monotonic clock.
+  #sweepAt = Infinity
   #phase: Phase = 'connecting'
   // Mirrors that are held, and of which it has not been asked yet what they miss.
   readonly #unasked = new Set<Mirror>()
@@ -83,15 +88,13 @@ export class Replica implements LogListener {
   #stopDoubting: (() => void) | undefined
 
   constructor(parts: ReplicaParts) {
-    const { engine, limits, clock, maxPending } = parts
+    const { engine, policy, clock, maxPending } = parts
     this.#parts = parts
     this.#engine = engine
-    this.#writer = new LogWriter(engine, { age: limits.age, maxPending, clock })
-    this.#mirrors = new Mirrors(limits)
+    this.#writer = new LogWriter(engine, { policy, maxPending, clock })
+    this.#mirrors = new Mirrors(policy)
     this.#loader = new HistoryLoader(engine)
-    this.#stopSweeping = clock.every(Math.max(100, Math.min(LINGER / 2, limits.age / 4)), () => {
-      this.#sweep()
-    })
+    this.#sweepWithin(LINGER / 2)
   }
 
   get ready(): boolean {
@@ -151,7 +154,7 @@ export class Replica implements LogListener {
   close(): void {
     this.#phase = 'closed'
     this.#connection += 1
-    this.#stopSweeping()
+    this.#stopSweeping?.()
     this.#stopDoubting?.()
     const error = new EventStreamError('ERR_BROKER', 'the broker has been closed')
     for (const mirror of this.#mirrors) mirror.fail(error)
@@ -232,6 +235,7 @@ export class Replica implements LogListener {
   #addMirror(topic: string): Mirror {
     const mirror = this.#mirrors.add(topic)
     this.#unasked.add(mirror)
+    this.#sweepWithin(mirror.age / 4)
     // All topics that are wanted in this turn are asked about in one go.
     queueMicrotask(() => {
       this.#askAside()
@@ -388,8 +392,22 @@ export class Replica implements LogListener {
     return this.#parts.clock.monotonic() + this.#ahead
   }
 
+  // What a topic with a short age has must be looked at more often.
+  #sweepWithin(ms: number): void {
+    const { clock } = this.#parts
+    const pause = Math.max(SHORTEST_SWEEP, ms)
+    if (this.#phase === 'closed' || clock.monotonic() + pause >= this.#sweepAt) return
+    this.#stopSweeping?.()
+    this.#sweepAt = clock.monotonic() + pause
+    this.#stopSweeping = clock.after(pause, () => {
+      this.#sweepAt = Infinity
+      this.#sweep()
+      this.#sweepWithin(Math.min(LINGER / 2, this.#mirrors.shortestAge / 4))
+    })
+  }
+
   #sweep(): void {
-    const { clock, limits } = this.#parts
+    const { clock } = this.#parts
     const now = clock.monotonic()
     const idle = this.#mirrors.takeIdle(now)
     for (const mirror of idle) this.#unasked.delete(mirror)
@@ -398,7 +416,7 @@ export class Replica implements LogListener {
     this.#mirrors.expire(this.#now)
     // The log forgets the last event of a topic that was silent for long. That nothing is missing before the next one is
     // known here if it is known that the log had come further by then. If it cannot be asked, the next event is doubted.
-    if (now - this.#lookedAt >= limits.age / 4) this.look().catch(() => undefined)
+    if (now - this.#lookedAt >= this.#mirrors.shortestAge / 4) this.look().catch(() => undefined)
   }
 
   #tellReadiness(error: unknown = this.#writeError): void {

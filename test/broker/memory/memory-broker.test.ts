@@ -16,6 +16,7 @@ test('a wrong option is an error at start-up that names it', t => {
     ['history.count', { history: { count: -1 } }],
     ['history.bytes', { history: { bytes: '1MB' } }],
     ['history.age', { history: { age: 0 } }],
+    ['history.of', { history: { of: { count: 5 } } }],
     ['history.quietTopics', { history: { quietTopics: 1.5 } }],
     ['history', { history: { length: 5 } }],
     ['memoryBroker', { maxAge: 5 }],
@@ -62,10 +63,15 @@ test('of the quiet topics the longest quiet are forgotten, and then a gap is tol
   t.like(broker.read('a', b, 10), { events: [{ seq: again }], trimmed: false })
 })
 
-test('a history of nothing remembers only that there was something', async t => {
-  const broker = memoryBroker({ clock: new ManualClock(), history: { count: 0 } })
+test('topics with ages of their own are found too old, whatever stands before them', async t => {
+  const clock = new ManualClock()
+  const ages: Record<string, number> = { long: 1_000_000, short: 1_000, shorter: 600 }
+  const of = (topic: string) => ({ age: ages[topic] })
+  const broker = memoryBroker({ clock, history: { of, quietTopics: 0 } })
   const before = broker.position().seq
-  const seq = seqOf(await broker.publish(['a'], BODY))
-  t.deepEqual(broker.read('a', before, 10), { events: [], more: false, trimmed: true })
-  t.deepEqual(broker.read('a', seq, 10), { events: [], more: false, trimmed: false })
+  for (const topic of Object.keys(ages)) await broker.publish([topic], BODY)
+  clock.advance(1_001)
+  await broker.publish(['other'], BODY)
+  t.is(broker.read('long', before, 10).events.length, 1)
+  for (const topic of ['short', 'shorter', 'never']) t.true(broker.read(topic, before, 10).trimmed, topic)
 })
