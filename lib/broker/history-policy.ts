@@ -8,6 +8,9 @@ export const DEFAULT_HISTORY_BYTES = 1_048_576
 /** How many milliseconds a topic remembers, unless told otherwise. */
 export const DEFAULT_HISTORY_AGE = 300_000
 
+/** How many keys of publishes a log remembers at once, within the age of their topics' history. */
+export const REMEMBERED_KEYS = 500_000
+
 /** How much of a topic is remembered. Whatever is reached first counts; the newest event stays until it is too old. */
 export interface HistoryLimits {
   /** Events a topic. */

@@ -1,8 +1,7 @@
 import test from 'ava'
 import type { Redis } from 'ioredis'
-import { KNOWN_TOPICS } from '../../lib/broker/redis/log.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
-import { connectAdmin, isCursor, openEngine, openInstance, publish, until } from './instance.ts'
+import { callsOf, connectAdmin, isCursor, openEngine, openInstance, publish, until, untilRedis } from './instance.ts'
 import { openRedisProxy } from './redis-proxy.ts'
 
 let server: RedisServer
@@ -173,27 +172,82 @@ test('a cursor from before what is kept: a gap, all that is kept, and live', asy
   }
 })
 
-test('what the log was before it had too many topics is deleted: streams are told rather than left in doubt', async t => {
+test('what is known of a topic’s last event is evicted: who may have missed something is told', async t => {
   const log = ownLog()
+  const [instance, other] = [await openInstance(t, log), await openInstance(t, log)]
   const admin = connectAdmin(t, server)
-  const { broker, recorder } = await openEngine(t, log, ['a', 'b', 'c'])
-  const old = await publish(broker, 'c', '1')
-  const hash = `{${log.name}}:log`
-  for (let n = 0; n < KNOWN_TOPICS; n += 10_000) {
-    await admin.hset(hash, Object.fromEntries(Array.from({ length: 10_000 }, (_, k) => [`t:x${n + k}`, '1 1'])))
+  const living = await instance.open(['a'])
+  const { id: start } = await living.next(isCursor)
+  await instance.hub.publish('a', { data: '1' })
+  await until(living, '1')
+  await admin.del(`{${log.name}}:last:a`)
+  const reader = await other.open(['a'], start)
+  await reader.next(isCursor)
+  await instance.hub.publish('a', { data: '2' })
+  t.deepEqual(await until(reader, '2'), ['gap: trimmed', '2'])
+  await instance.hub.publish('a', { data: '3' })
+  t.deepEqual(await until(reader, '3'), ['gap: trimmed', '2', '3'])
+})
+
+test('a topic that fell silent is forgotten after its age, and living streams go on without a gap or a question', async t => {
+  // Long enough for a busy machine to lose and mend a connection within it.
+  const log = { ...ownLog(), history: { age: 8_000 }, watchdog: 100 }
+  const proxy = await openRedisProxy(server.port, t)
+  const [instance, other] = [await openInstance(t, { ...log, client: proxy.url }), await openInstance(t, log)]
+  const admin = connectAdmin(t, server)
+  const stream = await instance.open(['spoke', 'never'])
+  await stream.next(isCursor)
+  await other.hub.publish('spoke', { data: '1' })
+  await until(stream, '1')
+  const isForgotten = async () => {
+    const keys = await admin.keys(`{${log.name}}:*`)
+    return keys.some(key => /:(events|last):/.test(key)) ? undefined : true
   }
-  const change = await publish(broker, 'b', '2')
-  t.is(await admin.hlen(hash), 5, 'the hash has been put aside')
-  const same = await publish(broker, 'a', '3')
-  t.deepEqual(await recorder.until(same[0] ?? ''), [...old, ...change, ...same])
-  t.deepEqual(recorder.gaps, [], 'a change of hashes loses nothing')
-  await admin.del(`{${log.name}}:older`)
-  const unknown = await publish(broker, 'c', '4')
-  t.deepEqual(await recorder.until(unknown[0] ?? ''), [...old, ...change, ...same, ...unknown])
-  t.deepEqual(recorder.gaps, [{ topics: ['c'], reason: 'trimmed' }])
-  const next = await publish(broker, 'b', '5')
-  await recorder.until(next[0] ?? '')
-  t.is(recorder.gaps.length, 1)
+  await untilRedis(isForgotten, 'something is remembered of the topic')
+  const reads = await callsOf(admin, 'xrange')
+  await other.hub.publish('never', { data: '2' })
+  await other.hub.publish('spoke', { data: '3' })
+  t.deepEqual(await until(stream, '3'), ['1', '2', '3'])
+  t.is(await callsOf(admin, 'xrange'), reads)
+
+  await untilRedis(isForgotten, 'something is remembered of the topics')
+  proxy.cut()
+  await instance.tells('lost')
+  await other.hub.publish('spoke', { data: '4' })
+  proxy.mend()
+  t.deepEqual(await until(stream, '4'), ['1', '2', '3', '4'], 'a short absence costs nobody a gap')
+})
+
+test('an instance that was away for longer than the age cannot tell what it missed, and says so', async t => {
+  const log = { ...ownLog(), history: { age: 1_000 } }
+  const proxy = await openRedisProxy(server.port, t)
+  const [instance, other] = [await openInstance(t, { ...log, client: proxy.url }), await openInstance(t, log)]
+  const admin = connectAdmin(t, server)
+  const stream = await instance.open(['a'])
+  await stream.next(isCursor)
+  proxy.cut()
+  await instance.tells('lost')
+  await other.hub.publish('a', { data: 'missed' })
+  const isGone = async () => ((await admin.exists(`{${log.name}}:last:a`)) === 0 ? true : undefined)
+  await untilRedis(isGone, 'the event is still remembered')
+  proxy.mend()
+  await instance.tells('ready', 2)
+  await other.hub.publish('a', { data: 'heard' })
+  t.deepEqual(await until(stream, 'heard'), ['gap: trimmed', 'heard'])
+})
+
+test('publishers and instances of different ages: nobody takes what was forgotten for lost', async t => {
+  const log = ownLog()
+  const [brief, long] = [await openInstance(t, { ...log, history: { age: 100 } }), await openInstance(t, log)]
+  const admin = connectAdmin(t, server)
+  const stream = await long.open(['a'])
+  await stream.next(isCursor)
+  await brief.hub.publish('a', { data: '1' })
+  await until(stream, '1')
+  const isGone = async () => ((await admin.exists(`{${log.name}}:last:a`)) === 0 ? true : undefined)
+  await untilRedis(isGone, 'the event is still remembered')
+  await long.hub.publish('a', { data: '2' })
+  t.deepEqual(await until(stream, '2'), ['1', '2'])
 })
 
 test('scripts are flushed: publishing goes on, in order and once each', async t => {

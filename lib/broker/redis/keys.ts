@@ -5,8 +5,12 @@
 export interface LogNames {
   /** Hash: the log's state, see `scripts.ts`. */
   readonly log: string
-  /** Hash: what the log was before it had too many topics. */
-  readonly older: string
+  /** String: where format 1 has a hash. */
+  readonly guard: string
+  /** Hash: the keys that were published with. */
+  readonly keys: string
+  /** Sorted set: when these end. */
+  readonly keyEnds: string
   /** Channel on which instances tell each other what is no event. */
   readonly control: string
   /** What an instance writes to find out whether Redis takes writes. */
@@ -17,6 +21,8 @@ export interface LogNames {
   session(id: string): string
   /** Stream of a topic's events. */
   events(topic: string): string
+  /** String: a topic's last event, for as long as it could be in history. */
+  last(topic: string): string
   /** Channel of a topic's events. */
   channel(topic: string): string
   /** The topic of a channel. */
@@ -32,12 +38,15 @@ export function logNames(name: string): LogNames {
   const channels = `${tag}:topic:`
   return Object.freeze({
     log: `${tag}:log`,
-    older: `${tag}:older`,
+    guard: `${tag}:older`,
+    keys: `${tag}:keys`,
+    keyEnds: `${tag}:key-ends`,
     control: `${tag}:control`,
     session: (id: string) => `${tag}:session:${id}`,
     probe: `${tag}:probe`,
     announcements: `${tag}:announcements`,
     events: (topic: string) => `${tag}:events:${topic}`,
+    last: (topic: string) => `${tag}:last:${topic}`,
     channel: (topic: string) => channels + topic,
     topicOf: (channel: string) => channel.slice(channels.length),
     value: (key: string) => `${tag}:value:${key}`,

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis } from 'ioredis'
 import { EventStreamError } from '../../errors.ts'
-import type { HistoryLimits } from '../history-policy.ts'
+import { REMEMBERED_KEYS, type HistoryPolicy } from '../history-policy.ts'
 import type { Position } from '../../wire/cursor.ts'
 import type { Appended, LogPage, LogState, Outgoing, Page, TopicPage, Wish } from '../replica/log-engine.ts'
+import { bytes, list, number, text, unexpected } from './answers.ts'
 import type { Commands } from './commands.ts'
 import { RENEWED } from './control.ts'
 import { redisFailure } from './failure.ts'
 import type { LogNames } from './keys.ts'
 import { loggedEvent, predecessor } from './message.ts'
-import { PUBLISH, READ, RENEW } from './scripts.ts'
+import { FORMAT, PUBLISH, READ, RENEW, WRONG_FORMAT } from './scripts.ts'
 
 /** What a connection to Redis can do once the log's scripts are defined on it. The answers are bytes. */
 export interface LogConnection {
@@ -24,9 +24,6 @@ export type PublishCommand = 'PUBLISH' | 'SPUBLISH'
 
 const EVERYTHING: Page = { bytes: Number.MAX_SAFE_INTEGER }
 
-/** How many topics the log's hash knows before it is put aside. The one that was put aside knows as many. */
-export const KNOWN_TOPICS = 100_000
-
 /** Names of the log's scripts, with which a connection has to know them. */
 export type Scripted = Redis | Cluster
 
@@ -34,46 +31,42 @@ export type Scripted = Redis | Cluster
 export class Log {
   readonly #commands: Commands
   readonly #names: LogNames
-  readonly #limits: HistoryLimits
+  readonly #policy: HistoryPolicy
   readonly #command: PublishCommand
   readonly #roots: readonly [string, string]
 
-  constructor(commands: Commands, names: LogNames, limits: HistoryLimits, command: PublishCommand) {
+  constructor(commands: Commands, names: LogNames, policy: HistoryPolicy, command: PublishCommand) {
     this.#commands = commands
     this.#names = names
-    this.#limits = limits
+    this.#policy = policy
     this.#command = command
-    this.#roots = [names.log, names.older]
+    this.#roots = [names.log, names.guard]
     addScripts(commands.client)
   }
 
   /** Publishes events, and answers for each of them its place, or what went wrong. */
   async append(events: readonly Outgoing[]): Promise<(Appended | Error)[]> {
-    const { count, bytes, age } = this.#limits
     const numbers = new Map<string, number>()
-    const bodies = events.flatMap(({ topics, body }) => [body, topics.map(topic => numberOf(topic, numbers)).join(' ')])
-    const topics = [...numbers.keys()]
-    const keys = [...this.#roots, ...topics.map(topic => this.#names.events(topic))]
-    const named = topics.flatMap(topic => [topic, this.#names.channel(topic)])
-    const limits = [count, bytes, age, KNOWN_TOPICS]
+    const said = events.flatMap(event => argumentsOf(event, numbers))
+    const names = [...numbers.keys()]
+    const { keys: used, keyEnds } = this.#names
+    const keys = [...this.#roots, used, keyEnds, ...names.flatMap(topic => this.#keysOf(topic))]
+    const kept = names.flatMap(topic => [this.#names.channel(topic), this.#limitsOf(topic)])
     const answer = await this.#commands.ask('publish', client =>
-      scripted(client).publishEventsBuffer(
-        keys.length,
-        ...keys,
-        newEpoch(),
-        ...limits,
-        this.#command,
-        ...named,
-        ...bodies,
+      this.#answer(
+        scripted(client).publishEventsBuffer(
+          keys.length,
+          ...keys,
+          newEpoch(),
+          this.#command,
+          REMEMBERED_KEYS,
+          ...kept,
+          ...said,
+        ),
       ),
     )
-    const [epoch, ...places] = list(answer)
-    return places.map(place => {
-      const [seq, ...previous] = list(place)
-      if (seq === null) return redisFailure('publish', new Error(text(previous[0])))
-      const at = Math.floor(number(seq) / 1_000)
-      return { epoch: text(epoch), seq: number(seq), at, previous: previous.map(one => predecessor(text(one))) }
-    })
+    const [epoch, now, ...places] = list(answer)
+    return places.map(place => appended(text(epoch), number(now), list(place)))
   }
 
   /** Reads where the log stands, and of each topic where it ends and a page of the events that are wished for. */
@@ -83,14 +76,18 @@ export class Log {
 
   /** The same, on a connection that knows the scripts. Rejects with whatever ioredis rejects with. */
   async readOn(connection: Scripted, wishes: readonly Wish[], { bytes: most }: Page = EVERYTHING): Promise<LogPage> {
-    const keys = [...this.#roots, ...wishes.map(({ topic }) => this.#names.events(topic))]
-    const asked = wishes.flatMap(({ topic, after, count = Number.MAX_SAFE_INTEGER }) => [topic, after, count])
-    const answer = await scripted(connection).readLogBuffer(keys.length, ...keys, newEpoch(), most, ...asked)
+    const keys = [...this.#roots, ...wishes.flatMap(({ topic }) => this.#keysOf(topic))]
+    const asked = wishes.flatMap(({ topic, after, count = Number.MAX_SAFE_INTEGER }) => {
+      return [after, count, this.#policy.limitsOf(topic).age]
+    })
+    const answer = await this.#answer(
+      scripted(connection).readLogBuffer(keys.length, ...keys, newEpoch(), most, ...asked),
+    )
     const [epoch, seq, base, now, ...topics] = list(answer)
     const state: LogState = { epoch: text(epoch), seq: number(seq), base: number(base), now: number(now) }
     return {
       state,
-      topics: wishes.map(({ topic }, index) => topicPage(topic, topics[index], state.epoch, this.#limits.age)),
+      topics: wishes.map(({ topic }, index) => topicPage(topic, topics[index], state.epoch)),
     }
   }
 
@@ -98,8 +95,27 @@ export class Log {
   async renew({ epoch, seq }: Position): Promise<void> {
     const { control } = this.#names
     await this.#commands.ask('renew', client =>
-      scripted(client).renewLogBuffer(2, ...this.#roots, newEpoch(), epoch, seq, this.#command, control, RENEWED),
+      this.#answer(
+        scripted(client).renewLogBuffer(2, ...this.#roots, newEpoch(), epoch, seq, this.#command, control, RENEWED),
+      ),
     )
+  }
+
+  #keysOf(topic: string): [string, string] {
+    return [this.#names.events(topic), this.#names.last(topic)]
+  }
+
+  #limitsOf(topic: string): string {
+    const { count, bytes, age } = this.#policy.limitsOf(topic)
+    return `${String(count)} ${String(bytes)} ${String(age)}`
+  }
+
+  async #answer(answer: Promise<unknown>): Promise<unknown> {
+    try {
+      return await answer
+    } catch (error) {
+      throw isOfFormat(error) ? wrongFormat(this.#names, error.message) : error
+    }
   }
 }
 
@@ -115,48 +131,47 @@ function scripted(client: Scripted): LogConnection {
   return client as unknown as LogConnection
 }
 
+/** Lines, and the numbers of the topics. */
+function argumentsOf({ topics, body }: Outgoing, numbers: Map<string, number>): (string | Uint8Array)[] {
+  return [body, topics.map(topic => numberOf(topic, numbers)).join(' ')]
+}
+
 function numberOf(topic: string, numbers: Map<string, number>): number {
   const number = numbers.get(topic) ?? numbers.size + 1
   numbers.set(topic, number)
   return number
 }
 
+function appended(epoch: string, at: number, [place, ...previous]: unknown[]): Appended | Error {
+  if (place === null) return redisFailure('publish', new Error(text(previous[0])))
+  return { epoch, seq: number(place), at, previous: previous.map(one => predecessor(text(one))) }
+}
+
 function newEpoch(): string {
   return randomUUID().slice(-12)
 }
 
-function topicPage(topic: string, answer: unknown, epoch: string, age: number): TopicPage {
+function topicPage(topic: string, answer: unknown, epoch: string): TopicPage {
   const [last, entries, more] = list(answer)
   const events = list(entries).map(entry => {
     const [head, body] = list(entry)
-    const [seq, previous, at] = text(head).split(' ')
-    if (seq === undefined || previous === undefined || at === undefined) throw unexpected()
-    const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at), age }
+    const [seq, previous, at, age] = text(head).split(' ')
+    if (seq === undefined || previous === undefined || at === undefined || age === undefined) throw unexpected()
+    const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at), age: Number(age) }
     return loggedEvent(place, bytes(body))
   })
   return { topic, last: predecessor(text(last)), events, more: text(more) === '1' }
 }
 
-function list(answer: unknown): unknown[] {
-  if (Array.isArray(answer)) return answer
-  throw unexpected()
+function isOfFormat(error: unknown): error is Error {
+  return error instanceof Error && error.message.startsWith(WRONG_FORMAT)
 }
 
-function bytes(answer: unknown): Buffer {
-  if (answer instanceof Uint8Array) return answer as Buffer
-  throw unexpected()
-}
-
-function text(answer: unknown): string {
-  return bytes(answer).toString('latin1')
-}
-
-function number(answer: unknown): number {
-  const value = Number(text(answer))
-  if (Number.isSafeInteger(value)) return value
-  throw unexpected()
-}
-
-function unexpected(): EventStreamError {
-  return new EventStreamError('ERR_BROKER', 'Redis answered something that no script of this package answers')
+function wrongFormat({ log }: LogNames, message: string): EventStreamError {
+  const format = /\d+/.exec(message)?.[0] ?? 'unknown'
+  return new EventStreamError(
+    'ERR_BROKER',
+    `the log at ${log} is of format ${format}, of another version of koa-event-stream; this one writes format ${FORMAT}: ` +
+      `give it another \`name\`, or stop the other version everywhere and delete ${log}`,
+  )
 }

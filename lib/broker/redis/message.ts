@@ -2,23 +2,27 @@ import { Buffer } from 'node:buffer'
 import { formatPosition } from '../../wire/cursor.ts'
 import { withId } from '../../wire/frame.ts'
 import type { LoggedEvent, Predecessor } from '../replica/log-engine.ts'
+import { FORMAT } from './scripts.ts'
 
 const NEWLINE = 0x0a
-const HEADER = /^1 ([0-9A-Za-z]{1,64}) (\d{1,16}) (~?\d{1,16}) (\d{1,15}) (\d{1,9})$/
+const HEADER = new RegExp(
+  `^${FORMAT} ([0-9A-Za-z]{1,64}) (\\d{1,16}) (~?\\d{1,16}) (\\d{1,15}) (\\d{1,10}) (\\d{1,9})$`,
+)
 // A header is far shorter; a foreign payload need not be searched to its end.
 const LONGEST_HEADER = 128
 
 /**
- * Reads a payload: `1 <epoch> <seq> <predecessor> <milliseconds> <number of topics>`, a newline, and the event's lines.
- * The first word is the format. Answers `undefined` for anything else: somebody else may write to our channels.
+ * Reads a payload: `2 <epoch> <seq> <predecessor> <milliseconds> <milliseconds that it is kept> <number of topics>`, a
+ * newline, and the event's lines. The first word is the format. Answers `undefined` for anything else: somebody else may
+ * write to our channels.
  */
-export function readMessage(payload: Buffer, age: number): LoggedEvent | undefined {
+export function readMessage(payload: Buffer): LoggedEvent | undefined {
   const end = payload.subarray(0, LONGEST_HEADER).indexOf(NEWLINE)
   if (end === -1) return undefined
   const match = HEADER.exec(payload.toString('latin1', 0, end))
   if (match === null) return undefined
-  const [, epoch = '', seq = '', previous = '', at = '', topics = ''] = match
-  const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at), age }
+  const [, epoch = '', seq = '', previous = '', at = '', age = '', topics = ''] = match
+  const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at), age: Number(age) }
   return { ...loggedEvent(place, payload.subarray(end + 1)), isShared: topics !== '1' }
 }
 

@@ -47,7 +47,7 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
   const names = logNames(name)
   const connections = connectionsOf(client, names.log)
   const commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
-  const log = new Log(commands, names, policy.common, connections.command)
+  const log = new Log(commands, names, policy, connections.command)
   const writer = new LogWriter(log, { policy, maxPending, clock })
   // Behind a lost connection may be a fail-over. If this fails, too, there is the next connection.
   commands.client.on('ready', () => {

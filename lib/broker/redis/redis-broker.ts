@@ -45,12 +45,7 @@ export class RedisBroker implements Broker {
       },
     })
     const { commands } = this.#session
-    this.#engine = new RedisLogEngine(
-      new Log(commands, names, policy.common, command),
-      this.#session,
-      names,
-      policy.common.age,
-    )
+    this.#engine = new RedisLogEngine(new Log(commands, names, policy, command), this.#session, names)
     this.#announcements = new Announcements({
       commands,
       names,

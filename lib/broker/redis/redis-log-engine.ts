@@ -14,15 +14,12 @@ export class RedisLogEngine implements LogEngine, SessionMember {
   readonly #log: Log
   readonly #session: Session
   readonly #names: LogNames
-  readonly #age: number
   #listener: LogListener | undefined
 
-  /** @param age milliseconds that history keeps an event */
-  constructor(log: Log, session: Session, names: LogNames, age: number) {
+  constructor(log: Log, session: Session, names: LogNames) {
     this.#log = log
     this.#session = session
     this.#names = names
-    this.#age = age
     this.channels = names.channel('')
   }
 
@@ -82,7 +79,7 @@ export class RedisLogEngine implements LogEngine, SessionMember {
   }
 
   message(channel: string, payload: Buffer): void {
-    const event = readMessage(payload, this.#age)
+    const event = readMessage(payload)
     if (event !== undefined) this.#listener?.event(this.#names.topicOf(channel), event)
     else {
       const what = `what came on ${channel} is no event of this log`

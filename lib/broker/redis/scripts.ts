@@ -1,16 +1,25 @@
+/** The format of the log: what its keys hold, and what is handed out on its channels. Format 1 was that of version 0.1. */
+export const FORMAT = '2'
+
+/** With this word begins the error that a script answers where the log is of another format, which it names. */
+export const WRONG_FORMAT = 'LOGFORMAT'
+
 /**
  * The log's scripts. Redis runs each as one step, so that ids, history and hand-out never disagree.
  *
  * The log is a hash:
- * - `epoch`: this life of the log; `seq`: its last event, or its beginning; `base`: up to here all is of an earlier life
- * - `t:<topic>`: `<seq> <bytes>`, the topic's last event and the bytes of all it ever had
- * - `forgotten`: of a topic that is nowhere, nothing after this is known to have been published
- * - `closed`: the `seq` at which the hash before this one was put aside, 0 if none was
+ * - `format`; `epoch`: this life of the log; `seq`: its last event, or its beginning; `base`: up to here all is of an
+ *   earlier life
  *
- * When it has more topics than it should, it is put aside as `older`, and a new hash takes over what is not about topics.
- * Topics that are published to come over; the others are forgotten with the next change, so that both are bounded. If
- * the log is lost, by FLUSHALL, DEL or eviction, a new life begins; if only `older` is, its topics count as having had an
- * event until it was closed.
+ * A topic's last event is a string of its own, `<epoch> <seq> <bytes of all that the topic ever had>`. It lives for as long as
+ * the event could be in history, so that what is remembered is bounded by time and not by a number of topics: where it has
+ * gone, nothing was published within the topic's age, and what came before is in no history, whoever asks. So the event
+ * before another one is known, as `<seq>`, or not, as `~<seq>`: then nothing was published after that.
+ *
+ * If the log is lost, by FLUSHALL, DEL or eviction, a new life begins. If only one of a topic's two keys is, all of its events
+ * up to now count as lost: its stream never outlives what is known of its last event.
+ *
+ * The guard stands where format 1 has a hash: scripts of that format fail on it before they have changed anything.
  *
  * Numbers of this size lose digits in Lua's own conversion to text, hence `%.0f`. Every call of a command costs more than
  * anything else here, hence few of them.
@@ -24,151 +33,210 @@ local function clock()
 end
 
 local function begin(epoch, seq)
-  seq = text(seq)
-  redis.call('DEL', KEYS[1])
-  redis.call('UNLINK', KEYS[2])
-  redis.call('HSET', KEYS[1], 'epoch', epoch, 'seq', seq, 'base', seq, 'forgotten', seq, 'closed', '0')
+  redis.call('HSET', KEYS[1], 'format', '${FORMAT}', 'epoch', epoch, 'seq', text(seq), 'base', text(seq))
+  redis.call('SET', KEYS[2], 'The log is of format ${FORMAT}')
 end
 
--- Epoch, seq, base, forgotten, closed, and what is known of the topic.
-local function state(newEpoch, now, topic)
-  local log = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'base', 'forgotten', 'closed', 't:' .. topic)
-  if log[1] then return log end
-  begin(newEpoch, now)
-  return redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'base', 'forgotten', 'closed', 't:' .. topic)
-end
-
--- The seq of the topic's last event, the bytes it ever had, and whether it is new to the log.
-local function lastOf(log, topic, known)
-  if not known and log[5] ~= '0' then
-    known = redis.call('HGET', KEYS[2], 't:' .. topic)
-    if not known and redis.call('EXISTS', KEYS[2]) == 0 then return log[5], 0, true end
+-- Epoch, seq and base of the log; or an error, which the script has to answer.
+local function state(newEpoch, now)
+  local log = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'base', 'format')
+  if not log[1] then
+    begin(newEpoch, now)
+    return { newEpoch, text(now), text(now) }
   end
-  if not known then return log[4], 0, true end
-  local seq, bytes = string.match(known, '^(%d+) (%d+)$')
-  return seq, tonumber(bytes), false
+  if log[4] ~= '${FORMAT}' then return nil, redis.error_reply('${WRONG_FORMAT} ' .. (log[4] or '1')) end
+  return log
+end
+
+-- The seq of the topic's last event, the bytes it ever had, and whether anything is there of this or an earlier life.
+local function lastOf(key, epoch)
+  local known = redis.call('GET', key)
+  if not known then return nil, 0, false end
+  local life, seq, bytes = string.match(known, '^(%S+) (%d+) (%d+)$')
+  if life ~= epoch then return nil, 0, true end
+  return seq, tonumber(bytes), true
+end
+
+-- Where nothing is known of a topic: nothing was published to it after this. The log may be ahead of a clock that was set
+-- back: its seqs say nothing of time then.
+local function unknown(log, seq, now, age)
+  local bound = seq
+  if seq <= now + 1000000 then bound = math.min(seq, math.max(tonumber(log[3]), now - age * 1000)) end
+  return '~' .. text(bound)
 end
 `
 
 /**
  * Publishes some events, one after another: what it takes to run a script, and to keep the log's state, is paid once for
- * all of them. An event that fails does not stop the others.
+ * all of them. An event that fails does not stop the others. One whose key was used before is not published again.
  *
- * KEYS: log, older, then the stream of each topic.
- * ARGV: a new epoch, events / bytes / milliseconds a topic keeps, topics a hash keeps, `PUBLISH` or `SPUBLISH`, then name
- * and channel of each topic, then lines of each event and the numbers of its topics, from 1. Answers the epoch, and for
- * each event its `seq` and the `seq` of the event before it on each of its topics; or nothing in place of its `seq`, and
- * what went wrong.
+ * KEYS: log, guard, keys, ends of keys, then the stream and the last event of each topic.
+ * ARGV: a new epoch, `PUBLISH` or `SPUBLISH`, how many keys are remembered; then the channel of each topic, and
+ * `<events> <bytes> <milliseconds>` that it keeps; then lines of each event, and the numbers of its topics, from 1, with a `k`
+ * where its key follows, and an `h` where its headers do.
  *
- * An entry of a topic's stream has `h`, with previous `seq`, milliseconds and bytes before it, and `d`, its lines.
+ * Answers the epoch and the log's time in milliseconds, and for each event its `seq` and the event before it on each of its
+ * topics; or nothing in place of its `seq`, and what went wrong; or, for a key that was used before, `<epoch>-<seq>` of the first.
+ *
+ * An entry of a topic's stream has `h`: previous event, milliseconds, milliseconds that it is kept, bytes before it, and its
+ * headers if it has any; and `d`, its lines. Keys are a hash of `<end> <epoch>-<seq>`, with their ends in a sorted set.
  */
 export const PUBLISH = `${PRELUDE}
-local count, bytes, age, publish = ARGV[2], tonumber(ARGV[3]), ARGV[4], ARGV[6]
+local publish, mostKeys = ARGV[2], tonumber(ARGV[3])
 local now = clock()
-local log = state(ARGV[1], now, ARGV[7])
-local seq, id = tonumber(log[2]), log[2]
 local at = text(math.floor(now / 1000))
--- Looking for what is over in bytes is not done for each event, but sixteen times on the way to the limit.
-local step = math.max(1, math.floor(bytes / 16))
-local topics, isNewToLog = {}, false
+local log, refusal = state(ARGV[1], now)
+if refusal then return refusal end
+local seq, id = tonumber(log[2]), log[2]
+local topics, isKeyed = {}, false
 
 local function open(index)
-  local stream, name = KEYS[index + 2], ARGV[5 + index * 2]
-  local known = log[6]
-  if index > 1 then known = redis.call('HGET', KEYS[1], 't:' .. name) end
-  local previous, before, isNew = lastOf(log, name, known)
-  -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
-  -- It comes second: for want of memory Redis refuses a script at the first command that takes some, and not after.
-  if isNew then
+  local stream, last = KEYS[3 + index * 2], KEYS[4 + index * 2]
+  local count, bytes, age = string.match(ARGV[3 + index * 2], '^(%d+) (%d+) (%d+)$')
+  local previous, total, isThere = lastOf(last, log[1])
+  if not previous then
+    -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
+    -- It comes second: for want of memory Redis refuses a script at the first command that takes some, and not after.
     redis.call('HSET', KEYS[1], 'seq', log[2])
-    redis.call('UNLINK', stream)
+    local isLost = redis.call('UNLINK', stream) == 1 and not isThere
+    previous = isLost and id or unknown(log, seq, now, tonumber(age))
   end
-  isNewToLog = isNewToLog or not known
-  return { stream = stream, name = name, channel = ARGV[6 + index * 2], previous = previous, total = before }
+  return {
+    stream = stream, last = last, channel = ARGV[2 + index * 2], previous = previous, total = total,
+    count = math.max(1, tonumber(count)), bytes = tonumber(bytes), age = age,
+    -- Looking for what is over in bytes is not done for each event, but sixteen times on the way to the limit.
+    step = math.max(1, math.floor(tonumber(bytes) / 16))
+  }
 end
 
-local function trim(stream, total)
+-- Takes away the oldest entries, and never the newest.
+local function trim(topic)
   while true do
-    local entries = redis.call('XRANGE', stream, '-', '+', 'COUNT', 32)
-    if #entries == 0 then return end
+    local entries = redis.call('XRANGE', topic.stream, '-', '+', 'COUNT', 32)
     for _, entry in ipairs(entries) do
-      if total - tonumber(string.match(entry[2][2], '%d+$')) <= bytes then
-        redis.call('XTRIM', stream, 'MINID', entry[1])
+      local before = string.match(entry[2][2], '^%S+ %d+ %d+ (%d+)')
+      if entry[1] == id .. '-0' or topic.total - tonumber(before) <= topic.bytes then
+        redis.call('XTRIM', topic.stream, 'MINID', entry[1])
+        redis.call('XTRIM', topic.stream, 'MINID', text(math.max(0, now - topic.age * 1000)))
         return
       end
     end
-    redis.call('XTRIM', stream, 'MAXLEN', redis.call('XLEN', stream) - #entries)
+    redis.call('XTRIM', topic.stream, 'MAXLEN', redis.call('XLEN', topic.stream) - #entries)
   end
 end
 
-local function append(topic, body, shared)
-  local previous, before = topic.previous, topic.total
-  local head = previous .. ' ' .. at .. ' ' .. text(before)
-  local added = redis.pcall('XADD', topic.stream, 'MAXLEN', count, id .. '-0', 'h', head, 'd', body)
-  if type(added) == 'table' and added.err then return nil, added.err end
-  local total = before + 7 + #log[1] + #id + #body
-  if math.floor(before / step) ~= math.floor(total / step) then
-    trim(topic.stream, total)
-    redis.call('XTRIM', topic.stream, 'MINID', text(math.max(0, now - age * 1000)))
+-- Into the history of all topics, or of none.
+local function append(own, body, headers)
+  for number, topic in ipairs(own) do
+    local head = topic.previous .. ' ' .. at .. ' ' .. topic.age .. ' ' .. text(topic.total) .. headers
+    local added = redis.pcall('XADD', topic.stream, 'MAXLEN', topic.count, id .. '-0', 'h', head, 'd', body)
+    if type(added) == 'table' and added.err then
+      for other = 1, number - 1 do redis.call('XDEL', own[other].stream, id .. '-0') end
+      return added.err
+    end
   end
-  topic.previous, topic.total, topic.changed = id, total, true
-  redis.call(publish, topic.channel, '1 ' .. log[1] .. ' ' .. id .. ' ' .. previous .. ' ' .. at .. shared .. '\\n' .. body)
-  return previous
 end
 
-local function putAside()
-  redis.call('UNLINK', KEYS[2])
-  redis.call('RENAME', KEYS[1], KEYS[2])
-  local forgotten = log[5] == '0' and log[4] or log[5]
-  redis.call('HSET', KEYS[1], 'epoch', log[1], 'seq', id, 'base', log[3], 'forgotten', forgotten, 'closed', id)
+local function handOut(own, body, headers)
+  local places, shared = { id }, ' ' .. #own .. headers .. '\\n'
+  for number, topic in ipairs(own) do
+    places[number + 1] = topic.previous
+    local head = '${FORMAT} ' .. log[1] .. ' ' .. id .. ' ' .. topic.previous .. ' ' .. at .. ' ' .. topic.age
+    local before = topic.total
+    topic.previous, topic.total, topic.changed = id, before + 7 + #log[1] + #id + #body, true
+    if math.floor(before / topic.step) ~= math.floor(topic.total / topic.step) then trim(topic) end
+    redis.call(publish, topic.channel, head .. shared .. body)
+  end
+  return places
 end
 
-local answer = { log[1] }
-for argument = 3 + #KEYS * 2, #ARGV, 2 do
-  seq = math.max(seq + 1, now)
-  id = text(seq)
-  local places = { id }
-  local _, spaces = string.gsub(ARGV[argument + 1], ' ', '')
-  for number in string.gmatch(ARGV[argument + 1], '%d+') do
+local function firstOf(key)
+  local known = redis.call('HGET', KEYS[3], key)
+  if not known then return nil end
+  local ends, place = string.match(known, '^(%d+) (%S+)$')
+  return tonumber(ends) >= tonumber(at) and place
+end
+
+local function remember(key, own)
+  local age = 0
+  for _, topic in ipairs(own) do age = math.max(age, tonumber(topic.age)) end
+  local ends = text(at + age)
+  redis.call('HSET', KEYS[3], key, ends .. ' ' .. log[1] .. '-' .. id)
+  redis.call('ZADD', KEYS[4], ends, key)
+  isKeyed = true
+end
+
+local function forget(keys)
+  if #keys == 0 then return end
+  redis.call('HDEL', KEYS[3], unpack(keys))
+  redis.call('ZREM', KEYS[4], unpack(keys))
+end
+
+local function boundKeys()
+  forget(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', '(' .. at, 'LIMIT', 0, 1000))
+  local over = redis.call('ZCARD', KEYS[4]) - mostKeys
+  if over > 0 then forget(redis.call('ZRANGE', KEYS[4], 0, math.min(over, 1000) - 1)) end
+  local latest = redis.call('ZRANGE', KEYS[4], -1, -1, 'WITHSCORES')[2]
+  if not latest then return end
+  redis.call('PEXPIREAT', KEYS[3], text(latest + 1000))
+  redis.call('PEXPIREAT', KEYS[4], text(latest + 1000))
+end
+
+local function publishOne(body, numbers, key, headers)
+  local place = key and firstOf(key)
+  if place then return { place } end
+  local own = {}
+  for number in string.gmatch(numbers, '%d+') do
     local index = tonumber(number)
     topics[index] = topics[index] or open(index)
-    local previous, failure = append(topics[index], ARGV[argument], ' ' .. (spaces + 1))
-    if failure then
-      places = { false, failure }
-      break
-    end
-    places[#places + 1] = previous
+    own[#own + 1] = topics[index]
   end
-  answer[#answer + 1] = places
+  seq = math.max(seq + 1, now)
+  id = text(seq)
+  local failure = append(own, body, headers)
+  if failure then return { false, failure } end
+  if key then remember(key, own) end
+  return handOut(own, body, headers)
 end
-local changes = { 'seq', id }
+
+local answer = { log[1], at }
+local argument = #KEYS
+while argument <= #ARGV do
+  local body, about, key, headers = ARGV[argument], ARGV[argument + 1], nil, ''
+  argument = argument + 2
+  if string.find(about, 'k', 1, true) then
+    key = ARGV[argument]
+    argument = argument + 1
+  end
+  if string.find(about, 'h', 1, true) then
+    headers = ' ' .. ARGV[argument]
+    argument = argument + 1
+  end
+  answer[#answer + 1] = publishOne(body, about, key, headers)
+end
+if id ~= log[2] then redis.call('HSET', KEYS[1], 'seq', id) end
 for _, topic in pairs(topics) do
   if topic.changed then
-    changes[#changes + 1] = 't:' .. topic.name
-    changes[#changes + 1] = topic.previous .. ' ' .. text(topic.total)
-    redis.call('PEXPIRE', topic.stream, age)
-  end
-  -- Lua can hand over some thousand arguments, and no more.
-  if #changes > 1000 then
-    redis.call('HSET', KEYS[1], unpack(changes))
-    changes = { 'seq', id }
+    redis.call('PEXPIRE', topic.stream, topic.age)
+    redis.call('SET', topic.last, log[1] .. ' ' .. topic.previous .. ' ' .. text(topic.total), 'PX', text(topic.age + 1000))
   end
 end
-redis.call('HSET', KEYS[1], unpack(changes))
-if isNewToLog and redis.call('HLEN', KEYS[1]) > tonumber(ARGV[5]) then putAside() end
+if isKeyed then boundKeys() end
 return answer
 `
 
 /**
- * KEYS: log, older, then the stream of each topic.
- * ARGV: a new epoch, how many bytes of events are enough; then name of each topic, the `seq` after which its events are
- * wanted, and how many.
- * Answers epoch, `seq`, base and milliseconds of the log, then for each topic the `seq` of its last event; a list of events,
- * each as `seq`, previous `seq` and milliseconds in one text, and lines; and whether there are more of them.
+ * KEYS: log, guard, then the stream and the last event of each topic.
+ * ARGV: a new epoch, how many bytes of events are enough; then the `seq` after which each topic's events are wanted, how many, and
+ * the topic's age in milliseconds.
+ *
+ * Answers epoch, `seq`, base and milliseconds of the log, then for each topic its last event; a list of events, each as
+ * `seq` and what stands in its `h` in one text, and lines; and whether there are more of those that were wanted.
  */
 export const READ = `${PRELUDE}
 local now = clock()
-local log = state(ARGV[1], now, '')
+local log, refusal = state(ARGV[1], now)
+if refusal then return refusal end
 local most, spent = tonumber(ARGV[2]), 0
 
 local function read(stream, after, last, count)
@@ -196,13 +264,20 @@ local function read(stream, after, last, count)
 end
 
 local answer = { log[1], log[2], log[3], text(math.floor(now / 1000)) }
-for index = 1, #KEYS - 2 do
-  local topic, after, count = ARGV[index * 3], ARGV[index * 3 + 1], tonumber(ARGV[index * 3 + 2])
-  local last = lastOf(log, topic, redis.call('HGET', KEYS[1], 't:' .. topic))
+for index = 1, (#KEYS - 2) / 2 do
+  local stream = KEYS[1 + index * 2]
+  local after, count, age = tonumber(ARGV[index * 3]), tonumber(ARGV[index * 3 + 1]), tonumber(ARGV[index * 3 + 2])
+  local last, _, isThere = lastOf(KEYS[2 + index * 2], log[1])
   local events, more = {}, '0'
-  if tonumber(after) < tonumber(log[3]) then after = log[3] end
-  -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.
-  if tonumber(after) < tonumber(last) then events, more = read(KEYS[index + 2], after, last, count) end
+  if last then
+    -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.
+    after = math.max(after, tonumber(log[3]))
+    if after < tonumber(last) then events, more = read(stream, text(after), last, count) end
+  elseif not isThere and redis.call('EXISTS', stream) == 1 then
+    last = log[2]
+  else
+    last = unknown(log, tonumber(log[2]), now, age)
+  end
   answer[#answer + 1] = { last, events, more }
 end
 return answer
@@ -211,13 +286,16 @@ return answer
 /**
  * Begins a new life of the log, unless somebody else has done so.
  *
- * KEYS: log, older. ARGV: a new epoch, the epoch that is over, a `seq` to be over, `PUBLISH` or `SPUBLISH`, the control
+ * KEYS: log, guard. ARGV: a new epoch, the epoch that is over, a `seq` to be over, `PUBLISH` or `SPUBLISH`, the control
  * channel, the message that tells all instances.
  */
 export const RENEW = `${PRELUDE}
 local now = clock()
-local log = state(ARGV[1], now, '')
+local log, refusal = state(ARGV[1], now)
+if refusal then return refusal end
 if log[1] == ARGV[2] then
+  -- First, since for want of memory nothing would be begun.
+  redis.call('DEL', KEYS[1])
   begin(ARGV[1], math.max(now, tonumber(log[2]), tonumber(ARGV[3])))
   redis.call(ARGV[4], ARGV[5], ARGV[6])
 end

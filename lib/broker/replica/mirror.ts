@@ -150,8 +150,8 @@ export class Mirror {
     let end = this.#end(this.#history?.last ?? 0)
     for (const event of this.#arrived) {
       const { previous, seq } = event
-      const follows = previous.isKnown ? previous.seq === end : previous.seq <= Math.max(end, this.#complete)
-      if (!follows || seq <= end) continue
+      // Where the log has forgotten what stands before it, nothing has come since it was asked.
+      if ((previous.isKnown && previous.seq !== end) || seq <= end) continue
       missed.push(event)
       end = seq
     }
@@ -172,12 +172,12 @@ export class Mirror {
     this.#release(Infinity)
   }
 
-  /** Whether an event comes right behind the last one, where nothing of the topic is missing up to `complete`. */
-  isNext({ previous, at }: LoggedEvent, complete: number): boolean {
-    const { last = 0 } = this
-    if (previous.isKnown) return previous.seq === last
-    // The log would have known the last one if it had not lost it.
-    return this.#until <= at && previous.seq <= Math.max(last, complete)
+  /**
+   * Whether an event comes right behind the last one, as long as nothing gets lost on its way. Where the log has forgotten
+   * what stands before it, that was long ago; it would have known the last one here if it had not lost it.
+   */
+  isNext({ previous, at }: LoggedEvent): boolean {
+    return previous.isKnown ? previous.seq === (this.last ?? 0) : this.#until <= at
   }
 
   append(event: LoggedEvent): void {

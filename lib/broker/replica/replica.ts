@@ -207,7 +207,7 @@ export class Replica implements LogListener {
 
   #accept(mirror: Mirror, event: LoggedEvent): void {
     if (event.epoch === this.#epoch && event.seq <= (mirror.last ?? 0)) return
-    if (event.epoch === this.#epoch && mirror.isNext(event, this.#seq)) {
+    if (event.epoch === this.#epoch && mirror.isNext(event)) {
       this.#handOn(mirror, event)
       return
     }
@@ -252,8 +252,10 @@ export class Replica implements LogListener {
 
   #holdAll(): void {
     this.#doubts += 1
+    // A `seq` is the time in microseconds, but for a log that is ahead of its clock.
+    const complete = Math.max(this.#seq, (this.#lookedAt + this.#ahead) * 1_000)
     for (const mirror of this.#mirrors) {
-      mirror.hold(this.#seq)
+      mirror.hold(complete)
       this.#unasked.add(mirror)
     }
   }
