@@ -1,4 +1,5 @@
 import type { Position } from '../wire/cursor.ts'
+import type { EventHeaders, PublishNotes } from '../wire/publish-options.ts'
 
 /** The log: it gives events their ids, remembers them for a while, and hands them to every instance that listens. */
 export interface EventLog {
@@ -7,11 +8,13 @@ export interface EventLog {
    *
    * @param topics one or more, checked, without doubles
    * @param body the event's lines without its `id:`
-   * @returns the event's id, once it is in history and handed over, and this instance has handed it to its own streams or
-   *   holds it
+   * @param notes a `key`: where the log has an event with it that is not older than its history, nothing is published. And
+   *   `headers`, which the log keeps with the event
+   * @returns the event's id, or that of the first one with the key, once it is in history and handed over, and this instance
+   *   has handed it to its own streams or holds it
    * @throws {EventStreamError} `ERR_BROKER`: it is not known to be in history, and nobody need expect it
    */
-  publish(topics: readonly string[], body: Uint8Array): Promise<string>
+  publish(topics: readonly string[], body: Uint8Array, notes?: PublishNotes): Promise<string>
 
   /**
    * Begins to listen to a topic. Called once a topic until `unsubscribe`.
@@ -56,6 +59,8 @@ export interface StoredEvent {
   readonly at: number
   /** The whole frame, its `id:` line included. */
   readonly frame: Uint8Array
+  /** What its publisher said of it, in names that this version may not know. */
+  readonly headers?: EventHeaders
 }
 
 /** A piece of a topic's history. */

@@ -9,6 +9,7 @@ import { formatPosition } from '../wire/cursor.ts'
 import type { EventInput, Redact } from '../wire/event.ts'
 import type { Gap, GapReason } from '../wire/frame.ts'
 import { encodePublication, type EventRules } from '../wire/publication.ts'
+import type { PublishOptions } from '../wire/publish-options.ts'
 import { Backlog } from './backlog.ts'
 import { Counters } from './counters.ts'
 import { StreamIndex, type StreamFilter, type StreamLimits } from './stream-index.ts'
@@ -73,10 +74,10 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     broker.listen(this)
   }
 
-  async publish(topics: string | readonly string[], event: EventInput): Promise<string> {
-    const { topics: list, body } = encodePublication(topics, event, this)
+  async publish(topics: string | readonly string[], event: EventInput, options?: PublishOptions): Promise<string> {
+    const { topics: list, body, notes } = encodePublication(topics, event, this, options)
     this.#requireOpen()
-    const id = await this.broker.publish(list, body)
+    const id = await this.broker.publish(list, body, notes)
     this.#counters.published += 1
     return id
   }

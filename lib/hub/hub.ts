@@ -1,6 +1,7 @@
 import type { EventEmitter } from 'node:events'
 import type { RequestedCloseReason } from '../stream/close-reason.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
+import type { PublishOptions } from '../wire/publish-options.ts'
 import type { HubEvents, HubStats } from './lifecycle.ts'
 import type { ClosableServer } from './shutdown.ts'
 import type { StreamFilter } from './stream-index.ts'
@@ -17,11 +18,15 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
   /**
    * Publishes an event to one topic or to several under one id; a stream with more than one of them gets it once.
    *
-   * @returns the event's id, once it is in history and handed to every instance that listens
-   * @throws {EventStreamError} as a rejection, and then nothing was published: `ERR_EVENT_INVALID`,
-   *   `ERR_EVENT_TOO_LARGE`, `ERR_TOPIC_INVALID`, `ERR_BROKER`, `ERR_HUB_CLOSED`
+   * @param options a `key`, with which it may safely be repeated; a `traceparent`
+   * @returns the event's id, or that of the first one with its key, once it is in history and handed to every instance that
+   *   listens
+   * @throws {TypeError} as a rejection, for a wrong option: a `key` that is not a string of 1 to 256 bytes
+   * @throws {EventStreamError} as a rejection, and then nothing was published: `ERR_EVENT_INVALID`, `ERR_EVENT_TOO_LARGE`,
+   *   `ERR_TOPIC_INVALID`, `ERR_HUB_CLOSED`; or `ERR_BROKER`, after which the event may be in history if a remote broker had
+   *   got it already: with its `key` it may be published again
    */
-  publish(topics: string | readonly string[], event: EventInput<Events>): Promise<string>
+  publish(topics: string | readonly string[], event: EventInput<Events>, options?: PublishOptions): Promise<string>
 
   /**
    * Closes the streams that fit all that is given, on every instance. Clients come back on their own unless they are

@@ -3,6 +3,7 @@ import { EventStreamError } from '../errors.ts'
 import { checkTopic } from '../topic.ts'
 import { checkEvent, type EventInput, type Redact } from './event.ts'
 import { encodeBody, encodeEvent } from './frame.ts'
+import { checkPublishOptions, type PublishNotes, type PublishOptions } from './publish-options.ts'
 
 /** The largest event in bytes on the wire, without its id, unless told otherwise. */
 export const DEFAULT_MAX_EVENT_BYTES = 262_144
@@ -20,18 +21,22 @@ export interface Publication {
   readonly topics: readonly string[]
   /** The event's lines without its `id:`. */
   readonly body: Buffer
+  readonly notes: PublishNotes
 }
 
 /**
- * Checks and encodes what is to be published: `publish(topics, event)`.
+ * Checks and encodes what is to be published: `publish(topics, event, options)`.
  *
+ * @throws {TypeError} for a wrong option
  * @throws {EventStreamError} `ERR_TOPIC_INVALID`, `ERR_EVENT_INVALID`, `ERR_EVENT_TOO_LARGE`
  */
 export function encodePublication(
   topics: string | readonly string[],
   event: EventInput,
   { maxEventBytes, redact }: EventRules,
+  options: PublishOptions = {},
 ): Publication {
+  const notes = checkPublishOptions(options)
   const list = checkTopics(topics)
   const checked = checkEvent(event, redact)
   if (checked.id !== undefined) {
@@ -39,7 +44,7 @@ export function encodePublication(
   }
   const body = encodeBody(checked)
   checkSize(body, maxEventBytes)
-  return { topics: list, body }
+  return { topics: list, body, notes }
 }
 
 /** An event for one stream alone, which is in no log. */

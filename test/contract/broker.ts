@@ -267,6 +267,56 @@ export function testBroker(test: TestFn, engine: Engine): void {
     }
   })
 
+  test(title('a key that is repeated answers the id of the first event, and publishes nothing'), async t => {
+    const { broker, recorder } = await listening(t, engine, ['a', 'b'])
+    const key = 'order 7: “paid” \u{1F4B6}'
+    const atOnce = await Promise.all([
+      broker.publish(['a'], body('first'), { key }),
+      broker.publish(['a'], body('second'), { key }),
+      broker.publish(['b'], body('other'), { key: 'other' }),
+    ])
+    const again = await broker.publish(['b'], body('of another topic'), { key })
+    const last = await broker.publish(['a'], body('without'))
+    const [first, second, other] = atOnce
+    t.deepEqual([second, again], [first, first])
+    t.deepEqual(await recorder.until(last), [first, other, last])
+    await broker.load(['a', 'b'], 0)
+    t.deepEqual(broker.read('a', 0, 10).events.map(idOf), [first, last])
+    t.deepEqual(broker.read('b', 0, 10).events.map(idOf), [other])
+  })
+
+  test(
+    title('a key is remembered for as long as the history of the topics it was used with, and no longer'),
+    async t => {
+      const of = (topic: string) => (topic === 'long' ? { age: 10 * SECOND } : undefined)
+      const { broker, log } = await listening(t, engine, [], { age: SECOND, of })
+      const first = await broker.publish(['short'], body('1'), { key: 'short' })
+      const both = await broker.publish(['short', 'long'], body('2'), { key: 'both' })
+      t.is(await broker.publish(['short'], body('3'), { key: 'short' }), first)
+      await log.elapse(1.5 * SECOND)
+      t.not(await broker.publish(['short'], body('4'), { key: 'short' }), first)
+      t.is(await broker.publish(['short'], body('5'), { key: 'both' }), both)
+    },
+  )
+
+  test(title('headers are kept with an event, live and in history, whatever their names'), async t => {
+    const { broker, recorder } = await listening(t, engine, ['a'])
+    const headers = { traceparent: `00-${'4b'.repeat(16)}-00f067aa0ba902b7-01`, 'of a later version': 'a=1&b= \n"2"' }
+    const id = await broker.publish(['a'], body('with'), { headers, key: 'k' })
+    const last = await broker.publish(['a'], body('without'))
+    await recorder.until(last)
+    t.deepEqual(
+      recorder.heard.map(({ event }) => event.headers),
+      [headers, undefined],
+    )
+    const { events } = (await loaded(broker, 'a')).read('a', 0, 10)
+    t.deepEqual(events.map(idOf), [id, last])
+    t.deepEqual(
+      events.map(event => event.headers),
+      [headers, undefined],
+    )
+  })
+
   test(title('history from before a subscription is in reach once it is loaded'), async t => {
     const log = await engine.open(t)
     const broker = await log.connect()
@@ -389,6 +439,13 @@ export function testBroker(test: TestFn, engine: Engine): void {
     await one.store.set('k', 'v', 60_000)
     const taken = await Promise.all([one.store.take('k'), other.store.take('k')])
     t.is(taken.filter(value => value === 'v').length, 1)
+    const kept = await one.publish(['a'], body('x'), { key: 'k', headers: { trace: '1' } })
+    t.is(await other.publish(['a'], body('y'), { key: 'k' }), kept)
+    const latest = (await loaded(other, 'a')).read('a', at(ids[2]).seq, 10).events
+    t.deepEqual(
+      latest.map(event => [idOf(event), event.headers]),
+      [[kept, { trace: '1' }]],
+    )
     const places = [one, other].map(({ leases }, n) => leases.lease({ key: 'k', holder: String(n) }, 60_000, 1))
     t.deepEqual((await Promise.all(places)).toSorted(), [false, true])
   })

@@ -12,7 +12,7 @@ export class SlowBroker {
     const { asked } = this
     this.broker = {
       listen: listener => inner.listen(listener),
-      publish: (topics, body) => inner.publish(topics, body),
+      publish: (topics, body, notes) => inner.publish(topics, body, notes),
       subscribe: async topic => {
         asked.push(`subscribe ${topic}`)
         await this.#answer(`subscribe ${topic}`).promise

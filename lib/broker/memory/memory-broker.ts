@@ -3,12 +3,14 @@ import { EventStreamError } from '../../errors.ts'
 import { integer, knownKeys } from '../../options.ts'
 import { formatPosition, type Position } from '../../wire/cursor.ts'
 import { withId } from '../../wire/frame.ts'
+import type { PublishNotes } from '../../wire/publish-options.ts'
 import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
 import type { Slice, StoredEvent } from '../event-log.ts'
 import { History } from '../history.ts'
 import { HistoryPolicy, type HistoryOptions } from '../history-policy.ts'
 import { ActiveTopics } from './active-topics.ts'
 import { MemoryLeases } from './leases.ts'
+import { PublishedKeys } from './published-keys.ts'
 import { MemoryStore } from './store.ts'
 
 /** How many quiet topics are remembered by their last event's place, unless told otherwise. */
@@ -58,6 +60,7 @@ class MemoryBroker implements Broker {
   // Topics whose events have all been forgotten, by the `seq` of their last one; the longest quiet comes first.
   readonly #quiet = new Map<string, number>()
   readonly #subscribed = new Set<string>()
+  readonly #keys = new PublishedKeys(() => this.#now)
   // Of a topic that is in neither map nothing after this `seq` was ever published.
   #forgotten = 0
   #seq = 0
@@ -81,13 +84,16 @@ class MemoryBroker implements Broker {
     }
   }
 
-  async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
+  async publish(topics: readonly string[], body: Uint8Array, { key, headers }: PublishNotes = {}): Promise<string> {
     if (this.#closed) throw new EventStreamError('ERR_BROKER', 'the memory broker has been closed')
+    const first = key === undefined ? undefined : this.#keys.idOf(key)
+    if (first !== undefined) return first
     const at = this.#now
     this.#seq = Math.max(this.#seq + 1, Math.floor(at * 1_000))
     const id = formatPosition(this.#epoch, this.#seq)
-    const event: StoredEvent = { seq: this.#seq, at, frame: withId(id, body) }
-    for (const topic of topics) this.#append(topic, event)
+    const event: StoredEvent = { seq: this.#seq, at, frame: withId(id, body), ...(headers && { headers }) }
+    const ages = topics.map(topic => this.#append(topic, event))
+    if (key !== undefined) this.#keys.add(key, id, at + Math.max(...ages))
     this.#quieten(at)
     const heard = topics.filter(topic => this.#subscribed.has(topic))
     if (heard.length > 0) this.#listener?.event(heard, event)
@@ -146,12 +152,14 @@ class MemoryBroker implements Broker {
     return active?.history
   }
 
-  #append(topic: string, event: StoredEvent): void {
+  // Answers how long the topic remembers the event.
+  #append(topic: string, event: StoredEvent): number {
     const limits = this.#policy.limitsOf(topic)
     const history = this.#active.get(topic)?.history ?? new History(this.#lastOf(topic))
     history.append(event, limits)
     this.#active.touch(topic, { history, limits })
     this.#quiet.delete(topic)
+    return limits.age
   }
 
   // Turns topics whose events are all too old into a number each.

@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto'
 import type { Cluster, Redis } from 'ioredis'
 import { EventStreamError } from '../../errors.ts'
 import { REMEMBERED_KEYS, type HistoryPolicy } from '../history-policy.ts'
-import type { Position } from '../../wire/cursor.ts'
+import { parseCursor, type Position } from '../../wire/cursor.ts'
 import type { Appended, LogPage, LogState, Outgoing, Page, TopicPage, Wish } from '../replica/log-engine.ts'
 import { bytes, list, number, text, unexpected } from './answers.ts'
 import type { Commands } from './commands.ts'
 import { RENEWED } from './control.ts'
 import { redisFailure } from './failure.ts'
 import type { LogNames } from './keys.ts'
-import { loggedEvent, predecessor } from './message.ts'
+import { formatHeaders, loggedEvent, predecessor } from './message.ts'
 import { FORMAT, PUBLISH, READ, RENEW, WRONG_FORMAT } from './scripts.ts'
 
 /** What a connection to Redis can do once the log's scripts are defined on it. The answers are bytes. */
@@ -131,9 +131,16 @@ function scripted(client: Scripted): LogConnection {
   return client as unknown as LogConnection
 }
 
-/** Lines, and the numbers of the topics. */
-function argumentsOf({ topics, body }: Outgoing, numbers: Map<string, number>): (string | Uint8Array)[] {
-  return [body, topics.map(topic => numberOf(topic, numbers)).join(' ')]
+/** Lines, and the numbers of the topics; then the key and the headers, each where there is one. */
+function argumentsOf({ topics, body, key, headers }: Outgoing, numbers: Map<string, number>): (string | Uint8Array)[] {
+  const about = topics.map(topic => numberOf(topic, numbers)).join(' ')
+  if (key === undefined && headers === undefined) return [body, about]
+  return [
+    body,
+    `${about}${key === undefined ? '' : 'k'}${headers === undefined ? '' : 'h'}`,
+    ...(key === undefined ? [] : [key]),
+    ...(headers === undefined ? [] : [formatHeaders(headers)]),
+  ]
 }
 
 function numberOf(topic: string, numbers: Map<string, number>): number {
@@ -144,21 +151,28 @@ function numberOf(topic: string, numbers: Map<string, number>): number {
 
 function appended(epoch: string, at: number, [place, ...previous]: unknown[]): Appended | Error {
   if (place === null) return redisFailure('publish', new Error(text(previous[0])))
-  return { epoch, seq: number(place), at, previous: previous.map(one => predecessor(text(one))) }
+  if (previous.length === 0) return repeated(text(place), at)
+  return { epoch, seq: number(place), at, isRepeat: false, previous: previous.map(one => predecessor(text(one))) }
 }
 
 function newEpoch(): string {
   return randomUUID().slice(-12)
 }
 
+function repeated(id: string, at: number): Appended {
+  const position = parseCursor(id)
+  if (typeof position !== 'object') throw unexpected()
+  return { ...position, at, isRepeat: true, previous: [] }
+}
+
 function topicPage(topic: string, answer: unknown, epoch: string): TopicPage {
   const [last, entries, more] = list(answer)
   const events = list(entries).map(entry => {
     const [head, body] = list(entry)
-    const [seq, previous, at, age] = text(head).split(' ')
+    const [seq, previous, at, age, , headers] = text(head).split(' ')
     if (seq === undefined || previous === undefined || at === undefined || age === undefined) throw unexpected()
     const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at), age: Number(age) }
-    return loggedEvent(place, bytes(body))
+    return loggedEvent(place, bytes(body), headers)
   })
   return { topic, last: predecessor(text(last)), events, more: text(more) === '1' }
 }

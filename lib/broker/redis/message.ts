@@ -1,37 +1,51 @@
 import { Buffer } from 'node:buffer'
 import { formatPosition } from '../../wire/cursor.ts'
 import { withId } from '../../wire/frame.ts'
+import type { EventHeaders } from '../../wire/publish-options.ts'
 import type { LoggedEvent, Predecessor } from '../replica/log-engine.ts'
 import { FORMAT } from './scripts.ts'
 
 const NEWLINE = 0x0a
 const HEADER = new RegExp(
-  `^${FORMAT} ([0-9A-Za-z]{1,64}) (\\d{1,16}) (~?\\d{1,16}) (\\d{1,15}) (\\d{1,10}) (\\d{1,9})$`,
+  `^${FORMAT} ([0-9A-Za-z]{1,64}) (\\d{1,16}) (~?\\d{1,16}) (\\d{1,15}) (\\d{1,10}) (\\d{1,9})(?: (\\S{1,1024}))?$`,
 )
-// A header is far shorter; a foreign payload need not be searched to its end.
-const LONGEST_HEADER = 128
+// A foreign payload need not be searched to its end.
+const LONGEST_HEADER = 1_280
 
 /**
- * Reads a payload: `2 <epoch> <seq> <predecessor> <milliseconds> <milliseconds that it is kept> <number of topics>`, a
- * newline, and the event's lines. The first word is the format. Answers `undefined` for anything else: somebody else may
- * write to our channels.
+ * Reads a payload: `2 <epoch> <seq> <predecessor> <milliseconds> <milliseconds that it is kept> <number of topics>`, and
+ * the event's headers if it has any; a newline, and its lines. The first word is the format. Answers `undefined` for anything
+ * else: somebody else may write to our channels.
  */
 export function readMessage(payload: Buffer): LoggedEvent | undefined {
   const end = payload.subarray(0, LONGEST_HEADER).indexOf(NEWLINE)
   if (end === -1) return undefined
   const match = HEADER.exec(payload.toString('latin1', 0, end))
   if (match === null) return undefined
-  const [, epoch = '', seq = '', previous = '', at = '', age = '', topics = ''] = match
+  const [, epoch = '', seq = '', previous = '', at = '', age = '', topics = '', headers] = match
   const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at), age: Number(age) }
-  return { ...loggedEvent(place, payload.subarray(end + 1)), isShared: topics !== '1' }
+  return loggedEvent(place, payload.subarray(end + 1), headers, topics !== '1')
 }
 
 /** An event with its frame made whole. */
 export function loggedEvent(
   place: Pick<LoggedEvent, 'epoch' | 'seq' | 'previous' | 'at' | 'age'>,
   body: Buffer,
+  headers?: string,
+  isShared = false,
 ): LoggedEvent {
-  return { ...place, isShared: false, frame: withId(formatPosition(place.epoch, place.seq), body) }
+  const event = { ...place, isShared, frame: withId(formatPosition(place.epoch, place.seq), body) }
+  return headers === undefined ? event : { ...event, headers: readHeaders(headers) }
+}
+
+/** Headers as one word. */
+export function formatHeaders(headers: EventHeaders): string {
+  return new URLSearchParams(headers).toString()
+}
+
+// Those of a later version are kept with the others.
+function readHeaders(text: string): EventHeaders {
+  return Object.fromEntries(new URLSearchParams(text))
 }
 
 /** Reads what stands before an event: `<seq>`, or `~<seq>` where it is only known that nothing came after that. */

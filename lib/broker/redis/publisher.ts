@@ -2,6 +2,7 @@ import { fn, integer, knownKeys } from '../../options.ts'
 import { formatPosition } from '../../wire/cursor.ts'
 import type { EventInput, EventMap, Redact } from '../../wire/event.ts'
 import { DEFAULT_MAX_EVENT_BYTES, encodePublication, type EventRules } from '../../wire/publication.ts'
+import type { PublishOptions } from '../../wire/publish-options.ts'
 import { Commands } from './commands.ts'
 import { connectionsOf } from './connections.ts'
 import { logNames } from './keys.ts'
@@ -21,11 +22,15 @@ export interface Publisher<Events extends object = EventMap> {
   /**
    * Publishes an event to one topic or to several under one id.
    *
-   * @returns the event's id, once it is in history and handed to every instance that listens
+   * @param options a `key`, with which it may safely be repeated; a `traceparent`
+   * @returns the event's id, or that of the first one with its key, once it is in history and handed to every instance that
+   *   listens
+   * @throws {TypeError} as a rejection, for a wrong option
    * @throws {EventStreamError} as a rejection: `ERR_EVENT_INVALID`, `ERR_EVENT_TOO_LARGE`, `ERR_TOPIC_INVALID`; or
-   *   `ERR_BROKER`, after which the event may be in history if Redis had got it already
+   *   `ERR_BROKER`, after which the event may be in history if Redis had got it already: with its `key` it may be
+   *   published again
    */
-  publish(topics: string | readonly string[], event: EventInput<Events>): Promise<string>
+  publish(topics: string | readonly string[], event: EventInput<Events>, options?: PublishOptions): Promise<string>
   close(): Promise<void>
 }
 
@@ -54,9 +59,9 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
     writer.verify().catch(() => undefined)
   })
   return {
-    publish: async (topics, event) => {
-      const { topics: list, body } = encodePublication(topics, event, rules)
-      const { epoch, seq } = await writer.publish(list, body)
+    publish: async (topics, event, options) => {
+      const { topics: list, body, notes } = encodePublication(topics, event, rules, options)
+      const { epoch, seq } = await writer.publish({ topics: list, body, ...notes })
       return formatPosition(epoch, seq)
     },
     close: async () => {

@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { EventStreamError } from '../../errors.ts'
 import { formatPosition, type Position } from '../../wire/cursor.ts'
+import type { PublishNotes } from '../../wire/publish-options.ts'
 import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
 import type { Slice } from '../event-log.ts'
 import { Replica } from '../replica/replica.ts'
@@ -82,8 +83,8 @@ export class RedisBroker implements Broker {
     this.#session.start([this.#engine, this.#announcements])
   }
 
-  async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
-    const { epoch, seq } = await this.#heard().publish(topics, body)
+  async publish(topics: readonly string[], body: Uint8Array, notes: PublishNotes = {}): Promise<string> {
+    const { epoch, seq } = await this.#heard().publish({ topics, body, ...notes })
     return formatPosition(epoch, seq)
   }
 

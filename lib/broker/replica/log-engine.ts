@@ -1,5 +1,6 @@
 import type { StoredEvent } from '../event-log.ts'
 import type { Position } from '../../wire/cursor.ts'
+import type { PublishNotes } from '../../wire/publish-options.ts'
 
 /**
  * The port between a replica and a log that is somewhere else. An engine implements `LogEngine`, and calls what it was
@@ -98,7 +99,7 @@ export interface LogListener {
 }
 
 /** An event on its way into the log. */
-export interface Outgoing {
+export interface Outgoing extends PublishNotes {
   /** One or more, without doubles. */
   readonly topics: readonly string[]
   /** The event's lines. */
@@ -109,7 +110,9 @@ export interface Outgoing {
 export interface Appended extends Position {
   /** When it was published, in milliseconds since 1970, by the log's own time. */
   readonly at: number
-  /** What stands before it, on each of its topics, in the order of these. */
+  /** Whether it is the place of an earlier event with the same key, and nothing was appended. */
+  readonly isRepeat: boolean
+  /** What stands before it, on each of its topics, in the order of these; nothing of a repeat. */
   readonly previous: readonly Predecessor[]
 }
 

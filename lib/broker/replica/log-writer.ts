@@ -1,10 +1,9 @@
 import type { Clock } from '../../clock.ts'
 import { EventStreamError } from '../../errors.ts'
-import type { Position } from '../../wire/cursor.ts'
 import type { HistoryPolicy } from '../history-policy.ts'
 import { Acknowledged } from './acknowledged.ts'
 import { hasLost } from './catch-up.ts'
-import type { LogEngine } from './log-engine.ts'
+import type { Appended, LogEngine, Outgoing } from './log-engine.ts'
 import { Outbox } from './outbox.ts'
 
 /** What a writer needs of an engine. */
@@ -37,18 +36,18 @@ export class LogWriter {
   }
 
   /** @throws {EventStreamError} `ERR_BROKER`: the event is not known to be in history */
-  async publish(topics: readonly string[], body: Uint8Array): Promise<Position> {
+  async publish(event: Outgoing): Promise<Appended> {
     if (this.#pending >= this.#maxPending) {
       const waiting = String(this.#maxPending)
       throw new EventStreamError('ERR_BROKER', `publish: ${waiting} calls are waiting for the log already`)
     }
     this.#pending += 1
     try {
-      const appended = await this.#outbox.put({ topics, body })
-      const position: Position = { epoch: appended.epoch, seq: appended.seq }
-      if (this.acknowledged.add(topics, appended, topic => this.#policy.limitsOf(topic).age))
-        await this.#log.renew(position)
-      return position
+      const appended = await this.#outbox.put(event)
+      const { epoch, seq, isRepeat } = appended
+      const ageOf = (topic: string): number => this.#policy.limitsOf(topic).age
+      if (!isRepeat && this.acknowledged.add(event.topics, appended, ageOf)) await this.#log.renew({ epoch, seq })
+      return appended
     } finally {
       this.#pending -= 1
     }

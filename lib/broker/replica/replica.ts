@@ -8,7 +8,7 @@ import type { HistoryPolicy } from '../history-policy.ts'
 import type { Remembered } from './acknowledged.ts'
 import { catchUp } from './catch-up.ts'
 import { HistoryLoader } from './history-loader.ts'
-import type { LogEngine, LoggedEvent, LogListener, LogState } from './log-engine.ts'
+import type { LogEngine, LoggedEvent, LogListener, LogState, Outgoing } from './log-engine.ts'
 import { LogWriter } from './log-writer.ts'
 import type { Mirror } from './mirror.ts'
 import { LINGER, Mirrors } from './mirrors.ts'
@@ -108,10 +108,12 @@ export class Replica implements LogListener {
 
   // What the hub asks.
 
-  async publish(topics: readonly string[], body: Uint8Array): Promise<Position> {
-    const position = await this.#writer.publish(topics, body)
-    await this.#handedOn(topics, position.seq)
-    return position
+  async publish(event: Outgoing): Promise<Position> {
+    const { epoch, seq, isRepeat } = await this.#writer.publish(event)
+    // The first one may have had other topics. What is in the log by now has been handed on once it has been looked at.
+    if (isRepeat) await this.look().catch(() => undefined)
+    else await this.#handedOn(event.topics, seq)
+    return { epoch, seq }
   }
 
   subscribe(topic: string): void | Promise<void> {
