@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+import { callAside, callInTime, callNow } from '../application.ts'
 import { systemClock } from '../clock.ts'
 import { EventStreamError } from '../errors.ts'
 import { duration, fn, integer, knownKeys, text } from '../options.ts'
@@ -22,8 +24,11 @@ export interface BridgeOptions {
   stream: string
   /** The consumer group. It is created where it is missing, at the stream's beginning. Default `koa-event-stream`. */
   group?: string
-  /** Where to publish: a hub, or what `createPublisher()` made. */
-  target: { publish(topics: string | readonly string[], event: EventInput): Promise<string> }
+  /** Where to publish: a hub, or what `createPublisher()` made. It has `claimAfter` for each entry. */
+  target: {
+    /** The `key` is the entry's own: whoever heeds it, as these two do, publishes an entry once however often it is given. */
+    publish(topics: string | readonly string[], event: EventInput, options: { key: string }): Promise<string>
+  }
   /**
    * Makes an event of an entry, or `undefined` for one that is none. The default takes the fields `topic`, `event` and
    * `data`, with `data` sent as it is.
@@ -32,17 +37,20 @@ export interface BridgeOptions {
   /** Entries a round. Default 100. */
   batch?: number
   /**
-   * Milliseconds until an entry that another reader has not acknowledged is taken over. Several times what one publish
-   * may take, or entries that are on their way are published twice. Default 30,000.
+   * Milliseconds until an entry that another reader has not acknowledged is taken over, and a reader that has none and has
+   * not been heard of is removed. Several times what one publish may take. Default 30,000.
    */
   claimAfter?: number
   /**
-   * Told of entries that can never be published: `read` threw, the event or a topic is not valid, or the entry was deleted
-   * before its turn. They are put into the stream `<stream>:rejected` (the last 10,000, about), with the reason, and
+   * Told of entries that can never be published: `read` threw, the event or a topic is not valid (`ERR_EVENT_INVALID`,
+   * `ERR_EVENT_TOO_LARGE`, `ERR_TOPIC_INVALID`), or the entry was deleted before its turn. They are put into the stream `<stream>:rejected` (the last 10,000, about), with the reason, and
    * acknowledged, so that they do not hold up the others.
    */
   onRejected?: (entry: StreamEntry, error: unknown) => void
-  /** Told when Redis or the target failed. It is tried again a second later, and as often as it takes. */
+  /**
+   * Told when Redis or the target failed, whatever the error, or `read` answered a promise. It is tried again a second later,
+   * and as often as it takes.
+   */
   onError?: (error: unknown) => void
 }
 
@@ -65,8 +73,9 @@ const HOPELESS: readonly unknown[] = ['ERR_EVENT_INVALID', 'ERR_EVENT_TOO_LARGE'
  * (Redis, "Redis Streams: consumer groups"): any number of bridges share the work, and what a dead one has left is taken
  * over.
  *
- * Each entry is published once in the normal run, and at least once whatever happens: it is acknowledged after it was
- * published. After a crash, or an answer that was lost, up to a batch of entries is published again.
+ * Each entry is published once, also after a crash or an answer that was lost: it is acknowledged after it was published,
+ * and published with a key made of the stream's name, the group's and the entry's id, so that a repetition within the age of
+ * the history publishes nothing. A log that is fed from several Redis by streams of one name needs a group for each.
  *
  * One bridge publishes in the order of the stream, one entry after another, and waits at an entry for as long as the
  * target fails. Several bridges at once keep the order of what each of them reads, not of the whole, and what is taken
@@ -89,8 +98,10 @@ class StreamBridge {
   readonly #options: BridgeOptions
   readonly #read: (entry: StreamEntry) => BridgedEvent | undefined
   readonly #claimAfter: number
+  readonly #keyPrefix: string
   readonly #reader: GroupReader
   #stopped = false
+  #hasWarned = false
   #wake: () => void = () => undefined
 
   constructor(options: BridgeOptions) {
@@ -98,12 +109,15 @@ class StreamBridge {
     fn('target.publish', (options.target as { publish?: BridgeOptions['target']['publish'] } | undefined)?.publish)
     for (const name of ['onRejected', 'onError'] as const) fn(name, options[name], () => undefined)
     this.#options = options
+    const stream = text('stream', options.stream)
+    const group = text('group', options.group, 'koa-event-stream')
+    this.#keyPrefix = keyPrefix(stream, group)
     this.#read = fn('read', options.read, defaultRead)
     this.#claimAfter = duration('claimAfter', options.claimAfter, { default: DEFAULT_CLAIM_AFTER })
     this.#reader = new GroupReader({
       client: checkClient(options.client),
-      stream: text('stream', options.stream),
-      group: text('group', options.group, 'koa-event-stream'),
+      stream,
+      group,
       batch: integer('batch', options.batch, { min: 1, max: 10_000, default: 100 }),
       claimAfter: this.#claimAfter,
     })
@@ -152,27 +166,48 @@ class StreamBridge {
     try {
       if (fields === undefined) throw new EventStreamError('ERR_EVENT_INVALID', 'the entry has been deleted')
       const bridged = this.#readEntry(entry)
-      if (bridged !== undefined) await this.#options.target.publish(bridged.topics, bridged.event)
+      if (bridged !== undefined) await this.#publishTo(bridged, { key: this.#keyPrefix + id })
     } catch (error) {
       if (!isHopeless(error)) throw error
       await this.#reader.reject(entry, error.message)
-      tell(() => this.#options.onRejected?.(entry, error))
+      this.#tell('onRejected', () => this.#options.onRejected?.(entry, error))
     }
   }
 
   #readEntry(entry: StreamEntry): BridgedEvent | undefined {
+    let bridged: BridgedEvent | undefined
     try {
-      return this.#read(entry)
+      bridged = this.#read(entry)
     } catch (cause) {
       if (cause instanceof EventStreamError) throw cause
       const reason = cause instanceof Error ? cause.message : 'it could not be read'
       throw new EventStreamError('ERR_EVENT_INVALID', reason, { cause })
     }
+    // Of a promise the function is to blame, and not the entry.
+    const answer: unknown = callNow('`read`', () => bridged)
+    if (answer === undefined || (typeof answer === 'object' && answer !== null)) return bridged
+    throw new EventStreamError('ERR_EVENT_INVALID', '`read` answered neither an event with its topics nor `undefined`')
+  }
+
+  async #publishTo({ topics, event }: BridgedEvent, options: { key: string }): Promise<void> {
+    const limit = { clock: systemClock, ms: this.#claimAfter, what: '`target.publish`' }
+    await callInTime(limit, () => this.#options.target.publish(topics, event, options))
+  }
+
+  // A listener that fails must not stop the bridge, nor the process.
+  #tell(name: string, listener: () => void): void {
+    callAside(listener, error => {
+      if (this.#hasWarned) return
+      this.#hasWarned = true
+      const kind = error instanceof Error ? error.name : typeof error
+      const message = `\`${name}\` of a bridge failed (${kind}). This is said once.`
+      process.emitWarning(message, { type: 'KoaEventStreamWarning', code: 'BRIDGE_LISTENER' })
+    })
   }
 
   async #pauseAfter(error: unknown): Promise<void> {
     if (this.#stopped) return
-    tell(() => this.#options.onError?.(error))
+    this.#tell('onError', () => this.#options.onError?.(error))
     await new Promise<void>(resolve => {
       const timer = setTimeout(resolve, PAUSE)
       this.#wake = () => {
@@ -183,19 +218,16 @@ class StreamBridge {
   }
 }
 
-// A listener that throws must not stop the bridge: its error surfaces as an uncaught one of its own.
-function tell(listener: () => void): void {
-  try {
-    listener()
-  } catch (error) {
-    queueMicrotask(() => {
-      throw error
-    })
-  }
+function isHopeless(error: unknown): error is EventStreamError {
+  return error instanceof EventStreamError && HOPELESS.includes(error.code)
 }
 
-function isHopeless(error: unknown): error is EventStreamError | TypeError {
-  return error instanceof TypeError || (error instanceof EventStreamError && HOPELESS.includes(error.code))
+// Short, whatever the names are.
+function keyPrefix(stream: string, group: string): string {
+  const names = createHash('sha256')
+    .update(JSON.stringify([stream, group]))
+    .digest('base64url')
+  return `bridge:${names}:`
 }
 
 function defaultRead({ fields: { topic, event, data } }: StreamEntry): BridgedEvent {

@@ -28,6 +28,17 @@ export interface GroupReaderOptions {
 const TIMEOUT = 5_000
 // How long a read waits for entries: as long as a close may have to wait, too.
 const BLOCK = 1_000
+// Removes readers that have nothing left to do and have not been heard of for a while, in one step: what a reader gets
+// meanwhile would be lost with it. KEYS: the stream. ARGV: the group, milliseconds, the reader that asks.
+const REMOVE_READERS = `
+for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
+  local fields = {}
+  for index = 1, #reader, 2 do fields[reader[index]] = reader[index + 1] end
+  if fields.pending == 0 and fields.idle > tonumber(ARGV[2]) and fields.name ~= ARGV[3] then
+    redis.call('XGROUP', 'DELCONSUMER', KEYS[1], ARGV[1], fields.name)
+  end
+end
+`
 // Rejected entries that are kept for somebody to look at, about.
 const KEPT = 10_000
 
@@ -40,6 +51,8 @@ export class GroupReader {
   #hasBegun = false
   // Where to go on looking for what others have left.
   #claimFrom = '0-0'
+  // When readers that are gone were last looked for, by the monotonic clock.
+  #lookedAt = -Infinity
 
   constructor(options: GroupReaderOptions) {
     this.#options = options
@@ -67,6 +80,7 @@ export class GroupReader {
     // Even if the answer is lost on its way.
     this.#hasBegun = true
     const left = await this.#claim()
+    await this.#removeReaders()
     return left.length > 0 ? left : this.#read('>')
   }
 
@@ -118,6 +132,15 @@ export class GroupReader {
     this.#claimFrom = typeof cursor === 'string' ? cursor : '0-0'
     const gone = Array.isArray(deleted) ? deleted.map(id => ({ id: String(id), fields: undefined })) : []
     return [...gone, ...entriesOf(entries)]
+  }
+
+  // A reader is heard of with each read. If one that lives is removed all the same, its next read makes it anew.
+  async #removeReaders(): Promise<void> {
+    const { stream, group, claimAfter } = this.#options
+    const now = systemClock.monotonic()
+    if (now - this.#lookedAt < claimAfter) return
+    this.#lookedAt = now
+    await this.#ask(client => client.eval(REMOVE_READERS, 1, stream, group, claimAfter + BLOCK, this.#consumer))
   }
 
   #ask<T>(work: (client: Commands['client']) => Promise<T>): Promise<T> {

@@ -8,8 +8,8 @@ bridgeStream({
   client: url,
   stream: 'orders',
   target: {
-    publish: async (topics, event) => {
-      const id = await publisher.publish(topics, event)
+    publish: async (topics, event, options) => {
+      const id = await publisher.publish(topics, event, options)
       process.stdout.write(`${id}\n`)
       return new Promise(() => {})
     },

@@ -27,11 +27,17 @@ class Target {
   readonly texts: unknown[] = []
   /** What was asked of it, whether it was up or not. */
   readonly attempts: unknown[] = []
+  readonly keys: (string | undefined)[] = []
   fails: (text: unknown) => boolean = () => false
   readonly #progress = new Progress()
 
-  publish = async (_topics: string | readonly string[], { data }: EventInput): Promise<string> => {
+  publish = async (
+    _topics: string | readonly string[],
+    { data }: EventInput,
+    options?: { key: string },
+  ): Promise<string> => {
     this.attempts.push(data)
+    this.keys.push(options?.key)
     await new Promise(setImmediate)
     this.#progress.announce()
     if (this.fails(data)) throw new EventStreamError('ERR_BROKER', 'the target is down')
@@ -146,8 +152,15 @@ test('a target that is down is tried again, in order; nothing that was not publi
   t.is(await pending(), 0)
 })
 
-test('a reader that is killed before it could acknowledge has its entries taken over: published at least once', async t => {
-  const { server, target, add, bridge, pending } = await openStream(t)
+test('a reader that is killed between publishing and acknowledging has its entries taken over: each is published once', async t => {
+  const { server, add, bridge, pending } = await openStream(t)
+  const recorder = new Recorder()
+  const broker = redisBroker({ ...PATIENT, client: server.url })
+  t.teardown(() => broker.close())
+  broker.listen(recorder)
+  await broker.subscribe('news')
+  const publisher = createPublisher({ ...PATIENT, client: server.url })
+  t.teardown(() => publisher.close())
   const child = spawn(process.execPath, [READER, server.url], { stdio: ['ignore', 'pipe', 'inherit'] })
   t.teardown(() => child.kill('SIGKILL'))
   await add(...texts(5))
@@ -155,9 +168,86 @@ test('a reader that is killed before it could acknowledge has its entries taken 
   child.kill('SIGKILL')
   await once(child, 'exit')
   t.is(await pending(), 5)
-  const running = bridge({ claimAfter: 200 })
-  await target.until(() => target.texts.length === 5)
-  t.deepEqual(target.texts, texts(5))
+  const running = bridge({ claimAfter: 200, target: publisher })
+  await add('last')
+  await eventually(
+    () => recorder.heard.length >= 6,
+    () => `${recorder.heard.length} were published`,
+  )
+  await eventually(
+    async () => (await pending()) === 0,
+    () => 'something was left',
+  )
+  const last = await publisher.publish('news', { data: 'end' })
+  await recorder.until(last)
+  t.deepEqual(
+    recorder.heard.map(({ event }) => /data: (.*)/.exec(Buffer.from(event.frame).toString())?.[1]).toSorted(),
+    [...texts(5), 'end', 'last'],
+  )
+  await running.close()
+})
+
+test('readers that are gone are removed once nothing is left with them', async t => {
+  const { client, target, add, bridge, pending } = await openStream(t)
+  await client.xgroup('CREATE', 'orders', 'koa-event-stream', '0', 'MKSTREAM')
+  for (const name of ['idle', 'idler']) await client.xgroup('CREATECONSUMER', 'orders', 'koa-event-stream', name)
+  await add('held')
+  await client.xreadgroup('GROUP', 'koa-event-stream', 'killed', 'COUNT', 1, 'STREAMS', 'orders', '>')
+  const running = bridge({ claimAfter: 100 })
+  await target.until(() => target.texts.includes('held'))
+  await eventually(
+    async () => ((await client.xinfo('CONSUMERS', 'orders', 'koa-event-stream')) as unknown[]).length === 1,
+    () => 'readers that are gone are still there',
+  )
+  t.is(await pending(), 0)
+  await running.close()
+})
+
+test('a target of one’s own that fails with a TypeError, as fetch does, is tried again, and so is what hangs', async t => {
+  const { target, add, bridge, rejected, errors, pending } = await openStream(t)
+  const failures = [
+    () => Promise.reject(new TypeError('fetch failed')),
+    () => {
+      throw new TypeError('not even a promise')
+    },
+    () => new Promise<string>(() => undefined),
+  ]
+  const running = bridge({
+    claimAfter: 500,
+    target: { publish: (...args) => failures.shift()?.() ?? target.publish(...args) },
+  })
+  await add('important', 'second')
+  await target.until(() => target.texts.length === 2)
+  t.deepEqual(target.texts, ['important', 'second'])
+  t.deepEqual(rejected, [])
+  t.is(errors.length, 3)
+  t.is(new Set(target.keys).size, 2)
+  await running.close()
+  t.is(await pending(), 0)
+})
+
+test('a `read` that answers a promise loses nothing; listeners that fail stop neither the bridge nor the process', async t => {
+  const { client, target, add, bridge, pending } = await openStream(t)
+  let asynchronous = true
+  let told = 0
+  const running = bridge({
+    read: ({ fields: { data = '' } }) => {
+      if (data === 'bad') throw new Error('not my kind')
+      const bridged = { topics: 'news', event: { data } }
+      return asynchronous ? (Promise.resolve(bridged) as never) : bridged
+    },
+    onError: () => {
+      told += 1
+      asynchronous = false
+      throw new Error('a listener that throws')
+    },
+    onRejected: () => Promise.reject(new Error('a listener that rejects')) as never,
+  })
+  await add('kept', 'bad', 'last')
+  await target.until(() => target.texts.length === 2)
+  t.deepEqual(target.texts, ['kept', 'last'])
+  t.is(told, 1)
+  t.is(await client.xlen('orders:rejected'), 1)
   await running.close()
   t.is(await pending(), 0)
 })

@@ -5,7 +5,7 @@
  */
 const BASE = ['errors', 'topic', 'clock', 'deadline', 'application', 'options']
 const ROOMS = {
-  wire: ['errors', 'topic', 'application'],
+  wire: ['errors', 'topic', 'application', 'options'],
   stream: ['wire/.+', ...BASE, 'auth/identity'],
   auth: ['errors', 'clock', 'application', 'options'],
   broker: ['wire/.+', ...BASE],
