@@ -1,14 +1,16 @@
 import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import test from 'ava'
 import type { Redis } from 'ioredis'
 import { createPublisher } from 'koa-event-stream/redis'
 import { PATIENT } from '../support/progress.ts'
 import { startRedis } from '../support/redis-server.ts'
+import { ROOT } from '../support/root.ts'
 import { connectAdmin, openEngine, openInstance, publish, until } from './instance.ts'
 
 // The scripts of format 1, as version 0.1 ran them, with its keys and arguments.
 const ROOTS = ['{events}:log', '{events}:older'] as const
-const script = (name: string) => readFile(new URL(`format-1/${name}.lua`, import.meta.url), 'utf8')
+const script = (name: string) => readFile(join(ROOT, `test/redis/format-1/${name}.lua`), 'utf8')
 
 async function publishOld(admin: Redis, topic: string, text: string): Promise<unknown> {
   const limits = [1_000, 1_048_576, 300_000, 100_000]

@@ -59,7 +59,7 @@ export class LogInMemory implements LogEngine {
         this.forgotten.delete(topic)
         if (this.hands && this.#heard.has(topic)) this.listener?.event(topic, event)
       }
-      return { epoch, seq, at, previous }
+      return { epoch, seq, at, isRepeat: false, previous }
     })
   }
 

@@ -1,6 +1,7 @@
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
+import { HistoryPolicy } from '../../../lib/broker/history-policy.ts'
 import { Replica } from '../../../lib/broker/replica/replica.ts'
 import { Recorder } from '../../contract/recorder.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -12,8 +13,8 @@ function makeReplica() {
   const clock = new ManualClock()
   const log = new LogInMemory()
   const recorder = new Recorder()
-  const limits = { count: 1_000, bytes: 1_048_576, age: AGE }
-  const replica = new Replica({ engine: log, limits, clock, listener: recorder, timeout: 5_000, maxPending: 10 })
+  const policy = new HistoryPolicy({ age: AGE })
+  const replica = new Replica({ engine: log, policy, clock, listener: recorder, timeout: 5_000, maxPending: 10 })
   log.start(replica)
   const heard = () => recorder.heard.map(({ event: { seq } }) => seq)
   const say = async (topic: string, size = 10) => {
