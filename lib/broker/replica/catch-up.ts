@@ -60,14 +60,14 @@ export async function catchUp(engine: LogEngine, mirrors: readonly Mirror[], kno
     if (outcome !== 'complete') return
     outcome = outcomeOf(page, state, byTopic, known)
     if (state === undefined || outcome !== 'complete' || page.state.seq < state.seq) state = page.state
-    if (outcome === 'complete') for (const topic of page.topics) take(topic, page.state.seq)
+    if (outcome === 'complete') for (const topic of page.topics) take(topic, page.state)
   }
 
-  function take(page: TopicPage, seq: number): void {
+  function take(page: TopicPage, state: LogState): void {
     const mirror = byTopic.get(page.topic)
     if (mirror === undefined) return
     const isNew = mirror.last === undefined
-    mirror.fetch(page, seq)
+    mirror.fetch(page, state)
     if (page.more && !isNew) wishes.unshift(mirror.wish)
   }
 

@@ -3,7 +3,13 @@ import { History } from '../history.ts'
 import type { HistoryLimits } from '../history-policy.ts'
 import type { Remembered } from './acknowledged.ts'
 import { deferred, type Deferred } from './deferred.ts'
-import type { LoggedEvent, TopicPage, Wish } from './log-engine.ts'
+import type { LoggedEvent, LogState, TopicPage, Wish } from './log-engine.ts'
+
+/** Up to where nothing is missing: of what was published up to a `seq`, and until a time of the log in milliseconds. */
+export interface Heard {
+  readonly seq: number
+  readonly at: number
+}
 
 /**
  * What this instance has of one topic: every event since it began to listen, and once it was loaded all of the topic's
@@ -31,7 +37,7 @@ export class Mirror {
   // While it is held: what was fetched, what came, and up to where nothing is missing from what was fetched.
   #fetched: LoggedEvent[] = []
   #arrived: LoggedEvent[] = []
-  #complete = 0
+  #complete: Heard = { seq: 0, at: -Infinity }
   // Publishers of this instance that wait until their event has been handed on here.
   readonly #publishers = new Map<number, Deferred>()
 
@@ -98,14 +104,14 @@ export class Mirror {
     this.#loaded = loaded
     this.#until = 0
     this.#fetched = []
-    this.#complete = seq
+    this.#complete = { seq, at: -Infinity }
   }
 
-  /** Keeps aside what comes, until it is known what is missing. Up to `complete` nothing is. */
-  hold(complete: number): void {
+  /** Keeps aside what comes, until it is known what is missing. Of what was published until it was heard nothing is. */
+  hold(heard: Heard): void {
     if (this.#isHeld) return
     this.#isHeld = true
-    this.#complete = complete
+    this.#complete = heard
     this.#arrived = []
     this.#release(Infinity)
     this.#live = deferred()
@@ -122,26 +128,29 @@ export class Mirror {
   }
 
   /**
-   * Takes what the log answered to `wish`, at a moment in which it stood at `seq`. If events are gone that were wished for,
+   * Takes what the log answered to `wish`, and where it stood then. If events are gone that were wished for,
    * the mirror begins anew behind them.
    */
-  fetch({ last, events, more }: TopicPage, seq: number): void {
+  fetch({ last, events, more }: TopicPage, { seq, now }: Pick<LogState, 'seq' | 'now'>): void {
     if (this.#history === undefined) {
       this.begin(last.seq, !last.isKnown)
-      this.#complete = Math.max(seq, last.seq)
+      this.#complete = { seq: Math.max(seq, last.seq), at: now }
       return
     }
     const [first] = events
     // Nothing of it was on that page.
     if (first === undefined && more) return
     const before = first?.previous ?? last
-    if (before.seq > (before.isKnown ? this.#end(this.#history.last) : this.#complete)) {
+    const since = first === undefined ? now - this.age : first.at - first.age
+    if (before.isKnown ? before.seq > this.#end(this.#history.last) : this.#mayHaveMissed(before.seq, since)) {
       this.begin(before.seq, true)
       this.hasLost = true
     }
     const end = this.#end(this.#history.last)
     for (const event of events) if (event.seq > end) this.#fetched.push(event)
-    this.#complete = more ? this.#end(this.#history.last) : Math.max(seq, this.#complete)
+    this.#complete = more
+      ? (this.#fetched.at(-1) ?? this.#complete)
+      : { seq: Math.max(seq, this.#complete.seq), at: now }
   }
 
   /** What was fetched, and of what came meanwhile that which follows it. */
@@ -217,6 +226,11 @@ export class Mirror {
 
   startOfLast(count: number): number {
     return this.#history?.startOfLast(count) ?? 0
+  }
+
+  // The log has forgotten the topic's last event: nothing came after a `seq`, nor after a time. Before that something may have.
+  #mayHaveMissed(seq: number, since: number): boolean {
+    return seq > this.#complete.seq && since > this.#complete.at
   }
 
   #end(last: number): number {

@@ -254,10 +254,9 @@ export class Replica implements LogListener {
 
   #holdAll(): void {
     this.#doubts += 1
-    // A `seq` is the time in microseconds, but for a log that is ahead of its clock.
-    const complete = Math.max(this.#seq, (this.#lookedAt + this.#ahead) * 1_000)
+    const heard = { seq: this.#seq, at: this.#lookedAt + this.#ahead }
     for (const mirror of this.#mirrors) {
-      mirror.hold(complete)
+      mirror.hold(heard)
       this.#unasked.add(mirror)
     }
   }
