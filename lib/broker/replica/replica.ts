@@ -346,14 +346,17 @@ export class Replica implements LogListener {
   }
 
   // The log has begun a new life. Every topic starts over where that began; streams are told.
-  #beginAnew({ epoch, base }: LogState): void {
+  // One that it has been in before, as a fail-over may have lost a renewal, goes on where it stands: streams had what it has.
+  #beginAnew({ epoch, base, seq }: LogState): void {
+    const isNew = !this.#past.has(epoch)
+    const start = isNew ? base : seq
     this.#past.add(this.#epoch)
     this.#past.delete(epoch)
     this.#epoch = epoch
     this.#base = base
-    this.#seq = base
+    this.#seq = start
     for (const mirror of this.#mirrors) {
-      mirror.begin(base, true)
+      mirror.begin(start, isNew)
       mirror.hasLost = false
     }
     this.#parts.listener.gap(this.#mirrors.topics, 'epoch')
