@@ -70,7 +70,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.wheel = new TimerWheel(clock)
     this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
-    this.revocationMarks = new RevocationMarks(broker.store)
+    this.revocationMarks = new RevocationMarks(broker.store, clock)
     broker.listen(this)
   }
 

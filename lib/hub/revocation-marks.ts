@@ -1,5 +1,6 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import type { Identity } from '../auth/identity.ts'
+import type { Clock } from '../clock.ts'
 import type { KeyValueStore } from '../broker/key-value-store.ts'
 import type { StreamFilter } from './stream-index.ts'
 
@@ -15,16 +16,18 @@ export type Standing = readonly string[]
  */
 export class RevocationMarks {
   readonly #store: KeyValueStore
+  readonly #clock: Clock
 
-  constructor(store: KeyValueStore) {
+  constructor(store: KeyValueStore, clock: Clock) {
     this.#store = store
+    this.#clock = clock
   }
 
   /** Remembers that streams of these were disconnected. */
   async mark({ session, token, identity }: StreamFilter): Promise<void> {
     // All that is given must fit, so that each one alone means no stream less.
     const key = keyOf('session', session) ?? keyOf('token', token) ?? keyOf('identity', identity)
-    if (key !== undefined) await this.#store.set(key, randomBytes(9).toString('base64url'), KEPT_FOR)
+    if (key !== undefined) await this.#store.set(key, this.#clock.id(), KEPT_FOR)
   }
 
   async standing({ session, token, id }: Identity): Promise<Standing> {
