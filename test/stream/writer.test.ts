@@ -4,7 +4,7 @@ import { Batch } from '../../lib/hub/fan-out.ts'
 import type { Frame } from '../../lib/stream/write-queue.ts'
 import { HIGH_WATER_MARK, PIECE_BYTES, Writer, type WriterHost, type WritingStream } from '../../lib/stream/writer.ts'
 import { Chunk } from '../../lib/wire/chunk.ts'
-import { SimulatedSink } from '../support/simulated-sink.ts'
+import { RecordingSink } from '../support/recording-sink.ts'
 
 const FIRST = ': \n'
 const LIMIT = 1_000_000
@@ -35,7 +35,7 @@ const LAST = own('event: goaway\n\n')
 
 /** A writer with its sink, whose turns of the event loop are the test's. */
 function unattached({ isReading = true } = {}) {
-  const sink = new SimulatedSink()
+  const sink = new RecordingSink()
   sink.isReading = isReading
   const turns: (() => void)[] = []
   const clock = { ...systemClock, turn: (task: () => void) => (turns.push(task), () => undefined) }

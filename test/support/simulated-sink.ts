@@ -2,66 +2,94 @@ import type { Sink, Taken } from '../../lib/stream/sink.ts'
 import type { Chunk } from '../../lib/wire/chunk.ts'
 
 interface Write {
-  left: number
-  readonly taken: Taken | undefined
+  /** Where it ends, in bytes since the beginning. */
+  readonly end: number
+  readonly taken: Taken
 }
 
-/**
- * A connection without a network. Bytes that are handed over wait until the test lets its client take them, as in the
- * kernel's buffers of a client that does not read; one that `isReading` takes everything at once.
- */
+export interface SimulatedSinkOptions {
+  /** Bytes that the kernel keeps for a client that does not read. Default 0: nothing is taken unless the client reads. */
+  readonly kernel?: number
+  /** Tells whoever writes that the kernel has taken something at once: never inside the call that wrote. */
+  readonly later?: (task: () => void) => void
+  /** Called when there is something to read, or the connection has ended. */
+  readonly news?: () => void
+}
+
+/** A connection without a network: bytes that are handed over wait until the client reads them. */
 export class SimulatedSink implements Sink {
   isOpen = true
   isClosed = false
-  isReading = false
-  progress = 0
-  /** What was handed over, one piece after another. */
-  readonly pieces: string[] = []
-  /** How it ended. */
+  /** How it ended: by its owner's `end`, `cut` or `destroy`. */
   ending: 'end' | 'cut' | 'destroy' | undefined
-  readonly #writes: Write[] = []
+  /** Bytes that were handed over since the beginning. */
+  handed = 0
+  /** Those of them that the kernel has taken. */
+  progress = 0
+  readonly #kernel: number
+  readonly #later: (task: () => void) => void
+  readonly #news: () => void
+  // What was handed over and has not been read.
+  #pieces: Uint8Array[] = []
+  #read = 0
+  #writes: Write[] = []
   #closed: (() => void)[] = []
 
-  get pendingBytes(): number {
-    return this.#writes.reduce((sum, { left }) => sum + left, 0)
+  constructor({ kernel = 0, later = queueMicrotask, news = () => {} }: SimulatedSinkOptions = {}) {
+    this.#kernel = kernel
+    this.#later = later
+    this.#news = news
   }
 
-  /** All that was handed over. */
-  get text(): string {
-    return this.pieces.join('')
+  get pendingBytes(): number {
+    return this.isClosed ? 0 : this.handed - this.progress
+  }
+
+  /** Whether there is something that the client could read. */
+  get isReadable(): boolean {
+    return this.#pieces.length > 0
   }
 
   open(bytes: Uint8Array): void {
-    this.#hand(bytes, undefined)
+    this.#hand(bytes)
   }
 
   send(chunk: Chunk): void {
-    this.#hand(chunk.bytes, undefined)
+    this.#hand(chunk.bytes)
   }
 
   write(bytes: Uint8Array, taken: Taken): void {
-    this.#hand(bytes, taken)
-  }
-
-  /** The client takes so many bytes, or all that there are, also of those that are handed over meanwhile. */
-  take(bytes = Infinity): void {
-    let room = bytes
-    while (this.#writes[0] !== undefined) {
-      const [write] = this.#writes
-      const some = Math.min(room, write.left)
-      write.left -= some
-      room -= some
-      this.progress += some
-      if (write.left > 0) return
-      this.#writes.shift()
-      write.taken?.()
+    this.#hand(bytes)
+    this.#writes.push({ end: this.handed, taken })
+    if (this.pendingBytes === 0) {
+      this.#later(() => {
+        this.#callBack()
+      })
     }
   }
 
-  /** The connection breaks: what waits is never taken. */
+  /** The client reads so many bytes, or all that there are. */
+  read(most = Infinity): Uint8Array[] {
+    const pieces: Uint8Array[] = []
+    let room = most
+    for (let [piece] = this.#pieces; piece !== undefined && room > 0; [piece] = this.#pieces) {
+      const part = piece.length <= room ? piece : piece.subarray(0, room)
+      if (part === piece) this.#pieces.shift()
+      else this.#pieces[0] = piece.subarray(room)
+      room -= part.length
+      this.#read += part.length
+      pieces.push(part)
+    }
+    this.#accept()
+    this.#callBack()
+    return pieces
+  }
+
+  /** The connection breaks: what the kernel has not taken it never will. */
   fail(error: Error): void {
     this.isOpen = false
-    for (const { taken } of this.#writes.splice(0)) taken?.(error)
+    this.#pieces = []
+    for (const { taken } of this.#writes.splice(0)) taken(error)
   }
 
   end(): void {
@@ -73,13 +101,16 @@ export class SimulatedSink implements Sink {
   }
 
   destroy(): void {
-    this.#writes.length = 0
+    this.#pieces = []
+    this.#writes = []
     this.#end('destroy')
     this.close()
   }
 
   /** Nothing is left of it. */
   close(): void {
+    if (this.isClosed) return
+    this.isOpen = false
     this.isClosed = true
     for (const listener of this.#closed.splice(0)) listener()
   }
@@ -88,16 +119,25 @@ export class SimulatedSink implements Sink {
     this.#closed.push(listener)
   }
 
-  #hand(bytes: Uint8Array, taken: Taken | undefined): void {
-    if (!this.isOpen) throw new Error(`Written behind the end: ${Buffer.from(bytes).toString()}`)
-    this.pieces.push(Buffer.from(bytes).toString('latin1'))
-    this.#writes.push({ left: bytes.length, taken })
-    // As with a socket, whoever writes hears of it later.
-    if (this.isReading) queueMicrotask(() => this.take())
+  #hand(bytes: Uint8Array): void {
+    if (!this.isOpen) throw new Error(`written behind the end: ${Buffer.from(bytes).toString()}`)
+    this.#pieces.push(bytes)
+    this.handed += bytes.length
+    this.#accept()
+    this.#news()
+  }
+
+  #accept(): void {
+    this.progress = Math.max(this.progress, Math.min(this.handed, this.#read + this.#kernel))
+  }
+
+  #callBack(): void {
+    while (this.#writes[0] !== undefined && this.#writes[0].end <= this.progress) this.#writes.shift()?.taken()
   }
 
   #end(how: 'end' | 'cut' | 'destroy'): void {
     this.ending ??= how
     this.isOpen = false
+    this.#news()
   }
 }
