@@ -1,0 +1,317 @@
+import { parseCursor } from '../../lib/wire/cursor.ts'
+import type { Gap } from '../../lib/wire/frame.ts'
+import { isOwed, type Fact, type Ledger } from './ledger.ts'
+
+/** A gap at the moment in which a stream was told of it, before its client reads that. */
+export interface ToldGap {
+  readonly gap: Gap
+  /** How many events the log had taken by then, and which life it was in. */
+  readonly count: number
+  readonly life: number
+  readonly epoch: string
+  /** Of each topic, in the life of the log that the client knew, up to where history may have been gone. */
+  readonly goneTo: ReadonlyMap<string, number>
+  /** Up to here the log has forgotten of topics without newer events whether they had any. */
+  readonly forgottenTo: number
+  /** Whether the instance may have heard nothing of the log for as long. */
+  readonly isBlind: boolean
+}
+
+/** What a client is owed of a topic. */
+interface Grant {
+  /** Events that were taken before this many are not its business. */
+  due: number
+  /** How many of the topic's events have been looked at, in the present life of the log. */
+  checked: number
+  /** Up to this `seq` it has been told that history may be gone. */
+  goneTo: number
+  /** It has been told of what the log had lost of the first so many events. */
+  lostTo: number
+  /** The life of the log in which it was given to the stream. */
+  life: number
+  /** Whether it was told of a gap since the last id. */
+  isTold: boolean
+  /** Whether it is only being added. */
+  isPending: boolean
+}
+
+/**
+ * What one client has been sent, and what is wrong with that. It knows all that was published, and is told when topics
+ * are given to the client and taken from it.
+ */
+export class ClientView {
+  readonly complaints: string[] = []
+  readonly received = new Set<number>()
+  /** What the client comes back with. */
+  cursor: string | undefined
+  epoch: string | undefined
+  readonly #ledger: Ledger
+  readonly #conflates: boolean
+  readonly #grants = new Map<string, Grant>()
+  // Topics that were taken away, and how many bytes had been handed over by then.
+  readonly #taken = new Map<string, number>()
+  // Events that the client has passed and that a fail-over has lost: it is to be told before the end.
+  #owed: { readonly topic: string; readonly fact: Fact }[] = []
+  #seq = -1
+  #streamSeq = -1
+  #streamLife = 0
+  // The life of the log of which it was told last.
+  #toldLife = 0
+  // Where the client stood when it came, if it had been away for longer than the log remembers.
+  #openedAt = Infinity
+  // Behind so many bytes nothing but the last block may come.
+  #endsAt = Infinity
+  #isOver = false
+
+  constructor(ledger: Ledger, conflates: boolean) {
+    this.#ledger = ledger
+    this.#conflates = conflates
+  }
+
+  get topics(): string[] {
+    return [...this.#grants.keys()]
+  }
+
+  /** The client's resolver has been called: these topics are what it gets, on a new stream. */
+  opening(topics: readonly string[]): void {
+    const due = this.cursor === undefined ? this.#ledger.count : 0
+    this.#streamSeq = -1
+    this.#streamLife = this.#ledger.life
+    this.#openedAt = this.#seq < this.#ledger.forgottenTo ? this.#seq : Infinity
+    this.#endsAt = Infinity
+    this.#isOver = false
+    this.#taken.clear()
+    for (const topic of this.#grants.keys()) if (!topics.includes(topic)) this.removed(topic, 0)
+    for (const topic of topics) {
+      const grant = this.#grants.get(topic)
+      if (grant === undefined || this.cursor === undefined) this.#grants.set(topic, this.#grant(topic, due))
+      else if (grant.isPending) this.#grants.set(topic, this.#grant(topic, 0))
+    }
+  }
+
+  /** A topic is being added to the living stream. */
+  adding(topic: string): void {
+    this.#grants.set(topic, { ...this.#grant(topic, this.#ledger.count), isPending: true })
+  }
+
+  /** The topic is live. */
+  added(topic: string): void {
+    const grant = this.#grants.get(topic)
+    if (grant?.isPending !== true) return
+    grant.isPending = false
+    grant.life = this.#ledger.life
+    // What was published while the log was being asked where it stands may be from before that, or after.
+    if (grant.due !== Infinity) grant.due = this.#ledger.count
+    else this.#complain(`another life of the log was not told of ${topic}, which was added`)
+  }
+
+  /** Nothing of a topic may be handed over behind these bytes. */
+  removed(topic: string, handed: number): void {
+    this.#grants.delete(topic)
+    this.#owed = this.#owed.filter(owed => owed.topic !== topic)
+    this.#taken.set(topic, handed)
+  }
+
+  /** Its right to read is gone: behind so many bytes nothing but the last block may come. */
+  ended(handed: number): void {
+    this.#endsAt = Math.min(this.#endsAt, handed)
+  }
+
+  /** A whole block has been read, that begins behind so many bytes. */
+  block(lines: readonly string[], start: number, nextGap: () => ToldGap | undefined): void {
+    let [event, data, id]: [string, string, string | undefined] = ['message', '', undefined]
+    for (const line of lines) {
+      if (line.startsWith('data: ')) data += line.slice('data: '.length)
+      else if (line.startsWith('event: ')) event = line.slice('event: '.length)
+      else if (line.startsWith('id: ')) id = line.slice('id: '.length)
+      else if (!line.startsWith(': ') && !line.startsWith('retry: ')) this.#complain(`a line of no block: ${line}`)
+    }
+    if (this.#isOver) this.#complain(`${event} came behind the last block`)
+    if (event === 'goaway') this.#isOver = true
+    else if (start >= this.#endsAt) this.#complain(`${event} ${data.slice(0, 20)} left after the right to read it`)
+    else if (event === 'gap') this.#gap(JSON.parse(data) as Gap, nextGap())
+    else if (event === 'state') this.#state(JSON.parse(data) as { topic: string; count: number })
+    else this.#place(event, data, id, start)
+  }
+
+  /** What is still wrong when all has come that ever will. */
+  final(): string[] {
+    const untold = this.#owed.filter(({ fact }) => isOwed(fact) && !this.received.has(fact.publication.number))
+    return [
+      ...this.complaints,
+      ...untold.map(({ topic, fact }) => `${nameOf(fact)} of ${topic} was lost by the log, and nobody said so`),
+    ]
+  }
+
+  #place(event: string, data: string, id: string | undefined, start: number): void {
+    if (id === undefined) {
+      if (event !== 'cursor') this.#complain(`a ${event} without an id`)
+      return
+    }
+    const cursor = parseCursor(id)
+    if (typeof cursor !== 'object') {
+      this.#complain(`an id that is none: ${id}`)
+      return
+    }
+    const { epoch, seq } = cursor
+    if (epoch !== this.epoch) this.#beginAnew(epoch)
+    if (seq <= this.#streamSeq) this.#complain(`${event} ${seq} after ${this.#streamSeq}, on one stream`)
+    if (event === 'cursor' ? seq < this.#seq : seq <= this.#seq) {
+      this.#complain(`${event} ${seq} after ${this.#seq}`)
+    }
+    if (event !== 'cursor') this.#receive(Number.parseInt(data), epoch, seq, start)
+    this.#seq = seq
+    this.#streamSeq = seq
+    this.cursor = id
+    for (const [topic, grant] of this.#grants) {
+      if (!grant.isPending) this.#check(topic, grant)
+      grant.isTold = false
+    }
+  }
+
+  #receive(number: number, epoch: string, seq: number, start: number): void {
+    const publication = this.#ledger.publications[number]
+    if (publication?.facts.some(fact => fact.epoch === epoch && fact.seq === seq) !== true) {
+      this.#complain(`event ${number} has an id that the log never gave it: ${epoch}-${seq}`)
+      return
+    }
+    if (this.received.has(number)) this.#complain(`event ${number} came twice`)
+    this.received.add(number)
+    if (!publication.topics.some(topic => this.#mayRead(topic, start))) {
+      this.#complain(`event ${number} of ${publication.topics.join()} is not its own`)
+    }
+  }
+
+  #mayRead(topic: string, start: number): boolean {
+    return this.#grants.has(topic) || start < (this.#taken.get(topic) ?? 0)
+  }
+
+  #beginAnew(epoch: string): void {
+    for (const [topic, grant] of this.#grants) {
+      grant.checked = 0
+      grant.goneTo = 0
+      if (grant.isTold || this.epoch === undefined || grant.life >= this.#toldLife) continue
+      if (grant.isPending) grant.due = Infinity
+      else this.#complain(`another life of the log, ${epoch}, was not told of ${topic}`)
+    }
+    this.epoch = epoch
+    this.#seq = -1
+    this.#streamSeq = -1
+  }
+
+  // Everything of a topic up to the client's cursor has come, or it was told.
+  #check(topic: string, grant: Grant): void {
+    const facts = this.#ledger.facts(this.epoch ?? '', topic)
+    for (; grant.checked < facts.length; grant.checked += 1) {
+      const fact = facts[grant.checked]
+      if (fact === undefined || (fact.seq > this.#seq && !fact.isLost)) return
+      if (!this.#isMissing(grant, fact)) continue
+      if (this.#isConflated(facts, grant.checked)) continue
+      if (fact.isLost) this.#owed.push({ topic, fact })
+      else {
+        this.#complain(`${nameOf(fact)} of ${topic} was lost in silence, at ${this.cursor ?? ''}`)
+      }
+    }
+  }
+
+  #isMissing({ due, goneTo, lostTo }: Grant, { index, seq, publication, isLost }: Fact): boolean {
+    return index >= due && seq > goneTo && !(isLost && index < lostTo) && !this.received.has(publication.number)
+  }
+
+  #isConflated(facts: readonly Fact[], index: number): boolean {
+    const key = facts[index]?.publication.key
+    return this.#conflates && facts.slice(index + 1).some(({ publication }) => publication.key === key)
+  }
+
+  #gap({ topics, reason }: Gap, told: ToldGap | undefined): void {
+    if (told?.gap.reason !== reason || told.gap.topics.join() !== topics.join()) {
+      this.#complain(`a gap that nobody told: ${reason} of ${topics.join()}`)
+      return
+    }
+    if (reason === 'epoch') this.#toldLife = told.life
+    for (const topic of topics) {
+      const grant = this.#grants.get(topic)
+      if (grant === undefined) {
+        if (!this.#taken.has(topic)) this.#complain(`a gap of ${topic}, which is not its own`)
+        continue
+      }
+      if (!this.#isTrue(topic, grant, told)) {
+        this.#complain(`a false gap of ${topic}: ${reason}, at ${this.cursor ?? 'the beginning'}`)
+      }
+      this.#forgive(topic, grant, told)
+    }
+    // The client stood where the log has never been, as far as anybody knows: it is put to where that stands.
+    if (reason === 'unknown') this.#seq = this.#streamSeq = -1
+  }
+
+  #forgive(topic: string, grant: Grant, { gap: { reason }, count, epoch, goneTo }: ToldGap): void {
+    grant.isTold = true
+    this.#owed = this.#owed.filter(owed => owed.topic !== topic || owed.fact.index >= count)
+    if (reason !== 'epoch') grant.lostTo = Math.max(grant.lostTo, count)
+    if (reason !== 'trimmed') grant.due = grant.due === Infinity ? count : Math.max(grant.due, count)
+    else grant.goneTo = this.#goneTo(topic, { epoch, goneTo })
+  }
+
+  /** Whether what the client is told of a gap is so. */
+  #isTrue(topic: string, grant: Grant, told: ToldGap): boolean {
+    const { reason } = told.gap
+    if (reason === 'epoch') {
+      return told.epoch !== this.epoch || told.life !== this.#streamLife || this.#ledger.hasFallenBack
+    }
+    if (reason === 'unknown') return this.#ledger.isLossy(this.epoch ?? '')
+    if (this.#owed.some(owed => owed.topic === topic)) return true
+    if (reason === 'trimmed' && this.#isForgotten(told)) return true
+    const goneTo = reason === 'overflow' ? Infinity : this.#goneTo(topic, told)
+    const epoch = this.epoch ?? told.epoch
+    const facts = this.#ledger.facts(epoch, topic).slice(this.#placeOf(epoch, topic, this.#seq))
+    // What another gap has told of already may be told again to a client whose cursor is before it.
+    const known = this.cursor === undefined ? grant : { ...grant, due: 0, lostTo: 0 }
+    return facts.some(
+      fact => fact.index < told.count && (fact.seq <= goneTo || fact.isLost) && this.#isMissing(known, fact),
+    )
+  }
+
+  // Of a life that is over nothing is left; of one that has lost events not every copy fits to what is left.
+  #goneTo(topic: string, { epoch, goneTo }: Pick<ToldGap, 'epoch' | 'goneTo'>): number {
+    const isWhole = (epoch === this.epoch || this.epoch === undefined) && !this.#ledger.isLossy(epoch)
+    return isWhole ? (goneTo.get(topic) ?? 0) : Infinity
+  }
+
+  // Whoever was away for longer than the log remembers cannot be told that nothing came.
+  #isForgotten({ forgottenTo, isBlind }: ToldGap): boolean {
+    return this.#seq < forgottenTo && (isBlind || this.#openedAt < forgottenTo)
+  }
+
+  #state({ topic, count }: { topic: string; count: number }): void {
+    const grant = this.#grants.get(topic)
+    if (grant === undefined) this.#complain(`the state of ${topic}, which is not its own`)
+    else grant.due = Math.max(grant.due === Infinity ? 0 : grant.due, count)
+  }
+
+  #grant(topic: string, due: number): Grant {
+    const checked = this.#placeOf(this.epoch ?? '', topic, this.#seq)
+    return { due, checked, goneTo: 0, lostTo: 0, life: this.#ledger.life, isTold: false, isPending: false }
+  }
+
+  // How many events of a topic are not after a `seq`.
+  #placeOf(epoch: string, topic: string, seq: number): number {
+    const facts = this.#ledger.facts(epoch, topic)
+    const next = facts.findIndex(fact => fact.seq > seq)
+    return next === -1 ? facts.length : next
+  }
+
+  #complain(what: string): void {
+    this.complaints.push(what)
+  }
+}
+
+/** Which gaps there are in history at this moment, for a client that knows a life of the log. */
+export function toldNow(ledger: Ledger, gap: Gap, isBlind: boolean): ToldGap {
+  const { epoch, life, count, forgottenTo } = ledger
+  const goneTo = new Map(gap.topics.map(topic => [topic, ledger.goneTo(epoch, topic)]))
+  return { gap, count, life, epoch, goneTo, forgottenTo, isBlind }
+}
+
+function nameOf({ publication, epoch, seq }: Fact): string {
+  return `event ${publication.number} at ${epoch}-${seq}`
+}

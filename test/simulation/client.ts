@@ -1,0 +1,241 @@
+import type { TopicStart } from '../../lib/hub/feed/origin.ts'
+import type { StreamPolicy } from '../../lib/hub/stream-policy.ts'
+import type { Random } from '../support/random.ts'
+import { ClientView } from './client-view.ts'
+import type { Instance } from './instance.ts'
+import type { Person } from './person.ts'
+import { Visit } from './visit.ts'
+import type { World } from './world.ts'
+
+/** A client that reads as fast or as slowly as it likes, and always comes back with its cursor. */
+export class Client {
+  readonly name: string
+  view: ClientView
+  person: Person
+  /** Topics that its resolver grants. */
+  readonly topics: Set<string>
+  /** All that was wrong with what it was sent, also as somebody else before. */
+  readonly complaints: string[] = []
+  readonly #world: World
+  readonly #random: Random
+  readonly #policy: StreamPolicy
+  #visit: Visit | undefined
+  #text = ''
+  // How many bytes were before the text.
+  #start = 0
+  #isReading = false
+  #stalledUntil = 0
+  // Milliseconds between two reads, and bytes that it reads at once.
+  #pause = 1
+  #bite = 65_536
+  #isCalm = false
+
+  constructor(name: string, world: World, random: Random, policy: StreamPolicy, topics: readonly string[]) {
+    this.name = name
+    this.#world = world
+    this.#random = random
+    this.#policy = policy
+    this.topics = new Set(topics)
+    this.person = world.somebody()
+    this.view = this.#newView()
+    if (random.chance(0.25)) {
+      this.#pause = 20 + random.next() * 80
+      this.#bite = random.between(200, 3_000)
+    }
+  }
+
+  /** Whether it has a stream that has not been ended. */
+  get isLive(): boolean {
+    return this.#visit?.isOpen === true && !this.#visit.hasEnded
+  }
+
+  connect(): void {
+    const instance = this.#world.pickInstance(this.#random)
+    if (instance === undefined) {
+      this.#comeBack()
+      return
+    }
+    const { cursor } = this.view
+    const { person } = this
+    const fields = { person, policy: this.#policy, lastEventId: cursor }
+    const visit: Visit = new Visit(instance, fields, {
+      logins: this.#world.logins,
+      resolve: () => this.#resolve(visit),
+      news: () => {
+        if (this.#visit !== visit) return
+        // Of a process that has died nothing more comes.
+        if (visit.instance.process.isDead) this.#gone()
+        else this.#readSoon()
+      },
+      ended: (_, handed) => {
+        if (this.#visit === visit) this.view.ended(handed)
+      },
+    })
+    this.#visit = visit
+    this.#text = ''
+    this.#start = 0
+    instance.process.run(() => {
+      visit.begin().then(
+        isOpen => {
+          this.#world.trace.note(
+            `${this.name} ${isOpen ? 'comes to' : 'is refused by'} ${instance.process.name} at ${cursor ?? 'nothing'}`,
+          )
+          if (isOpen) visit.stream?.once('close', () => instance.visits.delete(visit))
+        },
+        () => {
+          this.#world.trace.note(`${this.name} gets no stream from ${instance.process.name}`)
+        },
+      )
+    })
+  }
+
+  /** Breaks the connection off. */
+  cut(): void {
+    const visit = this.#visit
+    if (visit === undefined) return
+    // Some servers never hear of it.
+    if (this.#random.chance(0.8)) visit.leave()
+    else this.#gone()
+  }
+
+  stall(ms: number): void {
+    this.#stalledUntil = this.#world.time.now + ms
+  }
+
+  /** From now on it reads at once, and stays. */
+  calm(): void {
+    this.#isCalm = true
+    this.#stalledUntil = 0
+    this.#pause = 1
+    this.#bite = 65_536
+    this.#readSoon()
+  }
+
+  subscribe(topic: string): void {
+    const { view } = this
+    const visit = this.#visit
+    const stream = visit?.stream
+    if (stream === undefined || !this.isLive || this.topics.has(topic)) return
+    this.topics.add(topic)
+    this.#onInstance(() => {
+      if (stream.closeReason !== undefined || this.#visit !== visit || view.topics.includes(topic)) return
+      view.adding(topic)
+      this.#world.trace.note(`${this.name} subscribes to ${topic}`)
+      stream.subscribe(topic).then(
+        () => {
+          this.#world.trace.note(`${this.name} has ${topic}`)
+          if (this.#visit === visit && this.topics.has(topic)) view.added(topic)
+        },
+        () => {
+          if (this.#visit === visit && stream.closeReason === undefined && this.topics.delete(topic))
+            view.removed(topic, Infinity)
+        },
+      )
+    })
+  }
+
+  unsubscribe(topic: string): void {
+    const visit = this.#visit
+    const stream = visit?.stream
+    if (visit === undefined || stream === undefined || !this.isLive || this.topics.size < 2) return
+    if (!this.topics.delete(topic)) return
+    this.#onInstance(() => {
+      if (stream.closeReason !== undefined || this.#visit !== visit) return
+      stream.unsubscribe(topic)
+      this.#world.trace.note(`${this.name} unsubscribes from ${topic}`)
+      this.view.removed(topic, visit.sink.handed)
+    })
+  }
+
+  #onInstance(task: () => void): void {
+    this.#visit?.instance.process.run(task)
+  }
+
+  #newView(): ClientView {
+    return new ClientView(this.#world.ledger, this.#policy.overflow.kind === 'conflate')
+  }
+
+  #resolve(visit: Visit): readonly TopicStart[] {
+    const topics = [...this.topics]
+    if (this.#visit === visit) this.view.opening(topics)
+    return topics.map(topic => ({ topic, replay: 0, snapshot: undefined }))
+  }
+
+  #readSoon(): void {
+    if (this.#isReading) return
+    this.#isReading = true
+    const { time } = this.#world
+    const pause = Math.max(this.#stalledUntil - time.now, this.#pause * this.#random.next())
+    time.after(pause, () => {
+      this.#isReading = false
+      const visit = this.#visit
+      if (visit === undefined) return
+      const { isDead, frozenUntil } = visit.instance.process
+      if (isDead || visit.isOver) this.#gone()
+      else if (frozenUntil <= time.now) this.#read(visit)
+      else {
+        // What it takes has effects in the instance, which come when that goes on.
+        this.#stalledUntil = Math.max(this.#stalledUntil, frozenUntil)
+        this.#readSoon()
+      }
+    })
+  }
+
+  #read(visit: Visit): void {
+    if (this.#stalledUntil > this.#world.time.now) {
+      this.#readSoon()
+      return
+    }
+    const { sink } = visit
+    for (const piece of sink.read(this.#bite)) {
+      const text = Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1')
+      this.#world.trace.read(text)
+      this.#text += text
+    }
+    this.#parse(visit)
+    if (sink.isReadable) this.#readSoon()
+    else if (!sink.isOpen) {
+      sink.close()
+      visit.lost()
+      this.#gone()
+    }
+  }
+
+  #parse(visit: Visit): void {
+    let from = 0
+    for (let end = this.#text.indexOf('\n\n'); end !== -1; end = this.#text.indexOf('\n\n', from)) {
+      this.#world.trace.say(
+        () => `${this.name} reads ${this.#text.slice(from, Math.min(end, from + 90)).replaceAll('\n', ' | ')}`,
+      )
+      this.view.block(this.#text.slice(from, end).split('\n'), this.#start + from, () => visit.toldGaps.shift())
+      from = end + 2
+    }
+    this.#start += from
+    this.#text = this.#text.slice(from)
+  }
+
+  // The connection is over: it comes back, as somebody else if it has been logged out.
+  #gone(): void {
+    if (this.#visit === undefined) return
+    this.#visit = undefined
+    this.#comeBack()
+  }
+
+  #comeBack(): void {
+    const isAway = !this.#isCalm && this.#random.chance(0.08)
+    this.#world.time.after(isAway ? 2_000 + this.#random.next() * 7_000 : 50 + this.#random.next() * 600, () => {
+      if (this.person.endedAt !== undefined) this.#logIn()
+      this.connect()
+    })
+  }
+
+  #logIn(): void {
+    this.complaints.push(...this.view.complaints)
+    this.person = this.#world.somebody()
+    this.view = this.#newView()
+  }
+
+  get instance(): Instance | undefined {
+    return this.#visit?.instance
+  }
+}

@@ -1,0 +1,114 @@
+import type { Random } from '../support/random.ts'
+import type { Instance } from './instance.ts'
+import { TOPICS, type World } from './world.ts'
+
+type Fault = (world: World, random: Random) => void
+
+function victim(world: World, random: Random): Instance {
+  return random.pick(world.instances)
+}
+
+// Mostly short; sometimes for longer than history reaches back.
+function duration(random: Random): number {
+  return random.chance(0.12) ? 3_000 + random.next() * 4_000 : 20 + random.next() ** 2 * 2_000
+}
+
+/** What can go wrong in a world. Each fault passes: after a while everything is as it was, but for what is lost. */
+export const FAULTS = {
+  'cut connections': (world, random) => {
+    victim(world, random).line.cut()
+  },
+  'cut a line': (world, random) => {
+    const { line } = victim(world, random)
+    line.cutUntil = world.time.now + duration(random)
+    line.cut()
+  },
+  'hold a line': (world, random) => {
+    victim(world, random).line.heldUntil = world.time.now + duration(random)
+  },
+  'slow a line': (world, random) => {
+    const { line } = victim(world, random)
+    line.slowness = 20 + random.next() * 800
+    line.slowUntil = world.time.now + duration(random)
+  },
+  'meet a stale server': (world, random) => {
+    const { line } = victim(world, random)
+    world.service.lagUntil = world.time.now + duration(random)
+    line.isStale = true
+    line.cut(random.chance(0.5) ? undefined : () => random.chance(0.5))
+  },
+  'let the follower lag': (world, random) => {
+    world.service.lag = random.next() ** 2 * 800
+  },
+  'fail over': ({ service, time, instances }, random) => {
+    service.failOver()
+    service.downUntil = time.now + random.next() * 1_000
+    for (const { line } of instances) line.cut()
+  },
+  'lose events and fail over': ({ service, time, instances, clients }, random) => {
+    // The follower gets nothing for a while, and then takes over.
+    service.lagUntil = time.now + 60_000
+    time.after(100 + random.next() * 1_000, () => {
+      service.failOver()
+      service.lagUntil = 0
+      service.downUntil = time.now + random.next() * 1_000
+      for (const { line } of instances) line.cut()
+      for (const client of clients) if (random.chance(0.2)) client.cut()
+    })
+  },
+  'flush the log': ({ service, time, instances }, random) => {
+    service.flush()
+    if (random.chance(0.5)) return
+    service.downUntil = time.now + random.next() * 2_000
+    for (const { line } of instances) line.cut()
+  },
+  'evict a topic': ({ service }, random) => {
+    service.evict(random.pick(TOPICS))
+  },
+  'restart the log': ({ service, time, instances }, random) => {
+    service.downUntil = time.now + duration(random)
+    for (const { line } of instances) line.cut()
+  },
+  'fill the log': ({ service, time }, random) => {
+    const { primary } = service
+    primary.isFull = true
+    time.after(duration(random), () => {
+      primary.isFull = false
+    })
+  },
+  'step the log’s clock': ({ service, ledger }, random) => {
+    const step = Math.floor(random.next() * 2_000 - 1_000)
+    ledger.steps += Math.abs(step)
+    random.pick([service.primary, service.follower]).offset += step
+  },
+  'step a clock': (world, random) => {
+    victim(world, random).process.stepClock((random.next() - 0.5) * 7_200_000)
+  },
+  'freeze an instance': (world, random) => {
+    victim(world, random).process.freeze(duration(random))
+  },
+  'crash an instance': (world, random) => {
+    const instance = victim(world, random)
+    instance.crash()
+    world.restart(instance)
+  },
+  'drain an instance': (world, random) => {
+    const instance = victim(world, random)
+    if (instance.hub.draining) return
+    void instance.hub
+      .drain({ within: 2_000 })
+      .then(() => instance.hub.close())
+      .then(() => {
+        if (!world.instances.includes(instance)) return
+        instance.crash()
+        world.restart(instance)
+      })
+  },
+  'stop the session store': ({ logins, time }, random) => {
+    logins.downUntil = time.now + duration(random)
+  },
+} satisfies Readonly<Record<string, Fault>>
+
+export type FaultName = keyof typeof FAULTS
+
+export const FAULT_NAMES = Object.keys(FAULTS) as FaultName[]

@@ -1,0 +1,121 @@
+import type { ControlMessage } from '../../lib/broker/broker.ts'
+import type { StoredEvent } from '../../lib/broker/event-log.ts'
+import { HubEngine, type HubParts } from '../../lib/hub/engine.ts'
+import { discardsQueue } from '../../lib/stream/close-reason.ts'
+import type { Ledger } from './ledger.ts'
+import type { Kept } from './log-server.ts'
+import type { LogService } from './log-service.ts'
+import { Line } from './network.ts'
+import { RemoteBroker } from './remote-broker.ts'
+import type { SimulatedProcess } from './simulated-process.ts'
+import type { Trace } from './trace.ts'
+import type { Visit } from './visit.ts'
+import { toldNow } from './client-view.ts'
+
+/** The largest event that may be published, in bytes. */
+export const MAX_EVENT_BYTES = 6_000
+
+// How long it may take until an instance notices that it hears nothing, and until it has told everybody, in milliseconds.
+const MARGIN = 4_000
+
+export interface InstanceParts {
+  readonly process: SimulatedProcess
+  readonly service: LogService
+  readonly line: Line
+  readonly kept: Kept
+  readonly ledger: Ledger
+  readonly trace: Trace
+}
+
+/** A real hub that takes note of how far its streams had got when a login was ended. */
+class ObservedHub extends HubEngine {
+  readonly #name: string
+  readonly #visits: ReadonlySet<Visit>
+  readonly #trace: Trace
+
+  constructor(name: string, visits: ReadonlySet<Visit>, trace: Trace, parts: HubParts) {
+    super(parts)
+    this.#name = name
+    this.#trace = trace
+    this.#visits = visits
+  }
+
+  override event(topics: readonly string[], event: StoredEvent): void {
+    this.#trace.say(() => `${this.#name} hands on ${String(event.seq)} of ${topics.join()}`)
+    super.event(topics, event)
+  }
+
+  override control(message: ControlMessage): void {
+    const open = [...this.#visits].filter(({ hasEnded, stream }) => !hasEnded && stream !== undefined)
+    const handed = new Map(open.map(visit => [visit, visit.sink.handed]))
+    super.control(message)
+    for (const [visit, bytes] of handed) {
+      const reason = visit.stream?.closeReason
+      if (reason !== undefined && discardsQueue(reason)) visit.ended(bytes)
+    }
+  }
+}
+
+/** A process of the application: a real hub, on a simulated network. */
+export class Instance {
+  readonly process: SimulatedProcess
+  readonly line: Line
+  readonly hub: HubEngine
+  readonly visits = new Set<Visit>()
+  /** Errors that are none of the broker's: something is wrong with the program. */
+  readonly complaints: string[] = []
+  isReady = false
+  #lostAt = 0
+  #blindUntil = 0
+
+  constructor({ process, service, line, kept, ledger, trace }: InstanceParts) {
+    this.process = process
+    this.line = line
+    const broker = new RemoteBroker({ process, service, line, kept })
+    this.hub = new ObservedHub(process.name, this.visits, trace, {
+      broker,
+      clock: process,
+      maxEventBytes: MAX_EVENT_BYTES,
+      maxEventBytesGiven: true,
+      redact: undefined,
+    })
+    this.hub.on('ready', () => {
+      if (this.#isBlind(ledger.age)) this.#blindUntil = process.age + MARGIN
+      this.isReady = true
+      trace.note(`${process.name} is ready`)
+    })
+    this.hub.on('lost', () => {
+      if (this.isReady) this.#lostAt = process.age
+      this.isReady = false
+      trace.note(`${process.name} has lost the log`)
+    })
+    this.hub.on('fault', ({ during, error }) => {
+      trace.note(`${process.name} fault ${during}`)
+      if (isMistake(error)) this.complaints.push(`${process.name}, ${during}: ${String(error)}`)
+    })
+    this.hub.on('gap', ({ stream, gap }) => {
+      trace.note(`${process.name} tells ${stream.identity?.id ?? ''} ${gap.reason} of ${gap.topics.join()}`)
+      for (const visit of this.visits)
+        if (visit.stream === stream) visit.toldGaps.push(toldNow(ledger, gap, this.#isBlind(ledger.age)))
+    })
+    this.hub.on('refuse', () => {})
+  }
+
+  // Whether it may have heard nothing of the log for longer than that remembers anything.
+  #isBlind(age: number): boolean {
+    const { age: now, frozenFor, frozenUntil } = this.process
+    if (now < this.#blindUntil || (frozenFor > age - MARGIN && frozenUntil > now - age)) return true
+    return !this.isReady && now - this.#lostAt > age - MARGIN
+  }
+
+  /** The process is gone at once, and with it all connections. */
+  crash(): void {
+    this.process.die()
+    this.line.cut()
+    for (const visit of [...this.visits]) visit.lost()
+  }
+}
+
+function isMistake(error: unknown): boolean {
+  return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError
+}

@@ -1,0 +1,170 @@
+import { formatPosition } from '../../lib/wire/cursor.ts'
+import type { Entry, Kept } from './log-server.ts'
+import type { LogState } from '../../lib/broker/replica/log-engine.ts'
+import { BEGINNING, type SimulatedProcess } from './simulated-process.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** What is wanted to be published. Its data begins with its number. */
+export interface Publication {
+  readonly number: number
+  readonly topics: readonly string[]
+  /** Of events with the same one a client that conflates gets the latest. */
+  readonly key: string
+  /** All places in the log that it was given: more than one would be a double. */
+  readonly facts: Fact[]
+}
+
+/** An event that the log has taken. */
+export interface Fact {
+  readonly publication: Publication
+  readonly epoch: string
+  readonly seq: number
+  /** Which one of all that were ever taken. */
+  readonly index: number
+  /** By the time of the world. */
+  readonly at: number
+  readonly bytes: number
+  /** Whether it is in no history any more, though it was not too old: a fail-over lost it, or it was evicted. */
+  isLost: boolean
+  /** Who was told that the log has it, and would miss it. */
+  witness: SimulatedProcess | undefined
+}
+
+/** Whether somebody lives who knows of a loss. */
+export function isOwed({ witness }: Fact): boolean {
+  return witness?.isDead === false
+}
+
+const NONE: readonly Fact[] = []
+
+// How far instances may be off in what time it is for the log, in milliseconds.
+const IMPRECISION = 1_000
+
+/** Knows everything that was published, and what became of it. */
+export class Ledger {
+  readonly publications: Publication[] = []
+  /** The present life of the log, and a number that changes with it, and whenever it has lost something. */
+  epoch = ''
+  life = 0
+  /** Whether a fail-over has ever put an earlier life in place of a later one: not every instance knows that at once. */
+  hasFallenBack = false
+  /** By how much the clocks of servers have been changed, altogether. */
+  steps = 0
+  readonly #time: VirtualTime
+  readonly #kept: Kept
+  readonly #facts: Fact[] = []
+  readonly #byTopic = new Map<string, Map<string, Fact[]>>()
+  readonly #lossy = new Map<string, number>()
+
+  constructor(time: VirtualTime, kept: Kept) {
+    this.#time = time
+    this.#kept = kept
+  }
+
+  /** How many events the log has ever taken. */
+  get count(): number {
+    return this.#facts.length
+  }
+
+  publication(topics: readonly string[], key: string): Publication {
+    const publication: Publication = { number: this.publications.length, topics, key, facts: [] }
+    this.publications.push(publication)
+    return publication
+  }
+
+  /** Events of a topic in a life of the log, in the order in which they were taken. */
+  facts(epoch: string, topic: string): readonly Fact[] {
+    return this.#byTopic.get(epoch)?.get(topic) ?? NONE
+  }
+
+  /** Whether events of a life of the log were lost in it. */
+  isLossy(epoch: string): boolean {
+    return this.#lossy.has(epoch)
+  }
+
+  /** Events before this `seq` are so old that the log may have forgotten when a topic last had one. */
+  get forgottenTo(): number {
+    return (BEGINNING + this.#time.now - this.#kept.age + IMPRECISION + this.steps) * 1_000
+  }
+
+  /** For how many milliseconds the log remembers anything. */
+  get age(): number {
+    return this.#kept.age
+  }
+
+  /**
+   * Up to which `seq` events of a topic may be in no history any more: there are enough newer ones, or they are so old
+   * that somebody may take them for too old.
+   */
+  goneTo(epoch: string, topic: string): number {
+    const { count, bytes, age } = this.#kept
+    const facts = this.facts(epoch, topic)
+    let [events, size] = [0, 0]
+    for (let index = facts.length - 1; index >= 0; index -= 1) {
+      const fact = facts[index]
+      // What the log has lost may have taken the place of others in a copy of it.
+      if (fact === undefined) continue
+      events += 1
+      size += fact.bytes
+      const isOld = this.#time.now - fact.at > age - IMPRECISION - this.steps
+      if (events > count || size > bytes || isOld) return fact.seq
+    }
+    return 0
+  }
+
+  /** Somebody was told that an event is in the log. Answers what is wrong with that. */
+  acknowledged({ facts, number }: Publication, id: string, witness: SimulatedProcess): string | undefined {
+    const fact = facts.find(({ epoch, seq }) => formatPosition(epoch, seq) === id)
+    if (fact === undefined) return `event ${number} was acknowledged as ${id}, where the log does not have it`
+    fact.witness = witness
+    return undefined
+  }
+
+  // What the log says.
+
+  appended(epoch: string, { seq, frame, topics }: Entry): void {
+    const text = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('latin1', 0, 100)
+    const publication = this.publications[Number(/data: (\d+)/.exec(text)?.[1])]
+    if (publication === undefined) throw new Error(`the log took what nobody published: ${text}`)
+    const fact: Fact = {
+      publication,
+      epoch,
+      seq,
+      index: this.#facts.length,
+      at: this.#time.now,
+      bytes: frame.length,
+      // It stands before what the log has lost, which goes with it once that is noticed.
+      isLost: seq < (this.#lossy.get(epoch) ?? 0),
+      witness: undefined,
+    }
+    this.#facts.push(fact)
+    publication.facts.push(fact)
+    this.epoch = epoch
+    let byTopic = this.#byTopic.get(epoch)
+    if (byTopic === undefined) this.#byTopic.set(epoch, (byTopic = new Map<string, Fact[]>()))
+    for (const topic of topics) {
+      const facts = byTopic.get(topic)
+      if (facts === undefined) byTopic.set(topic, [fact])
+      else facts.push(fact)
+    }
+  }
+
+  began(epoch: string): void {
+    this.epoch = epoch
+    this.life += 1
+  }
+
+  failedOver({ epoch, seq }: LogState): void {
+    for (const fact of this.#facts) {
+      if (fact.isLost || (fact.epoch === epoch && fact.seq <= seq) || fact.epoch !== this.epoch) continue
+      fact.isLost = true
+      this.#lossy.set(fact.epoch, Math.max(fact.seq, this.#lossy.get(fact.epoch) ?? 0))
+    }
+    this.hasFallenBack ||= epoch !== this.epoch
+    if (epoch !== this.epoch || this.#lossy.has(epoch)) this.began(epoch)
+  }
+
+  evicted(epoch: string, topic: string): void {
+    for (const fact of this.facts(epoch, topic)) fact.isLost = true
+  }
+}

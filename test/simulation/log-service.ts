@@ -1,0 +1,128 @@
+import type { Appended, Outgoing } from '../../lib/broker/replica/log-engine.ts'
+import { MemoryLeases } from '../../lib/broker/memory/leases.ts'
+import { MemoryStore } from '../../lib/broker/memory/store.ts'
+import type { Position } from '../../lib/wire/cursor.ts'
+import type { Random } from '../support/random.ts'
+import type { Ledger } from './ledger.ts'
+import { LogServer, type Kept } from './log-server.ts'
+import { SimulatedProcess } from './simulated-process.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+/** The remote log as a service: a server that takes events, and one that follows it and takes its place when it fails. */
+export class LogService {
+  /** Milliseconds by which the follower is behind. */
+  lag = 1
+  /** Until when the follower gets nothing. */
+  lagUntil = 0
+  /** Until when no connection can be made. */
+  downUntil = 0
+  readonly store: MemoryStore
+  readonly leases: MemoryLeases
+  readonly #time: VirtualTime
+  readonly #ledger: Ledger
+  #primary: LogServer
+  #follower: LogServer
+  #life = 0
+  #lastArrival = 0
+
+  constructor(time: VirtualTime, random: Random, kept: Kept, ledger: Ledger) {
+    this.#time = time
+    this.#ledger = ledger
+    let epochs = 0
+    const newEpoch = (): string => `e${(epochs += 1)}r${random.between(0, 46_656).toString(36)}`
+    const open = (name: string): LogServer =>
+      new LogServer(name, time, kept, Math.floor(random.next() * 1e6) / 1e3 - 500, newEpoch)
+    this.#primary = open('s1')
+    this.#primary.isPrimary = true
+    this.#follower = open('s2')
+    this.#follower.copy(this.#primary)
+    const clock = new SimulatedProcess('store', time, random)
+    this.store = new MemoryStore(clock)
+    this.leases = new MemoryLeases(clock)
+  }
+
+  get primary(): LogServer {
+    return this.#primary
+  }
+
+  get follower(): LogServer {
+    return this.#follower
+  }
+
+  append(server: LogServer, events: readonly Outgoing[]): readonly (Appended | Error)[] {
+    this.#requirePrimary(server)
+    return events.map(outgoing => {
+      if (server.isFull) return new Error('no memory is left')
+      const previous = server.predecessors(outgoing.topics)
+      const entry = server.take(outgoing)
+      this.#ledger.appended(server.state.epoch, entry)
+      this.#follow(follower => {
+        follower.apply(entry)
+      })
+      return server.placeOf(entry, previous)
+    })
+  }
+
+  announce(server: LogServer, text: string): void {
+    this.#requirePrimary(server)
+    server.announce(text)
+    this.#follow(follower => {
+      follower.announce(text)
+    })
+  }
+
+  renew(server: LogServer, lost: Position): void {
+    this.#requirePrimary(server)
+    if (server.state.epoch !== lost.epoch) return
+    server.renew(lost)
+    const { epoch, seq } = server.state
+    this.#ledger.began(epoch)
+    this.#follow(follower => {
+      follower.begin(epoch, seq)
+      follower.tell({ kind: 'renewed' })
+    })
+  }
+
+  /** The follower takes over with what it has. */
+  failOver(): void {
+    this.#life += 1
+    const [old, next] = [this.#primary, this.#follower]
+    this.#primary = next
+    this.#follower = old
+    this.#lastArrival = 0
+    old.isPrimary = false
+    next.isPrimary = true
+    next.isFull = false
+    // Nobody knows of announcements that it had not got.
+    next.life = `${next.life}f${this.#life}`
+    this.#ledger.failedOver(next.state)
+    old.copy(next)
+  }
+
+  flush(): void {
+    this.#life += 1
+    this.#primary.flush()
+    this.#ledger.began(this.#primary.state.epoch)
+    this.#follower.copy(this.#primary)
+  }
+
+  evict(topic: string): void {
+    this.#primary.evict(topic)
+    this.#follower.evict(topic)
+    this.#ledger.evicted(this.#primary.state.epoch, topic)
+  }
+
+  // In their order, and not after a fail-over or a flush.
+  #follow(task: (follower: LogServer) => void): void {
+    const life = this.#life
+    const arrival = Math.max(this.#time.now + this.lag, this.lagUntil, this.#lastArrival)
+    this.#lastArrival = arrival
+    this.#time.after(arrival - this.#time.now, () => {
+      if (life === this.#life) task(this.#follower)
+    })
+  }
+
+  #requirePrimary(server: LogServer): void {
+    if (!server.isPrimary) throw new Error('this server takes nothing: it follows another one')
+  }
+}

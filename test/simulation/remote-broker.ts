@@ -1,0 +1,140 @@
+import type { Broker, BrokerListener, ControlMessage } from '../../lib/broker/broker.ts'
+import type { Slice } from '../../lib/broker/event-log.ts'
+import type { KeyValueStore } from '../../lib/broker/key-value-store.ts'
+import type { Lease, LeaseStore } from '../../lib/broker/lease-store.ts'
+import { Replica } from '../../lib/broker/replica/replica.ts'
+import { formatPosition, type Position } from '../../lib/wire/cursor.ts'
+import { Commands } from './commands.ts'
+import type { Kept } from './log-server.ts'
+import type { LogService } from './log-service.ts'
+import type { Line } from './network.ts'
+import { RemoteControl } from './remote-control.ts'
+import { RemoteEngine } from './remote-engine.ts'
+import type { SimulatedProcess } from './simulated-process.ts'
+
+export interface RemoteBrokerParts {
+  readonly process: SimulatedProcess
+  readonly service: LogService
+  readonly line: Line
+  readonly kept: Kept
+}
+
+const TIMEOUT = 800
+const WATCHDOG = 1_500
+const MAX_PENDING = 1_000
+
+/** The engine of an instance in the simulated world: the real replica on a simulated network. */
+export class RemoteBroker implements Broker {
+  readonly store: KeyValueStore
+  readonly leases: LeaseStore
+  readonly #parts: RemoteBrokerParts
+  readonly #commands: Commands
+  readonly #control: RemoteControl
+  readonly #engine: RemoteEngine
+  #replica: Replica | undefined
+  #listener: BrokerListener | undefined
+
+  constructor(parts: RemoteBrokerParts) {
+    const { process, service, line } = parts
+    this.#parts = parts
+    const commands = new Commands(process, service, line, TIMEOUT)
+    this.#commands = commands
+    this.#control = new RemoteControl(commands, service, () => this.#listener)
+    this.#engine = new RemoteEngine({
+      process,
+      service,
+      line,
+      commands,
+      control: this.#control,
+      timeout: TIMEOUT,
+      watchdog: WATCHDOG,
+    })
+    this.store = storeOf(service, commands)
+    this.leases = leasesOf(service, commands)
+  }
+
+  get ready(): boolean {
+    return this.#replica?.ready ?? false
+  }
+
+  listen(listener: BrokerListener): void {
+    const { kept: limits, process: clock } = this.#parts
+    this.#listener = listener
+    const parts = { engine: this.#engine, limits, clock, listener, timeout: TIMEOUT * 2, maxPending: MAX_PENDING }
+    this.#replica = new Replica(parts)
+    this.#engine.start(this.#replica)
+  }
+
+  async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
+    const { epoch, seq } = await this.#log.publish(topics, body)
+    return formatPosition(epoch, seq)
+  }
+
+  subscribe(topic: string): void | Promise<void> {
+    return this.#log.subscribe(topic)
+  }
+
+  unsubscribe(topic: string): void {
+    this.#log.unsubscribe(topic)
+  }
+
+  load(topics: readonly string[], since: number, epoch?: string): Promise<void> {
+    return this.#log.load(topics, since, epoch)
+  }
+
+  position(): Position {
+    return this.#log.position
+  }
+
+  look(): Promise<Position> {
+    return this.#log.look()
+  }
+
+  read(topic: string, after: number, limit: number): Slice {
+    return this.#log.read(topic, after, limit)
+  }
+
+  startOfLast(topic: string, count: number): number {
+    return this.#log.startOfLast(topic, count)
+  }
+
+  announce(message: ControlMessage): Promise<void> {
+    return this.#control.announce(message)
+  }
+
+  async close(): Promise<void> {
+    this.#listener = undefined
+    this.#replica?.close()
+    this.#engine.close()
+    this.#commands.close()
+  }
+
+  get #log(): Replica {
+    if (this.#replica === undefined) throw new TypeError('nobody listens yet')
+    return this.#replica
+  }
+}
+
+function storeOf({ store }: LogService, commands: Commands): KeyValueStore {
+  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
+    const { answer } = await commands.call('store', () => ({ answer: work() }))
+    return answer
+  }
+  return {
+    set: (key, value, ttl) => ask(() => store.set(key, value, ttl)),
+    get: key => ask(() => store.get(key)),
+    take: key => ask(() => store.take(key)),
+  }
+}
+
+function leasesOf({ leases }: LogService, commands: Commands): LeaseStore {
+  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
+    const { answer } = await commands.call('leases', () => ({ answer: work() }))
+    return answer
+  }
+  return {
+    lease: (lease: Lease, ttl, most) => ask(() => leases.lease(lease, ttl, most)),
+    renew: (all, ttl) => ask(() => leases.renew(all, ttl)),
+    release: all => ask(() => leases.release(all)),
+  }
+}

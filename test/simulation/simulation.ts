@@ -1,0 +1,197 @@
+import type { Random } from '../support/random.ts'
+import { FAULT_NAMES, FAULTS, type FaultName } from './faults.ts'
+import type { Person } from './person.ts'
+import { Trace } from './trace.ts'
+import { REVALIDATION } from './visit.ts'
+import { live, VirtualTime } from './virtual-time.ts'
+import { TOPICS, World } from './world.ts'
+
+const PUBLISHES = 240
+// Events that are published in one turn.
+const LONGEST_BURST = 6
+const MISCHIEF = 16_000
+// No fault lasts longer than this after mischief has ended.
+const RECOVERY = 8_000
+// From then on everything is as it should be.
+const PATIENCE = 40_000
+// A session is looked up within this time, or nobody could tell for so long: with what the look-up itself may take, the
+// timer's tick, and the process being asked while another look-up is under way.
+const LOGOUT_BOUND = REVALIDATION.interval + 3 * REVALIDATION.grace + 4_000
+
+export interface Report {
+  readonly seed: number
+  readonly complaints: readonly string[]
+  readonly faults: Readonly<Partial<Record<FaultName, number>>>
+  /** Stands for everything that happened: the same for the same seed. */
+  readonly hash: string
+  readonly steps: number
+  readonly published: number
+}
+
+/** Lives through one run, which its seed decides. `print` gets all that happens, line by line. */
+export async function simulate(seed: number, print?: (line: string) => void): Promise<Report> {
+  const time = new VirtualTime()
+  const trace = new Trace(time, print)
+  const world = new World(seed, time, trace)
+  const run = new Run(world)
+  run.plan()
+  await live(time, () => run.isOver)
+  return run.report(seed)
+}
+
+class Run {
+  isOver = false
+  readonly #world: World
+  readonly #faults: Partial<Record<FaultName, number>> = {}
+  #last: number | undefined
+
+  constructor(world: World) {
+    this.#world = world
+  }
+
+  plan(): void {
+    const { time, clients, newRandom } = this.#world
+    const random = newRandom.call(this.#world)
+    for (const client of clients) time.after(random.next() * 1_000, () => client.connect())
+    for (let left = PUBLISHES; left > 0;) {
+      const burst = Math.min(left, random.between(1, LONGEST_BURST + 1))
+      left -= burst
+      time.after(500 + random.next() * MISCHIEF, () => this.#publish(random, burst))
+    }
+    const faults = random.between(5, 14)
+    for (let n = 0; n < faults; n += 1) time.after(1_500 + random.next() * (MISCHIEF - 2_000), () => this.#harm(random))
+    for (let n = 0; n < 60; n += 1) time.after(1_000 + random.next() * MISCHIEF, () => this.#act(random))
+    time.after(MISCHIEF + RECOVERY, () => this.#calm())
+    time.after(MISCHIEF + RECOVERY + PATIENCE, () => this.#end())
+  }
+
+  report(seed: number): Report {
+    const { trace, time, clients, ledger, instances, complaints } = this.#world
+    const all = [...complaints, ...instances.flatMap(instance => instance.complaints)]
+    for (const { name, view, complaints: earlier } of clients) {
+      all.push(...[...earlier, ...view.final()].map(what => `${name}: ${what}`))
+    }
+    const published = ledger.publications.length
+    return { seed, complaints: all, faults: this.#faults, hash: trace.digest(), steps: time.steps, published }
+  }
+
+  #publish(random: Random, burst: number): void {
+    const instance = this.#world.pickInstance(random) ?? random.pick(this.#world.instances)
+    instance.process.run(() => {
+      for (let n = 0; n < burst; n += 1) {
+        const topics = random.chance(0.2) ? random.some(TOPICS) : [random.pick(TOPICS)]
+        const bytes = random.chance(0.1) ? random.between(1_000, 5_000) : random.between(0, 80)
+        void this.#world.publish(instance, topics, bytes)
+      }
+    })
+  }
+
+  #harm(random: Random): void {
+    const name = random.pick(FAULT_NAMES)
+    this.#world.trace.note(`! ${name}`)
+    this.#faults[name] = (this.#faults[name] ?? 0) + 1
+    FAULTS[name](this.#world, random)
+  }
+
+  #act(random: Random): void {
+    const client = random.pick(this.#world.clients)
+    const fate = random.next()
+    if (fate < 0.3) client.cut()
+    else if (fate < 0.5) client.stall(random.next() * 5_000)
+    else if (fate < 0.65) client.subscribe(random.pick(TOPICS))
+    else if (fate < 0.8) client.unsubscribe(random.pick(TOPICS))
+    else if (fate < 0.9) this.#logOut(client.person)
+    else this.#disconnect(client.person)
+  }
+
+  #disconnect({ identity }: Person): void {
+    const instance = this.#world.pickInstance(this.#world.random)
+    this.#world.trace.note(`${identity.id} is disconnected`)
+    instance?.process.run(() => void instance.hub.disconnect({ identity: identity.id }).catch(() => undefined))
+  }
+
+  #logOut(person: Person): void {
+    const { time, trace } = this.#world
+    if (person.endedAt !== undefined) return
+    person.endedAt = time.now
+    trace.note(`${person.identity.id} is logged out`)
+    this.#tellLogOut(person)
+    if (person.scheme === 'session') time.after(LOGOUT_BOUND, () => this.#expectOut(person, time.now - LOGOUT_BOUND))
+  }
+
+  #tellLogOut(person: Person): void {
+    const { time, random } = this.#world
+    const again = (): void => void time.after(500, () => this.#tellLogOut(person))
+    const instance = this.#world.pickInstance(random)
+    if (instance === undefined) {
+      again()
+      return
+    }
+    const { session, token } = person.identity
+    instance.process.run(() => {
+      if (session !== undefined) void instance.hub.disconnect({ session }, 'logout').catch(() => undefined)
+      if (token === undefined) return
+      instance.hub.revoke(token, instance.process.now() + 3_600_000 * 4).then(() => {
+        person.revokedAt = time.now
+      }, again)
+    })
+  }
+
+  #expectOut(person: Person, since: number): void {
+    for (const { process, visits } of this.#world.instances) {
+      // Whoever was frozen could do nothing.
+      if (process.frozenUntil > since) continue
+      for (const visit of visits) {
+        if (visit.person !== person || visit.hasEnded || visit.stream === undefined) continue
+        this.#world.complaints.push(
+          `${person.identity.id} still has a stream on ${process.name}, logged out at ${since}`,
+        )
+      }
+    }
+  }
+
+  #calm(): void {
+    const { service, clients, instances, time } = this.#world
+    service.lag = 1
+    for (const client of clients) client.calm()
+    this.#world.trace.note('all is well')
+    const look = (): void => {
+      if (clients.every(({ isLive }) => isLive) && instances.every(({ isReady }) => isReady)) this.#sayLast()
+      else time.after(250, look)
+    }
+    time.after(3_000, look)
+  }
+
+  // What everybody is to have in the end.
+  #sayLast(): void {
+    const { ledger, random, time } = this.#world
+    for (const person of this.#world.logins.people)
+      if (person.endedAt !== undefined) this.#expectOut(person, person.endedAt)
+    const instance = this.#world.pickInstance(random)
+    if (instance === undefined) return
+    this.#last = ledger.publications.length
+    void this.#world.publish(instance, TOPICS, 10)
+    const look = (): void => {
+      if (this.#isReached()) this.isOver = true
+      else time.after(200, look)
+    }
+    look()
+  }
+
+  #isReached(): boolean {
+    const { clients } = this.#world
+    return this.#last !== undefined && clients.every(({ view }) => view.received.has(this.#last ?? -1))
+  }
+
+  #end(): void {
+    for (const { name, view, isLive } of this.#world.clients) {
+      if (!view.received.has(this.#last ?? -1)) {
+        this.#world.complaints.push(`${name} does not come to the end: ${isLive ? 'has a stream' : 'has none'}`)
+      }
+    }
+    for (const { hub, process } of this.#world.instances) {
+      if (!hub.ready) this.#world.complaints.push(`${process.name} does not recover`)
+    }
+    this.isOver = true
+  }
+}

@@ -1,0 +1,163 @@
+import { within } from '../../lib/deadline.ts'
+import type { TopicStart } from '../../lib/hub/feed/origin.ts'
+import type { Standing } from '../../lib/hub/feed/origin.ts'
+import type { StreamPolicy } from '../../lib/hub/stream-policy.ts'
+import type { Subscriber } from '../../lib/hub/subscriber.ts'
+import { parseCursor } from '../../lib/wire/cursor.ts'
+import { SimulatedSink } from '../support/simulated-sink.ts'
+import type { ToldGap } from './client-view.ts'
+import type { Instance } from './instance.ts'
+import type { Logins, Person } from './person.ts'
+
+/** What a visit asks of the world around it. */
+export interface VisitHost {
+  readonly logins: Logins
+  /** The resolver is called: answers what it gives. */
+  resolve(): readonly TopicStart[]
+  /** There is something to read, or the connection has ended. */
+  news(visit: Visit): void
+  /** The client has lost the right to read what was not handed over by then. */
+  ended(visit: Visit, handed: number): void
+}
+
+export interface VisitFields {
+  readonly person: Person
+  readonly policy: StreamPolicy
+  readonly lastEventId: string | undefined
+}
+
+/** How often a session is looked up, and for how long that may fail, in milliseconds. */
+export const REVALIDATION = { interval: 1_500, grace: 2_000 }
+
+const PLACES = 100
+
+/** A client on an instance: from its request to the end of its stream. Does what the middleware does, without HTTP. */
+export class Visit {
+  readonly instance: Instance
+  readonly person: Person
+  readonly sink: SimulatedSink
+  readonly toldGaps: ToldGap[] = []
+  /** Whether the client has gone, or the instance. */
+  isOver = false
+  /** Whether there is a stream that the client can read. */
+  isOpen = false
+  readonly #host: VisitHost
+  readonly #fields: VisitFields
+  #subscriber: Subscriber | undefined
+
+  constructor(instance: Instance, fields: VisitFields, host: VisitHost) {
+    this.instance = instance
+    this.person = fields.person
+    this.#fields = fields
+    this.#host = host
+    this.sink = new SimulatedSink({
+      kernel: 2_048,
+      later: task => {
+        instance.process.after(0.1, task)
+      },
+      news: () => {
+        host.news(this)
+      },
+    })
+    instance.visits.add(this)
+  }
+
+  get stream(): Subscriber['stream'] | undefined {
+    return this.#subscriber?.stream
+  }
+
+  /** Whether the instance has ended the stream, or never opened it. */
+  get hasEnded(): boolean {
+    return this.isOver || this.stream?.closeReason !== undefined
+  }
+
+  /** Answers whether there is a stream. */
+  async begin(): Promise<boolean> {
+    let isOpen = false
+    try {
+      isOpen = await this.#open()
+    } finally {
+      if (!isOpen) {
+        this.stream?.abandon('error')
+        this.lost()
+      }
+    }
+    return isOpen
+  }
+
+  /** The client has gone: the instance hears of it. */
+  leave(): void {
+    if (this.isOver) return
+    this.lost()
+    this.instance.process.run(() => this.stream?.abandon('client'))
+  }
+
+  ended(handed: number): void {
+    this.#host.ended(this, handed)
+  }
+
+  /** The connection is gone. */
+  lost(): void {
+    this.isOver = true
+    this.instance.visits.delete(this)
+    this.sink.close()
+    this.#host.news(this)
+  }
+
+  async #open(): Promise<boolean> {
+    const { hub, process } = this.instance
+    const { policy } = this.#fields
+    if (!(await this.#holds()) || this.isOver || hub.draining) return false
+    const subscriber = this.#enter()
+    const { stream } = subscriber
+    const hasPlace = await hub.leases.take(`identity:${this.person.identity.id}`, stream, PLACES)
+    if (!hasPlace || stream.closeReason !== undefined) return false
+    const place = await this.#standing()
+    const starts = this.#host.resolve()
+    await new Promise<void>(resolve => process.after(process.random() * 5, resolve))
+    await within(process, policy.timeout, Promise.resolve(subscriber.open(starts, place)), late)
+    const holds = await this.#holds()
+    if (!holds || this.hasEnded) return false
+    hub.opened(subscriber)
+    this.isOpen = true
+    stream.isPiped = true
+    stream.writer.attach(this.sink, subscriber.firstBytes())
+    return true
+  }
+
+  #enter(): Subscriber {
+    const { hub, process } = this.instance
+    const { person, policy, lastEventId } = this.#fields
+    const { identity, scheme } = person
+    const holds = (): Promise<boolean> => this.#host.logins.holds(person, process)
+    const revalidation = scheme === 'session' ? { ...REVALIDATION, holds } : undefined
+    const subscriber = hub.enter(policy, { identity, revalidation, address: '', lastEventId, isEventSource: true })
+    this.#subscriber = subscriber
+    return subscriber
+  }
+
+  async #holds(): Promise<boolean> {
+    const { hub, process } = this.instance
+    const { identity } = this.person
+    if (identity.token !== undefined) return !(await hub.isRevoked(identity.token))
+    return within(process, 2_000, this.#host.logins.holds(this.person, process), late)
+  }
+
+  async #standing(): Promise<Standing> {
+    const { broker } = this.instance.hub
+    const seen = broker.position()
+    if (typeof parseCursor(this.#fields.lastEventId) === 'object') return { position: seen, isKnown: true }
+    try {
+      return {
+        position: await within(this.instance.process, 5_000, Promise.resolve(broker.look()), late),
+        isKnown: true,
+      }
+    } catch {
+      return { position: seen, isKnown: false }
+    }
+  }
+}
+
+function late(): Error {
+  return new Error('late')
+}

@@ -1,0 +1,121 @@
+import type { StreamPolicy } from '../../lib/hub/stream-policy.ts'
+import { ConflationKeys } from '../../lib/hub/feed/conflation-keys.ts'
+import { Chunk } from '../../lib/wire/chunk.ts'
+import { encodeComment } from '../../lib/wire/frame.ts'
+import { Random } from '../support/random.ts'
+import { Client } from './client.ts'
+import { Instance } from './instance.ts'
+import { Ledger } from './ledger.ts'
+import type { Kept } from './log-server.ts'
+import { LogService } from './log-service.ts'
+import { Line } from './network.ts'
+import { Logins, type Person } from './person.ts'
+import { SimulatedProcess } from './simulated-process.ts'
+import type { Trace } from './trace.ts'
+import type { VirtualTime } from './virtual-time.ts'
+
+export const TOPICS = ['a', 'b', 'c', 'd', 'e', 'f'] as const
+
+const INSTANCES = 3
+const CLIENTS = 20
+// Small enough that whoever is away or slow for a while misses something.
+const KEPT: Kept = { count: 25, bytes: 40_000, age: 6_000 }
+
+const KEYS = ['k1', 'k2', 'k3', 'k4']
+
+/** Everything that there is in a run: the log, the instances, their clients, and what all of them have done. */
+export class World {
+  readonly time: VirtualTime
+  readonly trace: Trace
+  readonly random: Random
+  readonly ledger: Ledger
+  readonly service: LogService
+  readonly logins: Logins
+  readonly instances: Instance[] = []
+  readonly clients: Client[] = []
+  readonly complaints: string[] = []
+  readonly #seed: number
+  // Random numbers are drawn apart where one change should not change all the rest.
+  #streams = 0
+
+  constructor(seed: number, time: VirtualTime, trace: Trace) {
+    this.#seed = seed
+    this.time = time
+    this.trace = trace
+    this.random = this.newRandom()
+    this.ledger = new Ledger(time, KEPT)
+    this.service = new LogService(time, this.newRandom(), KEPT, this.ledger)
+    this.logins = new Logins(time, this.newRandom())
+    for (let n = 0; n < INSTANCES; n += 1) this.instances.push(this.#open(n))
+    for (let n = 0; n < CLIENTS; n += 1) {
+      const topics = TOPICS.filter(() => this.random.chance(0.35))
+      if (topics.length === 0) topics.push(this.random.pick(TOPICS))
+      this.clients.push(new Client(`c${n}`, this, this.newRandom(), this.#policy(n), topics))
+    }
+  }
+
+  newRandom(): Random {
+    this.#streams += 1
+    return new Random(this.#seed + this.#streams * 0x9e3779b1)
+  }
+
+  pickInstance(random: Random): Instance | undefined {
+    const open = this.instances.filter(({ process, hub }) => !process.isDead && !hub.draining)
+    return open.length === 0 ? undefined : random.pick(open)
+  }
+
+  /** Somebody who is logged in: a new login, or one that another client has, too. */
+  somebody(): Person {
+    const people = this.logins.people.filter(({ endedAt }) => endedAt === undefined)
+    return people.length > 0 && this.random.chance(0.25) ? this.random.pick(people) : this.logins.add()
+  }
+
+  publish(instance: Instance, topics: readonly string[], bytes: number): Promise<void> {
+    const publication = this.ledger.publication(topics, this.random.pick(KEYS))
+    const { number, key } = publication
+    this.trace.note(`${instance.process.name} publishes ${number} to ${topics.join()}`)
+    return instance.hub.publish(topics, { data: `${number} ${key} ${'x'.repeat(bytes)}` }).then(
+      id => {
+        this.trace.note(`${number} is at ${id}`)
+        const wrong = this.ledger.acknowledged(publication, id, instance.process)
+        if (wrong !== undefined) this.complaints.push(wrong)
+      },
+      () => {
+        this.trace.note(`${number} may be lost`)
+      },
+    )
+  }
+
+  /** A new process takes the place of one that has died. */
+  restart(instance: Instance): void {
+    const place = this.instances.indexOf(instance)
+    this.instances[place] = this.#open(place, instance.line)
+    this.complaints.push(...instance.complaints)
+  }
+
+  #open(place: number, line = new Line(this.time, this.newRandom())): Instance {
+    const random = this.newRandom()
+    const process = new SimulatedProcess(`i${place}n${this.#streams}`, this.time, random)
+    const { service, ledger, trace } = this
+    return new Instance({ process, service, line, kept: KEPT, ledger, trace })
+  }
+
+  #policy(n: number): StreamPolicy {
+    const kinds = ['disconnect', 'disconnect', 'drop', 'conflate'] as const
+    const kind = kinds[n % kinds.length] ?? 'disconnect'
+    const keys = new ConflationKeys(({ data }) => data.split(' ', 2)[1])
+    return {
+      heartbeat: { interval: 4_000, chunk: HEARTBEAT },
+      retry: 500,
+      maxAge: this.random.chance(0.2) ? 8_000 : undefined,
+      bufferBytes: 8_000,
+      overflow: kind === 'conflate' ? { kind, keys } : { kind },
+      stall: 4_000,
+      timeout: 3_000,
+      bufferedLimit: 1_048_576,
+      maxTopics: 100,
+    }
+  }
+}
+
+const HEARTBEAT = Chunk.of(encodeComment(''))
