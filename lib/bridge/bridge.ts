@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
 import { callAside, callInTime, callNow } from '../application.ts'
+import { checkClient, type ClientOrUrl } from '../broker/redis/client.ts'
 import { systemClock } from '../clock.ts'
 import { EventStreamError } from '../errors.ts'
 import { duration, fn, integer, knownKeys, text } from '../options.ts'
 import type { EventInput } from '../wire/event.ts'
-import type { ClientOrUrl } from '../broker/redis/connections.ts'
 import { GroupReader, type ReadEntry, type StreamEntry } from './group-reader.ts'
-import { checkClient } from '../broker/redis/options.ts'
 
 /** How long an entry may be with a reader before another one takes it over, unless told otherwise, in milliseconds. */
 export const DEFAULT_CLAIM_AFTER = 30_000
@@ -18,7 +17,7 @@ export interface BridgedEvent {
 }
 
 export interface BridgeOptions {
-  /** A client of ioredis 5, of which the settings are used, but no `keyPrefix`; or a `redis://` or `rediss://` URL. */
+  /** A client of ioredis 5 or 6, of which the settings are used, but no `keyPrefix`; or a `redis://` or `rediss://` URL. */
   client: ClientOrUrl
   /** The key of the stream to read. */
   stream: string

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { systemClock } from '../clock.ts'
+import type { Source } from '../broker/redis/client.ts'
 import { Commands } from '../broker/redis/commands.ts'
-import { connectionsOf, type ClientOrUrl } from '../broker/redis/connections.ts'
+import { connectionsOf } from '../broker/redis/connections.ts'
+import { systemClock } from '../clock.ts'
 
 /** An entry of a Redis Stream. */
 export interface StreamEntry {
@@ -16,7 +17,7 @@ export interface ReadEntry {
 }
 
 export interface GroupReaderOptions {
-  readonly client: ClientOrUrl
+  readonly client: Source
   readonly stream: string
   readonly group: string
   /** Entries a read. */

@@ -50,14 +50,14 @@ export class Instances {
 
   /** How many milliseconds the place lasts that ends first. */
   async left(): Promise<number> {
-    const [, end = 'NaN'] = await this.admin.zrange(PLACES, 0, 0, 'WITHSCORES')
+    const [, end = 'NaN'] = await this.admin.zrange(PLACES, '0', '0', 'WITHSCORES')
     const [seconds, microseconds] = await this.admin.time()
     return Number(end) - Number(seconds) * 1_000 - Number(microseconds) / 1_000
   }
 
   /** Lets milliseconds go by for all places. Redis has a clock of its own, which nobody can advance. */
   async elapse(ms: number): Promise<void> {
-    for (const holder of await this.admin.zrange(PLACES, 0, -1)) await this.admin.zincrby(PLACES, -ms, holder)
+    for (const holder of await this.admin.zrange(PLACES, '0', '-1')) await this.admin.zincrby(PLACES, -ms, holder)
   }
 }
 

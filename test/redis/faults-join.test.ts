@@ -69,7 +69,7 @@ test('a log that begins anew between the question and its answer is noticed', as
   const { broker, recorder } = await openEngine(t, log, ['known'])
   const admin = connectAdmin(t, server)
   // The subscriber’s answer that all has arrived, by when the log has been read.
-  const kept = proxy.keepFrom('pong')
+  const kept = proxy.keepFrom('+PONG')
   const subscribed = broker.subscribe('new')
   await kept.reached
   await admin.del(`{${log.name}}:log`)

@@ -90,7 +90,7 @@ test.serial('streams that come and go while the way to Redis is broken leave not
   const instance = await openInstance(t, { client: server.url })
   for (let round = 0; round < 20; round += 1) {
     const opening = Array.from({ length: 10 }, (_, n) => instance.open([`${round % 3}-${n}`, 'a']))
-    if (round % 5 === 0) await admin.client('KILL', 'TYPE', 'pubsub')
+    if (round % 5 === 0) await admin.client('KILL', 'TYPE', 'PUBSUB')
     for (const stream of await Promise.all(opening)) stream.close()
   }
   const stream = await instance.open(['a'])

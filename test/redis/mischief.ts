@@ -15,7 +15,7 @@ export interface Victims {
 /** Faults that pass: after each, everything is as it was. */
 const FAULTS = {
   'kill subscribers': async ({ admin }: Victims) => {
-    await admin.client('KILL', 'TYPE', 'pubsub')
+    await admin.client('KILL', 'TYPE', 'PUBSUB')
   },
   'kill one subscriber': async ({ admin }: Victims, random: Random) => {
     const list = String(await admin.client('LIST', 'TYPE', 'PUBSUB'))
@@ -23,7 +23,7 @@ const FAULTS = {
     if (ids.length > 0) await admin.client('KILL', 'ID', Number(random.pick(ids)))
   },
   'kill publishers': async ({ admin }: Victims) => {
-    await admin.client('KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
+    await admin.call('CLIENT', 'KILL', 'TYPE', 'normal', 'SKIPME', 'yes')
   },
   'flush scripts': async ({ admin }: Victims) => {
     await admin.script('FLUSH')

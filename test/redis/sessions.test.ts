@@ -72,7 +72,7 @@ test('an instance that was cut off when somebody logged out closes the streams o
   const stream = await withCookiesOf(two.visitor(), ada).openStream()
   await stream.next(({ event }) => event === 'cursor')
   const lost = once(two.hub, 'lost')
-  await admin.client('KILL', 'TYPE', 'pubsub')
+  await admin.client('KILL', 'TYPE', 'PUBSUB')
   await lost
   await ada.visit('/logout')
   t.is(await stream.closed, 'end')

@@ -59,7 +59,7 @@ test('an instance that was cut off when a token was revoked closes its streams o
   const stream = await two.open(two.token({ jti: 'lost' }))
   await stream.next(({ event }) => event === 'cursor')
   const lost = once(two.hub, 'lost')
-  await admin.client('KILL', 'TYPE', 'pubsub')
+  await admin.client('KILL', 'TYPE', 'PUBSUB')
   await lost
   await one.hub.revoke('lost', one.clock.now() + HOUR)
   t.is(await stream.closed, 'end')

@@ -1,4 +1,4 @@
-import { Cluster, Redis, type ClusterOptions } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { eventually } from './eventually.ts'
 import { PATIENCE } from './progress.ts'
 import { startRedis, type RedisServer } from './redis-server.ts'
@@ -15,8 +15,8 @@ export interface ClusterNode extends RedisServer {
 
 export interface RedisCluster {
   readonly masters: readonly ClusterNode[]
-  /** A client of its own, disconnected when the scope ends. */
-  connect(options?: ClusterOptions): Cluster
+  /** A client of its own, of one version of ioredis or another, disconnected when the scope ends. */
+  connect(Client?: typeof Cluster): Cluster
   /** The master that has the slot of a key. */
   ownerOf(key: string): Promise<ClusterNode>
   /** Moves the slot of a key, with all that is in it, to another master. */
@@ -42,11 +42,8 @@ export async function startCluster(scope: Scope, size = 3): Promise<RedisCluster
 
   return {
     masters,
-    connect: options => {
-      const client = new Cluster(
-        masters.map(({ port }) => ({ host: '127.0.0.1', port })),
-        options,
-      )
+    connect: (Client = Cluster) => {
+      const client = new Client(masters.map(({ port }) => ({ host: '127.0.0.1', port })))
       client.on('error', () => {})
       scope.teardown(async () => client.disconnect())
       return client

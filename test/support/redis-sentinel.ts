@@ -14,8 +14,8 @@ export interface SentinelNode extends RedisServer {
 export interface SentinelSet {
   readonly master: SentinelNode
   readonly replica: SentinelNode
-  /** A client of its own, disconnected when the scope ends. */
-  connect(): Redis
+  /** A client of its own, of one version of ioredis or another, disconnected when the scope ends. */
+  connect(Client?: typeof Redis): Redis
   /** Resolves when the Sentinels agree that this node is the master. */
   isLedBy(node: SentinelNode): Promise<void>
 }
@@ -49,10 +49,10 @@ export async function startSentinels(scope: Scope): Promise<SentinelSet> {
   return {
     master,
     replica,
-    connect: () =>
+    connect: (Client = Redis) =>
       connected(
         scope,
-        new Redis({
+        new Client({
           name: NAME,
           sentinels: sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
           sentinelRetryStrategy: () => 100,

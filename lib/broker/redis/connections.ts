@@ -1,11 +1,7 @@
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import { Redis, type Cluster, type RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
+import { isCluster, type Source } from './client.ts'
 import type { PublishCommand } from './log.ts'
-
-/**
- * A client of ioredis, of which only the settings are used, and not its `keyPrefix`; or a `redis://` or `rediss://` URL.
- */
-export type ClientOrUrl = Redis | Cluster | string
 
 /** Makes the connections that a log needs, to a single Redis, by Sentinels, or to a Cluster. */
 export interface Connections {
@@ -19,34 +15,42 @@ export interface Connections {
 // A frozen Redis does not answer when a connection is ended, and neither the next one nor a shutdown should wait for it.
 const DISCONNECT_TIMEOUT = 100
 
-// Whatever the application's own client is for, ours is for this.
-const OURS: RedisOptions = {
+// What a client may be set to for its own use, and connections of this package may not.
+const FOR_OURS = {
   // Channels have no prefix, and a script's channels are none of ioredis' business: with one, nobody would hear anything.
   keyPrefix: '',
+  // Numbers are numbers, and what Redis answers has the same shape over both of its protocols.
   stringNumbers: false,
+  replyMapping: 'legacy',
   // It rewrites errors, whose text we read.
   showFriendlyErrorStack: false,
+  // A replica takes no publishes, and may not have heard yet that a token was revoked.
+  role: 'master',
+  readOnly: false,
+  monitor: false,
+  // Silence is no failure: a read may wait for entries, and every command has a deadline.
+  socketTimeout: undefined,
+  blockingTimeout: undefined,
+  scripts: {},
+  himportFieldsets: undefined,
+  autoPipeliningIgnoredCommands: [],
   disconnectTimeout: DISCONNECT_TIMEOUT,
   autoResubscribe: false,
   autoResendUnfulfilledCommands: false,
   maxRetriesPerRequest: 0,
-  // A subscriber hears nothing for long, and we look after it ourselves.
-  socketTimeout: undefined,
-  blockingTimeout: undefined,
-  autoPipeliningIgnoredCommands: [],
-}
+  reconnectOnError: null,
+} satisfies RedisOptions
 
-const DEDICATED: RedisOptions = {
-  ...OURS,
+const DEDICATED = {
+  ...FOR_OURS,
   lazyConnect: true,
   enableReadyCheck: false,
   enableOfflineQueue: true,
   enableAutoPipelining: false,
   commandTimeout: undefined,
-  reconnectOnError: null,
   retryStrategy: () => null,
   sentinelRetryStrategy: () => null,
-}
+} satisfies RedisOptions
 
 const LONGEST_PAUSE = 2_000
 
@@ -54,32 +58,26 @@ function pauseBefore(attempt: number): number {
   return Math.min(50 * 2 ** attempt, LONGEST_PAUSE) * (0.5 + systemClock.random())
 }
 
-const COMMANDS: RedisOptions = {
-  ...OURS,
+const COMMANDS = {
+  ...FOR_OURS,
   lazyConnect: false,
   enableReadyCheck: true,
   enableOfflineQueue: false,
   // One write to the socket for all commands of a turn of the event loop.
   enableAutoPipelining: true,
+  // Never given up, whatever the client's own are set to.
   retryStrategy: pauseBefore,
   sentinelRetryStrategy: pauseBefore,
-  reconnectOnError: null,
-}
+} satisfies RedisOptions
 
 // Deadlines of every step. A frozen Sentinel accepts a connection and says nothing: the next one is asked in good time.
-function deadlines(timeout: number): RedisOptions {
+function deadlines(timeout: number): Pick<RedisOptions, 'connectTimeout' | 'sentinelCommandTimeout'> {
   return { connectTimeout: timeout, sentinelCommandTimeout: Math.max(1, Math.floor(timeout / 2)) }
 }
 
-/** @throws {TypeError} for a client with which no log can work */
-export function connectionsOf(source: ClientOrUrl, key: string): Connections {
+export function connectionsOf(source: Source, key: string): Connections {
   const client = typeof source === 'string' ? new Redis(source, { lazyConnect: true }) : source
-  if (client instanceof Cluster) return new ClusterConnections(client, key)
-  if (client.options.monitor === true) throw new TypeError('`client` cannot be a monitor')
-  if (client.options.role === 'slave') {
-    throw new TypeError("`client` must not have `role: 'slave'`: the log is written to, and a replica takes no writes")
-  }
-  return new SingleConnections(client)
+  return isCluster(client) ? new ClusterConnections(client, key) : new SingleConnections(client)
 }
 
 class SingleConnections implements Connections {
@@ -91,11 +89,11 @@ class SingleConnections implements Connections {
   }
 
   commands(timeout: number): Redis {
-    return this.#client.duplicate({ ...COMMANDS, ...deadlines(timeout), commandTimeout: timeout, readOnly: false })
+    return this.#client.duplicate({ ...COMMANDS, ...deadlines(timeout), commandTimeout: timeout })
   }
 
   async dedicated(timeout: number): Promise<Redis> {
-    return connected(this.#client.duplicate({ ...DEDICATED, ...deadlines(timeout), readOnly: false }))
+    return connected(this.#client.duplicate({ ...DEDICATED, ...deadlines(timeout) }))
   }
 }
 
@@ -129,6 +127,9 @@ class ClusterConnections implements Connections {
       ...options,
       keyPrefix: '',
       showFriendlyErrorStack: false,
+      scripts: {},
+      himportFieldsets: undefined,
+      shardedSubscribers: false,
       // A replica may not have heard yet that a token was revoked.
       scaleReads: 'master',
       // What was sent when a connection broke would be sent again otherwise, and be published twice.

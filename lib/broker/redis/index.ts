@@ -3,13 +3,13 @@ import { RedisBroker } from './redis-broker.ts'
 import { checkRedisOptions, type RedisBrokerOptions } from './options.ts'
 
 export { bridgeStream, type Bridge, type BridgedEvent, type BridgeOptions } from '../../bridge/bridge.ts'
-export type { ClientOrUrl } from './connections.ts'
+export type { ClientOrUrl, RedisClient } from './client.ts'
 export type { StreamEntry } from '../../bridge/group-reader.ts'
 export type { RedisBrokerOptions } from './options.ts'
 export { createPublisher, type Publisher, type PublisherOptions } from './publisher.ts'
 
 /**
- * The engine for many processes, on ioredis 5: a single Redis 6.2 or newer, Sentinels, or a Cluster of Redis 7.
+ * The engine for many processes, on ioredis 5 or 6: a single Redis 6.2 or newer, Sentinels, or a Cluster of Redis 7.
  *
  * The process starts whether Redis is there or not; `hub.ready` says whether it is.
  *

@@ -1,8 +1,7 @@
-import { Cluster, Redis } from 'ioredis'
 import { completeClock, type Clock } from '../../clock.ts'
-import { duration, integer, invalid, knownKeys, text } from '../../options.ts'
+import { duration, integer, knownKeys, text } from '../../options.ts'
 import { HistoryPolicy, type HistoryOptions } from '../history-policy.ts'
-import type { ClientOrUrl } from './connections.ts'
+import { checkClient, type ClientOrUrl, type Source } from './client.ts'
 
 /** The name of a log, unless told otherwise. */
 export const DEFAULT_NAME = 'events'
@@ -15,9 +14,9 @@ export const DEFAULT_MAX_PENDING = 10_000
 
 export interface RedisBrokerOptions {
   /**
-   * A client of ioredis 5 (for one Redis, for Sentinels or for a Cluster), of which the settings are used for
-   * connections of the broker's own, except for its `keyPrefix`: `name` says what keys begin with. Or a `redis://` or
-   * `rediss://` URL.
+   * A client of ioredis 5 or 6 (for one Redis, for Sentinels or for a Cluster), whose settings are used for connections
+   * of the broker's own: where Redis is, and how to get there. What changes keys or answers is not taken over, such as
+   * `keyPrefix` or `stringNumbers`: `name` says what keys begin with. Or a `redis://` or `rediss://` URL.
    */
   client: ClientOrUrl
   /** The name of the log. All keys and channels begin with it, as a hash tag: `{events}:…`. Default `events`. */
@@ -37,7 +36,7 @@ export interface RedisBrokerOptions {
 }
 
 export interface CheckedRedisOptions {
-  readonly client: ClientOrUrl
+  readonly client: Source
   readonly name: string
   readonly policy: HistoryPolicy
   readonly timeout: number
@@ -60,11 +59,4 @@ export function checkRedisOptions(what: string, options: RedisBrokerOptions): Ch
     maxPending: integer('maxPending', options.maxPending, { min: 1, default: DEFAULT_MAX_PENDING }),
     clock: completeClock(options.clock),
   })
-}
-
-/** @throws {TypeError} for what is neither a client nor a URL */
-export function checkClient(client: unknown): ClientOrUrl {
-  if (client instanceof Redis || client instanceof Cluster) return client
-  if (typeof client === 'string' && /^rediss?:\/\//.test(client)) return client
-  throw invalid('client', 'a client of ioredis 5 or a redis:// URL', client)
 }

@@ -27,9 +27,12 @@ export class Subscriber {
       owner.lost(new Error('the connection to Redis was closed'))
     })
     // A node of a Cluster that has given the slot away, or become a replica, ends the subscriptions without being asked,
-    // and says so in an answer to nothing.
+    // and says so in an answer to nothing: an error to ioredis 5, and `moved` to ioredis 6.
     client.once('error', (error: unknown) => {
       owner.lost(error)
+    })
+    client.once('moved', () => {
+      owner.lost(new Error('this node of the Cluster does not serve the log any more'))
     })
     client.on(isSharded ? 'smessageBuffer' : 'messageBuffer', (channel: Buffer, payload: Buffer) => {
       owner.message(channel.toString(), payload)

@@ -1,0 +1,45 @@
+import type { Cluster, Redis } from 'ioredis'
+import { invalid } from '../../options.ts'
+
+/**
+ * What the types of all clients of ioredis 5 and 6 have in common, for one Redis, for Sentinels or for a Cluster. Two
+ * copies of ioredis in one project have types that do not fit each other, and so have clients with another `replyMapping`.
+ */
+export interface RedisClient {
+  readonly status: string
+  readonly options: object
+  readonly isCluster: boolean
+  duplicate(...args: never[]): unknown
+  defineCommand(name: string, definition: { lua: string; numberOfKeys?: number }): void
+}
+
+/**
+ * A client of ioredis, of which only the settings are used, and not its `keyPrefix`; or a `redis://` or `rediss://` URL.
+ */
+export type ClientOrUrl = RedisClient | string
+
+/** The same, checked. */
+export type Source = Redis | Cluster | string
+
+/** @throws {TypeError} for what is neither a client nor a URL */
+export function checkClient(client: unknown): Source {
+  if (typeof client === 'string' && /^rediss?:\/\//.test(client)) return client
+  if (isClient(client)) return client
+  const expected = 'a client of ioredis 5 or 6, or a redis:// or rediss:// URL'
+  if (!hasMethods(client, 'duplicate', 'defineCommand')) throw invalid('client', expected, client)
+  throw new TypeError(`\`client\` was made by an older ioredis, such as koa-redis brings along; it must be ${expected}`)
+}
+
+export function isCluster(client: Redis | Cluster): client is Cluster {
+  return client.isCluster
+}
+
+// Not by `instanceof`: the application may well have another copy of ioredis than this package.
+function isClient(client: unknown): client is Redis | Cluster {
+  return hasMethods(client, 'duplicate', 'defineCommand', 'ssubscribe')
+}
+
+function hasMethods(client: unknown, ...names: string[]): boolean {
+  if (typeof client !== 'object' || client === null) return false
+  return names.every(name => typeof Reflect.get(client, name) === 'function')
+}

@@ -1,0 +1,99 @@
+import test, { type ExecutionContext } from 'ava'
+import type { Redis, RedisOptions } from 'ioredis'
+import { bridgeStream, type RedisBrokerOptions } from 'koa-event-stream/redis'
+import { Deferred } from '../support/deferred.ts'
+import { ioredisVersions } from '../support/ioredis-versions.ts'
+import { PATIENT } from '../support/progress.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { body, connectAdmin, openEngine } from './instance.ts'
+
+/** What a client may be set to for its own use, and what it may do with its answers. */
+const SETTINGS: readonly (RedisOptions & { replyMapping?: 'legacy' | 'resp3' })[] = [
+  { autoPipeliningIgnoredCommands: ['evalsha', 'publishEvents', 'set'] },
+  { autoResendUnfulfilledCommands: true },
+  { autoResubscribe: true },
+  { blockingTimeout: 1, blockingTimeoutGrace: 0 },
+  { clientInfoTag: 'shop', connectionName: 'shop' },
+  { commandTimeout: 1 },
+  { db: 3 },
+  { disableClientInfo: true },
+  { enableAutoPipelining: false },
+  { enableOfflineQueue: false, lazyConnect: false },
+  { enableReadyCheck: false },
+  { himportFieldsets: [{ name: 'user', fields: ['name'] }] },
+  { keyPrefix: 'shop:' },
+  { maxLoadingRetryTime: 0 },
+  { maxRetriesPerRequest: null },
+  { monitor: true },
+  { protocol: 2 },
+  { readOnly: true },
+  { reconnectOnError: () => 2, retryStrategy: null },
+  { replyMapping: 'resp3' },
+  { role: 'slave' },
+  { scripts: { publishEvents: { lua: 'return 1', numberOfKeys: 0 }, readLog: { lua: 'return 1', readOnly: true } } },
+  { sentinelRetryStrategy: () => null },
+  { showFriendlyErrorStack: true },
+  { socketTimeout: 1 },
+  { stringNumbers: true },
+]
+
+for (const [version, { Redis }] of ioredisVersions) {
+  test(`whatever a client is set to, the broker, its store, its places and the bridge do their work (${version})`, async t => {
+    const server = await startRedis(t)
+    const tried = SETTINGS.map(async (settings, index) => {
+      const [client, admin] = [
+        new Redis(server.url, { lazyConnect: true, ...settings }),
+        new Redis(server.url, { db: settings.db ?? 0 }),
+      ]
+      client.on('error', () => {})
+      t.teardown(async () => {
+        for (const connection of [client, admin]) connection.disconnect()
+      })
+      const name = `log-${index}`
+      await t.notThrowsAsync(
+        async () => {
+          await useBroker(t, { ...PATIENT, client, name })
+          await useBridge(client, name, admin)
+        },
+        Object.keys(settings).join(' and '),
+      )
+    })
+    await Promise.all(tried)
+    t.deepEqual(await connectAdmin(t, server).keys('shop:*'), [])
+  })
+}
+
+async function useBroker(t: ExecutionContext, options: RedisBrokerOptions): Promise<void> {
+  const { broker, recorder } = await openEngine(t, options, ['news'])
+  const id = await broker.publish(['news'], body('published'))
+  t.deepEqual(await recorder.until(id), [id])
+  await broker.announce({ type: 'disconnect', reason: 'revoked', identity: 'ann' })
+  await recorder.untilMessages(1)
+  await broker.store.set('key', 'value', 60_000)
+  t.is(await broker.store.take('key'), 'value')
+  t.true(await broker.leases.lease({ key: 'ann', holder: 'one' }, 60_000, 1))
+  t.false(await broker.leases.lease({ key: 'ann', holder: 'other' }, 60_000, 1))
+  const late = await openEngine(t, options, ['news'])
+  await late.broker.load(['news'], 0)
+  t.is(late.broker.read('news', 0, 10).events.length, 1)
+}
+
+/** Resolves when an entry has gone through a bridge and is acknowledged. */
+async function useBridge(client: Redis, stream: string, admin: Redis): Promise<void> {
+  await admin.xadd(stream, '*', 'topic', 'news', 'data', 'bridged')
+  const published = new Deferred<undefined>()
+  const bridge = bridgeStream({
+    client,
+    stream,
+    target: {
+      publish: async () => {
+        published.resolve(undefined)
+        return 'id'
+      },
+    },
+    onError: error => published.reject(error),
+  })
+  await published.promise
+  await bridge.close()
+  if (await admin.xlen(`${stream}:rejected`)) throw new Error('the bridge has rejected the entry')
+}

@@ -1,0 +1,3 @@
+declare module 'ioredis-5' {
+  export { Cluster, Redis } from 'ioredis'
+}
