@@ -17,13 +17,18 @@ export interface Example {
   readonly process: ChildProcess
 }
 
-/** Writes the README's TypeScript examples, each to the file it names itself, beside what they import from the reader. */
-export async function writeExamples(companions: Record<string, string>): Promise<string> {
+/** The README's TypeScript examples, by the file that each names itself. */
+export async function readExamples(): Promise<Record<string, string>> {
   const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
+  return Object.fromEntries([...readme.matchAll(BLOCK)].map(([, name = '', code = '']) => [name, code]))
+}
+
+/** Writes the README's TypeScript examples to a folder of the project, beside what they import from the reader. */
+export async function writeExamples(companions: Record<string, string>): Promise<string> {
   // Where the tests are compiled to, packages and the library itself are found as a reader's own.
   const folder = await mkdtemp(join(ROOT, 'test/compiled/examples-'))
-  const examples = [...readme.matchAll(BLOCK)].map(([, name = '', code = '']) => [name, code] as const)
-  for (const [name, code] of [...examples, ...Object.entries(companions)]) await writeFile(join(folder, name), code)
+  const files = { ...(await readExamples()), ...companions }
+  for (const [name, code] of Object.entries(files)) await writeFile(join(folder, name), code)
   await writeFile(
     join(folder, 'tsconfig.json'),
     JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions: { outDir: OUT }, include: ['.'] }),
@@ -41,15 +46,13 @@ export async function compileExamples(folder: string): Promise<string> {
 }
 
 /** Runs an example that has been compiled, on a port that the system chooses, until the test ends. */
-export async function runExample(
+export function runExample(
   t: ExecutionContext,
   folder: string,
   name: string,
   env: Record<string, string> = {},
 ): Promise<Example> {
-  const child = startExample(t, folder, name, { ...env, PORT: '0' })
-  const port = await portOf(child)
-  return { url: `http://127.0.0.1:${port}`, process: child }
+  return runScript(t, compiled(folder, name), env)
 }
 
 /** Starts an example that has been compiled, which is killed when the test ends. */
@@ -59,7 +62,21 @@ export function startExample(
   name: string,
   env: Record<string, string>,
 ): ChildProcess {
-  const script = join(folder, OUT, relative(ROOT, folder), name.replace(/ts$/, 'js'))
+  return startScript(t, compiled(folder, name), env)
+}
+
+/** Runs an example from a file of JavaScript, on a port that the system chooses, until the test ends. */
+export async function runScript(
+  t: ExecutionContext,
+  script: string,
+  env: Record<string, string> = {},
+): Promise<Example> {
+  const child = startScript(t, script, { ...env, PORT: '0' })
+  const port = await portOf(child)
+  return { url: `http://127.0.0.1:${port}`, process: child }
+}
+
+function startScript(t: ExecutionContext, script: string, env: Record<string, string>): ChildProcess {
   const child = spawn(process.execPath, [`--import=${ANNOUNCER}`, script], {
     cwd: ROOT,
     env: { ...process.env, ...env },
@@ -67,6 +84,10 @@ export function startExample(
   })
   t.teardown(() => child.kill('SIGKILL'))
   return child
+}
+
+function compiled(folder: string, name: string): string {
+  return join(folder, OUT, relative(ROOT, folder), name.replace(/ts$/, 'js'))
 }
 
 export async function removeExamples(folder: string): Promise<void> {

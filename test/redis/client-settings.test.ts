@@ -1,6 +1,7 @@
+import { createRequire } from 'node:module'
 import test, { type ExecutionContext } from 'ava'
-import type { Redis, RedisOptions } from 'ioredis'
-import { bridgeStream, type RedisBrokerOptions } from 'koa-event-stream/redis'
+import { Redis as Redis6, type Cluster, type Redis, type RedisOptions } from 'ioredis'
+import { bridgeStream, redisBroker, type RedisBrokerOptions } from 'koa-event-stream/redis'
 import { Deferred } from '../support/deferred.ts'
 import { ioredisVersions } from '../support/ioredis-versions.ts'
 import { PATIENT } from '../support/progress.ts'
@@ -50,13 +51,10 @@ for (const [version, { Redis }] of ioredisVersions) {
         for (const connection of [client, admin]) connection.disconnect()
       })
       const name = `log-${index}`
-      await t.notThrowsAsync(
-        async () => {
-          await useBroker(t, { ...PATIENT, client, name })
-          await useBridge(client, name, admin)
-        },
-        Object.keys(settings).join(' and '),
-      )
+      await t.notThrowsAsync(async () => {
+        await useBroker(t, { ...PATIENT, client, name })
+        await useBridge(client, name, admin)
+      }, Object.keys(settings).join(' and '))
     })
     await Promise.all(tried)
     t.deepEqual(await connectAdmin(t, server).keys('shop:*'), [])
@@ -97,3 +95,27 @@ async function useBridge(client: Redis, stream: string, admin: Redis): Promise<v
   await bridge.close()
   if (await admin.xlen(`${stream}:rejected`)) throw new Error('the bridge has rejected the entry')
 }
+
+test('what is no client of a supported ioredis is refused with what would be one', t => {
+  const expected = /^`client` .*must be a client of ioredis 5 or 6, or a redis:\/\/ or rediss:\/\/ URL/
+  // As the client of the package `redis` is, which has these.
+  const otherPackage = { options: {}, duplicate: () => otherPackage, sSubscribe: () => undefined }
+  for (const client of [otherPackage, {}, null, undefined, 'http://127.0.0.1', Redis6]) {
+    const error = t.throws(() => redisBroker({ client: client as never }), { instanceOf: TypeError })
+    t.regex(error.message, expected)
+  }
+})
+
+test('a client of the ioredis 4 that koa-redis brings along is refused by name', t => {
+  const { resolve } = createRequire(import.meta.url)
+  const ioredis4 = createRequire(resolve('koa-redis'))('ioredis') as typeof Redis6 & { Cluster: typeof Cluster }
+  for (const client of [
+    new ioredis4({ lazyConnect: true }),
+    new ioredis4.Cluster(['redis://127.0.0.1:1'], { lazyConnect: true }),
+  ]) {
+    t.throws(() => redisBroker({ client }), {
+      instanceOf: TypeError,
+      message: /^`client` was made by ioredis 4, which koa-redis brings along; it must be a client of ioredis 5 or 6/,
+    })
+  }
+})

@@ -4,6 +4,7 @@ import { redisBroker } from 'koa-event-stream/redis'
 import { encodeBody } from '../../lib/wire/frame.ts'
 import { Recorder, type Heard } from '../contract/recorder.ts'
 import { eventually } from '../support/eventually.ts'
+import { ioredisVersions } from '../support/ioredis-versions.ts'
 import { PATIENCE, PATIENT } from '../support/progress.ts'
 import { startCluster, type ClusterNode, type RedisCluster } from '../support/redis-cluster.ts'
 
@@ -12,8 +13,7 @@ const dataOf = ({ event }: Heard) => /^data: (.*)$/m.exec(Buffer.from(event.fram
 const SOON = { timeout: 5_000, watchdog: 200 }
 
 /** An instance that listens to the topic `news`, and one that only publishes. */
-async function openLog(t: ExecutionContext, cluster: RedisCluster, name = 'events') {
-  const client = cluster.connect()
+async function openLog(t: ExecutionContext, cluster: RedisCluster, name = 'events', client = cluster.connect()) {
   const recorder = new Recorder()
   const [broker, other] = [redisBroker({ client, name, ...SOON }), redisBroker({ client, name, ...SOON })]
   t.teardown(() => broker.close())
@@ -63,34 +63,36 @@ test('several logs spread over the masters, and each is heard by whom it concern
   for (const told of errors) t.notRegex(told, /CROSSSLOT/)
 })
 
-test('the slot of a log moves to another master under fire: nothing is lost, doubled or out of order', async t => {
-  const cluster = await startCluster(t)
-  const { other, recorder, key, owner } = await openLog(t, cluster)
-  const fire = publishOn(t, text => other.publish(['news'], body(text)))
-  await eventually(
-    () => fire.ids.length > 50,
-    () => 'nothing was published',
-  )
-  for (const target of cluster.masters.filter(node => node !== owner)) {
-    await cluster.moveSlot(key, target)
-    await cluster.isOwnedBy(key, target)
-    const count = fire.ids.length
+for (const [version, ioredis] of ioredisVersions) {
+  test(`the slot of a log moves to another master under fire: nothing is lost, doubled or out of order (${version})`, async t => {
+    const cluster = await startCluster(t)
+    const { other, recorder, key, owner } = await openLog(t, cluster, 'events', cluster.connect(ioredis.Cluster))
+    const fire = publishOn(t, text => other.publish(['news'], body(text)))
     await eventually(
-      () => fire.ids.length > count + 50,
-      () => `nothing was published any more: ${String(fire.errors.at(-1))}`,
+      () => fire.ids.length > 50,
+      () => 'nothing was published',
     )
-  }
-  await fire.stop()
-  const last = await other.publish(['news'], body('last'))
-  const heard = await recorder.until(last)
-  t.deepEqual(
-    heard.filter(id => fire.ids.includes(id)),
-    fire.ids,
-  )
-  t.is(new Set(heard).size, heard.length)
-  t.deepEqual(recorder.gaps, [])
-  for (const error of fire.errors) t.true(error instanceof EventStreamError)
-})
+    for (const target of cluster.masters.filter(node => node !== owner)) {
+      await cluster.moveSlot(key, target)
+      await cluster.isOwnedBy(key, target)
+      const count = fire.ids.length
+      await eventually(
+        () => fire.ids.length > count + 50,
+        () => `nothing was published any more: ${String(fire.errors.at(-1))}`,
+      )
+    }
+    await fire.stop()
+    const last = await other.publish(['news'], body('last'))
+    const heard = await recorder.until(last)
+    t.deepEqual(
+      heard.filter(id => fire.ids.includes(id)),
+      fire.ids,
+    )
+    t.is(new Set(heard).size, heard.length)
+    t.deepEqual(recorder.gaps, [])
+    for (const error of fire.errors) t.true(error instanceof EventStreamError)
+  })
+}
 
 test('a master without replicas goes down: its logs say so, and those of the others go on', async t => {
   const cluster = await startCluster(t)
@@ -160,21 +162,30 @@ test('a master is killed and its replica takes over: streams go on', async t => 
   t.deepEqual(recorder.gaps, [])
 })
 
-test('a client with a key prefix, or one that reads from replicas, is used for where it connects to', async t => {
+test('a client that is set for its own use is used for where it connects to, by every ioredis', async t => {
   const cluster = await startCluster(t)
-  const client = cluster.connect()
-  client.options.keyPrefix = 'app:'
-  client.options.scaleReads = 'slave'
-  const hub = createHub({ broker: redisBroker({ ...PATIENT, client }) })
-  t.teardown(() => hub.close())
-  const recorder = new Recorder()
-  const broker = redisBroker({ ...PATIENT, client })
-  t.teardown(() => broker.close())
-  broker.listen(recorder)
-  await broker.subscribe('news')
-  const id = await hub.publish('news', { data: 'hello' })
-  t.deepEqual(await recorder.until(id), [id])
   const owner = await cluster.ownerOf('{events}:log')
+  for (const [version, ioredis] of ioredisVersions) {
+    const client = cluster.connect(ioredis.Cluster)
+    Object.assign(client.options, {
+      keyPrefix: 'app:',
+      scaleReads: 'slave',
+      clusterRetryStrategy: null,
+      scripts: { readLog: { lua: 'return 1', readOnly: true } },
+      redisOptions: { keyPrefix: 'app:', stringNumbers: true, replyMapping: 'resp3', commandTimeout: 1 },
+    })
+    const hub = createHub({ broker: redisBroker({ ...PATIENT, client }) })
+    t.teardown(() => hub.close())
+    const recorder = new Recorder()
+    const broker = redisBroker({ ...PATIENT, client })
+    t.teardown(() => broker.close())
+    broker.listen(recorder)
+    await broker.subscribe('news')
+    const id = await hub.publish('news', { data: version })
+    t.deepEqual(await recorder.until(id), [id])
+    t.true(await broker.leases.lease({ key: 'ann', holder: version }, 60_000, 2))
+    t.false(await broker.leases.lease({ key: 'ann', holder: 'one too many' }, 60_000, 1))
+  }
   const keys = await owner.admin.keys('*')
   t.true(keys.includes('{events}:events:news'))
   t.deepEqual(

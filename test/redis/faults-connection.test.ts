@@ -97,41 +97,41 @@ for (const [version, { Redis }] of ioredisVersions) {
     await instance.hub.publish('news', { data: 'after' })
     t.deepEqual(await until(stream, 'after'), ['given away', 'after'])
   })
-}
 
-test('a frozen Redis: publishing rejects, the instance says so, and all is caught up when it goes on', async t => {
-  const server = await startRedis(t)
-  const instance = await openInstance(t, { ...TIMES, client: server.url })
-  const stream = await instance.open(['a'])
-  const before = await instance.hub.publish('a', { data: 'before' })
-  await until(stream, 'before')
-  server.pause()
-  const rejection = { instanceOf: EventStreamError, code: 'ERR_BROKER' }
-  await t.throwsAsync(instance.hub.publish('a', { data: 'unheard' }), rejection)
-  await instance.tells('lost')
-  t.false(instance.hub.ready)
-  await t.throwsAsync(instance.hub.publish('a', { data: 'unsent' }), rejection)
-  // Where the log stands nobody can tell now. Of a topic that this instance listens to enough is known for anybody.
-  const stranger = await instance.open(['elsewhere'])
-  t.is((await stranger.next()).event, 'goaway')
-  const newcomer = await instance.open(['a'])
-  await newcomer.next(isCursor)
-  // Somebody who comes back knows: what is here is served, and what is not is fetched later.
-  const meanwhile = await instance.open(['a'], before)
-  await meanwhile.next(isCursor)
-  server.resume()
-  await instance.tells('ready', 2)
-  await instance.hub.publish('a', { data: 'after' })
-  // Redis had got the first of them, and may have carried it out: then it is in history, and everybody gets it.
-  const got = await until(stream, 'after')
-  t.deepEqual(
-    got.filter(text => text !== 'unheard'),
-    ['before', 'after'],
-  )
-  t.true(got.filter(text => text === 'unheard').length <= 1)
-  t.deepEqual(await until(meanwhile, 'after'), got.slice(1))
-  t.deepEqual(await until(newcomer, 'after'), got.slice(1))
-})
+  test(`a frozen Redis: publishing rejects, the instance says so, and all is caught up when it goes on (${version})`, async t => {
+    const server = await startRedis(t)
+    const instance = await openInstance(t, { ...TIMES, client: new Redis(server.url, { lazyConnect: true }) })
+    const stream = await instance.open(['a'])
+    const before = await instance.hub.publish('a', { data: 'before' })
+    await until(stream, 'before')
+    server.pause()
+    const rejection = { instanceOf: EventStreamError, code: 'ERR_BROKER' }
+    await t.throwsAsync(instance.hub.publish('a', { data: 'unheard' }), rejection)
+    await instance.tells('lost')
+    t.false(instance.hub.ready)
+    await t.throwsAsync(instance.hub.publish('a', { data: 'unsent' }), rejection)
+    // Where the log stands nobody can tell now. Of a topic that this instance listens to enough is known for anybody.
+    const stranger = await instance.open(['elsewhere'])
+    t.is((await stranger.next()).event, 'goaway')
+    const newcomer = await instance.open(['a'])
+    await newcomer.next(isCursor)
+    // Somebody who comes back knows: what is here is served, and what is not is fetched later.
+    const meanwhile = await instance.open(['a'], before)
+    await meanwhile.next(isCursor)
+    server.resume()
+    await instance.tells('ready', 2)
+    await instance.hub.publish('a', { data: 'after' })
+    // Redis had got the first of them, and may have carried it out: then it is in history, and everybody gets it.
+    const got = await until(stream, 'after')
+    t.deepEqual(
+      got.filter(text => text !== 'unheard'),
+      ['before', 'after'],
+    )
+    t.true(got.filter(text => text === 'unheard').length <= 1)
+    t.deepEqual(await until(meanwhile, 'after'), got.slice(1))
+    t.deepEqual(await until(newcomer, 'after'), got.slice(1))
+  })
+}
 
 test('only the watchdog can tell: an instance that is forgotten by the network catches up', async t => {
   const server = await startRedis(t)

@@ -1,9 +1,11 @@
 import test, { type ExecutionContext } from 'ava'
+import type { Redis } from 'ioredis'
 import Koa from 'koa'
 import { createHub, eventStream } from 'koa-event-stream'
 import { createPublisher, redisBroker } from 'koa-event-stream/redis'
 import { eventually } from '../support/eventually.ts'
 import { openStream, serve, type Received } from '../support/http.ts'
+import { ioredisVersions } from '../support/ioredis-versions.ts'
 import { PATIENCE, PATIENT } from '../support/progress.ts'
 import type { ReceivedStream } from '../support/received-stream.ts'
 import { startSentinels, type SentinelSet } from '../support/redis-sentinel.ts'
@@ -11,8 +13,8 @@ import { startSentinels, type SentinelSet } from '../support/redis-sentinel.ts'
 const SOON = { timeout: 5_000, watchdog: 200 }
 
 /** An instance whose streams get the topics that their path names. */
-async function openInstance(t: ExecutionContext, { connect }: SentinelSet) {
-  const hub = createHub({ broker: redisBroker({ client: connect(), ...SOON }) })
+async function openInstance(t: ExecutionContext, { connect }: SentinelSet, Client?: typeof Redis) {
+  const hub = createHub({ broker: redisBroker({ client: connect(Client), ...SOON }) })
   t.teardown(() => hub.close())
   const app = new Koa()
   app.use(eventStream({ hub, authenticate: false, subscribe: (_, ctx) => ctx.path.slice(1).split(','), retry: 500 }))
@@ -84,23 +86,25 @@ test('a fail-over that loses nothing: streams go on, without a gap, open ones an
   }
 })
 
-test('a fail-over that loses what streams have got: they are told of a new life of the log, and so is who resumes', async t => {
-  const set = await startSentinels(t)
-  const [one, other] = [await openInstance(t, set), await openInstance(t, set)]
-  const streams = [await one.open('news'), await other.open('news')]
-  const kept = await one.publish('news', 'kept')
-  await holdReplica(set)
-  const lost = await one.publish('news', 'lost')
-  for (const stream of streams) await stream.next(({ id }) => id === lost)
-  await failOver(set)
-  for (const stream of streams) await stream.next(({ event }) => event === 'gap')
-  const after = await other.publish('news', 'after')
-  const resumed = [await one.open('news', lost), await other.open('news', lost), await other.open('news', kept)]
-  for (const stream of streams) await stream.next(({ id, event }) => id === after && event === 'message')
-  for (const stream of [...streams, ...resumed]) t.deepEqual(gaps(stream), [EPOCH])
-  t.not(epochOf(after), epochOf(lost))
-  t.true(seqOf(after) > seqOf(lost))
-})
+for (const [version, { Redis: Client }] of ioredisVersions) {
+  test(`a fail-over that loses what streams have got: they are told of a new life of the log, and so is who resumes (${version})`, async t => {
+    const set = await startSentinels(t)
+    const [one, other] = [await openInstance(t, set, Client), await openInstance(t, set, Client)]
+    const streams = [await one.open('news'), await other.open('news')]
+    const kept = await one.publish('news', 'kept')
+    await holdReplica(set)
+    const lost = await one.publish('news', 'lost')
+    for (const stream of streams) await stream.next(({ id }) => id === lost)
+    await failOver(set)
+    for (const stream of streams) await stream.next(({ event }) => event === 'gap')
+    const after = await other.publish('news', 'after')
+    const resumed = [await one.open('news', lost), await other.open('news', lost), await other.open('news', kept)]
+    for (const stream of streams) await stream.next(({ id, event }) => id === after && event === 'message')
+    for (const stream of [...streams, ...resumed]) t.deepEqual(gaps(stream), [EPOCH])
+    t.not(epochOf(after), epochOf(lost))
+    t.true(seqOf(after) > seqOf(lost))
+  })
+}
 
 test('so are they when somebody has published to the same topic before those who know of the loss', async t => {
   const set = await startSentinels(t)

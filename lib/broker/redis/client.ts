@@ -21,13 +21,14 @@ export type ClientOrUrl = RedisClient | string
 /** The same, checked. */
 export type Source = Redis | Cluster | string
 
+const EXPECTED = 'a client of ioredis 5 or 6, or a redis:// or rediss:// URL'
+
 /** @throws {TypeError} for what is neither a client nor a URL */
 export function checkClient(client: unknown): Source {
   if (typeof client === 'string' && /^rediss?:\/\//.test(client)) return client
-  if (isClient(client)) return client
-  const expected = 'a client of ioredis 5 or 6, or a redis:// or rediss:// URL'
-  if (!hasMethods(client, 'duplicate', 'defineCommand')) throw invalid('client', expected, client)
-  throw new TypeError(`\`client\` was made by an older ioredis, such as koa-redis brings along; it must be ${expected}`)
+  if (!isClient(client)) throw invalid('client', EXPECTED, client)
+  if (!isOutdated(client)) return client
+  throw new TypeError(`\`client\` was made by ioredis 4, which koa-redis brings along; it must be ${EXPECTED}`)
 }
 
 export function isCluster(client: Redis | Cluster): client is Cluster {
@@ -36,10 +37,11 @@ export function isCluster(client: Redis | Cluster): client is Cluster {
 
 // Not by `instanceof`: the application may well have another copy of ioredis than this package.
 function isClient(client: unknown): client is Redis | Cluster {
-  return hasMethods(client, 'duplicate', 'defineCommand', 'ssubscribe')
+  if (typeof client !== 'object' || client === null) return false
+  return ['duplicate', 'defineCommand', 'ssubscribe'].every(name => typeof Reflect.get(client, name) === 'function')
 }
 
-function hasMethods(client: unknown, ...names: string[]): boolean {
-  if (typeof client !== 'object' || client === null) return false
-  return names.every(name => typeof Reflect.get(client, name) === 'function')
+// Clients of ioredis 4 have the same methods; this is what only they have, whether of a Cluster or not.
+function isOutdated(client: Redis | Cluster): boolean {
+  return '_addedScriptHashes' in client
 }

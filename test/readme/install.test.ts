@@ -1,0 +1,70 @@
+import { execFile } from 'node:child_process'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import test from 'ava'
+import { openStream } from '../support/http.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { readExamples, runExample } from './example.ts'
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url))
+const COMMAND = /npm install (?:--save-dev )?((?:[@\w][\w/@.-]*[ ]?)+)/g
+// Those that import nothing else than what the README says to install.
+const EXAMPLES = ['server.ts', 'instance.ts']
+
+// A project of a reader's, who does what the README says, with what the registry has today.
+let project: string
+test.before(async () => {
+  project = await mkdtemp(join(tmpdir(), 'koa-event-stream-install-'))
+  const examples = await readExamples()
+  for (const name of EXAMPLES) await writeFile(join(project, name), examples[name] ?? '')
+  await install(await namesInReadme())
+})
+
+test.after.always(() => rm(project, { recursive: true, force: true }))
+
+test('what the README says to install fits together in its newest versions, and the first example answers', async t => {
+  const { url } = await runExample(t, project, 'server.ts')
+  t.is((await openStream(`${url}/events`)).status, 401)
+  const login = await fetch(`${url}/login`, { method: 'POST' })
+  const cookie = login.headers.getSetCookie().map(value => value.split(';')[0])
+  const stream = await openStream(`${url}/events`, { headers: { cookie: cookie.join('; ') } })
+  t.is((await stream.next()).event, 'cursor')
+  stream.close()
+})
+
+test('so does the example of many instances', async t => {
+  const redis = await startRedis(t)
+  const { url } = await runExample(t, project, 'instance.ts', { REDIS_URL: redis.url })
+  // Until the instance has found its Redis, streams are sent away for a while.
+  let first: string | undefined
+  while (first !== 'cursor') {
+    const stream = await openStream(url)
+    first = (await stream.next()).event
+    stream.close()
+  }
+  t.is(first, 'cursor')
+})
+
+async function namesInReadme(): Promise<string[]> {
+  const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
+  return [...readme.matchAll(COMMAND)].flatMap(([, names = '']) => names.trim().split(' '))
+}
+
+/** Installs the project as npm would pack it, and the newest of the others. A conflict of peers is an error, as it is for anybody. */
+async function install(names: readonly string[]): Promise<void> {
+  await writeFile(join(project, 'package.json'), JSON.stringify({ private: true, type: 'module' }))
+  const others = names.filter(name => name !== 'koa-event-stream').map(name => `${name}@latest`)
+  const command = ['install', '--install-links', '--ignore-scripts', '--no-audit', '--no-fund', ROOT, ...others]
+  const { stderr } = await promisify(execFile)('npm', command, { cwd: project }).catch((error: unknown) => {
+    const { stderr } = error as { stderr: string }
+    const why = stderr.includes('ERESOLVE')
+      ? 'the packages do not fit together'
+      : 'this test needs the npm registry, which it asks for what is new'
+    throw new Error(`npm install failed; ${why}:\n${stderr}`, { cause: error })
+  })
+  // Deeper down, npm overrides a conflict and only says so.
+  if (stderr.includes('ERESOLVE')) throw new Error(`the packages do not fit together:\n${stderr}`)
+}
