@@ -1,6 +1,4 @@
 // An application as the compiler sees it. Copied out of here and compiled against the packed package.
-import { Cluster, Redis } from 'ioredis'
-import * as ioredis5 from 'ioredis-5'
 import Koa from 'koa'
 import {
   bearerToken,
@@ -12,7 +10,6 @@ import {
   type EventInput,
   type Identity,
 } from 'koa-event-stream'
-import { createPublisher, redisBroker, type ClientOrUrl } from 'koa-event-stream/redis'
 
 interface Events {
   'order.created': { total: number }
@@ -54,22 +51,6 @@ app.use(
     },
   }),
 )
-
-// Clients of every version of ioredis, whatever shape their own answers have.
-const clients: ClientOrUrl[] = [
-  new Redis(),
-  new Redis({ replyMapping: 'resp3' }),
-  new Cluster([], { redisOptions: { replyMapping: 'resp3' } }),
-  new ioredis5.Redis(),
-  new ioredis5.Cluster([]),
-  'redis://127.0.0.1',
-]
-for (const client of clients) {
-  createHub({ broker: redisBroker({ client }) })
-  createPublisher({ client })
-}
-// @ts-expect-error -- a client of another package
-redisBroker({ client: { options: {}, duplicate: () => undefined } })
 
 export async function publish(): Promise<string> {
   // @ts-expect-error -- the payload of another type

@@ -1,7 +1,8 @@
 import { createRequire } from 'node:module'
 import test, { type ExecutionContext } from 'ava'
 import { Redis as Redis6, type Cluster, type Redis, type RedisOptions } from 'ioredis'
-import { bridgeStream, redisBroker, type RedisBrokerOptions } from 'koa-event-stream/redis'
+import type { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5/built/index.js'
+import { bridgeStream, redisBroker, type ClientOrUrl, type RedisBrokerOptions } from 'koa-event-stream/redis'
 import { Deferred } from '../support/deferred.ts'
 import { ioredisVersions } from '../support/ioredis-versions.ts'
 import { PATIENT } from '../support/progress.ts'
@@ -95,6 +96,13 @@ async function useBridge(client: Redis, stream: string, admin: Redis): Promise<v
   await bridge.close()
   if (await admin.xlen(`${stream}:rejected`)) throw new Error('the bridge has rejected the entry')
 }
+
+test('the types take clients of every version, whatever shape their answers have, and of no other package', async t => {
+  const take = (client: Redis5 | Cluster5 | Redis<'resp3'> | Cluster<'resp3'>): ClientOrUrl => client
+  // @ts-expect-error -- a client of another package
+  const refuse = (client: { options: object; duplicate: () => unknown }): ClientOrUrl => client
+  t.not(take, refuse)
+})
 
 test('what is no client of a supported ioredis is refused with what would be one', t => {
   const expected = /^`client` .*must be a client of ioredis 5 or 6, or a redis:\/\/ or rediss:\/\/ URL/
