@@ -2,14 +2,13 @@ import { execFile } from 'node:child_process'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import test from 'ava'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
+import { ROOT } from '../support/root.ts'
 import { readExamples, runExample } from './example.ts'
 
-const ROOT = fileURLToPath(new URL('../../', import.meta.url))
 const COMMAND = /npm install (?:--save-dev )?((?:[@\w][\w/@.-]*[ ]?)+)/g
 // Those that import nothing else than what the README says to install.
 const EXAMPLES = ['server.ts', 'instance.ts']
