@@ -4,28 +4,32 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import test from 'ava'
+import { ModuleKind, ScriptTarget, transpile } from 'typescript'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { ROOT } from '../support/root.ts'
-import { readExamples, runExample } from './example.ts'
+import { readExamples, runScript } from './example.ts'
 
 const COMMAND = /npm install (?:--save-dev )?((?:[@\w][\w/@.-]*[ ]?)+)/g
 // Those that import nothing else than what the README says to install.
-const EXAMPLES = ['server.ts', 'instance.ts']
+const EXAMPLES = ['server', 'instance']
 
 // A project of a reader's, who does what the README says, with what the registry has today.
 let project: string
 test.before(async () => {
   project = await mkdtemp(join(tmpdir(), 'koa-event-stream-install-'))
   const examples = await readExamples()
-  for (const name of EXAMPLES) await writeFile(join(project, name), examples[name] ?? '')
+  for (const name of EXAMPLES) {
+    const script = transpile(examples[`${name}.ts`] ?? '', { module: ModuleKind.ESNext, target: ScriptTarget.ES2023 })
+    await writeFile(join(project, `${name}.js`), script)
+  }
   await install(await namesInReadme())
 })
 
 test.after.always(() => rm(project, { recursive: true, force: true }))
 
 test('what the README says to install fits together in its newest versions, and the first example answers', async t => {
-  const { url } = await runExample(t, project, 'server.ts')
+  const { url } = await runScript(t, join(project, 'server.js'))
   t.is((await openStream(`${url}/events`)).status, 401)
   const login = await fetch(`${url}/login`, { method: 'POST' })
   const cookie = login.headers.getSetCookie().map(value => value.split(';')[0])
@@ -36,7 +40,7 @@ test('what the README says to install fits together in its newest versions, and 
 
 test('so does the example of many instances', async t => {
   const redis = await startRedis(t)
-  const { url } = await runExample(t, project, 'instance.ts', { REDIS_URL: redis.url })
+  const { url } = await runScript(t, join(project, 'instance.js'), { REDIS_URL: redis.url })
   // Until the instance has found its Redis, streams are sent away for a while.
   let first: string | undefined
   while (first !== 'cursor') {
