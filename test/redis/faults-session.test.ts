@@ -20,7 +20,7 @@ test('the connections meet different servers: what is acknowledged comes, or the
   await recorder.until((await publish(broker, 'news', 'before'))[0] ?? '')
   // The subscriber alone is moved: the other connections live on where they are.
   proxy.target = promoted.port
-  await admin.client('KILL', 'TYPE', 'pubsub')
+  await admin.client('KILL', 'TYPE', 'PUBSUB')
   await recorder.untilReady(false)
   await recorder.untilReady()
   const elsewhere = await openEngine(t, { client: promoted.url })

@@ -111,7 +111,7 @@ export class LogServer {
 
   /** Where an event that has just been taken stands. */
   placeOf({ seq, at }: Entry, previous: readonly Predecessor[]): Appended {
-    return { epoch: this.#epoch, seq, at, previous }
+    return { epoch: this.#epoch, seq, at, previous, isRepeat: false }
   }
 
   /** What stands before the next event, on each topic. */

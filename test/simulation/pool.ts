@@ -15,9 +15,7 @@ export interface Summary {
   readonly least: { readonly published: number; readonly faults: number }
 }
 
-// As this module itself: compiled, or loaded by tsx.
-const [EXTENSION, LOADER] = import.meta.url.endsWith('.ts') ? ['ts', ['--import=tsx']] : ['js', []]
-const WORKER = fileURLToPath(new URL(`./worker.${EXTENSION}`, import.meta.url))
+const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
 
 // Much is made and soon forgotten: most of it need never be moved.
 const YOUNG_MEGABYTES = 64
@@ -48,7 +46,7 @@ export async function simulateMany(first: number, runs: number, processes: numbe
   await Promise.all(
     Array.from({ length: processes }, async (_, n) => {
       const share = [first + n, Math.ceil((runs - n) / processes), processes].map(String)
-      const worker = fork(WORKER, share, { execArgv: [...LOADER, `--max-semi-space-size=${YOUNG_MEGABYTES}`] })
+      const worker = fork(WORKER, share, { execArgv: [`--max-semi-space-size=${YOUNG_MEGABYTES}`] })
       worker.on('message', ({ report, cpu }: News) => {
         if (report !== undefined) take(report)
         if (cpu !== undefined) cpuTime += (cpu.user + cpu.system) / 1_000

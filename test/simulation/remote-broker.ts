@@ -2,6 +2,7 @@ import type { Broker, BrokerListener, ControlMessage } from '../../lib/broker/br
 import type { Slice } from '../../lib/broker/event-log.ts'
 import type { KeyValueStore } from '../../lib/broker/key-value-store.ts'
 import type { Lease, LeaseStore } from '../../lib/broker/lease-store.ts'
+import { HistoryPolicy } from '../../lib/broker/history-policy.ts'
 import { Replica } from '../../lib/broker/replica/replica.ts'
 import { formatPosition, type Position } from '../../lib/wire/cursor.ts'
 import { Commands } from './commands.ts'
@@ -58,15 +59,16 @@ export class RemoteBroker implements Broker {
   }
 
   listen(listener: BrokerListener): void {
-    const { kept: limits, process: clock } = this.#parts
+    const { kept, process: clock } = this.#parts
+    const policy = new HistoryPolicy(kept)
     this.#listener = listener
-    const parts = { engine: this.#engine, limits, clock, listener, timeout: TIMEOUT * 2, maxPending: MAX_PENDING }
+    const parts = { engine: this.#engine, policy, clock, listener, timeout: TIMEOUT * 2, maxPending: MAX_PENDING }
     this.#replica = new Replica(parts)
     this.#engine.start(this.#replica)
   }
 
   async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
-    const { epoch, seq } = await this.#log.publish(topics, body)
+    const { epoch, seq } = await this.#log.publish({ topics, body })
     return formatPosition(epoch, seq)
   }
 

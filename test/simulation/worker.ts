@@ -1,6 +1,6 @@
 import { simulate } from './simulation.ts'
 
-// Lives through runs in a process of its own, and tells of each: `worker.ts FIRST RUNS STEP`.
+// Lives through runs in a process of its own, and tells of each: `worker.js FIRST RUNS STEP`.
 
 // Nobody reads the stacks of errors that are part of a run.
 Error.stackTraceLimit = 0
