@@ -136,7 +136,10 @@ export class ClientView {
 
   /** What is still wrong when all has come that ever will. */
   final(): string[] {
-    const untold = this.#owed.filter(({ fact }) => isOwed(fact) && !this.received.has(fact.publication.number))
+    const untold = this.#owed.filter(
+      ({ topic, fact }) =>
+        isOwed(fact) && !this.received.has(fact.publication.number) && !this.#isConflated(topic, fact),
+    )
     return [
       ...this.complaints,
       ...untold.map(({ topic, fact }) => `${nameOf(fact)} of ${topic} was lost by the log, and nobody said so`),
@@ -206,7 +209,7 @@ export class ClientView {
       const fact = facts[grant.checked]
       if (fact === undefined || (fact.seq > this.#seq && !fact.isLost)) return
       if (!this.#isMissing(grant, fact)) continue
-      if (this.#isConflated(facts, grant.checked)) continue
+      if (this.#isConflated(topic, fact)) continue
       if (fact.isLost) this.#owed.push({ topic, fact })
       else {
         this.#complain(`${nameOf(fact)} of ${topic} was lost in silence, at ${this.cursor ?? ''}`)
@@ -218,9 +221,9 @@ export class ClientView {
     return index >= due && seq > goneTo && !(isLost && index < lostTo) && !this.received.has(publication.number)
   }
 
-  #isConflated(facts: readonly Fact[], index: number): boolean {
-    const key = facts[index]?.publication.key
-    return this.#conflates && facts.slice(index + 1).some(({ publication }) => publication.key === key)
+  #isConflated(topic: string, { epoch, index, publication: { key } }: Fact): boolean {
+    if (!this.#conflates) return false
+    return this.#ledger.facts(epoch, topic).some(later => later.index > index && later.publication.key === key)
   }
 
   #gap({ topics, reason }: Gap, told: ToldGap | undefined): void {
@@ -265,7 +268,7 @@ export class ClientView {
     const epoch = this.epoch ?? told.epoch
     const facts = this.#ledger.facts(epoch, topic).slice(this.#placeOf(epoch, topic, this.#seq))
     // What another gap has told of already may be told again to a client whose cursor is before it.
-    const known = this.cursor === undefined ? grant : { ...grant, due: 0, lostTo: 0 }
+    const known = this.cursor === undefined ? grant : { ...grant, due: 0, lostTo: 0, goneTo: 0 }
     return facts.some(
       fact => fact.index < told.count && (fact.seq <= goneTo || fact.isLost) && this.#isMissing(known, fact),
     )

@@ -25,6 +25,13 @@ export class Mirrors {
     return shortest
   }
 
+  /** The `seq` of the newest event that was handed on. */
+  get end(): number {
+    let end = 0
+    for (const { last = 0 } of this) end = Math.max(end, last)
+    return end
+  }
+
   get topics(): string[] {
     return [...this.#mirrors.keys()]
   }

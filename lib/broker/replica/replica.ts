@@ -345,18 +345,17 @@ export class Replica implements LogListener {
     this.#tellReadiness()
   }
 
-  // The log has begun a new life. Every topic starts over where that began; streams are told.
-  // One that it has been in before, as a fail-over may have lost a renewal, goes on where it stands: streams had what it has.
-  #beginAnew({ epoch, base, seq }: LogState): void {
-    const isNew = !this.#past.has(epoch)
-    const start = isNew ? base : seq
-    this.#past.add(this.#epoch)
-    this.#past.delete(epoch)
+  // The log has begun a new life. Every topic starts over where that began; streams are told. In one that it has been in before,
+  // as a fail-over may have lost a renewal, they go on behind what was handed on then.
+  #beginAnew({ epoch, base }: LogState): void {
+    const end = this.#past.take(epoch)
+    const start = Math.max(base, end ?? 0)
+    this.#past.add(this.#epoch, Math.max(this.#seq, this.#mirrors.end))
     this.#epoch = epoch
     this.#base = base
     this.#seq = start
     for (const mirror of this.#mirrors) {
-      mirror.begin(start, isNew)
+      mirror.begin(start, end === undefined)
       mirror.hasLost = false
     }
     this.#parts.listener.gap(this.#mirrors.topics, 'epoch')
