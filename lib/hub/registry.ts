@@ -17,6 +17,8 @@ export class Registry {
   readonly #members = new MultiMap<string, Member>()
   // Topics that the broker has not confirmed yet, or has refused. Streams that come meanwhile share its answer.
   readonly #confirming = new Map<string, Promise<void>>()
+  // The last event, and by which topics it has come so far: an engine may tell of it by one after another.
+  #last: { readonly seq: number; readonly topics: string[] } = { seq: -1, topics: [] }
 
   constructor(broker: Broker, fanOut: FanOut) {
     this.#broker = broker
@@ -70,15 +72,18 @@ export class Registry {
 
   /** Hands an event to every receiver of its topics. */
   deliver(topics: readonly string[], event: StoredEvent): void {
+    const all = this.#topicsOf(event, topics)
     for (const topic of topics) {
       this.#members.each(topic, receiver => {
-        this.#fanOut.deliver(event, topics, topic, receiver)
+        this.#fanOut.deliver(event, all, topic, receiver)
       })
     }
   }
 
   /** Tells every receiver of the topics which of its own are lost. */
   tell(topics: readonly string[], reason: GapReason): void {
+    // In another life of the log the same number is another event.
+    if (reason === 'epoch') this.#last = { seq: -1, topics: [] }
     const lost = new Map<Member, string[]>()
     for (const topic of topics) {
       this.#members.each(topic, receiver => {
@@ -99,5 +104,12 @@ export class Registry {
     // Whoever waits hears of a failure; with nobody waiting any more it is no news.
     confirming.catch(() => undefined)
     this.#confirming.set(topic, confirming)
+  }
+
+  // What has come by one topic is on its way to streams that have it by another as well, and may lose the first.
+  #topicsOf({ seq }: StoredEvent, topics: readonly string[]): readonly string[] {
+    if (this.#last.seq === seq) this.#last.topics.push(...topics)
+    else this.#last = { seq, topics: [...topics] }
+    return this.#last.topics
   }
 }

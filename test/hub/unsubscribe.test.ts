@@ -1,6 +1,6 @@
 import { setImmediate as turn } from 'node:timers/promises'
 import test from 'ava'
-import { memoryBroker } from 'koa-event-stream'
+import { memoryBroker, type Broker } from 'koa-event-stream'
 import { eventually } from '../support/eventually.ts'
 import { messages, openSite, type Site, type SiteOptions } from './site.ts'
 
@@ -55,6 +55,36 @@ test('events of other topics between them are sent, each once and in order', asy
   await site.publish('other', 'end')
   await stream.next(({ data }) => data === 'end')
   t.deepEqual(messages(stream.received), ['1', 'both', 'third', '2', 'later', 'end'])
+})
+
+/** An engine that tells of an event by one topic after another, as a remote one does, and keeps one event a topic. */
+function toldTopicByTopic(): Broker {
+  const broker = memoryBroker({ history: { count: 1 } })
+  const listen = broker.listen.bind(broker)
+  broker.listen = listener => {
+    listen({
+      event: (topics, event) => {
+        for (const topic of topics) listener.event([topic], event)
+      },
+      gap: listener.gap.bind(listener),
+      control: listener.control.bind(listener),
+      readiness: listener.readiness.bind(listener),
+      fault: listener.fault.bind(listener),
+    })
+  }
+  return broker
+}
+
+test('an event that came by another topic as well is sent, though history does not have it any more', async t => {
+  const site = await openSite(t, { hub: { broker: toldTopicByTopic() } })
+  const stream = await site.open('room,other')
+  await stream.next(({ event }) => event === 'cursor')
+  await site.publish(['room', 'other'], 'both')
+  await site.publish('other', 'later')
+  site.last().unsubscribe('room')
+  await site.publish('other', 'end')
+  await stream.next(({ data }) => data === 'end')
+  t.deepEqual(messages(stream.received), ['both', 'later', 'end'])
 })
 
 test('of streams that share what is due, only the one that has lost the topic gets less', async t => {

@@ -216,34 +216,3 @@ test('places that are given back while Redis is away are free once it is back', 
   proxy.mend()
   await untilRedis(async () => ((await taken()) === 0 ? true : undefined), 'the place is still taken')
 })
-
-test('whatever the application’s own client is set to, the log works', async t => {
-  const server = await startRedis(t)
-  const options = {
-    keyPrefix: 'app:',
-    stringNumbers: true,
-    showFriendlyErrorStack: true,
-    enableOfflineQueue: false,
-    enableAutoPipelining: true,
-    autoPipeliningIgnoredCommands: ['publish'],
-    autoResubscribe: true,
-    commandTimeout: 1,
-    socketTimeout: 50,
-    maxRetriesPerRequest: null,
-    retryStrategy: () => null,
-    readOnly: true,
-    lazyConnect: true,
-  }
-  const client = new Redis(server.url, options)
-  const { broker, recorder } = await openEngine(t, { ...TIMES, client }, ['a'])
-  const [id = ''] = await publish(broker, 'a', 'x')
-  t.deepEqual(await recorder.until(id), [id])
-  const lease = (holder: string) => broker.leases.lease({ key: 'k', holder }, 60_000, 1)
-  t.deepEqual([await lease('one'), await lease('other')], [true, false])
-  for (const [wrong, name] of [
-    [new Redis({ monitor: true, lazyConnect: true }), 'monitor'],
-    [new Redis({ sentinels: [{ port: 1 }], name: 'main', role: 'slave', lazyConnect: true }), 'slave'],
-  ] as const) {
-    t.throws(() => redisBroker({ client: wrong }), { instanceOf: TypeError, message: new RegExp(name) })
-  }
-})

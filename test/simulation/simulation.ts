@@ -131,9 +131,17 @@ class Run {
     instance.process.run(() => {
       if (session !== undefined) void instance.hub.disconnect({ session }, 'logout').catch(() => undefined)
       if (token === undefined) return
-      instance.hub.revoke(token, instance.process.now() + 3_600_000 * 4).then(() => {
-        person.revokedAt = time.now
-      }, again)
+      const revoked = instance.hub.revoke(token, instance.process.now() + 3_600_000 * 4)
+      revoked.then(
+        () => {
+          person.revokedAt = time.now
+        },
+        () => undefined,
+      )
+      // An instance that crashes meanwhile does not answer at all.
+      time.after(2_000, () => {
+        if (person.revokedAt === undefined) this.#tellLogOut(person)
+      })
     })
   }
 

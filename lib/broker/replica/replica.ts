@@ -129,7 +129,7 @@ export class Replica implements LogListener {
 
   /** Catches up if a client is ahead of us, and fetches the history of topics of which not enough is here. */
   async load(topics: readonly string[], since: number, epoch?: string): Promise<void> {
-    if (this.#isAhead(since, epoch)) await this.#inTime(this.#catchUpWith(topics))
+    if (this.#isAhead(since, epoch)) await this.#catchUpWith(topics, since, epoch)
     const lacking = topics.flatMap(topic => this.#mirrors.get(topic) ?? []).filter(mirror => mirror.lacks(since))
     await Promise.all(lacking.map(mirror => this.#loader.load(mirror, this.#epoch)))
   }
@@ -369,10 +369,14 @@ export class Replica implements LogListener {
     return since !== Infinity && since > this.#seq
   }
 
-  async #catchUpWith(topics: readonly string[]): Promise<void> {
-    const { epoch, seq } = await this.look()
-    await Promise.all(topics.flatMap(topic => this.#mirrors.get(topic)?.live ?? []))
-    if (epoch === this.#epoch) this.#seq = Math.max(this.#seq, seq)
+  async #catchUpWith(topics: readonly string[], since: number, epoch?: string): Promise<void> {
+    const seen = await this.look()
+    await this.#inTime(Promise.all(topics.flatMap(topic => this.#mirrors.get(topic)?.live ?? [])))
+    if (seen.epoch === this.#epoch) this.#seq = Math.max(this.#seq, seen.seq)
+    // What takes no events may be a copy of the log that is behind: there the client has been where the log is not yet.
+    if (!this.#isWritable && this.#isAhead(since, epoch)) {
+      throw new EventStreamError('ERR_BROKER', 'the log takes no events, and may be behind what the client has seen')
+    }
   }
 
   async #look(): Promise<LogState> {

@@ -160,6 +160,18 @@ test('it is ready while the log can be read and written to, and says so once', a
   t.deepEqual(told, [false, true, false, true])
 })
 
+test('a client that has seen more than a log that takes no events: it may be a copy that is behind', async t => {
+  const { log, live, say, replica } = makeReplica()
+  await live('a')
+  await say('a')
+  log.listener?.writable(false, new Error('READONLY'))
+  await t.throwsAsync(async () => replica.load(['a'], log.seq + 1, log.epoch), { code: 'ERR_BROKER' })
+  await t.throwsAsync(async () => replica.load(['a'], 1, 'a later life'), { code: 'ERR_BROKER' })
+  await t.notThrowsAsync(async () => replica.load(['a'], log.seq, log.epoch))
+  log.listener?.writable(true)
+  await t.notThrowsAsync(async () => replica.load(['a'], log.seq + 1, log.epoch))
+})
+
 test('history is loaded a page at a time, each topic once for all who wait', async t => {
   const { log, say, replica } = makeReplica()
   await log.up()
