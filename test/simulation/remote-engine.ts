@@ -153,6 +153,8 @@ export class RemoteEngine implements LogEngine {
       }
       this.#subscribe(connection)
       this.#watch(connection)
+      // A server that only follows another one may be behind.
+      this.#setFull(connection.server.isFull || !connection.server.isPrimary)
       Promise.all([this.#listener?.up(), control.up()]).then(
         () => {
           if (this.#connection === connection) this.#pause = FIRST_PAUSE
@@ -256,7 +258,7 @@ export class RemoteEngine implements LogEngine {
   #setFull(isFull: boolean): void {
     if (isFull === this.#isFull) return
     this.#isFull = isFull
-    this.#listener?.writable(!isFull, isFull ? new EventStreamError('ERR_BROKER', 'no memory is left') : undefined)
+    this.#listener?.writable(!isFull, isFull ? new EventStreamError('ERR_BROKER', 'the log takes no events') : undefined)
     if (isFull) this.#probe()
   }
 
@@ -264,7 +266,7 @@ export class RemoteEngine implements LogEngine {
     const { process, commands } = this.#parts
     process.after(500, () => {
       commands
-        .call('probe', server => server.isFull)
+        .call('probe', server => server.isFull || !server.isPrimary)
         .then(
           isFull => {
             if (isFull) this.#probe()
