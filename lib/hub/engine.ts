@@ -228,8 +228,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   }
 
   controlMissed(): void {
-    // Those that are being opened are asked about before they are.
-    for (const subscriber of this.#streams.all()) if (subscriber.wasOpened) subscriber.verify()
+    for (const subscriber of this.#streams.all()) subscriber.verify()
   }
 
   readiness(ready: boolean, error?: unknown): void {
