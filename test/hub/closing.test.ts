@@ -94,7 +94,7 @@ test('a token that cannot be remembered as revoked loses its streams here all th
   const { hub, open, last, clock } = await openSite(t, { identify, hub: { broker } })
   const client = await open('a', 'user=ada')
   const error = await t.throwsAsync(hub.revoke('t:ada', clock.now() + 60_000), { code: 'ERR_BROKER' })
-  t.is((error?.cause as Error).message, 'the store is down')
+  t.is((error.cause as Error).message, 'the store is down')
   t.is(await client.closed, 'end')
   t.is(last().closeReason, 'revoked')
 })

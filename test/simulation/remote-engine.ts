@@ -258,7 +258,10 @@ export class RemoteEngine implements LogEngine {
   #setFull(isFull: boolean): void {
     if (isFull === this.#isFull) return
     this.#isFull = isFull
-    this.#listener?.writable(!isFull, isFull ? new EventStreamError('ERR_BROKER', 'the log takes no events') : undefined)
+    this.#listener?.writable(
+      !isFull,
+      isFull ? new EventStreamError('ERR_BROKER', 'the log takes no events') : undefined,
+    )
     if (isFull) this.#probe()
   }
 
