@@ -18,7 +18,12 @@ export function text(answer: unknown): string {
 }
 
 export function number(answer: unknown): number {
-  const value = Number(text(answer))
+  return integer(text(answer))
+}
+
+/** Reads digits, as a part of an answer. */
+export function integer(digits: string | undefined): number {
+  const value = Number(digits)
   if (Number.isSafeInteger(value)) return value
   throw unexpected()
 }

@@ -63,8 +63,10 @@ const COMMANDS = {
   lazyConnect: false,
   enableReadyCheck: true,
   enableOfflineQueue: false,
-  // One write to the socket for all commands of a turn of the event loop.
+  // One write to the socket for all commands of a turn of the event loop. Events to be published have been collected before:
+  // they would only wait for another turn, and for the answer to what was sent in the one before.
   enableAutoPipelining: true,
+  autoPipeliningIgnoredCommands: ['publishEvents'],
   // Never given up, whatever the client's own are set to.
   retryStrategy: pauseBefore,
   sentinelRetryStrategy: pauseBefore,

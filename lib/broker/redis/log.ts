@@ -4,7 +4,7 @@ import { EventStreamError } from '../../errors.ts'
 import { REMEMBERED_KEYS, type HistoryPolicy } from '../history-policy.ts'
 import { parseCursor, type Position } from '../../wire/cursor.ts'
 import type { Appended, LogPage, LogState, Outgoing, Page, TopicPage, Wish } from '../replica/log-engine.ts'
-import { bytes, list, number, text, unexpected } from './answers.ts'
+import { bytes, integer, list, number, text, unexpected } from './answers.ts'
 import type { Commands } from './commands.ts'
 import { RENEWED } from './control.ts'
 import { redisFailure } from './failure.ts'
@@ -65,8 +65,10 @@ export class Log {
         ),
       ),
     )
-    const [epoch, now, ...places] = list(answer)
-    return places.map(place => appended(text(epoch), number(now), list(place)))
+    const [state = '', ...places] = text(answer).split('\n')
+    const [epoch = '', now] = state.split(' ')
+    const at = integer(now)
+    return places.map(place => appended(epoch, at, place))
   }
 
   /** Reads where the log stands, and of each topic where it ends and a page of the events that are wished for. */
@@ -149,10 +151,11 @@ function numberOf(topic: string, numbers: Map<string, number>): number {
   return number
 }
 
-function appended(epoch: string, at: number, [place, ...previous]: unknown[]): Appended | Error {
-  if (place === null) return redisFailure('publish', new Error(text(previous[0])))
-  if (previous.length === 0) return repeated(text(place), at)
-  return { epoch, seq: number(place), at, isRepeat: false, previous: previous.map(one => predecessor(text(one))) }
+function appended(epoch: string, at: number, place: string): Appended | Error {
+  if (place.startsWith('!')) return redisFailure('publish', new Error(place.slice(1)))
+  if (place.includes('-')) return repeated(place, at)
+  const [seq, ...previous] = place.split(' ')
+  return { epoch, seq: integer(seq), at, isRepeat: false, previous: previous.map(predecessor) }
 }
 
 function newEpoch(): string {

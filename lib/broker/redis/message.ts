@@ -29,12 +29,12 @@ export function readMessage(payload: Buffer): LoggedEvent | undefined {
 
 /** An event with its frame made whole. */
 export function loggedEvent(
-  place: Pick<LoggedEvent, 'epoch' | 'seq' | 'previous' | 'at' | 'age'>,
+  { epoch, seq, previous, at, age }: Pick<LoggedEvent, 'epoch' | 'seq' | 'previous' | 'at' | 'age'>,
   body: Buffer,
   headers?: string,
   isShared = false,
 ): LoggedEvent {
-  const event = { ...place, isShared, frame: withId(formatPosition(place.epoch, place.seq), body) }
+  const event = { epoch, seq, previous, at, age, isShared, frame: withId(formatPosition(epoch, seq), body) }
   return headers === undefined ? event : { ...event, headers: readHeaders(headers) }
 }
 

@@ -11,8 +11,8 @@ export const WRONG_FORMAT = 'LOGFORMAT'
  * - `format`; `epoch`: this life of the log; `seq`: its last event, or its beginning; `base`: up to here all is of an
  *   earlier life
  *
- * A topic's last event is a string of its own, `<epoch> <seq> <bytes of all that the topic ever had>`. It lives for as long as
- * the event could be in history, so that what is remembered is bounded by time and not by a number of topics: where it has
+ * A topic's last event is a string of its own, `<epoch> <seq> <bytes of all that the topic ever had> <milliseconds until which
+ * its stream lives>`. It lives for as long as the event could be in history, so that what is remembered is bounded by time and not by a number of topics: where it has
  * gone, nothing was published within the topic's age, and what came before is in no history, whoever asks. So the event
  * before another one is known, as `<seq>`, or not, as `~<seq>`: then nothing was published after that.
  *
@@ -48,13 +48,14 @@ local function state(newEpoch, now)
   return log
 end
 
--- The seq of the topic's last event, the bytes it ever had, and whether anything is there of this or an earlier life.
+-- The seq of the topic's last event, the bytes it ever had, until when its stream lives, and whether anything is there of
+-- this or an earlier life.
 local function lastOf(key, epoch)
   local known = redis.call('GET', key)
-  if not known then return nil, 0, false end
-  local life, seq, bytes = string.match(known, '^(%S+) (%d+) (%d+)$')
-  if life ~= epoch then return nil, 0, true end
-  return seq, tonumber(bytes), true
+  if not known then return nil, 0, 0, false end
+  local life, seq, bytes, ends = string.match(known, '^(%S+) (%d+) (%d+) (%d+)$')
+  if life ~= epoch then return nil, 0, 0, true end
+  return seq, tonumber(bytes), tonumber(ends), true
 end
 
 -- Where nothing is known of a topic: nothing was published to it after this. The log may be ahead of a clock that was set
@@ -75,8 +76,9 @@ end
  * `<events> <bytes> <milliseconds>` that it keeps; then lines of each event, and the numbers of its topics, from 1, with a `k`
  * where its key follows, and an `h` where its headers do.
  *
- * Answers the epoch and the log's time in milliseconds, and for each event its `seq` and the event before it on each of its
- * topics; or nothing in place of its `seq`, and what went wrong; or, for a key that was used before, `<epoch>-<seq>` of the first.
+ * Answers lines: the epoch and the log's time in milliseconds, and for each event its `seq` and the event before it on each of
+ * its topics; or `!` and what went wrong; or, for a key that was used before, `<epoch>-<seq>` of the first. One text is far
+ * cheaper than many for all who have it in hands.
  *
  * An entry of a topic's stream has `h`: previous event, milliseconds, milliseconds that it is kept, bytes before it, and its
  * headers if it has any; and `d`, its lines. Keys are a hash of `<end> <epoch>-<seq>`, with their ends in a sorted set.
@@ -84,40 +86,56 @@ end
 export const PUBLISH = `${PRELUDE}
 local publish, mostKeys = ARGV[2], tonumber(ARGV[3])
 local now = clock()
-local at = text(math.floor(now / 1000))
+local time = math.floor(now / 1000)
+local at = text(time)
 local log, refusal = state(ARGV[1], now)
 if refusal then return refusal end
 local seq, id = tonumber(log[2]), log[2]
-local topics, isKeyed = {}, false
+local topics, lists, limits, isKeyed = {}, {}, {}, false
+local mark = '${FORMAT} ' .. log[1] .. ' '
+
+-- Most topics keep the same.
+local function limitsOf(kept)
+  local known = limits[kept]
+  if known then return known end
+  local count, bytes, age = string.match(kept, '^(%d+) (%d+) (%d+)$')
+  known = {
+    count = count == '0' and '1' or count, bytes = tonumber(bytes), age = tonumber(age),
+    tail = ' ' .. at .. ' ' .. age,
+    -- Looking for what is over in bytes is not done for each event, but sixteen times on the way to the limit.
+    step = math.max(1, math.floor(tonumber(bytes) / 16))
+  }
+  limits[kept] = known
+  return known
+end
 
 local function open(index)
-  local stream, last = KEYS[3 + index * 2], KEYS[4 + index * 2]
-  local count, bytes, age = string.match(ARGV[3 + index * 2], '^(%d+) (%d+) (%d+)$')
-  local previous, total, isThere = lastOf(last, log[1])
+  local stream, last, kept = KEYS[3 + index * 2], KEYS[4 + index * 2], limitsOf(ARGV[3 + index * 2])
+  local previous, total, ends, isThere = lastOf(last, log[1])
   if not previous then
     -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
     -- It comes second: for want of memory Redis refuses a script at the first command that takes some, and not after.
     redis.call('HSET', KEYS[1], 'seq', log[2])
     local isLost = redis.call('UNLINK', stream) == 1 and not isThere
-    previous = isLost and id or unknown(log, seq, now, tonumber(age))
+    previous = isLost and id or unknown(log, seq, now, kept.age)
   end
   return {
-    stream = stream, last = last, channel = ARGV[2 + index * 2], previous = previous, total = total,
-    count = math.max(1, tonumber(count)), bytes = tonumber(bytes), age = age,
-    -- Looking for what is over in bytes is not done for each event, but sixteen times on the way to the limit.
-    step = math.max(1, math.floor(tonumber(bytes) / 16))
+    stream = stream, last = last, channel = ARGV[2 + index * 2], kept = kept, previous = previous, total = total,
+    ends = ends, looksAt = (math.floor(total / kept.step) + 1) * kept.step
   }
 end
 
 -- Takes away the oldest entries, and never the newest.
 local function trim(topic)
+  local kept = topic.kept
+  topic.looksAt = (math.floor(topic.total / kept.step) + 1) * kept.step
   while true do
     local entries = redis.call('XRANGE', topic.stream, '-', '+', 'COUNT', 32)
     for _, entry in ipairs(entries) do
       local before = string.match(entry[2][2], '^%S+ %d+ %d+ (%d+)')
-      if entry[1] == id .. '-0' or topic.total - tonumber(before) <= topic.bytes then
+      if entry[1] == id .. '-0' or topic.total - tonumber(before) <= kept.bytes then
         redis.call('XTRIM', topic.stream, 'MINID', entry[1])
-        redis.call('XTRIM', topic.stream, 'MINID', text(math.max(0, now - topic.age * 1000)))
+        redis.call('XTRIM', topic.stream, 'MINID', text(math.max(0, now - kept.age * 1000)))
         return
       end
     end
@@ -125,11 +143,21 @@ local function trim(topic)
   end
 end
 
+local function add(topic, head, body)
+  local count = topic.kept.count
+  if topic.ends > 0 then
+    local added = redis.pcall('XADD', topic.stream, 'NOMKSTREAM', 'MAXLEN', count, id .. '-0', 'h', head, 'd', body)
+    if added then return added end
+    -- Somebody else has taken the stream away: the next one has no end yet.
+    topic.ends = 0
+  end
+  return redis.pcall('XADD', topic.stream, 'MAXLEN', count, id .. '-0', 'h', head, 'd', body)
+end
+
 -- Into the history of all topics, or of none.
 local function append(own, body, headers)
   for number, topic in ipairs(own) do
-    local head = topic.previous .. ' ' .. at .. ' ' .. topic.age .. ' ' .. text(topic.total) .. headers
-    local added = redis.pcall('XADD', topic.stream, 'MAXLEN', topic.count, id .. '-0', 'h', head, 'd', body)
+    local added = add(topic, topic.previous .. topic.kept.tail .. ' ' .. text(topic.total) .. headers, body)
     if type(added) == 'table' and added.err then
       for other = 1, number - 1 do redis.call('XDEL', own[other].stream, id .. '-0') end
       return added.err
@@ -138,29 +166,29 @@ local function append(own, body, headers)
 end
 
 local function handOut(own, body, headers)
-  local places, shared = { id }, ' ' .. #own .. headers .. '\\n'
-  for number, topic in ipairs(own) do
-    places[number + 1] = topic.previous
-    local head = '${FORMAT} ' .. log[1] .. ' ' .. id .. ' ' .. topic.previous .. ' ' .. at .. ' ' .. topic.age
-    local before = topic.total
-    topic.previous, topic.total, topic.changed = id, before + 7 + #log[1] + #id + #body, true
-    if math.floor(before / topic.step) ~= math.floor(topic.total / topic.step) then trim(topic) end
-    redis.call(publish, topic.channel, head .. shared .. body)
+  local place, front, rest = id, mark .. id .. ' ', ' ' .. #own .. headers .. '\\n' .. body
+  local size = 7 + #log[1] + #id + #body
+  for _, topic in ipairs(own) do
+    local previous = topic.previous
+    place = place .. ' ' .. previous
+    topic.previous, topic.total, topic.changed = id, topic.total + size, true
+    if topic.total >= topic.looksAt then trim(topic) end
+    redis.call(publish, topic.channel, front .. previous .. topic.kept.tail .. rest)
   end
-  return places
+  return place
 end
 
 local function firstOf(key)
   local known = redis.call('HGET', KEYS[3], key)
   if not known then return nil end
   local ends, place = string.match(known, '^(%d+) (%S+)$')
-  return tonumber(ends) >= tonumber(at) and place
+  return tonumber(ends) >= time and place
 end
 
 local function remember(key, own)
   local age = 0
-  for _, topic in ipairs(own) do age = math.max(age, tonumber(topic.age)) end
-  local ends = text(at + age)
+  for _, topic in ipairs(own) do age = math.max(age, topic.kept.age) end
+  local ends = text(time + age)
   redis.call('HSET', KEYS[3], key, ends .. ' ' .. log[1] .. '-' .. id)
   redis.call('ZADD', KEYS[4], ends, key)
   isKeyed = true
@@ -182,24 +210,45 @@ local function boundKeys()
   redis.call('PEXPIREAT', KEYS[4], text(latest + 1000))
 end
 
-local function publishOne(body, numbers, key, headers)
-  local place = key and firstOf(key)
-  if place then return { place } end
+local function topicsOf(numbers)
   local own = {}
   for number in string.gmatch(numbers, '%d+') do
     local index = tonumber(number)
     topics[index] = topics[index] or open(index)
     own[#own + 1] = topics[index]
   end
+  lists[numbers] = own
+  return own
+end
+
+local function publishOne(body, numbers, key, headers)
+  local place = key and firstOf(key)
+  if place then return place end
+  local own = lists[numbers] or topicsOf(numbers)
   seq = math.max(seq + 1, now)
   id = text(seq)
   local failure = append(own, body, headers)
-  if failure then return { false, failure } end
+  if failure then return '!' .. failure end
   if key then remember(key, own) end
   return handOut(own, body, headers)
 end
 
-local answer = { log[1], at }
+-- Its stream's end is not moved with each publish, but when it has come nearer than the age, or was set by another clock.
+local function keep(topic)
+  local age = topic.kept.age
+  local spare = math.floor(age / 16)
+  local isLongEnough = topic.ends >= time + age and topic.ends <= time + age + spare
+  if not isLongEnough then topic.ends = time + age + spare end
+  local known = log[1] .. ' ' .. topic.previous .. ' ' .. text(topic.total) .. ' ' .. text(topic.ends)
+  if isLongEnough then
+    redis.call('SET', topic.last, known, 'KEEPTTL')
+  else
+    redis.call('PEXPIREAT', topic.stream, text(topic.ends))
+    redis.call('SET', topic.last, known, 'PXAT', text(topic.ends + 1000))
+  end
+end
+
+local answer = { log[1] .. ' ' .. at }
 local argument = #KEYS
 while argument <= #ARGV do
   local body, about, key, headers = ARGV[argument], ARGV[argument + 1], nil, ''
@@ -216,13 +265,10 @@ while argument <= #ARGV do
 end
 if id ~= log[2] then redis.call('HSET', KEYS[1], 'seq', id) end
 for _, topic in pairs(topics) do
-  if topic.changed then
-    redis.call('PEXPIRE', topic.stream, topic.age)
-    redis.call('SET', topic.last, log[1] .. ' ' .. topic.previous .. ' ' .. text(topic.total), 'PX', text(topic.age + 1000))
-  end
+  if topic.changed then keep(topic) end
 end
 if isKeyed then boundKeys() end
-return answer
+return table.concat(answer, '\\n')
 `
 
 /**
@@ -267,7 +313,7 @@ local answer = { log[1], log[2], log[3], text(math.floor(now / 1000)) }
 for index = 1, (#KEYS - 2) / 2 do
   local stream = KEYS[1 + index * 2]
   local after, count, age = tonumber(ARGV[index * 3]), tonumber(ARGV[index * 3 + 1]), tonumber(ARGV[index * 3 + 2])
-  local last, _, isThere = lastOf(KEYS[2 + index * 2], log[1])
+  local last, _, _, isThere = lastOf(KEYS[2 + index * 2], log[1])
   local events, more = {}, '0'
   if last then
     -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.

@@ -237,9 +237,11 @@ export class Mirror {
     return this.#fetched.at(-1)?.seq ?? last
   }
 
+  // They wait in the order of the log, so that what is passed stands first: many may wait. One that began late is released
+  // with the one before it in line.
   #release(seq: number): void {
     for (const [waited, publisher] of this.#publishers) {
-      if (waited > seq) continue
+      if (waited > seq) return
       this.#publishers.delete(waited)
       publisher.resolve()
     }
