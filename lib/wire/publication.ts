@@ -8,6 +8,9 @@ import { checkPublishOptions, type PublishNotes, type PublishOptions } from './p
 /** The largest event in bytes on the wire, without its id, unless told otherwise. */
 export const DEFAULT_MAX_EVENT_BYTES = 262_144
 
+/** The most topics to which an event is published at once: a log does nothing else while it takes one. */
+export const MAX_PUBLISH_TOPICS = 1_000
+
 /** What every event has to go through. */
 export interface EventRules {
   /** The largest event in bytes on the wire, without its id. */
@@ -89,6 +92,13 @@ function checkTopics(topics: unknown): string[] {
     )
   }
   const list = [...new Set(given)].map(checkTopic)
+  if (list.length > MAX_PUBLISH_TOPICS) {
+    throw new EventStreamError(
+      'ERR_TOPIC_INVALID',
+      `an event is published to at most ${String(MAX_PUBLISH_TOPICS)} topics at once, not to ${String(list.length)}: ` +
+        'publish to a topic that all of their readers have, or several times',
+    )
+  }
   if (list.length === 0) throw new EventStreamError('ERR_TOPIC_INVALID', 'publish needs at least one topic')
   return list
 }

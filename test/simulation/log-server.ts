@@ -92,6 +92,10 @@ export class LogServer {
     this.begin(this.#epoch, this.#micros)
   }
 
+  get memory(): number {
+    return this.#kept.age
+  }
+
   get now(): number {
     return BEGINNING + this.#time.now + this.offset
   }
@@ -121,11 +125,10 @@ export class LogServer {
 
   /** Puts an event into history, and hands it out. */
   apply({ seq, at, frame, topics }: Entry): void {
-    const { age } = this.#kept
     const isShared = topics.length > 1
     const handed: [string, LoggedEvent][] = []
     for (const topic of topics) {
-      const event: LoggedEvent = { epoch: this.#epoch, seq, at, age, frame, previous: this.#lastOf(topic), isShared }
+      const event: LoggedEvent = { epoch: this.#epoch, seq, at, frame, previous: this.#lastOf(topic), isShared }
       this.#append(topic, event)
       handed.push([topic, event])
     }
@@ -150,7 +153,9 @@ export class LogServer {
         room -= event.frame.length
         events.push(event.isShared ? { ...event, isShared: false } : event)
       }
-      return { topic, last: this.#lastOf(topic), events, more: events.length < Math.min(count, wished.length) }
+      const [first] = wished
+      const next = count === 0 && first !== undefined ? { next: first.previous } : {}
+      return { topic, last: this.#lastOf(topic), events, ...next, more: events.length < Math.min(count, wished.length) }
     })
     return { state: this.state, topics }
   }
@@ -249,6 +254,7 @@ export class LogServer {
     const last = this.#topics.get(topic)?.last
     if (last !== undefined && this.now < last.until) return { seq: last.seq, isKnown: true }
     const oldest = Math.floor((this.now - this.#kept.age) * 1_000)
-    return { seq: Math.max(this.#base, Math.min(oldest, this.#seq), this.#forgotten.get(topic) ?? 0), isKnown: false }
+    const seq = Math.max(this.#base, Math.min(oldest, this.#seq), this.#forgotten.get(topic) ?? 0)
+    return { isKnown: false, seq, at: Math.floor(oldest / 1_000) }
   }
 }

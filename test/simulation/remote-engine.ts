@@ -44,6 +44,7 @@ interface Fence {
 
 /** An engine on a simulated network: one connection that listens, and one by which it asks. */
 export class RemoteEngine implements LogEngine {
+  readonly memory: number
   readonly #parts: RemoteEngineParts
   #listener: LogListener | undefined
   #connection: Connection | undefined
@@ -57,6 +58,7 @@ export class RemoteEngine implements LogEngine {
   #stopWatching = (): void => {}
 
   constructor(parts: RemoteEngineParts) {
+    this.memory = parts.service.primary.memory
     this.#parts = parts
   }
 

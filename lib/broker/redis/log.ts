@@ -79,9 +79,7 @@ export class Log {
   /** The same, on a connection that knows the scripts. Rejects with whatever ioredis rejects with. */
   async readOn(connection: Scripted, wishes: readonly Wish[], { bytes: most }: Page = EVERYTHING): Promise<LogPage> {
     const keys = [...this.#roots, ...wishes.flatMap(({ topic }) => this.#keysOf(topic))]
-    const asked = wishes.flatMap(({ topic, after, count = Number.MAX_SAFE_INTEGER }) => {
-      return [after, count, this.#policy.limitsOf(topic).age]
-    })
+    const asked = wishes.flatMap(({ after, count = Number.MAX_SAFE_INTEGER }) => [after, count])
     const answer = await this.#answer(
       scripted(connection).readLogBuffer(keys.length, ...keys, newEpoch(), most, ...asked),
     )
@@ -169,15 +167,16 @@ function repeated(id: string, at: number): Appended {
 }
 
 function topicPage(topic: string, answer: unknown, epoch: string): TopicPage {
-  const [last, entries, more] = list(answer)
+  const [last, entries, more, next] = list(answer)
   const events = list(entries).map(entry => {
     const [head, body] = list(entry)
-    const [seq, previous, at, age, , headers] = text(head).split(' ')
-    if (seq === undefined || previous === undefined || at === undefined || age === undefined) throw unexpected()
-    const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at), age: Number(age) }
+    const [seq, previous, at, , headers] = text(head).split(' ')
+    if (seq === undefined || previous === undefined || at === undefined) throw unexpected()
+    const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at) }
     return loggedEvent(place, bytes(body), headers)
   })
-  return { topic, last: predecessor(text(last)), events, more: text(more) === '1' }
+  const page = { topic, last: predecessor(text(last)), events, more: text(more) === '1' }
+  return next === undefined ? page : { ...page, next: predecessor(text(next)) }
 }
 
 function isOfFormat(error: unknown): error is Error {

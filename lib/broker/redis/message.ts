@@ -7,14 +7,14 @@ import { FORMAT } from './scripts.ts'
 
 const NEWLINE = 0x0a
 const HEADER = new RegExp(
-  `^${FORMAT} ([0-9A-Za-z]{1,64}) (\\d{1,16}) (~?\\d{1,16}) (\\d{1,15}) (\\d{1,10}) (\\d{1,9})(?: (\\S{1,1024}))?$`,
+  `^${FORMAT} ([0-9A-Za-z]{1,64}) (\\d{1,16}) (\\d{1,16}|~\\d{1,16}@\\d{1,15}) (\\d{1,15}) (\\d{1,9})(?: (\\S{1,1024}))?$`,
 )
 // A foreign payload need not be searched to its end.
 const LONGEST_HEADER = 1_280
 
 /**
- * Reads a payload: `2 <epoch> <seq> <predecessor> <milliseconds> <milliseconds that it is kept> <number of topics>`, and
- * the event's headers if it has any; a newline, and its lines. The first word is the format. Answers `undefined` for anything
+ * Reads a payload: `2 <epoch> <seq> <predecessor> <milliseconds> <number of topics>`, and the event's headers if it has any; a
+ * newline, and its lines. The first word is the format. Answers `undefined` for anything
  * else: somebody else may write to our channels.
  */
 export function readMessage(payload: Buffer): LoggedEvent | undefined {
@@ -22,19 +22,19 @@ export function readMessage(payload: Buffer): LoggedEvent | undefined {
   if (end === -1) return undefined
   const match = HEADER.exec(payload.toString('latin1', 0, end))
   if (match === null) return undefined
-  const [, epoch = '', seq = '', previous = '', at = '', age = '', topics = '', headers] = match
-  const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at), age: Number(age) }
+  const [, epoch = '', seq = '', previous = '', at = '', topics = '', headers] = match
+  const place = { epoch, seq: Number(seq), previous: predecessor(previous), at: Number(at) }
   return loggedEvent(place, payload.subarray(end + 1), headers, topics !== '1')
 }
 
 /** An event with its frame made whole. */
 export function loggedEvent(
-  { epoch, seq, previous, at, age }: Pick<LoggedEvent, 'epoch' | 'seq' | 'previous' | 'at' | 'age'>,
+  { epoch, seq, previous, at }: Pick<LoggedEvent, 'epoch' | 'seq' | 'previous' | 'at'>,
   body: Buffer,
   headers?: string,
   isShared = false,
 ): LoggedEvent {
-  const event = { epoch, seq, previous, at, age, isShared, frame: withId(formatPosition(epoch, seq), body) }
+  const event = { epoch, seq, previous, at, isShared, frame: withId(formatPosition(epoch, seq), body) }
   return headers === undefined ? event : { ...event, headers: readHeaders(headers) }
 }
 
@@ -48,7 +48,9 @@ function readHeaders(text: string): EventHeaders {
   return Object.fromEntries(new URLSearchParams(text))
 }
 
-/** Reads what stands before an event: `<seq>`, or `~<seq>` where it is only known that nothing came after that. */
+/** Reads what stands before an event: `<seq>`, or `~<seq>@<milliseconds>` where it is only known that nothing came after. */
 export function predecessor(text: string): Predecessor {
-  return text.startsWith('~') ? { seq: Number(text.slice(1)), isKnown: false } : { seq: Number(text), isKnown: true }
+  if (!text.startsWith('~')) return { isKnown: true, seq: Number(text) }
+  const [seq, at] = text.slice(1).split('@')
+  return { isKnown: false, seq: Number(seq), at: Number(at) }
 }

@@ -53,7 +53,7 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
   const connections = connectionsOf(client, names.log)
   const commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
   const log = new Log(commands, names, policy, connections.command)
-  const writer = new LogWriter(log, { policy, maxPending, clock })
+  const writer = new LogWriter(log, { maxPending, clock })
   // Behind a lost connection may be a fail-over. If this fails, too, there is the next connection.
   commands.client.on('ready', () => {
     writer.verify().catch(() => undefined)

@@ -5,10 +5,12 @@ import type { Appended, LogEngine, LogListener, LogPage, Outgoing, Page, Wish } 
 import type { LogNames } from './keys.ts'
 import type { Log } from './log.ts'
 import { readMessage } from './message.ts'
+import { SHORTEST_MEMORY } from './scripts.ts'
 import type { Session, SessionMember } from './session.ts'
 
 /** The log in Redis, as a replica needs it. */
 export class RedisLogEngine implements LogEngine, SessionMember {
+  readonly memory = SHORTEST_MEMORY
   readonly channels: string
 
   readonly #log: Log

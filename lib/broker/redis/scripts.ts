@@ -4,17 +4,24 @@ export const FORMAT = '2'
 /** With this word begins the error that a script answers where the log is of another format, which it names. */
 export const WRONG_FORMAT = 'LOGFORMAT'
 
+/** Milliseconds for which the log remembers a topic's last event at least. */
+export const SHORTEST_MEMORY = 60_000
+
 /**
  * The log's scripts. Redis runs each as one step, so that ids, history and hand-out never disagree.
  *
  * The log is a hash:
  * - `format`; `epoch`: this life of the log; `seq`: its last event, or its beginning; `base`: up to here all is of an
  *   earlier life
+ * - `memory`: for how many milliseconds it remembers a topic's last event, which is as long as any history reaches back. It
+ *   only grows, when somebody publishes who keeps his events for longer; `grown`: when it last did, in microseconds, and
+ *   `before`: how long it was until then
  *
- * A topic's last event is a string of its own, `<epoch> <seq> <bytes of all that the topic ever had> <milliseconds until which
- * its stream lives>`. It lives for as long as the event could be in history, so that what is remembered is bounded by time and not by a number of topics: where it has
- * gone, nothing was published within the topic's age, and what came before is in no history, whoever asks. So the event
- * before another one is known, as `<seq>`, or not, as `~<seq>`: then nothing was published after that.
+ * A topic's last event is a string of its own, `<epoch> <seq> <bytes of all that the topic ever had>`, and until when, in
+ * milliseconds, its stream lives, and itself. What is remembered is bounded by time and not by a number of topics: where the
+ * string has gone, nothing was published within the log's memory, and what came before is in no history, whoever asks and
+ * whatever his own limits are. So the event before another one is known, as `<seq>`, or not, as
+ * `~<seq>@<milliseconds>`: then nothing was published after that place, nor after that time.
  *
  * If the log is lost, by FLUSHALL, DEL or eviction, a new life begins. If only one of a topic's two keys is, all of its events
  * up to now count as lost: its stream never outlives what is known of its last event.
@@ -32,38 +39,42 @@ local function clock()
   return time[1] * 1000000 + time[2]
 end
 
-local function begin(epoch, seq)
-  redis.call('HSET', KEYS[1], 'format', '${FORMAT}', 'epoch', epoch, 'seq', text(seq), 'base', text(seq))
-  redis.call('SET', KEYS[2], 'The log is of format ${FORMAT}')
+local function remember(memory, before, grown)
+  redis.call('HSET', KEYS[1], 'memory', text(memory), 'before', text(before), 'grown', text(grown))
 end
 
--- Epoch, seq and base of the log; or an error, which the script has to answer.
+local function begin(epoch, seq, memory)
+  redis.call('HSET', KEYS[1], 'format', '${FORMAT}', 'epoch', epoch, 'seq', text(seq), 'base', text(seq))
+  remember(memory, memory, 0)
+  redis.call('SET', KEYS[2], 'The log is of format ${FORMAT}')
+  return { epoch, text(seq), text(seq), memory = memory, before = memory, grown = 0 }
+end
+
+-- Epoch, seq and base of the log, and its memory; or an error, which the script has to answer.
 local function state(newEpoch, now)
-  local log = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'base', 'format')
-  if not log[1] then
-    begin(newEpoch, now)
-    return { newEpoch, text(now), text(now) }
-  end
+  local log = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'base', 'format', 'memory', 'before', 'grown')
+  if not log[1] then return begin(newEpoch, now, ${SHORTEST_MEMORY}) end
   if log[4] ~= '${FORMAT}' then return nil, redis.error_reply('${WRONG_FORMAT} ' .. (log[4] or '1')) end
+  log.memory, log.before, log.grown = tonumber(log[5]), tonumber(log[6]), tonumber(log[7])
   return log
 end
 
--- The seq of the topic's last event, the bytes it ever had, until when its stream lives, and whether anything is there of
--- this or an earlier life.
+-- The seq of the topic's last event, the bytes it ever had, until when its stream lives and until when this is known; nothing
+-- where they are not, and whether there is anything of an earlier life.
 local function lastOf(key, epoch)
   local known = redis.call('GET', key)
-  if not known then return nil, 0, 0, false end
-  local life, seq, bytes, ends = string.match(known, '^(%S+) (%d+) (%d+) (%d+)$')
-  if life ~= epoch then return nil, 0, 0, true end
-  return seq, tonumber(bytes), tonumber(ends), true
+  if not known then return nil, 0, 0, 0, false end
+  local life, seq, bytes, ends, known = string.match(known, '^(%S+) (%d+) (%d+) (%d+) (%d+)$')
+  if life ~= epoch then return nil, 0, 0, 0, true end
+  return seq, tonumber(bytes), tonumber(ends), tonumber(known), true
 end
 
--- Where nothing is known of a topic: nothing was published to it after this. The log may be ahead of a clock that was set
--- back: its seqs say nothing of time then.
-local function unknown(log, seq, now, age)
+-- Where nothing is known of a topic. The log may be ahead of a clock that was set back: its seqs say nothing of time then.
+local function unknown(log, seq, now)
+  local since = math.max(0, now - log.memory * 1000, math.min(log.grown, now - log.before * 1000))
   local bound = seq
-  if seq <= now + 1000000 then bound = math.min(seq, math.max(tonumber(log[3]), now - age * 1000)) end
-  return '~' .. text(bound)
+  if seq <= now + 1000000 then bound = math.min(seq, math.max(tonumber(log[3]), since)) end
+  return '~' .. text(bound) .. '@' .. text(math.floor(since / 1000))
 end
 `
 
@@ -80,8 +91,7 @@ end
  * its topics; or `!` and what went wrong; or, for a key that was used before, `<epoch>-<seq>` of the first. One text is far
  * cheaper than many for all who have it in hands.
  *
- * An entry of a topic's stream has `h`: previous event, milliseconds, milliseconds that it is kept, bytes before it, and its
- * headers if it has any; and `d`, its lines. Keys are a hash of `<end> <epoch>-<seq>`, with their ends in a sorted set.
+ * An entry of a topic's stream has `h`: previous event, milliseconds, bytes before it, and its headers if it has any; and `d`, its lines. Keys are a hash of `<end> <epoch>-<seq>`, with their ends in a sorted set.
  */
 export const PUBLISH = `${PRELUDE}
 local publish, mostKeys = ARGV[2], tonumber(ARGV[3])
@@ -92,7 +102,14 @@ local log, refusal = state(ARGV[1], now)
 if refusal then return refusal end
 local seq, id = tonumber(log[2]), log[2]
 local topics, lists, limits, isKeyed = {}, {}, {}, false
-local mark = '${FORMAT} ' .. log[1] .. ' '
+local mark, tail = '${FORMAT} ' .. log[1] .. ' ', ' ' .. at
+
+-- What was remembered for less is still known until then.
+local function grow(memory)
+  if log.grown <= now - log.memory * 1000 then log.before = log.memory end
+  log.memory, log.grown = memory, now
+  remember(memory, log.before, now)
+end
 
 -- Most topics keep the same.
 local function limitsOf(kept)
@@ -101,27 +118,27 @@ local function limitsOf(kept)
   local count, bytes, age = string.match(kept, '^(%d+) (%d+) (%d+)$')
   known = {
     count = count == '0' and '1' or count, bytes = tonumber(bytes), age = tonumber(age),
-    tail = ' ' .. at .. ' ' .. age,
     -- Looking for what is over in bytes is not done for each event, but sixteen times on the way to the limit.
     step = math.max(1, math.floor(tonumber(bytes) / 16))
   }
   limits[kept] = known
+  if known.age > log.memory then grow(known.age) end
   return known
 end
 
 local function open(index)
   local stream, last, kept = KEYS[3 + index * 2], KEYS[4 + index * 2], limitsOf(ARGV[3 + index * 2])
-  local previous, total, ends, isThere = lastOf(last, log[1])
+  local previous, total, ends, known, isThere = lastOf(last, log[1])
   if not previous then
     -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
     -- It comes second: for want of memory Redis refuses a script at the first command that takes some, and not after.
     redis.call('HSET', KEYS[1], 'seq', log[2])
     local isLost = redis.call('UNLINK', stream) == 1 and not isThere
-    previous = isLost and id or unknown(log, seq, now, kept.age)
+    previous = isLost and id or unknown(log, seq, now)
   end
   return {
     stream = stream, last = last, channel = ARGV[2 + index * 2], kept = kept, previous = previous, total = total,
-    ends = ends, looksAt = (math.floor(total / kept.step) + 1) * kept.step
+    ends = ends, known = known, looksAt = (math.floor(total / kept.step) + 1) * kept.step
   }
 end
 
@@ -132,7 +149,7 @@ local function trim(topic)
   while true do
     local entries = redis.call('XRANGE', topic.stream, '-', '+', 'COUNT', 32)
     for _, entry in ipairs(entries) do
-      local before = string.match(entry[2][2], '^%S+ %d+ %d+ (%d+)')
+      local before = string.match(entry[2][2], '^%S+ %d+ (%d+)')
       if entry[1] == id .. '-0' or topic.total - tonumber(before) <= kept.bytes then
         redis.call('XTRIM', topic.stream, 'MINID', entry[1])
         redis.call('XTRIM', topic.stream, 'MINID', text(math.max(0, now - kept.age * 1000)))
@@ -157,7 +174,7 @@ end
 -- Into the history of all topics, or of none.
 local function append(own, body, headers)
   for number, topic in ipairs(own) do
-    local added = add(topic, topic.previous .. topic.kept.tail .. ' ' .. text(topic.total) .. headers, body)
+    local added = add(topic, topic.previous .. tail .. ' ' .. text(topic.total) .. headers, body)
     if type(added) == 'table' and added.err then
       for other = 1, number - 1 do redis.call('XDEL', own[other].stream, id .. '-0') end
       return added.err
@@ -173,7 +190,7 @@ local function handOut(own, body, headers)
     place = place .. ' ' .. previous
     topic.previous, topic.total, topic.changed = id, topic.total + size, true
     if topic.total >= topic.looksAt then trim(topic) end
-    redis.call(publish, topic.channel, front .. previous .. topic.kept.tail .. rest)
+    redis.call(publish, topic.channel, front .. previous .. tail .. rest)
   end
   return place
 end
@@ -185,7 +202,7 @@ local function firstOf(key)
   return tonumber(ends) >= time and place
 end
 
-local function remember(key, own)
+local function note(key, own)
   local age = 0
   for _, topic in ipairs(own) do age = math.max(age, topic.kept.age) end
   local ends = text(time + age)
@@ -229,22 +246,29 @@ local function publishOne(body, numbers, key, headers)
   id = text(seq)
   local failure = append(own, body, headers)
   if failure then return '!' .. failure end
-  if key then remember(key, own) end
+  if key then note(key, own) end
   return handOut(own, body, headers)
 end
 
--- Its stream's end is not moved with each publish, but when it has come nearer than the age, or was set by another clock.
+-- Ends are not moved with each publish, but when they have come too near, or were set by another clock. None is made
+-- earlier: somebody else may keep his events for longer.
+local function isLongEnough(ends, age)
+  return ends >= time + age and ends <= time + log.memory + log.memory / 16
+end
+
 local function keep(topic)
   local age = topic.kept.age
-  local spare = math.floor(age / 16)
-  local isLongEnough = topic.ends >= time + age and topic.ends <= time + age + spare
-  if not isLongEnough then topic.ends = time + age + spare end
-  local known = log[1] .. ' ' .. topic.previous .. ' ' .. text(topic.total) .. ' ' .. text(topic.ends)
-  if isLongEnough then
-    redis.call('SET', topic.last, known, 'KEEPTTL')
-  else
+  if not isLongEnough(topic.ends, age) then
+    topic.ends = time + age + math.floor(age / 16)
     redis.call('PEXPIREAT', topic.stream, text(topic.ends))
-    redis.call('SET', topic.last, known, 'PXAT', text(topic.ends + 1000))
+  end
+  local isKnown = isLongEnough(topic.known, log.memory)
+  if not isKnown then topic.known = time + log.memory + math.floor(log.memory / 16) end
+  local last = log[1] .. ' ' .. topic.previous .. ' ' .. text(topic.total) .. ' ' .. text(topic.ends) .. ' ' .. text(topic.known)
+  if isKnown then
+    redis.call('SET', topic.last, last, 'KEEPTTL')
+  else
+    redis.call('SET', topic.last, last, 'PXAT', text(topic.known + 1000))
   end
 end
 
@@ -273,17 +297,22 @@ return table.concat(answer, '\\n')
 
 /**
  * KEYS: log, guard, then the stream and the last event of each topic.
- * ARGV: a new epoch, how many bytes of events are enough; then the `seq` after which each topic's events are wanted, how many, and
- * the topic's age in milliseconds.
+ * ARGV: a new epoch, how many bytes of events are enough; then the `seq` after which each topic's events are wanted, and how many.
  *
  * Answers epoch, `seq`, base and milliseconds of the log, then for each topic its last event; a list of events, each as
- * `seq` and what stands in its `h` in one text, and lines; and whether there are more of those that were wanted.
+ * `seq` and what stands in its `h` in one text, and lines; and whether there are more of those that were wanted. Where none
+ * are, but there are some after a place, what stands before the first of them.
  */
 export const READ = `${PRELUDE}
 local now = clock()
 local log, refusal = state(ARGV[1], now)
 if refusal then return refusal end
 local most, spent = tonumber(ARGV[2]), 0
+
+local function before(stream, after, last)
+  local entry = redis.call('XRANGE', stream, '(' .. after .. '-0', last .. '-0', 'COUNT', 1)[1]
+  return entry and string.match(entry[2][2], '^%S+') or last
+end
 
 local function read(stream, after, last, count)
   local events, from, step = {}, '(' .. after .. '-0', 16
@@ -312,19 +341,23 @@ end
 local answer = { log[1], log[2], log[3], text(math.floor(now / 1000)) }
 for index = 1, (#KEYS - 2) / 2 do
   local stream = KEYS[1 + index * 2]
-  local after, count, age = tonumber(ARGV[index * 3]), tonumber(ARGV[index * 3 + 1]), tonumber(ARGV[index * 3 + 2])
-  local last, _, _, isThere = lastOf(KEYS[2 + index * 2], log[1])
-  local events, more = {}, '0'
+  local after, count = tonumber(ARGV[1 + index * 2]), tonumber(ARGV[2 + index * 2])
+  local last, _, _, _, isThere = lastOf(KEYS[2 + index * 2], log[1])
+  local events, more, next = {}, '0', nil
   if last then
     -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.
     after = math.max(after, tonumber(log[3]))
-    if after < tonumber(last) then events, more = read(stream, text(after), last, count) end
+    if after < tonumber(last) and count > 0 then
+      events, more = read(stream, text(after), last, count)
+    elseif after < tonumber(last) and after > tonumber(log[3]) then
+      next = before(stream, text(after), last)
+    end
   elseif not isThere and redis.call('EXISTS', stream) == 1 then
     last = log[2]
   else
-    last = unknown(log, tonumber(log[2]), now, age)
+    last = unknown(log, tonumber(log[2]), now)
   end
-  answer[#answer + 1] = { last, events, more }
+  answer[#answer + 1] = { last, events, more, next }
 end
 return answer
 `
@@ -342,7 +375,7 @@ if refusal then return refusal end
 if log[1] == ARGV[2] then
   -- First, since for want of memory nothing would be begun.
   redis.call('DEL', KEYS[1])
-  begin(ARGV[1], math.max(now, tonumber(log[2]), tonumber(ARGV[3])))
+  begin(ARGV[1], math.max(now, tonumber(log[2]), tonumber(ARGV[3])), log.memory)
   redis.call(ARGV[4], ARGV[5], ARGV[6])
 end
 return 1

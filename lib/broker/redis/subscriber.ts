@@ -41,15 +41,15 @@ export class Subscriber {
 
   /** Listens to channels. Resolves when Redis has confirmed. */
   async subscribe(channels: readonly string[]): Promise<void> {
-    for (const some of commandsOf(channels)) {
-      await this.#answered(this.#isSharded ? this.#client.ssubscribe(...some) : this.#client.subscribe(...some))
-    }
+    await this.#each(channels, some =>
+      this.#isSharded ? this.#client.ssubscribe(...some) : this.#client.subscribe(...some),
+    )
   }
 
   async unsubscribe(channels: readonly string[]): Promise<void> {
-    for (const some of commandsOf(channels)) {
-      await this.#answered(this.#isSharded ? this.#client.sunsubscribe(...some) : this.#client.unsubscribe(...some))
-    }
+    await this.#each(channels, some =>
+      this.#isSharded ? this.#client.sunsubscribe(...some) : this.#client.unsubscribe(...some),
+    )
   }
 
   /**
@@ -62,6 +62,11 @@ export class Subscriber {
 
   close(): void {
     this.#client.disconnect()
+  }
+
+  // All commands are sent at once: those of a call must not come between those of a later one, which may say the opposite.
+  async #each(channels: readonly string[], command: (some: string[]) => Promise<unknown>): Promise<void> {
+    await this.#answered(Promise.all([...commandsOf(channels)].map(command)))
   }
 
   async #answered<T>(answer: Promise<T>): Promise<T> {

@@ -1,13 +1,21 @@
-import type { Appended } from './log-engine.ts'
+import type { Appended, Predecessor } from './log-engine.ts'
 
 // Topics of which the last published event is remembered.
 const MOST = 1_000
 
-/** An event that the log must know of. */
+/** An event that the log must know of, for as long as it remembers anything of that time. */
 export interface Remembered {
   readonly seq: number
-  /** By the log's own time, in milliseconds since 1970: the log may have forgotten it from then on. */
-  readonly until: number
+  /** When it was published, in milliseconds since 1970, by the log's own time. */
+  readonly at: number
+}
+
+/**
+ * Whether a log that says what stands at a place behind an event does not know of it any more: it says that an earlier one
+ * stands there, or that nothing was published since before it.
+ */
+export function isMissing({ seq, at }: Remembered, end: Predecessor): boolean {
+  return end.isKnown ? end.seq < seq : end.at < at
 }
 
 /**
@@ -26,22 +34,22 @@ export class Acknowledged {
   /**
    * Remembers an event of topics, but for those where it shows that the log has lost the one that is remembered.
    *
-   * @param ageOf answers how many milliseconds the history of a topic keeps it
    * @returns whether one is lost
    */
-  add(topics: readonly string[], { epoch, seq, at, previous }: Appended, ageOf: (topic: string) => number): boolean {
+  add(topics: readonly string[], { epoch, seq, at, previous }: Appended): boolean {
     if (epoch !== this.#epoch) this.#begin(epoch)
     let isLost = false
     for (const [index, topic] of topics.entries()) {
       const known = this.#last.get(topic)
       const before = previous[index]
       if (known !== undefined && known.seq < seq && before !== undefined) {
-        const isMissing = before.isKnown ? before.seq < known.seq : known.until > at
-        isLost ||= isMissing
-        if (isMissing) continue
+        if (isMissing(known, before)) {
+          isLost = true
+          continue
+        }
       }
       this.#last.delete(topic)
-      this.#last.set(topic, known !== undefined && known.seq > seq ? known : { seq, until: at + ageOf(topic) })
+      this.#last.set(topic, known !== undefined && known.seq > seq ? known : { seq, at })
     }
     this.#forget()
     return isLost

@@ -1,12 +1,11 @@
 import { EventStreamError } from '../../errors.ts'
-import type { Remembered } from './acknowledged.ts'
+import { isMissing, type Remembered } from './acknowledged.ts'
 import {
   PAGE_BYTES,
   PAGE_TOPICS,
   type LogEngine,
   type LogPage,
   type LogState,
-  type Predecessor,
   type TopicPage,
   type Wish,
 } from './log-engine.ts'
@@ -65,10 +64,8 @@ export async function catchUp(engine: LogEngine, mirrors: readonly Mirror[], kno
 
   function take(page: TopicPage, state: LogState): void {
     const mirror = byTopic.get(page.topic)
-    if (mirror === undefined) return
-    const isNew = mirror.last === undefined
-    mirror.fetch(page, state)
-    if (page.more && !isNew) wishes.unshift(mirror.wish)
+    mirror?.fetch(page, state)
+    if (mirror !== undefined && page.more) wishes.unshift(mirror.wish)
   }
 
   async function goOn(): Promise<void> {
@@ -98,29 +95,25 @@ function isBehind({ state, topics }: LogPage, mirrors: ReadonlyMap<string, Mirro
   return topics.some(page => {
     const { topic } = page
     const own = [mirrors.get(topic)?.remembered, known.acknowledged.get(topic)]
-    return own.some(event => event !== undefined && hasLost(page, event, state.now))
+    return own.some(event => event !== undefined && hasLost(page, event))
   })
 }
 
 /**
  * Whether the log does not know of an event any more: it ends before it, or goes on from before it, since somebody has
- * published after the loss. It may well have forgotten what the event was, and all of it once its time is over.
+ * published after the loss. A page on which there was no room for what comes next does not say; the next one does.
  */
-export function hasLost({ last, events }: TopicPage, { seq, until }: Remembered, now: number): boolean {
-  const next = events.find(event => event.seq > seq)
-  if (next !== undefined) return isUnaware(next.previous, next.at)
-  return isUnaware(last, now)
-
-  function isUnaware(end: Predecessor, at: number): boolean {
-    return end.isKnown ? end.seq < seq : until > at
-  }
+export function hasLost({ last, next, events, more }: TopicPage, event: Remembered): boolean {
+  const behind = next ?? events.find(({ seq }) => seq > event.seq)?.previous
+  if (behind !== undefined) return isMissing(event, behind)
+  return !more && isMissing(event, last)
 }
 
 function wishesOf(mirrors: ReadonlyMap<string, Mirror>, acknowledged: ReadonlyMap<string, Remembered>): Wish[] {
   const wishes = new Map<string, Wish>()
   for (const [topic, { wish }] of mirrors) wishes.set(topic, wish)
   for (const [topic, { seq: after }] of acknowledged) {
-    if (mirrors.get(topic)?.last === undefined) wishes.set(topic, { topic, after, count: 1 })
+    if (mirrors.get(topic)?.last === undefined) wishes.set(topic, { topic, after, count: 0 })
   }
   return [...wishes.values()]
 }

@@ -10,6 +10,9 @@ import type { PublishNotes } from '../../wire/publish-options.ts'
  * rejection or by `down`, and nothing that it has told before becomes untrue.
  */
 export interface LogEngine {
+  /** For how many milliseconds the log remembers a topic's last event, at least. */
+  readonly memory: number
+
   /**
    * Names the one listener, and begins to connect. Called once, before anything else. The engine goes on connecting until
    * `close`, with a pause that grows until `up` of the listener has resolved, which is more than a connection.
@@ -120,17 +123,23 @@ export interface Appended extends Position {
  * What stands before an event on its topic, or at the topic's end. "Not known" is another answer than "lost": a log does
  * not remember every topic for ever, but it can always say from when on it would know.
  */
-export interface Predecessor {
-  /** Known: the `seq` of the event before, or 0 if there never was one. Not known: nothing was published after this `seq`. */
-  readonly seq: number
-  readonly isKnown: boolean
-}
+export type Predecessor =
+  | {
+      readonly isKnown: true
+      /** The `seq` of the event before, or 0 if there never was one. */
+      readonly seq: number
+    }
+  | {
+      readonly isKnown: false
+      /** Nothing was published after this `seq`. */
+      readonly seq: number
+      /** Nor after this time, in milliseconds since 1970 by the log's own time: of anything newer the log would know. */
+      readonly at: number
+    }
 
 /** An event as the log has it. Its frame stands alone: it is no part of a larger buffer that it would keep in memory. */
 export interface LoggedEvent extends StoredEvent {
   readonly epoch: string
-  /** Milliseconds that the topic's history keeps it, as its publisher said. Until then the log knows of it. */
-  readonly age: number
   /** What stands before it on the topic that it was told or read of. */
   readonly previous: Predecessor
   /** Whether it is of several topics, and may not have been told of all of them yet. Of an event that was read: `false`. */
@@ -141,7 +150,7 @@ export interface LoggedEvent extends StoredEvent {
 export interface Wish {
   readonly topic: string
   readonly after: number
-  /** Default: all. 0: none, but what stands at the topic's end. */
+  /** Default: all. 0: none, but what stands at the topic's end, and before what comes `after`. */
   readonly count?: number
 }
 
@@ -168,6 +177,8 @@ export interface TopicPage {
   readonly topic: string
   /** The topic's last event, as what stands before the next one. */
   readonly last: Predecessor
+  /** Where no events were wished for, and there are some after the place: what stands before the first of them. */
+  readonly next?: Predecessor
   /** Oldest first. If the first one's predecessor is over what was wished for, what is between is in no history. */
   readonly events: readonly LoggedEvent[]
   /** Whether there is more of what was wished for after the last of these events. */

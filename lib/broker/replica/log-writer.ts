@@ -1,17 +1,14 @@
 import type { Clock } from '../../clock.ts'
 import { EventStreamError } from '../../errors.ts'
-import type { HistoryPolicy } from '../history-policy.ts'
 import { Acknowledged } from './acknowledged.ts'
 import { hasLost } from './catch-up.ts'
-import type { Appended, LogEngine, Outgoing } from './log-engine.ts'
+import { PAGE_TOPICS, type Appended, type LogEngine, type Outgoing } from './log-engine.ts'
 import { Outbox } from './outbox.ts'
 
 /** What a writer needs of an engine. */
 export type WritableLog = Pick<LogEngine, 'append' | 'read' | 'renew'>
 
 export interface LogWriterOptions {
-  /** How long history keeps an event. */
-  readonly policy: HistoryPolicy
   /** How many events may be on their way at once. */
   readonly maxPending: number
   readonly clock: Clock
@@ -24,13 +21,11 @@ export class LogWriter {
 
   readonly #log: WritableLog
   readonly #outbox: Outbox
-  readonly #policy: HistoryPolicy
   readonly #maxPending: number
   #pending = 0
 
-  constructor(log: WritableLog, { policy, maxPending, clock }: LogWriterOptions) {
+  constructor(log: WritableLog, { maxPending, clock }: LogWriterOptions) {
     this.#log = log
-    this.#policy = policy
     this.#maxPending = maxPending
     this.#outbox = new Outbox(events => log.append(events), clock)
   }
@@ -45,8 +40,7 @@ export class LogWriter {
     try {
       const appended = await this.#outbox.put(event)
       const { epoch, seq, isRepeat } = appended
-      const ageOf = (topic: string): number => this.#policy.limitsOf(topic).age
-      if (!isRepeat && this.acknowledged.add(event.topics, appended, ageOf)) await this.#log.renew({ epoch, seq })
+      if (!isRepeat && this.acknowledged.add(event.topics, appended)) await this.#log.renew({ epoch, seq })
       return appended
     } finally {
       this.#pending -= 1
@@ -57,13 +51,17 @@ export class LogWriter {
   async verify(): Promise<void> {
     const acknowledged = this.acknowledged.of('')
     if (acknowledged.size === 0) return
-    const wishes = [...acknowledged].map(([topic, { seq: after }]) => ({ topic, after, count: 1 }))
-    const { state, topics } = await this.#log.read(wishes)
-    if (this.acknowledged.of(state.epoch).size === 0) return
-    const isLost = topics.some(page => {
-      const event = acknowledged.get(page.topic)
-      return event !== undefined && hasLost(page, event, state.now)
-    })
-    if (isLost) await this.#log.renew({ epoch: state.epoch, seq: this.acknowledged.seq })
+    const wishes = [...acknowledged].map(([topic, { seq: after }]) => ({ topic, after, count: 0 }))
+    while (wishes.length > 0) {
+      const { state, topics } = await this.#log.read(wishes.splice(0, PAGE_TOPICS))
+      if (this.acknowledged.of(state.epoch).size === 0) return
+      const isLost = topics.some(page => {
+        const event = acknowledged.get(page.topic)
+        return event !== undefined && hasLost(page, event)
+      })
+      if (!isLost) continue
+      await this.#log.renew({ epoch: state.epoch, seq: this.acknowledged.seq })
+      return
+    }
   }
 }

@@ -1,7 +1,7 @@
 import type { Slice } from '../event-log.ts'
 import { History } from '../history.ts'
 import type { HistoryLimits } from '../history-policy.ts'
-import type { Remembered } from './acknowledged.ts'
+import { isMissing, type Remembered } from './acknowledged.ts'
 import { deferred, type Deferred } from './deferred.ts'
 import type { LoggedEvent, LogState, TopicPage, Wish } from './log-engine.ts'
 
@@ -30,8 +30,8 @@ export class Mirror {
   readonly #limits: HistoryLimits
   #history: History | undefined
   #loaded = false
-  // When the log may forget the newest event that is known here.
-  #until = 0
+  // When the newest event was published that is known here, by the log's own time.
+  #at = 0
   #isHeld = true
   #live = deferred()
   // While it is held: what was fetched, what came, and up to where nothing is missing from what was fetched.
@@ -67,7 +67,7 @@ export class Mirror {
 
   /** The last event that was handed on, as the log must still know it. */
   get remembered(): Remembered {
-    return { seq: this.#history?.last ?? 0, until: this.#until }
+    return { seq: this.#history?.last ?? 0, at: this.#at }
   }
 
   /** What is to be asked for: what comes after all that is here, and before the first look only where the topic stands. */
@@ -102,7 +102,7 @@ export class Mirror {
   begin(seq: number, loaded = false): void {
     this.#history = new History(seq)
     this.#loaded = loaded
-    this.#until = 0
+    this.#at = 0
     this.#fetched = []
     this.#complete = { seq, at: -Infinity }
   }
@@ -141,8 +141,7 @@ export class Mirror {
     // Nothing of it was on that page.
     if (first === undefined && more) return
     const before = first?.previous ?? last
-    const since = first === undefined ? now - this.age : first.at - first.age
-    if (before.isKnown ? before.seq > this.#end(this.#history.last) : this.#mayHaveMissed(before.seq, since)) {
+    if (before.isKnown ? before.seq > this.#end(this.#history.last) : this.#mayHaveMissed(before)) {
       this.begin(before.seq, true)
       this.hasLost = true
     }
@@ -185,13 +184,13 @@ export class Mirror {
    * Whether an event comes right behind the last one, as long as nothing gets lost on its way. Where the log has forgotten
    * what stands before it, that was long ago; it would have known the last one here if it had not lost it.
    */
-  isNext({ previous, at }: LoggedEvent): boolean {
-    return previous.isKnown ? previous.seq === (this.last ?? 0) : this.#until <= at
+  isNext({ previous }: LoggedEvent): boolean {
+    return previous.isKnown ? previous.seq === (this.last ?? 0) : !isMissing(this.remembered, previous)
   }
 
   append(event: LoggedEvent): void {
     this.#history?.append(event, this.#limits)
-    this.#until = event.at + event.age
+    this.#at = event.at
   }
 
   /** An event has been handed on to the streams. */
@@ -229,8 +228,8 @@ export class Mirror {
   }
 
   // The log has forgotten the topic's last event: nothing came after a `seq`, nor after a time. Before that something may have.
-  #mayHaveMissed(seq: number, since: number): boolean {
-    return seq > this.#complete.seq && since > this.#complete.at
+  #mayHaveMissed({ seq, at }: Heard): boolean {
+    return seq > this.#complete.seq && at > this.#complete.at
   }
 
   #end(last: number): number {

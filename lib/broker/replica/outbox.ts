@@ -7,9 +7,10 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-// Events a batch, and bytes after which it is full: whoever keeps the log does nothing else while it works on one.
+// Events a batch, and bytes and topics after which it is full: whoever keeps the log does nothing else while it works on one.
 const EVENTS = 64
 const BYTES = 65_536
+const TOPICS = 256
 
 /** Collects the events of one turn of the event loop, since many cost little more than one. Their order stays. */
 export class Outbox {
@@ -17,6 +18,7 @@ export class Outbox {
   readonly #clock: Clock
   #batch: Waiting[] = []
   #bytes = 0
+  #topics = 0
 
   /** @param send answers a place or what went wrong for each event, or rejects for all of them */
   constructor(send: (events: readonly Outgoing[]) => Promise<readonly (Appended | Error)[]>, clock: Clock) {
@@ -29,7 +31,8 @@ export class Outbox {
       if (this.#batch.length === 0) this.#sendLater()
       this.#batch.push({ event, resolve, reject })
       this.#bytes += event.body.length
-      if (this.#batch.length >= EVENTS || this.#bytes >= BYTES) this.#flush()
+      this.#topics += event.topics.length
+      if (this.#batch.length >= EVENTS || this.#bytes >= BYTES || this.#topics >= TOPICS) this.#flush()
     })
   }
 
@@ -44,6 +47,7 @@ export class Outbox {
     const batch = this.#batch
     this.#batch = []
     this.#bytes = 0
+    this.#topics = 0
     this.#send(batch.map(({ event }) => event)).then(
       results => {
         for (const [index, { resolve, reject }] of batch.entries()) {

@@ -91,7 +91,7 @@ export class Replica implements LogListener {
     const { engine, policy, clock, maxPending } = parts
     this.#parts = parts
     this.#engine = engine
-    this.#writer = new LogWriter(engine, { policy, maxPending, clock })
+    this.#writer = new LogWriter(engine, { maxPending, clock })
     this.#mirrors = new Mirrors(policy)
     this.#loader = new HistoryLoader(engine)
     this.#sweepWithin(LINGER / 2)
@@ -345,17 +345,19 @@ export class Replica implements LogListener {
     this.#tellReadiness()
   }
 
-  // The log has begun a new life. Every topic starts over where that began; streams are told. In one that it has been in before,
-  // as a fail-over may have lost a renewal, they go on behind what was handed on then.
-  #beginAnew({ epoch, base }: LogState): void {
+  // The log has begun a new life. Every topic starts over where that began; streams are told. It may be an earlier one, since
+  // a fail-over has lost a renewal, or a copy was restored: then they go on behind what was handed on of it here, or from where it
+  // stands if nothing is known of it.
+  #beginAnew({ epoch, base, seq }: LogState): void {
     const end = this.#past.take(epoch)
-    const start = Math.max(base, end ?? 0)
+    const isLater = end === undefined && base >= this.#base
+    const start = isLater ? base : Math.max(base, end ?? seq)
     this.#past.add(this.#epoch, Math.max(this.#seq, this.#mirrors.end))
     this.#epoch = epoch
     this.#base = base
     this.#seq = start
     for (const mirror of this.#mirrors) {
-      mirror.begin(start, end === undefined)
+      mirror.begin(start, isLater)
       mirror.hasLost = false
     }
     this.#parts.listener.gap(this.#mirrors.topics, 'epoch')
@@ -425,7 +427,7 @@ export class Replica implements LogListener {
     this.#mirrors.expire(this.#now)
     // The log forgets the last event of a topic that was silent for long. That nothing is missing before the next one is
     // known here if it is known that the log had come further by then. If it cannot be asked, the next event is doubted.
-    if (now - this.#lookedAt >= this.#mirrors.shortestAge / 4) this.look().catch(() => undefined)
+    if (now - this.#lookedAt >= this.#engine.memory / 4) this.look().catch(() => undefined)
   }
 
   #tellReadiness(error: unknown = this.#writeError): void {

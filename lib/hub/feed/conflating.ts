@@ -1,6 +1,6 @@
 import type { StoredEvent } from '../../broker/event-log.ts'
 import type { ConflationKeys } from './conflation-keys.ts'
-import { firstPage, FoundEvents, missedTopics, type LogFrame } from './page.ts'
+import { firstPage, FoundEvents, missedTopics, nextMissed, type LogFrame } from './page.ts'
 import type { FeedAccess, Strategy } from './strategy.ts'
 
 // Events that are looked at in one turn of the event loop: key functions may take their time.
@@ -65,7 +65,9 @@ export class Conflating implements Strategy {
     const { broker, cursors } = this.#feed
     // Topics that are added meanwhile begin behind what is looked at.
     this.#scanned = new Set(cursors.topics)
-    const steps = this.#scanTopics([...cursors.topics], broker.position().seq)
+    // An event of several topics is in the history of some before the log is known to have come so far.
+    const end = Math.max(broker.position().seq, nextMissed(broker, cursors))
+    const steps = this.#scanTopics([...cursors.topics], end)
     this.#isScanning = true
     const step = (): void => {
       if (!this.#feed.isCurrent(this)) return

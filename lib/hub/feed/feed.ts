@@ -152,7 +152,7 @@ export class Feed implements Member, FeedAccess {
 
   awaits(seq: number, topic: string): boolean {
     if (!this.#strategy.isLive || this.#joins > 0) return false
-    return this.due === undefined ? this.cursors.isBefore(seq, topic) : seq > this.due.event.seq
+    return this.cursors.isBefore(seq, topic) && (this.due === undefined || seq > this.due.event.seq)
   }
 
   flush(turn: Turn = this.#hub.fanOut.turn): void {

@@ -59,6 +59,12 @@ export function missedTopics(broker: Broker, cursors: TopicCursors): string[] {
   })
 }
 
+/** The `seq` of the next event that is in history of what a stream has missed, or 0. */
+export function nextMissed(broker: Broker, cursors: TopicCursors): number {
+  const next = cursors.topics.flatMap(topic => broker.read(topic, cursors.placeOf(topic), 1).events)
+  return next.length === 0 ? 0 : Math.min(...next.map(({ seq }) => seq))
+}
+
 /** The first of these events that fit into a page, at least one. */
 export function firstPage(
   frames: readonly LogFrame[],

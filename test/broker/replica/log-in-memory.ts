@@ -14,6 +14,7 @@ import type { Position } from '../../../lib/wire/cursor.ts'
 
 /** A remote log that is not remote: what an engine promises, with the faults that a test asks for. */
 export class LogInMemory implements LogEngine {
+  readonly memory = 60_000
   /** What was asked for, page by page. */
   readonly asked: (readonly Wish[])[] = []
   /** Errors with which the next reads fail, one each; `undefined` for one that succeeds. */
@@ -54,7 +55,7 @@ export class LogInMemory implements LogEngine {
       const previous = topics.map(topic => this.#endOf(topic))
       for (const [index, topic] of topics.entries()) {
         const before = previous[index] ?? this.#endOf(topic)
-        const event = { epoch, seq, at, age: 300_000, previous: before, isShared: topics.length > 1, frame: body }
+        const event = { epoch, seq, at, previous: before, isShared: topics.length > 1, frame: body }
         this.#topics.set(topic, [...(this.#topics.get(topic) ?? []), event])
         this.forgotten.delete(topic)
         if (this.hands && this.#heard.has(topic)) this.listener?.event(topic, event)
@@ -76,7 +77,9 @@ export class LogInMemory implements LogEngine {
         spent += event.frame.length
         events.push({ ...event, isShared: false })
       }
-      return { topic, last: this.#endOf(topic), events, more: events.length < wanted.length }
+      const [first] = (this.#topics.get(topic) ?? []).filter(({ seq }) => seq > after)
+      const next = count === 0 && first !== undefined ? { next: first.previous } : {}
+      return { topic, last: this.#endOf(topic), events, ...next, more: events.length < wanted.length }
     })
     return { state: { epoch: this.epoch, seq: this.seq, base: this.base, now: this.now }, topics }
   }

@@ -45,7 +45,7 @@ test('a predecessor that the log has forgotten costs no question where nothing c
   for (let n = 0; n < 5; n += 1) await say('busy')
   log.now += 2 * AGE
   clock.advance(2 * AGE)
-  log.forgotten.set('quiet', { seq: log.seq, isKnown: false })
+  log.forgotten.set('quiet', { isKnown: false, seq: log.seq, at: log.now - AGE })
   await new Promise(resolve => setImmediate(resolve))
   log.asked.length = 0
   const next = await say('quiet')
@@ -58,7 +58,7 @@ test('a predecessor that the log ought to know, and does not, is a loss: a new l
   const { log, say, heard, live, recorder } = makeReplica()
   await live('a')
   await say('a')
-  log.forgotten.set('a', { seq: log.seq, isKnown: false })
+  log.forgotten.set('a', { isKnown: false, seq: log.seq, at: log.now - AGE })
   await say('a')
   await log.up()
   t.deepEqual(
@@ -119,7 +119,7 @@ test('a topic that was forgotten while the instance was away for longer than his
   log.down()
   for (let n = 0; n < 5; n += 1) await say('b')
   log.now += 2 * AGE
-  log.forgotten.set('a', { seq: log.seq - 1, isKnown: false })
+  log.forgotten.set('a', { isKnown: false, seq: log.seq - 1, at: log.now - AGE })
   log.trim('a', log.seq)
   await log.up()
   t.deepEqual(recorder.gaps, [{ topics: ['a'], reason: 'trimmed' }])
