@@ -87,26 +87,50 @@ test('an event that cannot get into the history of all of its topics is in none,
   t.is(await admin.xlen('{events}:events:a'), 2)
 })
 
+test('what is wrong with one topic rejects its own events, and no others of the same turn', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const { broker, recorder } = await openEngine(t, { client: server.url }, ['a', 'b'])
+  await admin.hset('{events}:last:bad', 'of', 'another type')
+  const all = [
+    broker.publish(['a'], body('1'), { key: 'k' }),
+    broker.publish(['bad'], body('2')),
+    broker.publish(['b', 'bad'], body('3')),
+    broker.publish(['b'], body('4')),
+  ]
+  const [first, bad, both, last] = await Promise.allSettled(all)
+  t.deepEqual([bad?.status, both?.status], ['rejected', 'rejected'])
+  t.is(last?.status, 'fulfilled')
+  t.is(await broker.publish(['a'], body('1'), { key: 'k' }), first?.status === 'fulfilled' ? first.value : '')
+  const end = (await publish(broker, 'b', '5'))[0] ?? ''
+  t.is((await recorder.until(end)).length, 3)
+  t.deepEqual(recorder.gaps, [])
+})
+
 test('what is remembered of keys is bounded by number and by age', async t => {
   const server = await startRedis(t)
   const admin = connectAdmin(t, server)
-  const { broker } = await openEngine(t, { client: server.url, history: { age: 60_000 } })
+  const of = (topic: string) => (topic === 'short' ? { age: 10_000 } : undefined)
+  const { broker } = await openEngine(t, { client: server.url, history: { age: 60_000, of } })
   await broker.publish(['a'], body('x'), { key: 'first' })
-  // All of them end later than the first.
   const many = `
-    local ends = redis.call('TIME')[1] * 1000 + 120000
+    local time = redis.call('TIME')[1]
+    local ends = string.format('%.0f', time * 1000 + 120000)
     for n = 1, ARGV[1] do
       redis.call('HSET', KEYS[1], 'k' .. n, ends .. ' e-1')
-      redis.call('ZADD', KEYS[2], ends, 'k' .. n)
+      redis.call('ZADD', KEYS[2], string.format('%.0f', (time + 1) * 1000000), 'k' .. n)
     end`
-  await admin.eval(many, 2, '{events}:keys', '{events}:key-ends', REMEMBERED_KEYS - 1)
+  await admin.eval(many, 2, '{events}:keys', '{events}:key-order', REMEMBERED_KEYS - 1)
   await broker.publish(['a'], body('y'), { key: 'last' })
-  t.is(await admin.zcard('{events}:key-ends'), REMEMBERED_KEYS)
+  t.is(await admin.zcard('{events}:key-order'), REMEMBERED_KEYS)
   t.is(await admin.hlen('{events}:keys'), REMEMBERED_KEYS)
   t.is(await admin.hexists('{events}:keys', 'first'), 0)
+  // The oldest go, however soon a newer one ends.
+  const short = await broker.publish(['short'], body('z'), { key: 'short' })
+  t.is(await broker.publish(['short'], body('z'), { key: 'short' }), short)
 
   const brief = await openEngine(t, { client: server.url, name: 'brief', history: { age: 200 } })
   await brief.broker.publish(['a'], body('x'), { key: 'k' })
-  const isGone = async () => ((await admin.exists('{brief}:keys', '{brief}:key-ends')) === 0 ? true : undefined)
+  const isGone = async () => ((await admin.exists('{brief}:keys', '{brief}:key-order')) === 0 ? true : undefined)
   await untilRedis(isGone, 'keys are remembered for ever')
 })

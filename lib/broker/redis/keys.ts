@@ -9,8 +9,8 @@ export interface LogNames {
   readonly guard: string
   /** Hash: the keys that were published with. */
   readonly keys: string
-  /** Sorted set: when these end. */
-  readonly keyEnds: string
+  /** Sorted set: in which order these came. */
+  readonly keyOrder: string
   /** Channel on which instances tell each other what is no event. */
   readonly control: string
   /** What an instance writes to find out whether Redis takes writes. */
@@ -40,7 +40,7 @@ export function logNames(name: string): LogNames {
     log: `${tag}:log`,
     guard: `${tag}:older`,
     keys: `${tag}:keys`,
-    keyEnds: `${tag}:key-ends`,
+    keyOrder: `${tag}:key-order`,
     control: `${tag}:control`,
     session: (id: string) => `${tag}:session:${id}`,
     probe: `${tag}:probe`,

@@ -49,8 +49,8 @@ export class Log {
     const numbers = new Map<string, number>()
     const said = events.flatMap(event => argumentsOf(event, numbers))
     const names = [...numbers.keys()]
-    const { keys: used, keyEnds } = this.#names
-    const keys = [...this.#roots, used, keyEnds, ...names.flatMap(topic => this.#keysOf(topic))]
+    const { keys: used, keyOrder } = this.#names
+    const keys = [...this.#roots, used, keyOrder, ...names.flatMap(topic => this.#keysOf(topic))]
     const kept = names.flatMap(topic => [this.#names.channel(topic), this.#limitsOf(topic)])
     const answer = await this.#commands.ask('publish', client =>
       this.#answer(

@@ -60,9 +60,10 @@ local function state(newEpoch, now)
 end
 
 -- The seq of the topic's last event, the bytes it ever had, until when its stream lives and until when this is known; nothing
--- where they are not, and whether there is anything of an earlier life.
+-- where they are not, and whether there is anything of an earlier life; and what is wrong with the key.
 local function lastOf(key, epoch)
-  local known = redis.call('GET', key)
+  local known = redis.pcall('GET', key)
+  if type(known) == 'table' then return nil, 0, 0, 0, false, known.err end
   if not known then return nil, 0, 0, 0, false end
   local life, seq, bytes, ends, known = string.match(known, '^(%S+) (%d+) (%d+) (%d+) (%d+)$')
   if life ~= epoch then return nil, 0, 0, 0, true end
@@ -82,7 +83,7 @@ end
  * Publishes some events, one after another: what it takes to run a script, and to keep the log's state, is paid once for
  * all of them. An event that fails does not stop the others. One whose key was used before is not published again.
  *
- * KEYS: log, guard, keys, ends of keys, then the stream and the last event of each topic.
+ * KEYS: log, guard, keys, their order, then the stream and the last event of each topic.
  * ARGV: a new epoch, `PUBLISH` or `SPUBLISH`, how many keys are remembered; then the channel of each topic, and
  * `<events> <bytes> <milliseconds>` that it keeps; then lines of each event, and the numbers of its topics, from 1, with a `k`
  * where its key follows, and an `h` where its headers do.
@@ -91,7 +92,8 @@ end
  * its topics; or `!` and what went wrong; or, for a key that was used before, `<epoch>-<seq>` of the first. One text is far
  * cheaper than many for all who have it in hands.
  *
- * An entry of a topic's stream has `h`: previous event, milliseconds, bytes before it, and its headers if it has any; and `d`, its lines. Keys are a hash of `<end> <epoch>-<seq>`, with their ends in a sorted set.
+ * An entry of a topic's stream has `h`: previous event, milliseconds, bytes before it, and its headers if it has any; and `d`,
+ * its lines. Keys are a hash of `<end> <epoch>-<seq>`, with their `seq` in a sorted set.
  */
 export const PUBLISH = `${PRELUDE}
 local publish, mostKeys = ARGV[2], tonumber(ARGV[3])
@@ -101,7 +103,7 @@ local at = text(time)
 local log, refusal = state(ARGV[1], now)
 if refusal then return refusal end
 local seq, id = tonumber(log[2]), log[2]
-local topics, lists, limits, isKeyed = {}, {}, {}, false
+local topics, lists, limits, keysEnd, keyCount = {}, {}, {}, 0, nil
 local mark, tail = '${FORMAT} ' .. log[1] .. ' ', ' ' .. at
 
 -- What was remembered for less is still known until then.
@@ -128,7 +130,8 @@ end
 
 local function open(index)
   local stream, last, kept = KEYS[3 + index * 2], KEYS[4 + index * 2], limitsOf(ARGV[3 + index * 2])
-  local previous, total, ends, known, isThere = lastOf(last, log[1])
+  local previous, total, ends, known, isThere, failure = lastOf(last, log[1])
+  if failure then return { failure = failure } end
   if not previous then
     -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
     -- It comes second: for want of memory Redis refuses a script at the first command that takes some, and not after.
@@ -195,8 +198,11 @@ local function handOut(own, body, headers)
   return place
 end
 
+-- The place of the event that was published with a key, or nothing; and what is wrong with the keys.
 local function firstOf(key)
-  local known = redis.call('HGET', KEYS[3], key)
+  keyCount = keyCount or redis.pcall('ZCARD', KEYS[4])
+  local known = type(keyCount) == 'table' and keyCount or redis.pcall('HGET', KEYS[3], key)
+  if type(known) == 'table' then return nil, known.err end
   if not known then return nil end
   local ends, place = string.match(known, '^(%d+) (%S+)$')
   return tonumber(ends) >= time and place
@@ -205,10 +211,9 @@ end
 local function note(key, own)
   local age = 0
   for _, topic in ipairs(own) do age = math.max(age, topic.kept.age) end
-  local ends = text(time + age)
-  redis.call('HSET', KEYS[3], key, ends .. ' ' .. log[1] .. '-' .. id)
-  redis.call('ZADD', KEYS[4], ends, key)
-  isKeyed = true
+  keysEnd = math.max(keysEnd, time + age)
+  redis.call('HSET', KEYS[3], key, text(time + age) .. ' ' .. log[1] .. '-' .. id)
+  redis.call('ZADD', KEYS[4], id, key)
 end
 
 local function forget(keys)
@@ -217,14 +222,19 @@ local function forget(keys)
   redis.call('ZREM', KEYS[4], unpack(keys))
 end
 
+-- The keys that were used first go first: those whose time is over, and those that are too many.
 local function boundKeys()
-  forget(redis.call('ZRANGEBYSCORE', KEYS[4], '-inf', '(' .. at, 'LIMIT', 0, 1000))
   local over = redis.call('ZCARD', KEYS[4]) - mostKeys
   if over > 0 then forget(redis.call('ZRANGE', KEYS[4], 0, math.min(over, 1000) - 1)) end
-  local latest = redis.call('ZRANGE', KEYS[4], -1, -1, 'WITHSCORES')[2]
-  if not latest then return end
-  redis.call('PEXPIREAT', KEYS[3], text(latest + 1000))
-  redis.call('PEXPIREAT', KEYS[4], text(latest + 1000))
+  local oldest, old = redis.call('ZRANGE', KEYS[4], 0, 127), {}
+  for number, known in ipairs(redis.call('HMGET', KEYS[3], unpack(oldest))) do
+    if not known or tonumber(string.match(known, '^%d+')) < time then old[#old + 1] = oldest[number] end
+  end
+  forget(old)
+  local left = keysEnd + 1000 - time
+  for number = 3, 4 do
+    if redis.call('PTTL', KEYS[number]) < left then redis.call('PEXPIRE', KEYS[number], text(left)) end
+  end
 end
 
 local function topicsOf(numbers)
@@ -233,21 +243,25 @@ local function topicsOf(numbers)
     local index = tonumber(number)
     topics[index] = topics[index] or open(index)
     own[#own + 1] = topics[index]
+    own.failure = own.failure or topics[index].failure
   end
   lists[numbers] = own
   return own
 end
 
-local function publishOne(body, numbers, key, headers)
-  local place = key and firstOf(key)
-  if place then return place end
-  local own = lists[numbers] or topicsOf(numbers)
+local function publishOne(event)
+  if event.own.failure then return '!' .. event.own.failure end
+  if event.key then
+    local place, failure = firstOf(event.key)
+    if place then return place end
+    if failure then return '!' .. failure end
+  end
   seq = math.max(seq + 1, now)
   id = text(seq)
-  local failure = append(own, body, headers)
+  local failure = append(event.own, event.body, event.headers)
   if failure then return '!' .. failure end
-  if key then note(key, own) end
-  return handOut(own, body, headers)
+  if event.key then note(event.key, event.own) end
+  return handOut(event.own, event.body, event.headers)
 end
 
 -- Ends are not moved with each publish, but when they have come too near, or were set by another clock. None is made
@@ -272,26 +286,30 @@ local function keep(topic)
   end
 end
 
-local answer = { log[1] .. ' ' .. at }
-local argument = #KEYS
+-- All topics are looked at before anything is published: what is wrong with one is found out in time.
+local events, argument = {}, #KEYS
 while argument <= #ARGV do
-  local body, about, key, headers = ARGV[argument], ARGV[argument + 1], nil, ''
+  local about = ARGV[argument + 1]
+  local event = { body = ARGV[argument], own = lists[about] or topicsOf(about), headers = '' }
   argument = argument + 2
   if string.find(about, 'k', 1, true) then
-    key = ARGV[argument]
+    event.key = ARGV[argument]
     argument = argument + 1
   end
   if string.find(about, 'h', 1, true) then
-    headers = ' ' .. ARGV[argument]
+    event.headers = ' ' .. ARGV[argument]
     argument = argument + 1
   end
-  answer[#answer + 1] = publishOne(body, about, key, headers)
+  events[#events + 1] = event
 end
+
+local answer = { log[1] .. ' ' .. at }
+for _, event in ipairs(events) do answer[#answer + 1] = publishOne(event) end
 if id ~= log[2] then redis.call('HSET', KEYS[1], 'seq', id) end
 for _, topic in pairs(topics) do
   if topic.changed then keep(topic) end
 end
-if isKeyed then boundKeys() end
+if keysEnd > 0 then boundKeys() end
 return table.concat(answer, '\\n')
 `
 
@@ -342,7 +360,8 @@ local answer = { log[1], log[2], log[3], text(math.floor(now / 1000)) }
 for index = 1, (#KEYS - 2) / 2 do
   local stream = KEYS[1 + index * 2]
   local after, count = tonumber(ARGV[1 + index * 2]), tonumber(ARGV[2 + index * 2])
-  local last, _, _, _, isThere = lastOf(KEYS[2 + index * 2], log[1])
+  local last, _, _, _, isThere, failure = lastOf(KEYS[2 + index * 2], log[1])
+  if failure then return redis.error_reply(failure) end
   local events, more, next = {}, '0', nil
   if last then
     -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.
