@@ -147,6 +147,41 @@ for (const [what, lose] of LOSSES) {
   })
 }
 
+for (const when of ['before', 'after'] as const) {
+  test(`a fail-over loses a log-out, which shows ${when} an instance is back that was away: it fails closed`, async t => {
+    const { open, admin, proxy, becomes, logOut, hub } = await openStreams(t)
+    const stream = await open()
+    await stream.next(isCursor)
+    proxy.cut()
+    await becomes(false)
+    await logOut()
+    // As on a replica that has not got it.
+    const [[lost = ''] = []] = await admin.xrevrange('{events}:announcements', '+', '-', 'COUNT', 1)
+    await admin.xdel('{events}:announcements', lost)
+    const [{ id: subscriber = '' } = {}] = await subscribersOf(admin)
+    const isNoticed = async () => {
+      const entries = await admin.xrange('{events}:announcements', '-', '+')
+      return entries.some(([, fields]) => fields.includes('{"type":"forgotten"}')) ? true : undefined
+    }
+    if (when === 'after') {
+      proxy.mend()
+      await becomes(true)
+    }
+    await admin.client('KILL', 'ID', subscriber)
+    await untilRedis(isNoticed, 'nobody has noticed that the log-out is lost')
+    if (when === 'before') proxy.mend()
+    await stream.next(({ event, data }) => event === 'goaway' && data === '{"reason":"unverifiable"}')
+    await becomes(true)
+    t.is(hub.stats().closed.unverifiable, 1)
+  })
+}
+
+/** Connections that listen. */
+async function subscribersOf(admin: Redis): Promise<{ id?: string }[]> {
+  const text = String(await admin.client('LIST'))
+  return [...text.matchAll(/^id=(?<id>\d+) .* sub=[1-9]/gm)].map(({ groups = {} }) => groups)
+}
+
 test('a log-out while Redis is full reaches who is away at the time: the instance knows that it missed some', async t => {
   const { open, admin, proxy, becomes, logOut } = await openStreams(t)
   const stream = await open()
@@ -201,6 +236,10 @@ test('places that are given back while Redis is away are free once it is back', 
   const broker = redisBroker({ ...TIMES, client: proxy.url })
   const limits = { shared: { identity: 5 } }
   const { open, hub, isEmpty } = await openEndpoint(t, { limits }, { hub: { broker } })
+  await eventually(
+    () => hub.ready,
+    () => 'the hub is not ready',
+  )
   const stream = await open()
   await stream.next(isCursor)
   const taken = () => admin.zcard('{events}:places:identity:ann')

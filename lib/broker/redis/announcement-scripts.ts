@@ -14,17 +14,47 @@ return redis.call(ARGV[4], ARGV[5], id .. ' ' .. ARGV[1])
 `
 
 /**
- * KEYS: the stream of announcements. ARGV: milliseconds that they are kept, and the id of the last one that was heard, or
- * nothing. Answers that one and what was announced after it; without it, or where it is gone, the last one there is. Where
- * there is none an entry without a message makes a place.
+ * KEYS: the stream of announcements. ARGV: milliseconds that they are kept, the id of the last one that was heard, or nothing;
+ * `PUBLISH` or `SPUBLISH`, the control channel, and the message that says that announcements are lost. Answers the last one
+ * that was heard and what was announced after it; without it, or where it is gone, the last one there is. Where there is none
+ * an entry without a message makes a place.
+ *
+ * One that is gone was too old to be kept; or a fail-over has lost it, and perhaps others with it, of which nobody else may
+ * know: then all are told, and nobody's place is left to whoever is away.
  */
 export const ANNOUNCED = `
+local heard = ARGV[2]
+
+local function isBefore(one, other)
+  local ms, n = string.match(one, '^(%d+)-(%d+)$')
+  local otherMs, otherN = string.match(other, '^(%d+)-(%d+)$')
+  if ms ~= otherMs then return tonumber(ms) < tonumber(otherMs) end
+  return tonumber(n) < tonumber(otherN)
+end
+
+-- Behind all places that anybody may have.
+local function nextTo(id)
+  local ms = math.max(tonumber(string.match(id, '^%d+')), tonumber(string.match(heard, '^%d+')))
+  return string.format('%.0f-0', math.max(ms + 1, redis.call('TIME')[1] * 1000))
+end
+
 -- A server that takes no writes still answers.
 redis.pcall('PEXPIRE', KEYS[1], ARGV[1])
-local heard = ARGV[2] ~= '' and redis.call('XRANGE', KEYS[1], ARGV[2], ARGV[2]) or {}
-if #heard > 0 then return redis.call('XRANGE', KEYS[1], ARGV[2], '+') end
+if heard ~= '' then
+  local since = redis.call('XRANGE', KEYS[1], heard, '+')
+  if since[1] and since[1][1] == heard then return since end
+end
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-if #newest > 0 then return newest end
+if #newest > 0 then
+  local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1][1]
+  if heard == '' or isBefore(heard, oldest) then return newest end
+  local id = nextTo(newest[1][1])
+  if type(redis.pcall('DEL', KEYS[1])) ~= 'number' then return newest end
+  redis.call('XADD', KEYS[1], id, 'm', ARGV[5])
+  redis.call('PEXPIRE', KEYS[1], ARGV[1])
+  redis.call(ARGV[3], ARGV[4], id .. ' ' .. ARGV[5])
+  return { { id, { 'm', ARGV[5] } } }
+end
 local id = redis.pcall('XADD', KEYS[1], '*', 'b', '')
 if type(id) ~= 'string' then return {} end
 redis.pcall('PEXPIRE', KEYS[1], ARGV[1])

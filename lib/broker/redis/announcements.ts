@@ -3,6 +3,7 @@ import type { Cluster, Redis } from 'ioredis'
 import type { Clock } from '../../clock.ts'
 import { ANNOUNCE, ANNOUNCED } from './announcement-scripts.ts'
 import type { Commands } from './commands.ts'
+import { FORGOTTEN } from './control.ts'
 import type { LogNames } from './keys.ts'
 import type { PublishCommand } from './log.ts'
 import type { SessionMember } from './session.ts'
@@ -41,8 +42,8 @@ export interface AnnouncementsOptions {
  * instance that was cut off hears of a log-out when it is back.
  *
  * Each instance knows the last one that it has heard. It finds that one again, with all that came after it, or it knows that
- * some may be lost: they were too many, it was away for too long, somebody has deleted them, or Redis had no memory to
- * remember one in. So it does when it finds its first place: what was announced before, from the start of the process on,
+ * some may be lost: they were too many, it was away for too long, somebody has deleted them, a fail-over has lost some, or Redis
+ * had no memory to remember one in. So it does when it finds its first place: what was announced before, from the start of the process on,
  * it has not heard.
  */
 export class Announcements implements SessionMember {
@@ -87,11 +88,18 @@ export class Announcements implements SessionMember {
    * @throws {EventStreamError} `ERR_BROKER`
    */
   async up(): Promise<void> {
-    const { commands, names } = this.#options
+    const { commands, command, names } = this.#options
     const held = this.#held
     const place = this.#place
     const found = await commands.ask('announcements', client =>
-      announcing(client).announcedMessages(names.announcements, KEPT_FOR, place ?? ''),
+      announcing(client).announcedMessages(
+        names.announcements,
+        KEPT_FOR,
+        place ?? '',
+        command,
+        names.control,
+        FORGOTTEN,
+      ),
     )
     // The connection was lost once more, or there is nothing to wait for.
     if (held === undefined || held !== this.#held) return
@@ -103,7 +111,7 @@ export class Announcements implements SessionMember {
       this.#options.missed()
     }
     const missed = isWhole ? since.flatMap(readEntry) : []
-    const ids = new Set(missed.map(({ id }) => id))
+    const ids = new Set([this.#place, ...missed.map(({ id }) => id)])
     for (const announced of [...missed, ...held.filter(({ id }) => id === undefined || !ids.has(id))]) {
       this.#handOn(announced)
     }

@@ -4,10 +4,13 @@ import type { ControlMessage } from '../broker.ts'
 /** Says that the log has begun a new life. */
 export const RENEWED = '{"type":"renewed"}'
 
+/** Says that announcements are lost, which somebody had heard. */
+export const FORGOTTEN = '{"type":"forgotten"}'
+
 const REASONS = ['server', 'done', 'logout', 'revoked'] as const satisfies readonly ControlMessage['reason'][]
 
 /** What came on the control channel: something we know, something that only a newer instance knows, or junk. */
-export type Control = ControlMessage | { readonly type: 'renewed' | 'newer' | 'junk' }
+export type Control = ControlMessage | { readonly type: 'renewed' | 'forgotten' | 'newer' | 'junk' }
 
 /** Reads what came on the control channel. */
 export function readControl(payload: Buffer): Control {
@@ -19,7 +22,7 @@ export function readControl(payload: Buffer): Control {
   }
   if (typeof value !== 'object' || value === null) return { type: 'junk' }
   const { type, reason, ...filter } = value as Record<string, unknown>
-  if (type === 'renewed') return { type }
+  if (type === 'renewed' || type === 'forgotten') return { type }
   if (typeof type !== 'string') return { type: 'junk' }
   if (type !== 'disconnect') return { type: 'newer' }
   if (typeof reason !== 'string') return { type: 'junk' }

@@ -131,6 +131,7 @@ export class RedisBroker implements Broker {
     const message = readControl(payload)
     if (message.type === 'disconnect') this.#listener?.control(message)
     else if (message.type === 'renewed') this.#engine.renewed()
+    else if (message.type === 'forgotten') this.#listener?.controlMissed?.()
     else if (message.type === 'junk') {
       const error = new EventStreamError('ERR_BROKER', 'what came on the control channel is no message of ours')
       this.#listener?.fault('redis message', error)
