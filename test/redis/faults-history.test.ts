@@ -112,6 +112,22 @@ test('a topic’s events are evicted: living streams lose nothing, and who comes
   t.deepEqual(remembered, ['1', '2', '3'], 'the instance itself has it all')
 })
 
+test('a topic’s events are evicted: those that come after have an end, as what is known of the last one has', async t => {
+  const log = ownLog()
+  const { broker } = await openEngine(t, log, ['a'])
+  const admin = connectAdmin(t, server)
+  await publish(broker, 'a', '1')
+  const ends = async (key: string) => admin.pexpiretime(`{${log.name}}:${key}:a`)
+  const end = await ends('events')
+  await publish(broker, 'a', '2')
+  t.is(await ends('events'), end, 'it is not moved with each event')
+  t.is(await ends('last'), end + 1_000)
+  await admin.del(`{${log.name}}:events:a`)
+  await publish(broker, 'a', '3')
+  t.true((await ends('events')) >= end)
+  t.is(await ends('last'), (await ends('events')) + 1_000)
+})
+
 test('events are evicted that an instance has itself: it goes on serving them, also when somebody asks for more', async t => {
   const log = ownLog()
   const [instance, other] = [await openInstance(t, log), await openInstance(t, log)]
