@@ -125,7 +125,7 @@ test('a topic’s events are evicted: those that come after have an end, as what
   await admin.del(`{${log.name}}:events:a`)
   await publish(broker, 'a', '3')
   t.true((await ends('events')) >= end)
-  t.is(await ends('last'), (await ends('events')) + 1_000)
+  t.true((await ends('last')) > (await ends('events')))
 })
 
 test('events are evicted that an instance has itself: it goes on serving them, also when somebody asks for more', async t => {

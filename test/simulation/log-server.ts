@@ -154,7 +154,7 @@ export class LogServer {
         events.push(event.isShared ? { ...event, isShared: false } : event)
       }
       const [first] = wished
-      const next = count === 0 && first !== undefined ? { next: first.previous } : {}
+      const next = count === 0 && first !== undefined ? { next: first } : {}
       return { topic, last: this.#lastOf(topic), events, ...next, more: events.length < Math.min(count, wished.length) }
     })
     return { state: this.state, topics }

@@ -15,8 +15,8 @@ return redis.call(ARGV[4], ARGV[5], id .. ' ' .. ARGV[1])
 
 /**
  * KEYS: the stream of announcements. ARGV: milliseconds that they are kept, the id of the last one that was heard, or nothing;
- * `PUBLISH` or `SPUBLISH`, the control channel, and the message that says that announcements are lost. Answers the last one
- * that was heard and what was announced after it; without it, or where it is gone, the last one there is. Where there is none
+ * `PUBLISH` or `SPUBLISH`, the control channel, the message that says that announcements are lost, and how many are answered at
+ * most. Answers the last one that was heard and what was announced after it; without it, or where it is gone, the last one there is. Where there is none
  * an entry without a message makes a place.
  *
  * One that is gone was too old to be kept; or a fail-over has lost it, and perhaps others with it, of which nobody else may
@@ -41,7 +41,7 @@ end
 -- A server that takes no writes still answers.
 redis.pcall('PEXPIRE', KEYS[1], ARGV[1])
 if heard ~= '' then
-  local since = redis.call('XRANGE', KEYS[1], heard, '+')
+  local since = redis.call('XRANGE', KEYS[1], heard, '+', 'COUNT', ARGV[6])
   if since[1] and since[1][1] == heard then return since end
 end
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)

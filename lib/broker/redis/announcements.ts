@@ -12,20 +12,25 @@ import type { SessionMember } from './session.ts'
 const KEPT = 10_000
 const KEPT_FOR = 3_600_000
 
+// How many are fetched at once: an answer must come in time over a slow link, too.
+const PAGE = 256
+
 const WITH_ID = /^(\d+-\d+) /
 // Two numbers of 20 digits each.
 const LONGEST_ID = 42
 
 interface AnnouncingClient {
   announceMessage(key: string, ...args: (string | number)[]): Promise<unknown>
-  announcedMessages(key: string, ...args: (string | number)[]): Promise<[id: string, fields: string[]][]>
+  announcedMessages(key: string, ...args: (string | number)[]): Promise<Entry[]>
 }
 
 /** A message with its id, if it could be remembered. */
 interface Announced {
   readonly id: string | undefined
-  readonly message: Buffer
+  readonly message: Buffer | undefined
 }
+
+type Entry = [id: string, fields: string[]]
 
 export interface AnnouncementsOptions {
   readonly commands: Commands
@@ -88,33 +93,45 @@ export class Announcements implements SessionMember {
    * @throws {EventStreamError} `ERR_BROKER`
    */
   async up(): Promise<void> {
-    const { commands, command, names } = this.#options
     const held = this.#held
-    const place = this.#place
-    const found = await commands.ask('announcements', client =>
+    const heard = new Set<string | undefined>()
+    let found: Entry[]
+    do {
+      const place = this.#place
+      found = await this.#fetch(place ?? '')
+      // The connection was lost once more, or there is nothing to wait for.
+      if (held === undefined || held !== this.#held) return
+      const [first, ...since] = found
+      if (place === undefined || first?.[0] !== place) {
+        this.#place = found.at(-1)?.[0]
+        this.#options.missed()
+        break
+      }
+      for (const [id, fields] of since) {
+        heard.add(id)
+        this.#handOn({ id, message: messageOf(fields) })
+      }
+    } while (found.length === PAGE)
+    this.#held = undefined
+    heard.add(this.#place)
+    for (const announced of held) {
+      if (announced.id === undefined || !heard.has(announced.id)) this.#handOn(announced)
+    }
+  }
+
+  #fetch(place: string): Promise<Entry[]> {
+    const { commands, command, names } = this.#options
+    return commands.ask('announcements', client =>
       announcing(client).announcedMessages(
         names.announcements,
         KEPT_FOR,
-        place ?? '',
+        place,
         command,
         names.control,
         FORGOTTEN,
+        PAGE,
       ),
     )
-    // The connection was lost once more, or there is nothing to wait for.
-    if (held === undefined || held !== this.#held) return
-    this.#held = undefined
-    const [first, ...since] = found
-    const isWhole = place !== undefined && first?.[0] === place
-    if (!isWhole) {
-      this.#place = found.at(-1)?.[0]
-      this.#options.missed()
-    }
-    const missed = isWhole ? since.flatMap(readEntry) : []
-    const ids = new Set([this.#place, ...missed.map(({ id }) => id)])
-    for (const announced of [...missed, ...held.filter(({ id }) => id === undefined || !ids.has(id))]) {
-      this.#handOn(announced)
-    }
   }
 
   down(): void {
@@ -131,7 +148,7 @@ export class Announcements implements SessionMember {
   // One that was not remembered has left nobody a place: ours will not be found.
   #handOn({ id, message }: Announced): void {
     if (id !== undefined) this.#place = id
-    this.#options.deliver(message)
+    if (message !== undefined) this.#options.deliver(message)
   }
 
   #prolong(): void {
@@ -147,6 +164,6 @@ function announcing(client: Redis | Cluster): AnnouncingClient {
 }
 
 // An entry without a message only makes a place.
-function readEntry([id, [field, message = '']]: [id: string, fields: string[]]): Announced[] {
-  return field === 'm' ? [{ id, message: Buffer.from(message) }] : []
+function messageOf([field, message = '']: string[]): Buffer | undefined {
+  return field === 'm' ? Buffer.from(message) : undefined
 }

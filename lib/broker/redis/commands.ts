@@ -54,13 +54,24 @@ export class Commands {
     if (this.#closed) throw new EventStreamError('ERR_BROKER', `${what}: the broker has been closed`)
     try {
       if (this.client.status !== 'ready') await this.#available()
-      return await work(this.client)
+      return await this.#sent(work)
     } catch (error) {
       // The peer may have forgotten the connection, which TCP finds out in a quarter of an hour.
       if (isLate(error)) this.reconnect()
       else if (isReadOnly(error)) this.#findMaster()
       throw redisFailure(what, error)
     }
+  }
+
+  // Between the end of a connection and the news of it nothing is sent: that is waited for like any connection.
+  async #sent<T>(work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
+    try {
+      return await work(this.client)
+    } catch (error) {
+      if (!wasNotSent(error)) throw error
+    }
+    await this.#available()
+    return work(this.client)
   }
 
   close(): void {
@@ -110,6 +121,12 @@ export class Commands {
 // ioredis gives it no name and no code.
 function isLate(error: unknown): boolean {
   return error instanceof Error && error.message === 'Command timed out'
+}
+
+function wasNotSent(error: unknown): boolean {
+  return (
+    error instanceof Error && error.message.startsWith("Stream isn't writeable and enableOfflineQueue options is false")
+  )
 }
 
 function isReadOnly(error: unknown): boolean {

@@ -176,7 +176,9 @@ function topicPage(topic: string, answer: unknown, epoch: string): TopicPage {
     return loggedEvent(place, bytes(body), headers)
   })
   const page = { topic, last: predecessor(text(last)), events, more: text(more) === '1' }
-  return next === undefined ? page : { ...page, next: predecessor(text(next)) }
+  if (next === undefined || next === null) return page
+  const [previous = '', at] = text(next).split(' ')
+  return { ...page, next: { previous: predecessor(previous), at: integer(at) } }
 }
 
 function isOfFormat(error: unknown): error is Error {

@@ -319,7 +319,7 @@ return table.concat(answer, '\\n')
  *
  * Answers epoch, `seq`, base and milliseconds of the log, then for each topic its last event; a list of events, each as
  * `seq` and what stands in its `h` in one text, and lines; and whether there are more of those that were wanted. Where none
- * are, but there are some after a place, what stands before the first of them.
+ * are, but there are some after a place, what stands in the `h` of the first of them.
  */
 export const READ = `${PRELUDE}
 local now = clock()
@@ -327,9 +327,9 @@ local log, refusal = state(ARGV[1], now)
 if refusal then return refusal end
 local most, spent = tonumber(ARGV[2]), 0
 
-local function before(stream, after, last)
+local function nextAfter(stream, after, last)
   local entry = redis.call('XRANGE', stream, '(' .. after .. '-0', last .. '-0', 'COUNT', 1)[1]
-  return entry and string.match(entry[2][2], '^%S+') or last
+  return entry and string.match(entry[2][2], '^%S+ %d+')
 end
 
 local function read(stream, after, last, count)
@@ -369,7 +369,7 @@ for index = 1, (#KEYS - 2) / 2 do
     if after < tonumber(last) and count > 0 then
       events, more = read(stream, text(after), last, count)
     elseif after < tonumber(last) and after > tonumber(log[3]) then
-      next = before(stream, text(after), last)
+      next = nextAfter(stream, text(after), last)
     end
   elseif not isThere and redis.call('EXISTS', stream) == 1 then
     last = log[2]

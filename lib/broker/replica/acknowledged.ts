@@ -8,14 +8,26 @@ export interface Remembered {
   readonly seq: number
   /** When it was published, in milliseconds since 1970, by the log's own time. */
   readonly at: number
+  /** When that was known here, by the monotonic clock. */
+  readonly heardAt: number
+}
+
+/** One moment by two clocks: the log's own time, in milliseconds since 1970, and the monotonic clock here. */
+export interface Moment {
+  readonly log: number
+  readonly here: number
 }
 
 /**
  * Whether a log that says what stands at a place behind an event does not know of it any more: it says that an earlier one
- * stands there, or that nothing was published since before it.
+ * stands there, or that nothing was published since before it, though its memory reaches back so far. The latter is asked of
+ * both clocks: the log's own may have been set back or forth since.
+ *
+ * @param said when the log said so
  */
-export function isMissing({ seq, at }: Remembered, end: Predecessor): boolean {
-  return end.isKnown ? end.seq < seq : end.at < at
+export function isMissing({ seq, at, heardAt }: Remembered, end: Predecessor, said: Moment): boolean {
+  if (end.isKnown) return end.seq < seq
+  return end.at < at && said.here - heardAt < said.log - end.at
 }
 
 /**
@@ -34,22 +46,23 @@ export class Acknowledged {
   /**
    * Remembers an event of topics, but for those where it shows that the log has lost the one that is remembered.
    *
+   * @param here the time by the monotonic clock
    * @returns whether one is lost
    */
-  add(topics: readonly string[], { epoch, seq, at, previous }: Appended): boolean {
+  add(topics: readonly string[], { epoch, seq, at, previous }: Appended, here: number): boolean {
     if (epoch !== this.#epoch) this.#begin(epoch)
     let isLost = false
     for (const [index, topic] of topics.entries()) {
       const known = this.#last.get(topic)
       const before = previous[index]
       if (known !== undefined && known.seq < seq && before !== undefined) {
-        if (isMissing(known, before)) {
+        if (isMissing(known, before, { log: at, here })) {
           isLost = true
           continue
         }
       }
       this.#last.delete(topic)
-      this.#last.set(topic, known !== undefined && known.seq > seq ? known : { seq, at })
+      this.#last.set(topic, known !== undefined && known.seq > seq ? known : { seq, at, heardAt: here })
     }
     this.#forget()
     return isLost

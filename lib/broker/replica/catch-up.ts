@@ -1,5 +1,6 @@
 import { EventStreamError } from '../../errors.ts'
-import { isMissing, type Remembered } from './acknowledged.ts'
+import type { Clock } from '../../clock.ts'
+import { isMissing, type Moment, type Remembered } from './acknowledged.ts'
 import {
   PAGE_BYTES,
   PAGE_TOPICS,
@@ -33,6 +34,7 @@ export interface Known {
   readonly seq: number
   /** The last event of each topic that was acknowledged here. */
   readonly acknowledged: ReadonlyMap<string, Remembered>
+  readonly clock: Pick<Clock, 'monotonic'>
 }
 
 // Pages in flight: while one is put in order the next is on its way.
@@ -92,21 +94,30 @@ function outcomeOf(
 
 function isBehind({ state, topics }: LogPage, mirrors: ReadonlyMap<string, Mirror>, known: Known): boolean {
   if (state.seq < known.seq) return true
+  const said = { log: state.now, here: known.clock.monotonic() }
   return topics.some(page => {
     const { topic } = page
     const own = [mirrors.get(topic)?.remembered, known.acknowledged.get(topic)]
-    return own.some(event => event !== undefined && hasLost(page, event))
+    return own.some(event => event !== undefined && hasLost(page, event, said))
   })
 }
 
 /**
  * Whether the log does not know of an event any more: it ends before it, or goes on from before it, since somebody has
  * published after the loss. A page on which there was no room for what comes next does not say; the next one does.
+ *
+ * @param said when the log answered with the page
  */
-export function hasLost({ last, next, events, more }: TopicPage, event: Remembered): boolean {
-  const behind = next ?? events.find(({ seq }) => seq > event.seq)?.previous
-  if (behind !== undefined) return isMissing(event, behind)
-  return !more && isMissing(event, last)
+export function hasLost({ last, next, events, more }: TopicPage, event: Remembered, said: Moment): boolean {
+  if (next !== undefined) return isMissing(event, next.previous, momentOf(next, said))
+  const behind = events.find(({ seq }) => seq > event.seq)
+  if (behind !== undefined) return isMissing(event, behind.previous, momentOf(behind, said))
+  return !more && isMissing(event, last, said)
+}
+
+// What stands before an event was said when it was published.
+function momentOf({ at }: { readonly at: number }, { log, here }: Moment): Moment {
+  return { log: at, here: here - (log - at) }
 }
 
 function wishesOf(mirrors: ReadonlyMap<string, Mirror>, acknowledged: ReadonlyMap<string, Remembered>): Wish[] {

@@ -177,8 +177,8 @@ export interface TopicPage {
   readonly topic: string
   /** The topic's last event, as what stands before the next one. */
   readonly last: Predecessor
-  /** Where no events were wished for, and there are some after the place: what stands before the first of them. */
-  readonly next?: Predecessor
+  /** Where no events were wished for, and there are some after the place: the first of them, without its frame. */
+  readonly next?: Pick<LoggedEvent, 'previous' | 'at'>
   /** Oldest first. If the first one's predecessor is over what was wished for, what is between is in no history. */
   readonly events: readonly LoggedEvent[]
   /** Whether there is more of what was wished for after the last of these events. */

@@ -21,11 +21,13 @@ export class LogWriter {
 
   readonly #log: WritableLog
   readonly #outbox: Outbox
+  readonly #clock: Clock
   readonly #maxPending: number
   #pending = 0
 
   constructor(log: WritableLog, { maxPending, clock }: LogWriterOptions) {
     this.#log = log
+    this.#clock = clock
     this.#maxPending = maxPending
     this.#outbox = new Outbox(events => log.append(events), clock)
   }
@@ -40,7 +42,8 @@ export class LogWriter {
     try {
       const appended = await this.#outbox.put(event)
       const { epoch, seq, isRepeat } = appended
-      if (!isRepeat && this.acknowledged.add(event.topics, appended)) await this.#log.renew({ epoch, seq })
+      const here = this.#clock.monotonic()
+      if (!isRepeat && this.acknowledged.add(event.topics, appended, here)) await this.#log.renew({ epoch, seq })
       return appended
     } finally {
       this.#pending -= 1
@@ -57,7 +60,7 @@ export class LogWriter {
       if (this.acknowledged.of(state.epoch).size === 0) return
       const isLost = topics.some(page => {
         const event = acknowledged.get(page.topic)
-        return event !== undefined && hasLost(page, event)
+        return event !== undefined && hasLost(page, event, { log: state.now, here: this.#clock.monotonic() })
       })
       if (!isLost) continue
       await this.#log.renew({ epoch: state.epoch, seq: this.acknowledged.seq })

@@ -11,6 +11,9 @@ export interface Heard {
   readonly at: number
 }
 
+// By how much the clocks of servers that follow each other may differ, in milliseconds.
+const CLOCK_SLACK = 1_000
+
 /**
  * What this instance has of one topic: every event since it began to listen, and once it was loaded all of the topic's
  * history. Bounded by the same limits as the log, so that a loaded mirror never has less than the log.
@@ -30,8 +33,9 @@ export class Mirror {
   readonly #limits: HistoryLimits
   #history: History | undefined
   #loaded = false
-  // When the newest event was published that is known here, by the log's own time.
+  // When the newest event was published that is known here, by the log's own time, and when it came, by the monotonic clock.
   #at = 0
+  #heardAt = 0
   #isHeld = true
   #live = deferred()
   // While it is held: what was fetched, what came, and up to where nothing is missing from what was fetched.
@@ -67,7 +71,7 @@ export class Mirror {
 
   /** The last event that was handed on, as the log must still know it. */
   get remembered(): Remembered {
-    return { seq: this.#history?.last ?? 0, at: this.#at }
+    return { seq: this.#history?.last ?? 0, at: this.#at, heardAt: this.#heardAt }
   }
 
   /** What is to be asked for: what comes after all that is here, and before the first look only where the topic stands. */
@@ -141,7 +145,7 @@ export class Mirror {
     // Nothing of it was on that page.
     if (first === undefined && more) return
     const before = first?.previous ?? last
-    if (before.isKnown ? before.seq > this.#end(this.#history.last) : this.#mayHaveMissed(before)) {
+    if (before.isKnown ? before.seq > this.#end(this.#history.last) : this.#mayHaveMissed(before, now)) {
       this.begin(before.seq, true)
       this.hasLost = true
     }
@@ -183,14 +187,19 @@ export class Mirror {
   /**
    * Whether an event comes right behind the last one, as long as nothing gets lost on its way. Where the log has forgotten
    * what stands before it, that was long ago; it would have known the last one here if it had not lost it.
+   *
+   * @param here the time by the monotonic clock
    */
-  isNext({ previous }: LoggedEvent): boolean {
-    return previous.isKnown ? previous.seq === (this.last ?? 0) : !isMissing(this.remembered, previous)
+  isNext({ previous, at }: LoggedEvent, here: number): boolean {
+    if (previous.isKnown) return previous.seq === (this.last ?? 0)
+    return !isMissing(this.remembered, previous, { log: at, here })
   }
 
-  append(event: LoggedEvent): void {
+  /** @param here the time by the monotonic clock */
+  append(event: LoggedEvent, here: number): void {
     this.#history?.append(event, this.#limits)
     this.#at = event.at
+    this.#heardAt = here
   }
 
   /** An event has been handed on to the streams. */
@@ -228,8 +237,10 @@ export class Mirror {
   }
 
   // The log has forgotten the topic's last event: nothing came after a `seq`, nor after a time. Before that something may have.
-  #mayHaveMissed({ seq, at }: Heard): boolean {
-    return seq > this.#complete.seq && at > this.#complete.at
+  // Times say nothing where the log's clock has been set back since.
+  #mayHaveMissed({ seq, at }: Heard, now: number): boolean {
+    const isSetBack = now < this.#complete.at - CLOCK_SLACK
+    return seq > this.#complete.seq && (at > this.#complete.at || isSetBack)
   }
 
   #end(last: number): number {

@@ -5,7 +5,7 @@ import type { Position } from '../../wire/cursor.ts'
 import type { BrokerListener } from '../broker.ts'
 import type { Slice } from '../event-log.ts'
 import type { HistoryPolicy } from '../history-policy.ts'
-import type { Remembered } from './acknowledged.ts'
+import type { Moment, Remembered } from './acknowledged.ts'
 import { catchUp } from './catch-up.ts'
 import { HistoryLoader } from './history-loader.ts'
 import type { LogEngine, LoggedEvent, LogListener, LogState, Outgoing } from './log-engine.ts'
@@ -17,6 +17,9 @@ import { SharedLook } from './shared-look.ts'
 
 // How long events of an epoch that is over may come before the log is looked at, in milliseconds.
 const DOUBT = 500
+
+// By how many milliseconds a live event may seem to come from another time before the log's clock is looked at.
+const STEP = 5_000
 
 // Milliseconds between two looks at what is too old or not needed any more, at least.
 const SHORTEST_SWEEP = 100
@@ -77,10 +80,8 @@ export class Replica implements LogListener {
   #epoch = ''
   #seq = 0
   #base = 0
-  // What is to be added to our monotonic clock for the log's own time, by which events age, in milliseconds.
-  #ahead = 0
-  // When it was last known how far the log had come, by the monotonic clock.
-  #lookedAt = 0
+  // When it was last known how far the log had come: by the log's own time, and by the monotonic clock.
+  #looked: Moment = { log: 0, here: 0 }
   #isWritable = true
   #writeError: unknown
   // Unknown until the first attempt has succeeded or failed.
@@ -136,10 +137,8 @@ export class Replica implements LogListener {
 
   /** Asks where the log stands. What was published up to there has been handed on, or is held. */
   async look(): Promise<Position> {
-    const { clock } = this.#parts
-    const now = clock.monotonic()
-    const { epoch, seq } = await this.#inTime(this.#looks.ask())
-    this.#lookedAt = now
+    const { epoch, seq, now } = await this.#inTime(this.#looks.ask())
+    this.#noteTime(now)
     if (this.#phase === 'live' && epoch !== this.#epoch) this.#doubt()
     else if (this.#phase === 'live') this.#seq = Math.max(this.#seq, seq)
     return { epoch, seq }
@@ -209,16 +208,18 @@ export class Replica implements LogListener {
 
   #accept(mirror: Mirror, event: LoggedEvent): void {
     if (event.epoch === this.#epoch && event.seq <= (mirror.last ?? 0)) return
-    if (event.epoch === this.#epoch && mirror.isNext(event)) {
-      this.#handOn(mirror, event)
+    const here = this.#parts.clock.monotonic()
+    if (event.epoch === this.#epoch && mirror.isNext(event, here)) {
+      this.#handOn(mirror, event, here)
+      if (Math.abs(event.at - this.#timeAt(here)) > STEP) this.#lookSoon()
       return
     }
     this.#doubt()
     mirror.keep(event)
   }
 
-  #handOn(mirror: Mirror, event: LoggedEvent): void {
-    mirror.append(event)
+  #handOn(mirror: Mirror, event: LoggedEvent, here: number): void {
+    mirror.append(event, here)
     // Of its other topics it may be still to come: a stream that starts here must not take it for had.
     this.#seq = Math.max(this.#seq, event.isShared ? event.seq - 1 : event.seq)
     if (mirror.idleSince === undefined) this.#parts.listener.event([mirror.topic], event)
@@ -254,7 +255,7 @@ export class Replica implements LogListener {
 
   #holdAll(): void {
     this.#doubts += 1
-    const heard = { seq: this.#seq, at: this.#lookedAt + this.#ahead }
+    const heard = { seq: this.#seq, at: this.#looked.log }
     for (const mirror of this.#mirrors) {
       mirror.hold(heard)
       this.#unasked.add(mirror)
@@ -289,7 +290,11 @@ export class Replica implements LogListener {
     this.#unasked.clear()
     try {
       await this.#listenTo(batch, connection)
-      const answer = await catchUp(this.#engine, batch, { ...this.position, acknowledged: this.#acknowledged(isWhole) })
+      const answer = await catchUp(this.#engine, batch, {
+        ...this.position,
+        acknowledged: this.#acknowledged(isWhole),
+        clock: this.#parts.clock,
+      })
       // What was handed out before the log answered must have arrived.
       await this.#engine.fence()
       for (const epoch of answer.epochs) if (epoch !== answer.state.epoch) this.#past.add(epoch)
@@ -327,8 +332,7 @@ export class Replica implements LogListener {
   #goOn(batch: readonly Mirror[], { epoch, seq, base, now }: LogState): void {
     this.#epoch = epoch
     this.#base = base
-    this.#lookedAt = this.#parts.clock.monotonic()
-    this.#ahead = now - this.#lookedAt
+    this.#noteTime(now)
     const lost = batch.filter(({ hasLost }) => hasLost)
     for (const mirror of lost) mirror.hasLost = false
     if (lost.length > 0)
@@ -338,7 +342,7 @@ export class Replica implements LogListener {
       )
     const missed = batch.flatMap(mirror => mirror.takeMissed().map(event => ({ mirror, event })))
     missed.sort((a, b) => a.event.seq - b.event.seq)
-    for (const { mirror, event } of missed) this.#handOn(mirror, event)
+    for (const { mirror, event } of missed) this.#handOn(mirror, event, this.#looked.here)
     this.#seq = Math.max(this.#seq, seq)
     this.#phase = 'live'
     for (const mirror of batch) mirror.goLive()
@@ -400,7 +404,15 @@ export class Replica implements LogListener {
 
   /** What the log's clock says, by which events age. */
   get #now(): number {
-    return this.#parts.clock.monotonic() + this.#ahead
+    return this.#timeAt(this.#parts.clock.monotonic())
+  }
+
+  #timeAt(here: number): number {
+    return this.#looked.log + (here - this.#looked.here)
+  }
+
+  #noteTime(log: number): void {
+    this.#looked = { log, here: this.#parts.clock.monotonic() }
   }
 
   // What a topic with a short age has must be looked at more often.
@@ -427,7 +439,7 @@ export class Replica implements LogListener {
     this.#mirrors.expire(this.#now)
     // The log forgets the last event of a topic that was silent for long. That nothing is missing before the next one is
     // known here if it is known that the log had come further by then. If it cannot be asked, the next event is doubted.
-    if (now - this.#lookedAt >= this.#engine.memory / 4) this.look().catch(() => undefined)
+    if (now - this.#looked.here >= this.#engine.memory / 4) this.look().catch(() => undefined)
   }
 
   #tellReadiness(error: unknown = this.#writeError): void {

@@ -78,7 +78,7 @@ export class LogInMemory implements LogEngine {
         events.push({ ...event, isShared: false })
       }
       const [first] = (this.#topics.get(topic) ?? []).filter(({ seq }) => seq > after)
-      const next = count === 0 && first !== undefined ? { next: first.previous } : {}
+      const next = count === 0 && first !== undefined ? { next: first } : {}
       return { topic, last: this.#endOf(topic), events, ...next, more: events.length < wanted.length }
     })
     return { state: { epoch: this.epoch, seq: this.seq, base: this.base, now: this.now }, topics }
