@@ -118,13 +118,16 @@ export class ClientView {
   }
 
   /** A whole block has been read, that begins behind so many bytes. */
-  block(lines: readonly string[], start: number, nextGap: () => ToldGap | undefined): void {
+  block(text: string, start: number, nextGap: () => ToldGap | undefined): void {
     let [event, data, id]: [string, string, string | undefined] = ['message', '', undefined]
-    for (const line of lines) {
-      if (line.startsWith('data: ')) data += line.slice('data: '.length)
-      else if (line.startsWith('event: ')) event = line.slice('event: '.length)
-      else if (line.startsWith('id: ')) id = line.slice('id: '.length)
-      else if (!line.startsWith(': ') && !line.startsWith('retry: ')) this.#complain(`a line of no block: ${line}`)
+    for (let from = 0, end = 0; from < text.length; from = end + 1) {
+      end = text.indexOf('\n', from)
+      if (text.startsWith('data: ', from)) data += text.slice(from + 'data: '.length, end)
+      else if (text.startsWith('event: ', from)) event = text.slice(from + 'event: '.length, end)
+      else if (text.startsWith('id: ', from)) id = text.slice(from + 'id: '.length, end)
+      else if (!text.startsWith(': ', from) && !text.startsWith('retry: ', from)) {
+        this.#complain(`a line of no block: ${text.slice(from, end)}`)
+      }
     }
     if (this.#isOver) this.#complain(`${event} came behind the last block`)
     if (event === 'goaway') this.#isOver = true
@@ -148,7 +151,8 @@ export class ClientView {
       if (event !== 'cursor') this.#complain(`a ${event} without an id`)
       return
     }
-    const cursor = parseCursor(id)
+    const fact = this.#ledger.factOf(id)
+    const cursor = fact ?? parseCursor(id)
     if (typeof cursor !== 'object') {
       this.#complain(`an id that is none: ${id}`)
       return
@@ -159,7 +163,7 @@ export class ClientView {
     if (event === 'cursor' ? seq < this.#seq : seq <= this.#seq) {
       this.#complain(`${event} ${seq} after ${this.#seq}`)
     }
-    if (event !== 'cursor') this.#receive(Number.parseInt(data), epoch, seq, start)
+    if (event !== 'cursor') this.#receive(Number.parseInt(data), fact, start)
     this.#seq = seq
     this.#streamSeq = seq
     this.cursor = id
@@ -169,12 +173,12 @@ export class ClientView {
     }
   }
 
-  #receive(number: number, epoch: string, seq: number, start: number): void {
-    const publication = this.#ledger.publications[number]
-    if (publication?.facts.some(fact => fact.epoch === epoch && fact.seq === seq) !== true) {
-      this.#complain(`event ${number} has an id that the log never gave it: ${epoch}-${seq}`)
+  #receive(number: number, fact: Fact | undefined, start: number): void {
+    if (fact?.publication.number !== number) {
+      this.#complain(`event ${number} has an id that the log never gave it`)
       return
     }
+    const { publication } = fact
     if (this.received.has(number)) this.#complain(`event ${number} came twice`)
     this.received.add(number)
     if (!publication.topics.some(topic => this.#mayRead(topic, start))) {
@@ -295,9 +299,7 @@ export class ClientView {
 
   // How many events of a topic are not after a `seq`.
   #placeOf(epoch: string, topic: string, seq: number): number {
-    const facts = this.#ledger.facts(epoch, topic)
-    const next = facts.findIndex(fact => fact.seq > seq)
-    return next === -1 ? facts.length : next
+    return this.#ledger.facts(epoch, topic).findLastIndex(fact => fact.seq <= seq) + 1
   }
 
   #complain(what: string): void {

@@ -77,13 +77,12 @@ export class Client {
     instance.process.run(() => {
       visit.begin().then(
         isOpen => {
-          this.#world.trace.note(
-            `${this.name} ${isOpen ? 'comes to' : 'is refused by'} ${instance.process.name} at ${cursor ?? 'nothing'}`,
-          )
+          const how = isOpen ? 'comes to' : 'is refused by'
+          this.#world.trace.note(() => `${this.name} ${how} ${instance.process.name} at ${cursor ?? 'nothing'}`)
           if (isOpen) visit.stream?.once('close', () => instance.visits.delete(visit))
         },
         () => {
-          this.#world.trace.note(`${this.name} gets no stream from ${instance.process.name}`)
+          this.#world.trace.note(() => `${this.name} gets no stream from ${instance.process.name}`)
         },
       )
     })
@@ -120,10 +119,10 @@ export class Client {
     this.#onInstance(() => {
       if (stream.closeReason !== undefined || this.#visit !== visit || view.topics.includes(topic)) return
       view.adding(topic)
-      this.#world.trace.note(`${this.name} subscribes to ${topic}`)
+      this.#world.trace.note(() => `${this.name} subscribes to ${topic}`)
       stream.subscribe(topic).then(
         () => {
-          this.#world.trace.note(`${this.name} has ${topic}`)
+          this.#world.trace.note(() => `${this.name} has ${topic}`)
           if (this.#visit === visit && this.topics.has(topic)) view.added(topic)
         },
         () => {
@@ -142,7 +141,7 @@ export class Client {
     this.#onInstance(() => {
       if (stream.closeReason !== undefined || this.#visit !== visit) return
       stream.unsubscribe(topic)
-      this.#world.trace.note(`${this.name} unsubscribes from ${topic}`)
+      this.#world.trace.note(() => `${this.name} unsubscribes from ${topic}`)
       this.view.removed(topic, visit.sink.handed)
     })
   }
@@ -188,9 +187,8 @@ export class Client {
     }
     const { sink } = visit
     for (const piece of sink.read(this.#bite)) {
-      const text = Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1')
-      this.#world.trace.read(text)
-      this.#text += text
+      this.#world.trace.mix(piece.length)
+      this.#text += textOf(piece)
     }
     this.#parse(visit)
     if (sink.isReadable) this.#readSoon()
@@ -202,12 +200,12 @@ export class Client {
   }
 
   #parse(visit: Visit): void {
+    const { trace } = this.#world
     let from = 0
     for (let end = this.#text.indexOf('\n\n'); end !== -1; end = this.#text.indexOf('\n\n', from)) {
-      this.#world.trace.say(
-        () => `${this.name} reads ${this.#text.slice(from, Math.min(end, from + 90)).replaceAll('\n', ' | ')}`,
-      )
-      this.view.block(this.#text.slice(from, end).split('\n'), this.#start + from, () => visit.toldGaps.shift())
+      const block = this.#text.slice(from, end + 1)
+      trace.note(() => `  ${this.name} reads ${block.slice(0, 90).replaceAll('\n', ' | ')}`)
+      this.view.block(block, this.#start + from, () => visit.toldGaps.shift())
       from = end + 2
     }
     this.#start += from
@@ -238,4 +236,9 @@ export class Client {
   get instance(): Instance | undefined {
     return this.#visit?.instance
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return buffer.toString('latin1')
 }

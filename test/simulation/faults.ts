@@ -20,59 +20,67 @@ export const FAULTS = {
   },
   'cut a line': (world, random) => {
     const { line } = victim(world, random)
-    line.cutUntil = world.time.now + duration(random)
+    line.cutUntil = world.troubled(duration(random))
     line.cut()
   },
   'hold a line': (world, random) => {
-    victim(world, random).line.heldUntil = world.time.now + duration(random)
+    victim(world, random).line.heldUntil = world.troubled(duration(random))
   },
   'slow a line': (world, random) => {
     const { line } = victim(world, random)
     line.slowness = 20 + random.next() * 800
-    line.slowUntil = world.time.now + duration(random)
+    line.slowUntil = world.troubled(duration(random))
   },
   'meet a stale server': (world, random) => {
     const { line } = victim(world, random)
-    world.service.lagUntil = world.time.now + duration(random)
+    world.service.lagUntil = world.troubled(duration(random))
     line.isStale = true
     line.cut(random.chance(0.5) ? undefined : () => random.chance(0.5))
   },
   'let the follower lag': (world, random) => {
     world.service.lag = random.next() ** 2 * 800
   },
-  'fail over': ({ service, time, instances }, random) => {
+  'fail over': (world, random) => {
+    const { service, instances } = world
     service.failOver()
-    service.downUntil = time.now + random.next() * 1_000
+    service.downUntil = world.troubled(random.next() * 1_000)
     for (const { line } of instances) line.cut()
   },
-  'lose events and fail over': ({ service, time, instances, clients }, random) => {
+  'lose events and fail over': (world, random) => {
+    const { service, time, instances, clients } = world
+    const wait = 100 + random.next() * 1_000
     // The follower gets nothing for a while, and then takes over.
     service.lagUntil = time.now + 60_000
-    time.after(100 + random.next() * 1_000, () => {
+    world.troubled(wait)
+    time.after(wait, () => {
       service.failOver()
       service.lagUntil = 0
-      service.downUntil = time.now + random.next() * 1_000
+      service.downUntil = world.troubled(random.next() * 1_000)
       for (const { line } of instances) line.cut()
       for (const client of clients) if (random.chance(0.2)) client.cut()
     })
   },
-  'flush the log': ({ service, time, instances }, random) => {
+  'flush the log': (world, random) => {
+    const { service, instances } = world
     service.flush()
     if (random.chance(0.5)) return
-    service.downUntil = time.now + random.next() * 2_000
+    service.downUntil = world.troubled(random.next() * 2_000)
     for (const { line } of instances) line.cut()
   },
   'evict a topic': ({ service }, random) => {
     service.evict(random.pick(TOPICS))
   },
-  'restart the log': ({ service, time, instances }, random) => {
-    service.downUntil = time.now + duration(random)
+  'restart the log': (world, random) => {
+    const { service, instances } = world
+    service.downUntil = world.troubled(duration(random))
     for (const { line } of instances) line.cut()
   },
-  'fill the log': ({ service, time }, random) => {
-    const { primary } = service
+  'fill the log': (world, random) => {
+    const { primary } = world.service
     primary.isFull = true
-    time.after(duration(random), () => {
+    const ms = duration(random)
+    world.troubled(ms)
+    world.time.after(ms, () => {
       primary.isFull = false
     })
   },
@@ -85,7 +93,9 @@ export const FAULTS = {
     victim(world, random).process.stepClock((random.next() - 0.5) * 7_200_000)
   },
   'freeze an instance': (world, random) => {
-    victim(world, random).process.freeze(duration(random))
+    const ms = duration(random)
+    world.troubled(ms)
+    victim(world, random).process.freeze(ms)
   },
   'crash an instance': (world, random) => {
     const instance = victim(world, random)
@@ -95,6 +105,7 @@ export const FAULTS = {
   'drain an instance': (world, random) => {
     const instance = victim(world, random)
     if (instance.hub.draining) return
+    world.troubled(2_500)
     void instance.hub
       .drain({ within: 2_000 })
       .then(() => instance.hub.close())
@@ -104,8 +115,8 @@ export const FAULTS = {
         world.restart(instance)
       })
   },
-  'stop the session store': ({ logins, time }, random) => {
-    logins.downUntil = time.now + duration(random)
+  'stop the session store': (world, random) => {
+    world.logins.downUntil = world.troubled(duration(random))
   },
 } satisfies Readonly<Record<string, Fault>>
 

@@ -41,7 +41,7 @@ class ObservedHub extends HubEngine {
   }
 
   override event(topics: readonly string[], event: StoredEvent): void {
-    this.#trace.say(() => `${this.#name} hands on ${String(event.seq)} of ${topics.join()}`)
+    this.#trace.note(() => `  ${this.#name} hands on ${String(event.seq)} of ${topics.join()}`)
     super.event(topics, event)
   }
 
@@ -82,19 +82,19 @@ export class Instance {
     this.hub.on('ready', () => {
       if (this.#isBlind(ledger.age)) this.#blindUntil = process.age + MARGIN
       this.isReady = true
-      trace.note(`${process.name} is ready`)
+      trace.note(() => `${process.name} is ready`)
     })
     this.hub.on('lost', () => {
       if (this.isReady) this.#lostAt = process.age
       this.isReady = false
-      trace.note(`${process.name} has lost the log`)
+      trace.note(() => `${process.name} has lost the log`)
     })
     this.hub.on('fault', ({ during, error }) => {
-      trace.note(`${process.name} fault ${during}`)
+      trace.note(() => `${process.name} fault ${during}`)
       if (isMistake(error)) this.complaints.push(`${process.name}, ${during}: ${String(error)}`)
     })
     this.hub.on('gap', ({ stream, gap }) => {
-      trace.note(`${process.name} tells ${stream.identity?.id ?? ''} ${gap.reason} of ${gap.topics.join()}`)
+      trace.note(() => `${process.name} tells ${stream.identity?.id ?? ''} ${gap.reason} of ${gap.topics.join()}`)
       for (const visit of this.visits)
         if (visit.stream === stream) visit.toldGaps.push(toldNow(ledger, gap, this.#isBlind(ledger.age)))
     })

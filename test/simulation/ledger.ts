@@ -54,6 +54,7 @@ export class Ledger {
   readonly #kept: Kept
   readonly #facts: Fact[] = []
   readonly #byTopic = new Map<string, Map<string, Fact[]>>()
+  readonly #byId = new Map<string, Fact>()
   readonly #lossy = new Map<string, number>()
 
   constructor(time: VirtualTime, kept: Kept) {
@@ -75,6 +76,11 @@ export class Ledger {
   /** Events of a topic in a life of the log, in the order in which they were taken. */
   facts(epoch: string, topic: string): readonly Fact[] {
     return this.#byTopic.get(epoch)?.get(topic) ?? NONE
+  }
+
+  /** What the log has given an id to. */
+  factOf(id: string): Fact | undefined {
+    return this.#byId.get(id)
   }
 
   /** Whether events of a life of the log were lost in it. */
@@ -113,19 +119,19 @@ export class Ledger {
   }
 
   /** Somebody was told that an event is in the log. Answers what is wrong with that. */
-  acknowledged({ facts, number }: Publication, id: string, witness: SimulatedProcess): string | undefined {
-    const fact = facts.find(({ epoch, seq }) => formatPosition(epoch, seq) === id)
-    if (fact === undefined) return `event ${number} was acknowledged as ${id}, where the log does not have it`
+  acknowledged(publication: Publication, id: string, witness: SimulatedProcess): string | undefined {
+    const { number } = publication
+    const fact = this.#byId.get(id)
+    if (fact?.publication !== publication) return `event ${number} was acknowledged as ${id}, where the log does not have it`
     fact.witness = witness
     return undefined
   }
 
   // What the log says.
 
-  appended(epoch: string, { seq, frame, topics }: Entry): void {
-    const text = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('latin1', 0, 100)
-    const publication = this.publications[Number(/data: (\d+)/.exec(text)?.[1])]
-    if (publication === undefined) throw new Error(`the log took what nobody published: ${text}`)
+  appended(epoch: string, { seq, frame, topics }: Entry, body: Uint8Array): void {
+    const publication = this.publications[numberIn(body)]
+    if (publication === undefined) throw new Error('the log took what nobody published')
     const fact: Fact = {
       publication,
       epoch,
@@ -139,6 +145,7 @@ export class Ledger {
     }
     this.#facts.push(fact)
     publication.facts.push(fact)
+    this.#byId.set(formatPosition(epoch, seq), fact)
     this.epoch = epoch
     let byTopic = this.#byTopic.get(epoch)
     if (byTopic === undefined) this.#byTopic.set(epoch, (byTopic = new Map<string, Fact[]>()))
@@ -167,4 +174,17 @@ export class Ledger {
   evicted(epoch: string, topic: string): void {
     for (const fact of this.facts(epoch, topic)) fact.isLost = true
   }
+}
+
+const DIGITS = { first: 48, last: 57 }
+
+// The number with which the data of an event begins.
+function numberIn(body: Uint8Array): number {
+  let number = 0
+  for (let at = 'data: '.length; at < body.length; at += 1) {
+    const digit = body[at] ?? 0
+    if (digit < DIGITS.first || digit > DIGITS.last) break
+    number = number * 10 + digit - DIGITS.first
+  }
+  return number
 }

@@ -55,7 +55,7 @@ export class LogService {
       if (server.isFull) return new Error('no memory is left')
       const previous = server.predecessors(outgoing.topics)
       const entry = server.take(outgoing)
-      this.#ledger.appended(server.state.epoch, entry)
+      this.#ledger.appended(server.state.epoch, entry, outgoing.body)
       this.#follow(follower => {
         follower.apply(entry)
       })

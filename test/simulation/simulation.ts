@@ -1,22 +1,24 @@
 import type { Random } from '../support/random.ts'
 import { FAULT_NAMES, FAULTS, type FaultName } from './faults.ts'
+import { live, type Life } from './live.ts'
 import type { Person } from './person.ts'
 import { Trace } from './trace.ts'
 import { REVALIDATION } from './visit.ts'
-import { live, VirtualTime } from './virtual-time.ts'
+import { VirtualTime } from './virtual-time.ts'
 import { TOPICS, World } from './world.ts'
 
-const PUBLISHES = 240
+const PUBLISHES = 210
 // Events that are published in one turn.
 const LONGEST_BURST = 6
-const MISCHIEF = 16_000
-// No fault lasts longer than this after mischief has ended.
-const RECOVERY = 8_000
-// From then on everything is as it should be.
+const MISCHIEF = 10_000
+// What clients and people do beside that.
+const ACTS = 40
+// Once all faults are over everything comes to be as it should be.
 const PATIENCE = 40_000
+const SETTLING = 2_500
 // A session is looked up within this time, or nobody could tell for so long: with what the look-up itself may take, the
 // timer's tick, and the process being asked while another look-up is under way.
-const LOGOUT_BOUND = REVALIDATION.interval + 3 * REVALIDATION.grace + 4_000
+const LOGOUT_BOUND = REVALIDATION.interval + 3 * REVALIDATION.grace + 3_000
 
 export interface Report {
   readonly seed: number
@@ -30,48 +32,55 @@ export interface Report {
 
 /** Lives through one run, which its seed decides. `print` gets all that happens, line by line. */
 export async function simulate(seed: number, print?: (line: string) => void): Promise<Report> {
-  const time = new VirtualTime()
-  const trace = new Trace(time, print)
-  const world = new World(seed, time, trace)
-  const run = new Run(world)
-  run.plan()
-  await live(time, () => run.isOver)
-  return run.report(seed)
+  const run = new Run(seed, print)
+  await live(run)
+  return run.report()
 }
 
-class Run {
-  isOver = false
+class Run implements Life {
+  readonly #seed: number
   readonly #world: World
   readonly #faults: Partial<Record<FaultName, number>> = {}
+  #isOver = false
   #last: number | undefined
 
-  constructor(world: World) {
-    this.#world = world
+  constructor(seed: number, print?: (line: string) => void) {
+    const time = new VirtualTime()
+    this.#seed = seed
+    this.#world = new World(seed, time, new Trace(time, print))
+    this.#plan()
   }
 
-  plan(): void {
+  step(): boolean {
+    const { time, trace } = this.#world
+    if (!time.step()) this.#isOver = true
+    trace.mix(time.now)
+    return !this.#isOver
+  }
+
+  #plan(): void {
     const { time, clients, newRandom } = this.#world
     const random = newRandom.call(this.#world)
     for (const client of clients) time.after(random.next() * 1_000, () => client.connect())
     for (let left = PUBLISHES; left > 0;) {
       const burst = Math.min(left, random.between(1, LONGEST_BURST + 1))
       left -= burst
-      time.after(500 + random.next() * MISCHIEF, () => this.#publish(random, burst))
+      time.after(500 + random.next() * (MISCHIEF - 500), () => this.#publish(random, burst))
     }
     const faults = random.between(5, 14)
     for (let n = 0; n < faults; n += 1) time.after(1_500 + random.next() * (MISCHIEF - 2_000), () => this.#harm(random))
-    for (let n = 0; n < 60; n += 1) time.after(1_000 + random.next() * MISCHIEF, () => this.#act(random))
-    time.after(MISCHIEF + RECOVERY, () => this.#calm())
-    time.after(MISCHIEF + RECOVERY + PATIENCE, () => this.#end())
+    for (let n = 0; n < ACTS; n += 1) time.after(1_000 + random.next() * (MISCHIEF - 1_000), () => this.#act(random))
+    time.after(MISCHIEF, () => this.#wait())
   }
 
-  report(seed: number): Report {
+  report(): Report {
     const { trace, time, clients, ledger, instances, complaints } = this.#world
     const all = [...complaints, ...instances.flatMap(instance => instance.complaints)]
     for (const { name, view, complaints: earlier } of clients) {
       all.push(...[...earlier, ...view.final()].map(what => `${name}: ${what}`))
     }
     const published = ledger.publications.length
+    const seed = this.#seed
     return { seed, complaints: all, faults: this.#faults, hash: trace.digest(), steps: time.steps, published }
   }
 
@@ -88,7 +97,7 @@ class Run {
 
   #harm(random: Random): void {
     const name = random.pick(FAULT_NAMES)
-    this.#world.trace.note(`! ${name}`)
+    this.#world.trace.note(() => `! ${name}`)
     this.#faults[name] = (this.#faults[name] ?? 0) + 1
     FAULTS[name](this.#world, random)
   }
@@ -106,7 +115,7 @@ class Run {
 
   #disconnect({ identity }: Person): void {
     const instance = this.#world.pickInstance(this.#world.random)
-    this.#world.trace.note(`${identity.id} is disconnected`)
+    this.#world.trace.note(() => `${identity.id} is disconnected`)
     instance?.process.run(() => void instance.hub.disconnect({ identity: identity.id }).catch(() => undefined))
   }
 
@@ -114,7 +123,7 @@ class Run {
     const { time, trace } = this.#world
     if (person.endedAt !== undefined) return
     person.endedAt = time.now
-    trace.note(`${person.identity.id} is logged out`)
+    trace.note(() => `${person.identity.id} is logged out`)
     this.#tellLogOut(person)
     if (person.scheme === 'session') time.after(LOGOUT_BOUND, () => this.#expectOut(person, time.now - LOGOUT_BOUND))
   }
@@ -150,29 +159,40 @@ class Run {
     }
   }
 
+  // Until all that was done is over.
+  #wait(): void {
+    const { time, troubledUntil } = this.#world
+    if (troubledUntil > time.now) time.after(troubledUntil - time.now, () => this.#wait())
+    else this.#calm()
+  }
+
   #calm(): void {
-    const { service, clients, instances, time } = this.#world
+    const { service, clients, instances, time, trace } = this.#world
     service.lag = 1
     for (const client of clients) client.calm()
-    this.#world.trace.note('all is well')
+    trace.note(() => 'all is well')
     const look = (): void => {
       if (clients.every(({ isLive }) => isLive) && instances.every(({ isReady }) => isReady)) this.#sayLast()
       else time.after(250, look)
     }
-    time.after(3_000, look)
+    time.after(SETTLING, look)
+    time.after(PATIENCE, () => this.#end())
   }
 
   // What everybody is to have in the end.
   #sayLast(): void {
     const { ledger, random, time } = this.#world
-    for (const person of this.#world.logins.people)
-      if (person.endedAt !== undefined) this.#expectOut(person, person.endedAt)
+    for (const person of this.#world.logins.people) {
+      const { endedAt = Infinity, revokedAt = Infinity, scheme } = person
+      const isToBeOut = scheme === 'session' ? time.now - endedAt > LOGOUT_BOUND : time.now - revokedAt > SETTLING
+      if (isToBeOut) this.#expectOut(person, endedAt)
+    }
     const instance = this.#world.pickInstance(random)
     if (instance === undefined) return
     this.#last = ledger.publications.length
     void this.#world.publish(instance, TOPICS, 10)
     const look = (): void => {
-      if (this.#isReached()) this.isOver = true
+      if (this.#isReached()) this.#isOver = true
       else time.after(200, look)
     }
     look()
@@ -192,6 +212,6 @@ class Run {
     for (const { hub, process } of this.#world.instances) {
       if (!hub.ready) this.#world.complaints.push(`${process.name} does not recover`)
     }
-    this.isOver = true
+    this.#isOver = true
   }
 }

@@ -27,7 +27,7 @@ export interface VisitFields {
 }
 
 /** How often a session is looked up, and for how long that may fail, in milliseconds. */
-export const REVALIDATION = { interval: 1_500, grace: 2_000 }
+export const REVALIDATION = { interval: 2_000, grace: 1_000 }
 
 const PLACES = 100
 

@@ -34,6 +34,8 @@ export class World {
   readonly instances: Instance[] = []
   readonly clients: Client[] = []
   readonly complaints: string[] = []
+  /** Until when what has been done to it goes on. */
+  troubledUntil = 0
   readonly #seed: number
   // Random numbers are drawn apart where one change should not change all the rest.
   #streams = 0
@@ -59,6 +61,13 @@ export class World {
     return new Random(this.#seed + this.#streams * 0x9e3779b1)
   }
 
+  /** Something is wrong for so many milliseconds. Answers until when. */
+  troubled(ms: number): number {
+    const until = this.time.now + ms
+    this.troubledUntil = Math.max(this.troubledUntil, until)
+    return until
+  }
+
   pickInstance(random: Random): Instance | undefined {
     const open = this.instances.filter(({ process, hub }) => !process.isDead && !hub.draining)
     return open.length === 0 ? undefined : random.pick(open)
@@ -73,15 +82,15 @@ export class World {
   publish(instance: Instance, topics: readonly string[], bytes: number): Promise<void> {
     const publication = this.ledger.publication(topics, this.random.pick(KEYS))
     const { number, key } = publication
-    this.trace.note(`${instance.process.name} publishes ${number} to ${topics.join()}`)
+    this.trace.note(() => `${instance.process.name} publishes ${number} to ${topics.join()}`)
     return instance.hub.publish(topics, { data: `${number} ${key} ${'x'.repeat(bytes)}` }).then(
       id => {
-        this.trace.note(`${number} is at ${id}`)
+        this.trace.note(() => `${number} is at ${id}`)
         const wrong = this.ledger.acknowledged(publication, id, instance.process)
         if (wrong !== undefined) this.complaints.push(wrong)
       },
       () => {
-        this.trace.note(`${number} may be lost`)
+        this.trace.note(() => `${number} may be lost`)
       },
     )
   }
