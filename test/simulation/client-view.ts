@@ -19,6 +19,8 @@ export interface ToldGap {
 
 /** What a client is owed of a topic. */
 interface Grant {
+  /** The topic's events in the life of the log that the client knows. */
+  facts: readonly Fact[]
   /** Events that were taken before this many are not its business. */
   due: number
   /** How many of the topic's events have been looked at, in the present life of the log. */
@@ -168,7 +170,7 @@ export class ClientView {
     this.#streamSeq = seq
     this.cursor = id
     for (const [topic, grant] of this.#grants) {
-      if (!grant.isPending) this.#check(topic, grant)
+      if (!grant.isPending && grant.checked < grant.facts.length) this.#check(topic, grant)
       grant.isTold = false
     }
   }
@@ -179,7 +181,8 @@ export class ClientView {
       return
     }
     const { publication } = fact
-    if (this.received.has(number)) this.#complain(`event ${number} came twice`)
+    // Where an earlier life of the log has come back, an instance that did not know it begins where that began.
+    if (this.received.has(number) && !this.#ledger.hasFallenBack) this.#complain(`event ${number} came twice`)
     this.received.add(number)
     if (!publication.topics.some(topic => this.#mayRead(topic, start))) {
       this.#complain(`event ${number} of ${publication.topics.join()} is not its own`)
@@ -192,6 +195,7 @@ export class ClientView {
 
   #beginAnew(epoch: string): void {
     for (const [topic, grant] of this.#grants) {
+      grant.facts = this.#ledger.facts(epoch, topic)
       grant.checked = 0
       grant.goneTo = 0
       if (grant.isTold || this.epoch === undefined || grant.life >= this.#toldLife) continue
@@ -205,7 +209,7 @@ export class ClientView {
 
   // Everything of a topic up to the client's cursor has come, or it was told.
   #check(topic: string, grant: Grant): void {
-    const facts = this.#ledger.facts(this.epoch ?? '', topic)
+    const { facts } = grant
     for (; grant.checked < facts.length; grant.checked += 1) {
       const fact = facts[grant.checked]
       if (fact === undefined || (fact.seq > this.#seq && !fact.isLost)) return
@@ -264,10 +268,11 @@ export class ClientView {
     }
     if (reason === 'unknown') return this.#ledger.isLossy(this.epoch ?? '')
     if (this.#owed.some(owed => owed.topic === topic)) return true
-    if (reason === 'trimmed' && this.#isForgotten(told)) return true
+    if (reason === 'trimmed' && (this.#isForgotten(told) || this.#ledger.hasFallenBack)) return true
     const goneTo = reason === 'overflow' ? Infinity : this.#goneTo(topic, told)
     const epoch = this.epoch ?? told.epoch
-    const facts = this.#ledger.facts(epoch, topic).slice(this.#placeOf(epoch, topic, this.#seq))
+    const all = this.#ledger.facts(epoch, topic)
+    const facts = all.slice(placeIn(all, this.#seq))
     // What another gap has told of already may be told again to a client whose cursor is before it.
     const known = this.cursor === undefined ? grant : { ...grant, due: 0, lostTo: 0 }
     return facts.some(
@@ -293,13 +298,9 @@ export class ClientView {
   }
 
   #grant(topic: string, due: number): Grant {
-    const checked = this.#placeOf(this.epoch ?? '', topic, this.#seq)
-    return { due, checked, goneTo: 0, lostTo: 0, life: this.#ledger.life, isTold: false, isPending: false }
-  }
-
-  // How many events of a topic are not after a `seq`.
-  #placeOf(epoch: string, topic: string, seq: number): number {
-    return this.#ledger.facts(epoch, topic).findLastIndex(fact => fact.seq <= seq) + 1
+    const facts = this.#ledger.facts(this.epoch ?? '', topic)
+    const checked = placeIn(facts, this.#seq)
+    return { facts, due, checked, goneTo: 0, lostTo: 0, life: this.#ledger.life, isTold: false, isPending: false }
   }
 
   #complain(what: string): void {
@@ -312,6 +313,11 @@ export function toldNow(ledger: Ledger, gap: Gap, isBlind: boolean): ToldGap {
   const { epoch, life, count, forgottenTo } = ledger
   const goneTo = new Map(gap.topics.map(topic => [topic, ledger.goneTo(epoch, topic)]))
   return { gap, count, life, epoch, goneTo, forgottenTo, isBlind }
+}
+
+// How many events of a topic are not after a `seq`.
+function placeIn(facts: readonly Fact[], seq: number): number {
+  return facts.findLastIndex(fact => fact.seq <= seq) + 1
 }
 
 function nameOf({ publication, epoch, seq }: Fact): string {

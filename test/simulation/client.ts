@@ -25,8 +25,8 @@ export class Client {
   #start = 0
   #isReading = false
   #stalledUntil = 0
-  // Milliseconds between two reads, and bytes that it reads at once.
-  #pause = 1
+  // Milliseconds between two reads at most, and bytes that it reads at once.
+  #pause = 3
   #bite = 65_536
   #isCalm = false
 
@@ -105,7 +105,7 @@ export class Client {
   calm(): void {
     this.#isCalm = true
     this.#stalledUntil = 0
-    this.#pause = 1
+    this.#pause = 3
     this.#bite = 65_536
     this.#readSoon()
   }

@@ -35,8 +35,6 @@ export function isOwed({ witness }: Fact): boolean {
   return witness?.isDead === false
 }
 
-const NONE: readonly Fact[] = []
-
 // How far instances may be off in what time it is for the log, in milliseconds.
 const IMPRECISION = 1_000
 
@@ -75,7 +73,7 @@ export class Ledger {
 
   /** Events of a topic in a life of the log, in the order in which they were taken. */
   facts(epoch: string, topic: string): readonly Fact[] {
-    return this.#byTopic.get(epoch)?.get(topic) ?? NONE
+    return this.#listOf(epoch, topic)
   }
 
   /** What the log has given an id to. */
@@ -147,13 +145,7 @@ export class Ledger {
     publication.facts.push(fact)
     this.#byId.set(formatPosition(epoch, seq), fact)
     this.epoch = epoch
-    let byTopic = this.#byTopic.get(epoch)
-    if (byTopic === undefined) this.#byTopic.set(epoch, (byTopic = new Map<string, Fact[]>()))
-    for (const topic of topics) {
-      const facts = byTopic.get(topic)
-      if (facts === undefined) byTopic.set(topic, [fact])
-      else facts.push(fact)
-    }
+    for (const topic of topics) this.#listOf(epoch, topic).push(fact)
   }
 
   began(epoch: string): void {
@@ -173,6 +165,15 @@ export class Ledger {
 
   evicted(epoch: string, topic: string): void {
     for (const fact of this.facts(epoch, topic)) fact.isLost = true
+  }
+
+  // Always the same list, so that whoever follows a topic may keep it.
+  #listOf(epoch: string, topic: string): Fact[] {
+    let byTopic = this.#byTopic.get(epoch)
+    if (byTopic === undefined) this.#byTopic.set(epoch, (byTopic = new Map<string, Fact[]>()))
+    let facts = byTopic.get(topic)
+    if (facts === undefined) byTopic.set(topic, (facts = []))
+    return facts
   }
 }
 

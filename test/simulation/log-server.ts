@@ -96,6 +96,10 @@ export class LogServer {
     return BEGINNING + this.#time.now + this.offset
   }
 
+  get epoch(): string {
+    return this.#epoch
+  }
+
   get state(): LogState {
     return { epoch: this.#epoch, seq: this.#seq, base: this.#base, now: Math.floor(this.now) }
   }

@@ -4,7 +4,7 @@ import { MemoryStore } from '../../lib/broker/memory/store.ts'
 import type { Position } from '../../lib/wire/cursor.ts'
 import type { Random } from '../support/random.ts'
 import type { Ledger } from './ledger.ts'
-import { LogServer, type Kept } from './log-server.ts'
+import { LogServer, type Entry, type Kept } from './log-server.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -51,16 +51,21 @@ export class LogService {
 
   append(server: LogServer, events: readonly Outgoing[]): readonly (Appended | Error)[] {
     this.#requirePrimary(server)
-    return events.map(outgoing => {
+    const taken: Entry[] = []
+    const answers = events.map(outgoing => {
       if (server.isFull) return new Error('no memory is left')
       const previous = server.predecessors(outgoing.topics)
       const entry = server.take(outgoing)
-      this.#ledger.appended(server.state.epoch, entry, outgoing.body)
-      this.#follow(follower => {
-        follower.apply(entry)
-      })
+      this.#ledger.appended(server.epoch, entry, outgoing.body)
+      taken.push(entry)
       return server.placeOf(entry, previous)
     })
+    if (taken.length > 0) {
+      this.#follow(follower => {
+        for (const entry of taken) follower.apply(entry)
+      })
+    }
+    return answers
   }
 
   announce(server: LogServer, text: string): void {

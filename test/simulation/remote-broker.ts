@@ -4,6 +4,7 @@ import type { KeyValueStore } from '../../lib/broker/key-value-store.ts'
 import type { Lease, LeaseStore } from '../../lib/broker/lease-store.ts'
 import { HistoryPolicy } from '../../lib/broker/history-policy.ts'
 import { Replica } from '../../lib/broker/replica/replica.ts'
+import { EventStreamError } from '../../lib/errors.ts'
 import { formatPosition, type Position } from '../../lib/wire/cursor.ts'
 import { Commands } from './commands.ts'
 import type { Kept } from './log-server.ts'
@@ -51,7 +52,7 @@ export class RemoteBroker implements Broker {
       watchdog: WATCHDOG,
     })
     this.store = storeOf(service, commands)
-    this.leases = leasesOf(service, commands)
+    this.leases = leasesOf(parts)
   }
 
   get ready(): boolean {
@@ -129,10 +130,11 @@ function storeOf({ store }: LogService, commands: Commands): KeyValueStore {
   }
 }
 
-function leasesOf({ leases }: LogService, commands: Commands): LeaseStore {
+// They are no affair of the log, and many: only that they cannot always be had matters.
+function leasesOf({ service: { leases }, process, line }: RemoteBrokerParts): LeaseStore {
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
-    const { answer } = await commands.call('leases', () => ({ answer: work() }))
-    return answer
+    if (line.cutUntil > process.age) throw new EventStreamError('ERR_BROKER', 'leases: there is no connection')
+    return work()
   }
   return {
     lease: (lease: Lease, ttl, most) => ask(() => leases.lease(lease, ttl, most)),

@@ -9,7 +9,7 @@ import { TOPICS, World } from './world.ts'
 
 const PUBLISHES = 210
 // Events that are published in one turn.
-const LONGEST_BURST = 6
+const LONGEST_BURST = 8
 const MISCHIEF = 10_000
 // What clients and people do beside that.
 const ACTS = 40
