@@ -1,5 +1,6 @@
 import { parseCursor } from '../../lib/wire/cursor.ts'
 import type { Gap } from '../../lib/wire/frame.ts'
+import { keptOf } from './kept.ts'
 import { isOwed, type Fact, type Ledger } from './ledger.ts'
 
 /** A gap at the moment in which a stream was told of it, before its client reads that. */
@@ -9,13 +10,16 @@ export interface ToldGap {
   readonly count: number
   readonly life: number
   readonly epoch: string
-  /** Of each topic, in the life of the log that the client knew, up to where history may have been gone. */
+  /** Of each topic, in the life of the log that there was, up to where history may have been gone. */
   readonly goneTo: ReadonlyMap<string, number>
-  /** Up to here the log has forgotten of topics without newer events whether they had any. */
-  readonly forgottenTo: number
-  /** Whether the instance may have heard nothing of the log for as long. */
-  readonly isBlind: boolean
+  /** Of each topic up to where the log has forgotten, if there is nothing newer, whether it had any. */
+  readonly forgottenTo: ReadonlyMap<string, number>
+  /** For how many milliseconds the instance may have heard nothing of the log. */
+  readonly silentFor: number
 }
+
+/** How long it may take until an instance notices that it hears nothing, and until it has told everybody, in milliseconds. */
+export const MARGIN = 4_000
 
 /** What a client is owed of a topic. */
 interface Grant {
@@ -33,6 +37,8 @@ interface Grant {
   life: number
   /** Whether it was told of a gap since the last id. */
   isTold: boolean
+  /** Whether the client had been away for longer than the log remembers when it came. */
+  isStale: boolean
   /** Whether it is only being added. */
   isPending: boolean
 }
@@ -43,7 +49,8 @@ interface Grant {
  */
 export class ClientView {
   readonly complaints: string[] = []
-  readonly received = new Set<number>()
+  /** By their numbers. */
+  readonly received = new Map<number, Fact>()
   /** What the client comes back with. */
   cursor: string | undefined
   epoch: string | undefined
@@ -59,8 +66,6 @@ export class ClientView {
   #streamLife = 0
   // The life of the log of which it was told last.
   #toldLife = 0
-  // Where the client stood when it came, if it had been away for longer than the log remembers.
-  #openedAt = Infinity
   // Behind so many bytes nothing but the last block may come.
   #endsAt = Infinity
   #isOver = false
@@ -79,13 +84,13 @@ export class ClientView {
     const due = this.cursor === undefined ? this.#ledger.count : 0
     this.#streamSeq = -1
     this.#streamLife = this.#ledger.life
-    this.#openedAt = this.#seq < this.#ledger.forgottenTo ? this.#seq : Infinity
     this.#endsAt = Infinity
     this.#isOver = false
     this.#taken.clear()
     for (const topic of this.#grants.keys()) if (!topics.includes(topic)) this.removed(topic, 0)
     for (const topic of topics) {
       const grant = this.#grants.get(topic)
+      if (grant !== undefined) grant.isStale = this.#seq < this.#ledger.forgottenTo(topic)
       if (grant === undefined || this.cursor === undefined) this.#grants.set(topic, this.#grant(topic, due))
       else if (grant.isPending) this.#grants.set(topic, this.#grant(topic, 0))
     }
@@ -182,8 +187,8 @@ export class ClientView {
     }
     const { publication } = fact
     // Where an earlier life of the log has come back, an instance that did not know it begins where that began.
-    if (this.received.has(number) && !this.#ledger.hasFallenBack) this.#complain(`event ${number} came twice`)
-    this.received.add(number)
+    if (this.received.get(number) === fact && !this.#ledger.hasFallenBack) this.#complain(`event ${number} came twice`)
+    this.received.set(number, fact)
     if (!publication.topics.some(topic => this.#mayRead(topic, start))) {
       this.#complain(`event ${number} of ${publication.topics.join()} is not its own`)
     }
@@ -268,13 +273,13 @@ export class ClientView {
     }
     if (reason === 'unknown') return this.#ledger.isLossy(this.epoch ?? '')
     if (this.#owed.some(owed => owed.topic === topic)) return true
-    if (reason === 'trimmed' && (this.#isForgotten(told) || this.#ledger.hasFallenBack)) return true
+    if (reason === 'trimmed' && (this.#isForgotten(topic, grant, told) || this.#ledger.hasFallenBack)) return true
     const goneTo = reason === 'overflow' ? Infinity : this.#goneTo(topic, told)
     const epoch = this.epoch ?? told.epoch
     const all = this.#ledger.facts(epoch, topic)
     const facts = all.slice(placeIn(all, this.#seq))
     // What another gap has told of already may be told again to a client whose cursor is before it.
-    const known = this.cursor === undefined ? grant : { ...grant, due: 0, lostTo: 0 }
+    const known = this.cursor === undefined ? grant : { ...grant, due: 0, lostTo: 0, goneTo: 0 }
     return facts.some(
       fact => fact.index < told.count && (fact.seq <= goneTo || fact.isLost) && this.#isMissing(known, fact),
     )
@@ -287,8 +292,8 @@ export class ClientView {
   }
 
   // Whoever was away for longer than the log remembers cannot be told that nothing came.
-  #isForgotten({ forgottenTo, isBlind }: ToldGap): boolean {
-    return this.#seq < forgottenTo && (isBlind || this.#openedAt < forgottenTo)
+  #isForgotten(topic: string, { isStale }: Grant, { forgottenTo, silentFor }: ToldGap): boolean {
+    return this.#seq < (forgottenTo.get(topic) ?? 0) && (isStale || silentFor > keptOf(topic).age - MARGIN)
   }
 
   #state({ topic, count }: { topic: string; count: number }): void {
@@ -300,7 +305,18 @@ export class ClientView {
   #grant(topic: string, due: number): Grant {
     const facts = this.#ledger.facts(this.epoch ?? '', topic)
     const checked = placeIn(facts, this.#seq)
-    return { facts, due, checked, goneTo: 0, lostTo: 0, life: this.#ledger.life, isTold: false, isPending: false }
+    const isStale = this.#seq < this.#ledger.forgottenTo(topic)
+    return {
+      facts,
+      due,
+      checked,
+      isStale,
+      goneTo: 0,
+      lostTo: 0,
+      life: this.#ledger.life,
+      isTold: false,
+      isPending: false,
+    }
   }
 
   #complain(what: string): void {
@@ -309,10 +325,11 @@ export class ClientView {
 }
 
 /** Which gaps there are in history at this moment, for a client that knows a life of the log. */
-export function toldNow(ledger: Ledger, gap: Gap, isBlind: boolean): ToldGap {
-  const { epoch, life, count, forgottenTo } = ledger
+export function toldNow(ledger: Ledger, gap: Gap, silentFor: number): ToldGap {
+  const { epoch, life, count } = ledger
   const goneTo = new Map(gap.topics.map(topic => [topic, ledger.goneTo(epoch, topic)]))
-  return { gap, count, life, epoch, goneTo, forgottenTo, isBlind }
+  const forgottenTo = new Map(gap.topics.map(topic => [topic, ledger.forgottenTo(topic)]))
+  return { gap, count, life, epoch, goneTo, forgottenTo, silentFor }
 }
 
 // How many events of a topic are not after a `seq`.

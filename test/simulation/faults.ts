@@ -1,6 +1,7 @@
 import type { Random } from '../support/random.ts'
 import type { Instance } from './instance.ts'
-import { TOPICS, type World } from './world.ts'
+import { TOPICS } from './kept.ts'
+import type { World } from './world.ts'
 
 type Fault = (world: World, random: Random) => void
 

@@ -1,6 +1,7 @@
 import { formatPosition } from '../../lib/wire/cursor.ts'
-import type { Entry, Kept } from './log-server.ts'
+import type { Entry } from './log-server.ts'
 import type { LogState } from '../../lib/broker/replica/log-engine.ts'
+import { keptOf } from './kept.ts'
 import { BEGINNING, type SimulatedProcess } from './simulated-process.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -10,6 +11,10 @@ export interface Publication {
   readonly topics: readonly string[]
   /** Of events with the same one a client that conflates gets the latest. */
   readonly key: string
+  /** The key that it is published with, so that it may be repeated. */
+  readonly name: string | undefined
+  /** How often it was tried. */
+  tries: number
   /** All places in the log that it was given: more than one would be a double. */
   readonly facts: Fact[]
 }
@@ -41,6 +46,8 @@ const IMPRECISION = 1_000
 /** Knows everything that was published, and what became of it. */
 export class Ledger {
   readonly publications: Publication[] = []
+  /** What the log was asked to do, and should not have been. */
+  readonly complaints: string[] = []
   /** The present life of the log, and a number that changes with it, and whenever it has lost something. */
   epoch = ''
   life = 0
@@ -49,15 +56,15 @@ export class Ledger {
   /** By how much the clocks of servers have been changed, altogether. */
   steps = 0
   readonly #time: VirtualTime
-  readonly #kept: Kept
   readonly #facts: Fact[] = []
+  // How many of them were there when all was flushed last.
+  #flushedTo = 0
   readonly #byTopic = new Map<string, Map<string, Fact[]>>()
   readonly #byId = new Map<string, Fact>()
   readonly #lossy = new Map<string, number>()
 
-  constructor(time: VirtualTime, kept: Kept) {
+  constructor(time: VirtualTime) {
     this.#time = time
-    this.#kept = kept
   }
 
   /** How many events the log has ever taken. */
@@ -65,8 +72,10 @@ export class Ledger {
     return this.#facts.length
   }
 
-  publication(topics: readonly string[], key: string): Publication {
-    const publication: Publication = { number: this.publications.length, topics, key, facts: [] }
+  publication(topics: readonly string[], key: string, isNamed: boolean): Publication {
+    const number = this.publications.length
+    const name = isNamed ? `n${number}` : undefined
+    const publication: Publication = { number, topics, key, name, tries: 0, facts: [] }
     this.publications.push(publication)
     return publication
   }
@@ -86,14 +95,14 @@ export class Ledger {
     return this.#lossy.has(epoch)
   }
 
-  /** Events before this `seq` are so old that the log may have forgotten when a topic last had one. */
-  get forgottenTo(): number {
-    return (BEGINNING + this.#time.now - this.#kept.age + IMPRECISION + this.steps) * 1_000
+  /** Events before this `seq` are so old that the log may have forgotten when the topic last had one. */
+  forgottenTo(topic: string): number {
+    return (BEGINNING + this.#time.now - keptOf(topic).age + IMPRECISION + this.steps) * 1_000
   }
 
-  /** For how many milliseconds the log remembers anything. */
-  get age(): number {
-    return this.#kept.age
+  /** Whether somebody may take an event of a topic for too old. */
+  isOld(topic: string, { at }: Fact): boolean {
+    return this.#time.now - at > keptOf(topic).age - IMPRECISION - this.steps
   }
 
   /**
@@ -101,7 +110,7 @@ export class Ledger {
    * that somebody may take them for too old.
    */
   goneTo(epoch: string, topic: string): number {
-    const { count, bytes, age } = this.#kept
+    const { count, bytes } = keptOf(topic)
     const facts = this.facts(epoch, topic)
     let [events, size] = [0, 0]
     for (let index = facts.length - 1; index >= 0; index -= 1) {
@@ -110,8 +119,7 @@ export class Ledger {
       if (fact === undefined) continue
       events += 1
       size += fact.bytes
-      const isOld = this.#time.now - fact.at > age - IMPRECISION - this.steps
-      if (events > count || size > bytes || isOld) return fact.seq
+      if (events > count || size > bytes || this.isOld(topic, fact)) return fact.seq
     }
     return 0
   }
@@ -120,8 +128,10 @@ export class Ledger {
   acknowledged(publication: Publication, id: string, witness: SimulatedProcess): string | undefined {
     const { number } = publication
     const fact = this.#byId.get(id)
-    if (fact?.publication !== publication) return `event ${number} was acknowledged as ${id}, where the log does not have it`
-    fact.witness = witness
+    if (fact?.publication !== publication)
+      return `event ${number} was acknowledged as ${id}, where the log does not have it`
+    // Whoever is only told of an earlier one does not miss it.
+    if (publication.tries === 1) fact.witness = witness
     return undefined
   }
 
@@ -142,6 +152,9 @@ export class Ledger {
       witness: undefined,
     }
     this.#facts.push(fact)
+    for (const earlier of publication.facts) {
+      if (this.#isKnown(earlier)) this.complaints.push(`event ${publication.number} was published twice`)
+    }
     publication.facts.push(fact)
     this.#byId.set(formatPosition(epoch, seq), fact)
     this.epoch = epoch
@@ -155,7 +168,9 @@ export class Ledger {
 
   failedOver({ epoch, seq }: LogState): void {
     for (const fact of this.#facts) {
-      if (fact.isLost || (fact.epoch === epoch && fact.seq <= seq) || fact.epoch !== this.epoch) continue
+      // An earlier life may have come back, without its end.
+      const isKept = fact.epoch === epoch ? fact.seq <= seq : fact.epoch !== this.epoch
+      if (fact.isLost || isKept) continue
       fact.isLost = true
       this.#lossy.set(fact.epoch, Math.max(fact.seq, this.#lossy.get(fact.epoch) ?? 0))
     }
@@ -165,6 +180,17 @@ export class Ledger {
 
   evicted(epoch: string, topic: string): void {
     for (const fact of this.facts(epoch, topic)) fact.isLost = true
+  }
+
+  /** All is gone, also what was published with which key. */
+  flushed(): void {
+    this.#flushedTo = this.count
+  }
+
+  // Whether the log must remember with which key an event was published.
+  #isKnown(fact: Fact): boolean {
+    if (fact.isLost || this.hasFallenBack || fact.index < this.#flushedTo) return false
+    return fact.publication.topics.some(topic => !this.isOld(topic, fact))
   }
 
   // Always the same list, so that whoever follows a topic may keep it.

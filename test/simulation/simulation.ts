@@ -1,11 +1,12 @@
 import type { Random } from '../support/random.ts'
 import { FAULT_NAMES, FAULTS, type FaultName } from './faults.ts'
+import { QUIET_TOPIC, TOPICS } from './kept.ts'
 import { live, type Life } from './live.ts'
 import type { Person } from './person.ts'
 import { Trace } from './trace.ts'
 import { REVALIDATION } from './visit.ts'
 import { VirtualTime } from './virtual-time.ts'
-import { TOPICS, World } from './world.ts'
+import { World } from './world.ts'
 
 const PUBLISHES = 210
 // Events that are published in one turn.
@@ -19,6 +20,8 @@ const SETTLING = 2_500
 // A session is looked up within this time, or nobody could tell for so long: with what the look-up itself may take, the
 // timer's tick, and the process being asked while another look-up is under way.
 const LOGOUT_BOUND = REVALIDATION.interval + 3 * REVALIDATION.grace + 3_000
+
+const LIVELY = TOPICS.filter(topic => topic !== QUIET_TOPIC)
 
 export interface Report {
   readonly seed: number
@@ -75,7 +78,7 @@ class Run implements Life {
 
   report(): Report {
     const { trace, time, clients, ledger, instances, complaints } = this.#world
-    const all = [...complaints, ...instances.flatMap(instance => instance.complaints)]
+    const all = [...complaints, ...ledger.complaints, ...instances.flatMap(instance => instance.complaints)]
     for (const { name, view, complaints: earlier } of clients) {
       all.push(...[...earlier, ...view.final()].map(what => `${name}: ${what}`))
     }
@@ -88,9 +91,11 @@ class Run implements Life {
     const instance = this.#world.pickInstance(random) ?? random.pick(this.#world.instances)
     instance.process.run(() => {
       for (let n = 0; n < burst; n += 1) {
-        const topics = random.chance(0.2) ? random.some(TOPICS) : [random.pick(TOPICS)]
+        const topics = random.chance(0.2)
+          ? random.some(LIVELY)
+          : [random.chance(0.02) ? QUIET_TOPIC : random.pick(LIVELY)]
         const bytes = random.chance(0.1) ? random.between(1_000, 5_000) : random.between(0, 80)
-        void this.#world.publish(instance, topics, bytes)
+        this.#world.publish(instance, topics, bytes)
       }
     })
   }
@@ -190,7 +195,7 @@ class Run implements Life {
     const instance = this.#world.pickInstance(random)
     if (instance === undefined) return
     this.#last = ledger.publications.length
-    void this.#world.publish(instance, TOPICS, 10)
+    this.#world.publish(instance, TOPICS, 10)
     const look = (): void => {
       if (this.#isReached()) this.#isOver = true
       else time.after(200, look)

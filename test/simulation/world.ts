@@ -5,8 +5,8 @@ import { encodeComment } from '../../lib/wire/frame.ts'
 import { Random } from '../support/random.ts'
 import { Client } from './client.ts'
 import { Instance } from './instance.ts'
-import { Ledger } from './ledger.ts'
-import type { Kept } from './log-server.ts'
+import { Ledger, type Publication } from './ledger.ts'
+import { TOPICS } from './kept.ts'
 import { LogService } from './log-service.ts'
 import { Line } from './network.ts'
 import { Logins, type Person } from './person.ts'
@@ -14,12 +14,11 @@ import { SimulatedProcess } from './simulated-process.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
-export const TOPICS = ['a', 'b', 'c', 'd', 'e', 'f'] as const
-
 const INSTANCES = 3
 const CLIENTS = 20
-// Small enough that whoever is away or slow for a while misses something.
-const KEPT: Kept = { count: 25, bytes: 40_000, age: 6_000 }
+
+// How often a publish is tried that may be repeated.
+const MOST_TRIES = 5
 
 const KEYS = ['k1', 'k2', 'k3', 'k4']
 
@@ -45,8 +44,8 @@ export class World {
     this.time = time
     this.trace = trace
     this.random = this.newRandom()
-    this.ledger = new Ledger(time, KEPT)
-    this.service = new LogService(time, this.newRandom(), KEPT, this.ledger)
+    this.ledger = new Ledger(time)
+    this.service = new LogService(time, this.newRandom(), this.ledger)
     this.logins = new Logins(time, this.newRandom())
     for (let n = 0; n < INSTANCES; n += 1) this.instances.push(this.#open(n))
     for (let n = 0; n < CLIENTS; n += 1) {
@@ -79,11 +78,19 @@ export class World {
     return people.length > 0 && this.random.chance(0.25) ? this.random.pick(people) : this.logins.add()
   }
 
-  publish(instance: Instance, topics: readonly string[], bytes: number): Promise<void> {
-    const publication = this.ledger.publication(topics, this.random.pick(KEYS))
-    const { number, key } = publication
+  /** Publishes something new. Some of it is named, and repeated until somebody knows that it is in the log. */
+  publish(instance: Instance, topics: readonly string[], bytes: number): void {
+    const publication = this.ledger.publication(topics, this.random.pick(KEYS), this.random.chance(0.3))
+    this.#try(instance, publication, bytes)
+    if (publication.name !== undefined && this.random.chance(0.2)) this.#repeat(publication, bytes)
+  }
+
+  #try(instance: Instance, publication: Publication, bytes: number): void {
+    const { number, topics, key, name } = publication
+    publication.tries += 1
     this.trace.note(() => `${instance.process.name} publishes ${number} to ${topics.join()}`)
-    return instance.hub.publish(topics, { data: `${number} ${key} ${'x'.repeat(bytes)}` }).then(
+    const options = name === undefined ? {} : { key: name }
+    instance.hub.publish(topics, { data: `${number} ${key} ${'x'.repeat(bytes)}` }, options).then(
       id => {
         this.trace.note(() => `${number} is at ${id}`)
         const wrong = this.ledger.acknowledged(publication, id, instance.process)
@@ -91,8 +98,15 @@ export class World {
       },
       () => {
         this.trace.note(() => `${number} may be lost`)
+        if (name === undefined || publication.tries > MOST_TRIES) return
+        this.time.after(this.random.next() ** 2 * 1_000, () => this.#repeat(publication, bytes))
       },
     )
+  }
+
+  #repeat(publication: Publication, bytes: number): void {
+    const instance = this.pickInstance(this.random)
+    instance?.process.run(() => this.#try(instance, publication, bytes))
   }
 
   /** A new process takes the place of one that has died. */
@@ -106,7 +120,7 @@ export class World {
     const random = this.newRandom()
     const process = new SimulatedProcess(`i${place}n${this.#streams}`, this.time, random)
     const { service, ledger, trace } = this
-    return new Instance({ process, service, line, kept: KEPT, ledger, trace })
+    return new Instance({ process, service, line, ledger, trace })
   }
 
   #policy(n: number): StreamPolicy {
