@@ -10,12 +10,30 @@ export interface ToldGap {
   readonly count: number
   readonly life: number
   readonly epoch: string
-  /** Of each topic, in the life of the log that there was, up to where history may have been gone. */
+  /** In which life its instance was. */
+  readonly here: string
+  /** Of each topic, in the instance's life of the log, up to where history may have been gone. */
   readonly goneTo: ReadonlyMap<string, number>
   /** Of each topic up to where the log has forgotten, if there is nothing newer, whether it had any. */
   readonly forgottenTo: ReadonlyMap<string, number>
   /** For how many milliseconds the instance may have heard nothing of the log. */
   readonly silentFor: number
+}
+
+/** What a newcomer wants of a topic: so many of its latest events, and its state where there is one. */
+export interface TopicWish {
+  readonly topic: string
+  readonly replay: number
+  readonly hasState: boolean
+}
+
+/** A piece of a topic's state. */
+export interface StatePiece {
+  readonly topic: string
+  /** How many events had been taken when it was made: it has all of them. */
+  readonly count: number
+  /** How many pieces come behind it. */
+  readonly left: number
 }
 
 /** How long it may take until an instance notices that it hears nothing, and until it has told everybody, in milliseconds. */
@@ -29,14 +47,25 @@ interface Grant {
   due: number
   /** How many of the topic's events have been looked at, in the present life of the log. */
   checked: number
-  /** Up to this `seq` it has been told that history may be gone. */
+  /** Up to this `seq` it has been told that history may be gone, in this life of the log. */
   goneTo: number
+  goneIn: string | undefined
   /** It has been told of what the log had lost of the first so many events. */
   lostTo: number
   /** The life of the log in which it was given to the stream. */
   life: number
   /** Whether it was told of a gap since the last id. */
   isTold: boolean
+  /** How many of the topic's latest events it wished for, until it is known which ones those are. */
+  wished: number
+  /** Events before this many it gets for its wish alone: as far as there is history, and not in place of lost ones. */
+  wishedTo: number
+  /** Events before this many nobody has wished for. */
+  unwishedTo: number
+  /** Whether its stream makes the topic's state, whether that may come, and whether it must come before anything else. */
+  hasState: boolean
+  mayHaveState: boolean
+  lacksState: boolean
   /** Whether the client had been away for longer than the log remembers when it came. */
   isStale: boolean
   /** Whether it is only being added. */
@@ -61,6 +90,8 @@ export class ClientView {
   readonly #taken = new Map<string, number>()
   // Events that the client has passed and that a fail-over has lost: it is to be told before the end.
   #owed: { readonly topic: string; readonly fact: Fact }[] = []
+  // How many events there were when it asked for its stream.
+  #askedAt = 0
   #seq = -1
   #streamSeq = -1
   #streamLife = 0
@@ -79,20 +110,35 @@ export class ClientView {
     return [...this.#grants.keys()]
   }
 
-  /** The client's resolver has been called: these topics are what it gets, on a new stream. */
-  opening(topics: readonly string[]): void {
-    const due = this.cursor === undefined ? this.#ledger.count : 0
+  /** It asks for a stream. */
+  asking(): void {
+    this.#askedAt = this.#ledger.count
+  }
+
+  /**
+   * The client's resolver has been called: these topics are what it gets, on a new stream.
+   *
+   * @param isKnown whether it was known then where the log stood
+   */
+  opening(wishes: readonly TopicWish[], isKnown: boolean): void {
+    const isNew = this.cursor === undefined
+    const topics = wishes.map(({ topic }) => topic)
     this.#streamSeq = -1
     this.#streamLife = this.#ledger.life
     this.#endsAt = Infinity
     this.#isOver = false
     this.#taken.clear()
     for (const topic of this.#grants.keys()) if (!topics.includes(topic)) this.removed(topic, 0)
-    for (const topic of topics) {
-      const grant = this.#grants.get(topic)
-      if (grant !== undefined) grant.isStale = this.#seq < this.#ledger.forgottenTo(topic)
-      if (grant === undefined || this.cursor === undefined) this.#grants.set(topic, this.#grant(topic, due))
-      else if (grant.isPending) this.#grants.set(topic, this.#grant(topic, 0))
+    for (const { topic, replay, hasState } of wishes) {
+      const known = this.#grants.get(topic)
+      const grant = known === undefined || isNew || known.isPending ? this.#grant(topic, 0) : known
+      grant.isStale = this.#seq < this.#ledger.forgottenTo(topic)
+      grant.hasState = hasState
+      grant.mayHaveState = grant.lacksState = hasState && isNew
+      // Who resumes in the middle of a wish gets all that came since.
+      grant.unwishedTo = 0
+      if (isNew) this.#wish(topic, grant, replay, isKnown)
+      this.#grants.set(topic, grant)
     }
   }
 
@@ -140,7 +186,7 @@ export class ClientView {
     if (event === 'goaway') this.#isOver = true
     else if (start >= this.#endsAt) this.#complain(`${event} ${data.slice(0, 20)} left after the right to read it`)
     else if (event === 'gap') this.#gap(JSON.parse(data) as Gap, nextGap())
-    else if (event === 'state') this.#state(JSON.parse(data) as { topic: string; count: number })
+    else if (event === 'state') this.#state(JSON.parse(data.split(' ', 1)[0] ?? '') as StatePiece, start)
     else this.#place(event, data, id, start)
   }
 
@@ -171,11 +217,13 @@ export class ClientView {
       this.#complain(`${event} ${seq} after ${this.#seq}`)
     }
     if (event !== 'cursor') this.#receive(Number.parseInt(data), fact, start)
+    for (const grant of this.#grants.values()) if (grant.wished > 0) this.#settleWish(grant)
     this.#seq = seq
     this.#streamSeq = seq
     this.cursor = id
     for (const [topic, grant] of this.#grants) {
       if (!grant.isPending && grant.checked < grant.facts.length) this.#check(topic, grant)
+      if (grant.lacksState) this.#complain(`${event} ${seq} came before the state of ${topic}`)
       grant.isTold = false
     }
   }
@@ -192,6 +240,27 @@ export class ClientView {
     if (!publication.topics.some(topic => this.#mayRead(topic, start))) {
       this.#complain(`event ${number} of ${publication.topics.join()} is not its own`)
     }
+    const isWished = (topic: string): boolean => fact.index >= (this.#grants.get(topic)?.unwishedTo ?? 0)
+    if (!publication.topics.some(isWished)) this.#complain(`event ${number} is older than what it wished for`)
+  }
+
+  // A newcomer gets what is published since it asked, and as many before that as it wishes for.
+  #wish(topic: string, grant: Grant, replay: number, isKnown: boolean): void {
+    const ledger = this.#ledger
+    const facts = ledger.facts(ledger.epoch, topic)
+    const before = facts.filter(({ index }) => index < this.#askedAt)
+    grant.due = Math.min(ledger.count, lastOf(facts, replay)?.index ?? Infinity)
+    grant.unwishedTo =
+      isKnown && !ledger.isBehind ? Math.min(this.#askedAt, lastOf(before, replay)?.index ?? Infinity) : 0
+    grant.wished = replay
+    grant.wishedTo = ledger.count
+  }
+
+  // Its latest events were taken no later than now.
+  #settleWish(grant: Grant): void {
+    const first = lastOf(grant.facts, grant.wished)?.index ?? Infinity
+    grant.due = Math.max(grant.due, Math.min(grant.wishedTo, first))
+    grant.wished = 0
   }
 
   #mayRead(topic: string, start: number): boolean {
@@ -202,7 +271,9 @@ export class ClientView {
     for (const [topic, grant] of this.#grants) {
       grant.facts = this.#ledger.facts(epoch, topic)
       grant.checked = 0
-      grant.goneTo = 0
+      // It may have been told already of what is gone in this life.
+      if (grant.goneIn !== epoch) grant.goneTo = 0
+      if (this.epoch !== undefined) grant.unwishedTo = 0
       if (grant.isTold || this.epoch === undefined || grant.life >= this.#toldLife) continue
       if (grant.isPending) grant.due = Infinity
       else this.#complain(`another life of the log, ${epoch}, was not told of ${topic}`)
@@ -219,6 +290,7 @@ export class ClientView {
       const fact = facts[grant.checked]
       if (fact === undefined || (fact.seq > this.#seq && !fact.isLost)) return
       if (!this.#isMissing(grant, fact)) continue
+      if (fact.index < grant.wishedTo && (fact.isLost || fact.seq <= this.#ledger.goneTo(fact.epoch, topic))) continue
       if (this.#isConflated(facts, grant.checked)) continue
       if (fact.isLost) this.#owed.push({ topic, fact })
       else {
@@ -257,12 +329,19 @@ export class ClientView {
     if (reason === 'unknown') this.#seq = this.#streamSeq = -1
   }
 
-  #forgive(topic: string, grant: Grant, { gap: { reason }, count, epoch, goneTo }: ToldGap): void {
+  #forgive(topic: string, grant: Grant, told: ToldGap): void {
+    const { gap, count, here } = told
+    const { reason } = gap
     grant.isTold = true
+    grant.unwishedTo = 0
+    grant.mayHaveState = grant.lacksState = grant.hasState
     this.#owed = this.#owed.filter(owed => owed.topic !== topic || owed.fact.index >= count)
     if (reason !== 'epoch') grant.lostTo = Math.max(grant.lostTo, count)
     if (reason !== 'trimmed') grant.due = grant.due === Infinity ? count : Math.max(grant.due, count)
-    else grant.goneTo = this.#goneTo(topic, { epoch, goneTo })
+    else {
+      grant.goneTo = this.#goneTo(topic, told)
+      grant.goneIn = here
+    }
   }
 
   /** Whether what the client is told of a gap is so. */
@@ -275,19 +354,20 @@ export class ClientView {
     if (this.#owed.some(owed => owed.topic === topic)) return true
     if (reason === 'trimmed' && (this.#isForgotten(topic, grant, told) || this.#ledger.hasFallenBack)) return true
     const goneTo = reason === 'overflow' ? Infinity : this.#goneTo(topic, told)
-    const epoch = this.epoch ?? told.epoch
-    const all = this.#ledger.facts(epoch, topic)
-    const facts = all.slice(placeIn(all, this.#seq))
+    const isHere = told.here === this.epoch
+    const all = this.#ledger.facts(told.here, topic)
+    const facts = isHere ? all.slice(placeIn(all, this.#seq)) : all
     // What another gap has told of already may be told again to a client whose cursor is before it.
-    const known = this.cursor === undefined ? grant : { ...grant, due: 0, lostTo: 0, goneTo: 0 }
+    const isNew = this.cursor === undefined && !grant.isTold
+    const known = { ...grant, goneTo: 0, ...(!isNew && { due: 0, lostTo: 0 }) }
     return facts.some(
       fact => fact.index < told.count && (fact.seq <= goneTo || fact.isLost) && this.#isMissing(known, fact),
     )
   }
 
   // Of a life that is over nothing is left; of one that has lost events not every copy fits to what is left.
-  #goneTo(topic: string, { epoch, goneTo }: Pick<ToldGap, 'epoch' | 'goneTo'>): number {
-    const isWhole = (epoch === this.epoch || this.epoch === undefined) && !this.#ledger.isLossy(epoch)
+  #goneTo(topic: string, { epoch, here, goneTo }: ToldGap): number {
+    const isWhole = epoch === here && !this.#ledger.isLossy(here)
     return isWhole ? (goneTo.get(topic) ?? 0) : Infinity
   }
 
@@ -296,27 +376,24 @@ export class ClientView {
     return this.#seq < (forgottenTo.get(topic) ?? 0) && (isStale || silentFor > keptOf(topic).age - MARGIN)
   }
 
-  #state({ topic, count }: { topic: string; count: number }): void {
+  // It comes in pieces, behind the last of which it is whole.
+  #state({ topic, count, left }: StatePiece, start: number): void {
     const grant = this.#grants.get(topic)
-    if (grant === undefined) this.#complain(`the state of ${topic}, which is not its own`)
-    else grant.due = Math.max(grant.due === Infinity ? 0 : grant.due, count)
+    if (grant === undefined) {
+      if (!this.#mayRead(topic, start)) this.#complain(`the state of ${topic}, which is not its own`)
+      return
+    }
+    if (!grant.mayHaveState) this.#complain(`the state of ${topic} came over what it has`)
+    grant.due = Math.max(grant.due === Infinity ? 0 : grant.due, count)
+    if (left === 0) grant.mayHaveState = grant.lacksState = false
   }
 
   #grant(topic: string, due: number): Grant {
     const facts = this.#ledger.facts(this.epoch ?? '', topic)
     const checked = placeIn(facts, this.#seq)
     const isStale = this.#seq < this.#ledger.forgottenTo(topic)
-    return {
-      facts,
-      due,
-      checked,
-      isStale,
-      goneTo: 0,
-      lostTo: 0,
-      life: this.#ledger.life,
-      isTold: false,
-      isPending: false,
-    }
+    const { life } = this.#ledger
+    return { ...NEW, facts, due, checked, isStale, life }
   }
 
   #complain(what: string): void {
@@ -324,12 +401,31 @@ export class ClientView {
   }
 }
 
+const NEW = {
+  goneTo: 0,
+  goneIn: undefined,
+  lostTo: 0,
+  isTold: false,
+  isPending: false,
+  wished: 0,
+  wishedTo: 0,
+  unwishedTo: 0,
+  hasState: false,
+  mayHaveState: false,
+  lacksState: false,
+} as const satisfies Partial<Grant>
+
 /** Which gaps there are in history at this moment, for a client that knows a life of the log. */
-export function toldNow(ledger: Ledger, gap: Gap, silentFor: number): ToldGap {
+export function toldNow(ledger: Ledger, gap: Gap, here: string, silentFor: number): ToldGap {
   const { epoch, life, count } = ledger
-  const goneTo = new Map(gap.topics.map(topic => [topic, ledger.goneTo(epoch, topic)]))
+  const goneTo = new Map(gap.topics.map(topic => [topic, ledger.goneTo(here, topic)]))
   const forgottenTo = new Map(gap.topics.map(topic => [topic, ledger.forgottenTo(topic)]))
-  return { gap, count, life, epoch, goneTo, forgottenTo, silentFor }
+  return { gap, count, life, epoch, here, goneTo, forgottenTo, silentFor }
+}
+
+// The first one of the last so many.
+function lastOf(facts: readonly Fact[], count: number): Fact | undefined {
+  return count === 0 ? undefined : facts[Math.max(0, facts.length - count)]
 }
 
 // How many events of a topic are not after a `seq`.

@@ -1,6 +1,9 @@
 import type { TopicStart } from '../../lib/hub/feed/origin.ts'
 import type { StreamPolicy } from '../../lib/hub/stream-policy.ts'
 import type { Random } from '../support/random.ts'
+import { snapshotOf } from '../../lib/hub/feed/snapshot.ts'
+import { stateOf } from './state.ts'
+import { TOPICS } from './kept.ts'
 import { ClientView } from './client-view.ts'
 import type { Instance } from './instance.ts'
 import type { Person } from './person.ts'
@@ -29,6 +32,9 @@ export class Client {
   #pause = 3
   #bite = 65_536
   #isCalm = false
+  // What it wishes for as a newcomer: how many of the latest events of topics, and the state of some.
+  readonly #replays = new Map<string, number>()
+  readonly #stateful = new Set<string>()
 
   constructor(name: string, world: World, random: Random, policy: StreamPolicy, topics: readonly string[]) {
     this.name = name
@@ -38,6 +44,10 @@ export class Client {
     this.topics = new Set(topics)
     this.person = world.somebody()
     this.view = this.#newView()
+    for (const topic of TOPICS) {
+      if (random.chance(0.25)) this.#replays.set(topic, random.between(1, 40))
+      if (random.chance(0.15)) this.#stateful.add(topic)
+    }
     if (random.chance(0.25)) {
       this.#pause = 20 + random.next() * 80
       this.#bite = random.between(200, 3_000)
@@ -60,7 +70,7 @@ export class Client {
     const fields = { person, policy: this.#policy, lastEventId: cursor }
     const visit: Visit = new Visit(instance, fields, {
       logins: this.#world.logins,
-      resolve: () => this.#resolve(visit),
+      resolve: isKnown => this.#resolve(visit, isKnown),
       news: () => {
         if (this.#visit !== visit) return
         // Of a process that has died nothing more comes.
@@ -71,6 +81,7 @@ export class Client {
         if (this.#visit === visit) this.view.ended(handed)
       },
     })
+    this.view.asking()
     this.#visit = visit
     this.#text = ''
     this.#start = 0
@@ -154,10 +165,19 @@ export class Client {
     return new ClientView(this.#world.ledger, this.#policy.overflow.kind === 'conflate')
   }
 
-  #resolve(visit: Visit): readonly TopicStart[] {
-    const topics = [...this.topics]
-    if (this.#visit === visit) this.view.opening(topics)
-    return topics.map(topic => ({ topic, replay: 0, snapshot: undefined }))
+  #resolve(visit: Visit, isKnown: boolean): readonly TopicStart[] {
+    const wishes = [...this.topics].map(topic => ({
+      topic,
+      replay: this.#replays.get(topic) ?? 0,
+      hasState: this.#stateful.has(topic),
+    }))
+    if (this.#visit === visit) this.view.opening(wishes, isKnown)
+    const { process, hub } = visit.instance
+    const { ledger } = this.#world
+    return wishes.map(({ topic, replay, hasState }) => {
+      const snapshot = hasState ? snapshotOf(() => stateOf(topic, ledger, process), hub, 1_000) : undefined
+      return { topic, replay, snapshot }
+    })
   }
 
   #readSoon(): void {

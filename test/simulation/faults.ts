@@ -36,6 +36,7 @@ export const FAULTS = {
     const { line } = victim(world, random)
     world.service.lagUntil = world.troubled(duration(random))
     line.isStale = true
+    world.ledger.isBehind = true
     line.cut(random.chance(0.5) ? undefined : () => random.chance(0.5))
   },
   'let the follower lag': (world, random) => {

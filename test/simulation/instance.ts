@@ -95,7 +95,7 @@ export class Instance {
     this.hub.on('gap', ({ stream, gap }) => {
       trace.note(() => `${process.name} tells ${stream.identity?.id ?? ''} ${gap.reason} of ${gap.topics.join()}`)
       for (const visit of this.visits)
-        if (visit.stream === stream) visit.toldGaps.push(toldNow(ledger, gap, this.#silentFor))
+        if (visit.stream === stream) visit.toldGaps.push(toldNow(ledger, gap, broker.position().epoch, this.#silentFor))
     })
     this.hub.on('refuse', () => {})
   }

@@ -53,6 +53,8 @@ export class Ledger {
   life = 0
   /** Whether a fail-over has ever put an earlier life in place of a later one: not every instance knows that at once. */
   hasFallenBack = false
+  /** Whether somebody may have met a server that is behind without knowing it. */
+  isBehind = false
   /** By how much the clocks of servers have been changed, altogether. */
   steps = 0
   readonly #time: VirtualTime

@@ -193,11 +193,14 @@ class Run implements Life {
       if (isToBeOut) this.#expectOut(person, endedAt)
     }
     const instance = this.#world.pickInstance(random)
-    if (instance === undefined) return
+    if (instance === undefined || this.#isOver) return
     this.#last = ledger.publications.length
     this.#world.publish(instance, TOPICS, 10)
+    const until = time.now + 3_000
     const look = (): void => {
       if (this.#isReached()) this.#isOver = true
+      // Whoever was still behind may have been told that this one was dropped, too.
+      else if (time.now > until) this.#sayLast()
       else time.after(200, look)
     }
     look()

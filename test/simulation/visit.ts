@@ -12,8 +12,8 @@ import type { Logins, Person } from './person.ts'
 /** What a visit asks of the world around it. */
 export interface VisitHost {
   readonly logins: Logins
-  /** The resolver is called: answers what it gives. */
-  resolve(): readonly TopicStart[]
+  /** The resolver is called: answers what it gives. `isKnown` is whether it is known where the log stands. */
+  resolve(isKnown: boolean): readonly TopicStart[]
   /** There is something to read, or the connection has ended. */
   news(visit: Visit): void
   /** The client has lost the right to read what was not handed over by then. */
@@ -113,7 +113,7 @@ export class Visit {
     const hasPlace = await hub.leases.take(`identity:${this.person.identity.id}`, stream, PLACES)
     if (!hasPlace || stream.closeReason !== undefined) return false
     const place = await this.#standing()
-    const starts = this.#host.resolve()
+    const starts = this.#host.resolve(place.isKnown)
     await new Promise<void>(resolve => process.after(process.random() * 5, resolve))
     await within(process, policy.timeout, Promise.resolve(subscriber.open(starts, place)), late)
     const holds = await this.#holds()
