@@ -1,76 +1,11 @@
 import { parseCursor } from '../../lib/wire/cursor.ts'
 import type { Gap } from '../../lib/wire/frame.ts'
+import { readBlock } from './block.ts'
+import { newGrant, placeIn, settleWish, wish, type Grant, type TopicWish } from './grant.ts'
 import { keptOf } from './kept.ts'
 import { isOwed, type Fact, type Ledger } from './ledger.ts'
-
-/** A gap at the moment in which a stream was told of it, before its client reads that. */
-export interface ToldGap {
-  readonly gap: Gap
-  /** How many events the log had taken by then, and which life it was in. */
-  readonly count: number
-  readonly life: number
-  readonly epoch: string
-  /** In which life its instance was. */
-  readonly here: string
-  /** Of each topic, in the instance's life of the log, up to where history may have been gone. */
-  readonly goneTo: ReadonlyMap<string, number>
-  /** Of each topic up to where the log has forgotten, if there is nothing newer, whether it had any. */
-  readonly forgottenTo: ReadonlyMap<string, number>
-  /** For how many milliseconds the instance may have heard nothing of the log. */
-  readonly silentFor: number
-}
-
-/** What a newcomer wants of a topic: so many of its latest events, and its state where there is one. */
-export interface TopicWish {
-  readonly topic: string
-  readonly replay: number
-  readonly hasState: boolean
-}
-
-/** A piece of a topic's state. */
-export interface StatePiece {
-  readonly topic: string
-  /** How many events had been taken when it was made: it has all of them. */
-  readonly count: number
-  /** How many pieces come behind it. */
-  readonly left: number
-}
-
-/** How long it may take until an instance notices that it hears nothing, and until it has told everybody, in milliseconds. */
-export const MARGIN = 4_000
-
-/** What a client is owed of a topic. */
-interface Grant {
-  /** The topic's events in the life of the log that the client knows. */
-  facts: readonly Fact[]
-  /** Events that were taken before this many are not its business. */
-  due: number
-  /** How many of the topic's events have been looked at, in the present life of the log. */
-  checked: number
-  /** Up to this `seq` it has been told that history may be gone, in this life of the log. */
-  goneTo: number
-  goneIn: string | undefined
-  /** It has been told of what the log had lost of the first so many events. */
-  lostTo: number
-  /** The life of the log in which it was given to the stream. */
-  life: number
-  /** Whether it was told of a gap since the last id. */
-  isTold: boolean
-  /** How many of the topic's latest events it wished for, until it is known which ones those are. */
-  wished: number
-  /** Events before this many it gets for its wish alone: as far as there is history, and not in place of lost ones. */
-  wishedTo: number
-  /** Events before this many nobody has wished for. */
-  unwishedTo: number
-  /** Whether its stream makes the topic's state, whether that may come, and whether it must come before anything else. */
-  hasState: boolean
-  mayHaveState: boolean
-  lacksState: boolean
-  /** Whether the client had been away for longer than the log remembers when it came. */
-  isStale: boolean
-  /** Whether it is only being added. */
-  isPending: boolean
-}
+import type { StatePiece } from './state.ts'
+import { MARGIN, type ToldGap } from './told-gap.ts'
 
 /**
  * What one client has been sent, and what is wrong with that. It knows all that was published, and is told when topics
@@ -121,6 +56,8 @@ export class ClientView {
    * @param isKnown whether it was known then where the log stood
    */
   opening(wishes: readonly TopicWish[], isKnown: boolean): void {
+    const ledger = this.#ledger
+    const { count } = ledger
     const isNew = this.cursor === undefined
     const topics = wishes.map(({ topic }) => topic)
     this.#streamSeq = -1
@@ -131,20 +68,27 @@ export class ClientView {
     for (const topic of this.#grants.keys()) if (!topics.includes(topic)) this.removed(topic, 0)
     for (const { topic, replay, hasState } of wishes) {
       const known = this.#grants.get(topic)
-      const grant = known === undefined || isNew || known.isPending ? this.#grant(topic, 0) : known
+      const grant = known === undefined || isNew || known.isPending ? this.#newGrant(topic, 0) : known
       grant.isStale = this.#seq < this.#ledger.forgottenTo(topic)
       grant.hasState = hasState
       grant.mayHaveState = grant.lacksState = hasState && isNew
       // Who resumes in the middle of a wish gets all that came since.
       grant.unwishedTo = 0
-      if (isNew) this.#wish(topic, grant, replay, isKnown)
+      if (isNew)
+        wish(grant, {
+          replay,
+          facts: ledger.facts(ledger.epoch, topic),
+          askedAt: this.#askedAt,
+          count,
+          isKnown: isKnown && !ledger.isBehind,
+        })
       this.#grants.set(topic, grant)
     }
   }
 
   /** A topic is being added to the living stream. */
   adding(topic: string): void {
-    this.#grants.set(topic, { ...this.#grant(topic, this.#ledger.count), isPending: true })
+    this.#grants.set(topic, { ...this.#newGrant(topic, this.#ledger.count), isPending: true })
   }
 
   /** The topic is live. */
@@ -172,16 +116,8 @@ export class ClientView {
 
   /** A whole block has been read, that begins behind so many bytes. */
   block(text: string, start: number, nextGap: () => ToldGap | undefined): void {
-    let [event, data, id]: [string, string, string | undefined] = ['message', '', undefined]
-    for (let from = 0, end = 0; from < text.length; from = end + 1) {
-      end = text.indexOf('\n', from)
-      if (text.startsWith('data: ', from)) data += text.slice(from + 'data: '.length, end)
-      else if (text.startsWith('event: ', from)) event = text.slice(from + 'event: '.length, end)
-      else if (text.startsWith('id: ', from)) id = text.slice(from + 'id: '.length, end)
-      else if (!text.startsWith(': ', from) && !text.startsWith('retry: ', from)) {
-        this.#complain(`a line of no block: ${text.slice(from, end)}`)
-      }
-    }
+    const { event, data, id, junk } = readBlock(text)
+    for (const line of junk) this.#complain(`a line of no block: ${line}`)
     if (this.#isOver) this.#complain(`${event} came behind the last block`)
     if (event === 'goaway') this.#isOver = true
     else if (start >= this.#endsAt) this.#complain(`${event} ${data.slice(0, 20)} left after the right to read it`)
@@ -217,7 +153,7 @@ export class ClientView {
       this.#complain(`${event} ${seq} after ${this.#seq}`)
     }
     if (event !== 'cursor') this.#receive(Number.parseInt(data), fact, start)
-    for (const grant of this.#grants.values()) if (grant.wished > 0) this.#settleWish(grant)
+    for (const grant of this.#grants.values()) if (grant.wished > 0) settleWish(grant)
     this.#seq = seq
     this.#streamSeq = seq
     this.cursor = id
@@ -242,25 +178,6 @@ export class ClientView {
     }
     const isWished = (topic: string): boolean => fact.index >= (this.#grants.get(topic)?.unwishedTo ?? 0)
     if (!publication.topics.some(isWished)) this.#complain(`event ${number} is older than what it wished for`)
-  }
-
-  // A newcomer gets what is published since it asked, and as many before that as it wishes for.
-  #wish(topic: string, grant: Grant, replay: number, isKnown: boolean): void {
-    const ledger = this.#ledger
-    const facts = ledger.facts(ledger.epoch, topic)
-    const before = facts.filter(({ index }) => index < this.#askedAt)
-    grant.due = Math.min(ledger.count, lastOf(facts, replay)?.index ?? Infinity)
-    grant.unwishedTo =
-      isKnown && !ledger.isBehind ? Math.min(this.#askedAt, lastOf(before, replay)?.index ?? Infinity) : 0
-    grant.wished = replay
-    grant.wishedTo = ledger.count
-  }
-
-  // Its latest events were taken no later than now.
-  #settleWish(grant: Grant): void {
-    const first = lastOf(grant.facts, grant.wished)?.index ?? Infinity
-    grant.due = Math.max(grant.due, Math.min(grant.wishedTo, first))
-    grant.wished = 0
   }
 
   #mayRead(topic: string, start: number): boolean {
@@ -388,49 +305,13 @@ export class ClientView {
     if (left === 0) grant.mayHaveState = grant.lacksState = false
   }
 
-  #grant(topic: string, due: number): Grant {
-    const facts = this.#ledger.facts(this.epoch ?? '', topic)
-    const checked = placeIn(facts, this.#seq)
-    const isStale = this.#seq < this.#ledger.forgottenTo(topic)
-    const { life } = this.#ledger
-    return { ...NEW, facts, due, checked, isStale, life }
+  #newGrant(topic: string, due: number): Grant {
+    return newGrant(this.#ledger, { topic, epoch: this.epoch ?? '', seq: this.#seq, due })
   }
 
   #complain(what: string): void {
     this.complaints.push(what)
   }
-}
-
-const NEW = {
-  goneTo: 0,
-  goneIn: undefined,
-  lostTo: 0,
-  isTold: false,
-  isPending: false,
-  wished: 0,
-  wishedTo: 0,
-  unwishedTo: 0,
-  hasState: false,
-  mayHaveState: false,
-  lacksState: false,
-} as const satisfies Partial<Grant>
-
-/** Which gaps there are in history at this moment, for a client that knows a life of the log. */
-export function toldNow(ledger: Ledger, gap: Gap, here: string, silentFor: number): ToldGap {
-  const { epoch, life, count } = ledger
-  const goneTo = new Map(gap.topics.map(topic => [topic, ledger.goneTo(here, topic)]))
-  const forgottenTo = new Map(gap.topics.map(topic => [topic, ledger.forgottenTo(topic)]))
-  return { gap, count, life, epoch, here, goneTo, forgottenTo, silentFor }
-}
-
-// The first one of the last so many.
-function lastOf(facts: readonly Fact[], count: number): Fact | undefined {
-  return count === 0 ? undefined : facts[Math.max(0, facts.length - count)]
-}
-
-// How many events of a topic are not after a `seq`.
-function placeIn(facts: readonly Fact[], seq: number): number {
-  return facts.findLastIndex(fact => fact.seq <= seq) + 1
 }
 
 function nameOf({ publication, epoch, seq }: Fact): string {

@@ -10,7 +10,7 @@ import { RemoteBroker } from './remote-broker.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import type { Trace } from './trace.ts'
 import type { Visit } from './visit.ts'
-import { MARGIN, toldNow } from './client-view.ts'
+import { MARGIN, toldNow } from './told-gap.ts'
 
 /** The largest event that may be published, in bytes. */
 export const MAX_EVENT_BYTES = 6_000

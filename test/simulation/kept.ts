@@ -1,4 +1,4 @@
-export const TOPICS = ['a', 'b', 'c', 'd', 'e', 'f'] as const
+export const TOPICS = ['a', 'b', 'c', 'd', 'e', 'f', 'g'] as const
 
 /** How much of a topic is kept. */
 export interface Kept {
@@ -13,6 +13,9 @@ export const COMMON: Kept = { count: 25, bytes: 40_000, age: 6_000 }
 
 /** The topic to which little is published: the log forgets its last event before there is another one. */
 export const QUIET_TOPIC = 'd'
+
+/** The topic that hardly anybody has: who publishes to it is often the only one who knows. */
+export const LONELY_TOPIC = 'g'
 
 const OWN: Readonly<Partial<Record<string, Partial<Kept>>>> = {
   [QUIET_TOPIC]: { age: 3_000 },

@@ -34,6 +34,8 @@ export interface RemoteEngineParts {
   readonly watchdog: number
 }
 
+const SMALL_PAGE = 1_500
+
 const FIRST_PAUSE = 50
 const LONGEST_PAUSE = 2_000
 
@@ -45,6 +47,8 @@ interface Fence {
 /** An engine on a simulated network: one connection that listens, and one by which it asks. */
 export class RemoteEngine implements LogEngine {
   readonly #parts: RemoteEngineParts
+  // An engine may answer with less than it is asked for at most.
+  readonly #pageBytes: number
   #listener: LogListener | undefined
   #connection: Connection | undefined
   #topics = new Set<string>()
@@ -58,6 +62,7 @@ export class RemoteEngine implements LogEngine {
 
   constructor(parts: RemoteEngineParts) {
     this.#parts = parts
+    this.#pageBytes = parts.process.random() < 0.5 ? SMALL_PAGE : PAGE_BYTES
   }
 
   start(listener: LogListener): void {
@@ -73,7 +78,8 @@ export class RemoteEngine implements LogEngine {
   }
 
   read(wishes: readonly Wish[], page?: Page): Promise<LogPage> {
-    return this.#parts.commands.call('read', server => server.read(wishes, page?.bytes ?? PAGE_BYTES))
+    const bytes = Math.min(page?.bytes ?? PAGE_BYTES, this.#pageBytes)
+    return this.#parts.commands.call('read', server => server.read(wishes, bytes))
   }
 
   listen(topics: readonly string[]): Promise<void> {

@@ -1,7 +1,15 @@
 import type { EventInput } from '../../lib/wire/event.ts'
-import type { StatePiece } from './client-view.ts'
 import type { Ledger } from './ledger.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
+
+/** A piece of a topic's state. */
+export interface StatePiece {
+  readonly topic: string
+  /** How many events had been taken when it was made: it has all of them. */
+  readonly count: number
+  /** How many pieces come behind it. */
+  readonly left: number
+}
 
 const MOST_PIECES = 3
 

@@ -5,7 +5,7 @@ import type { StreamPolicy } from '../../lib/hub/stream-policy.ts'
 import type { Subscriber } from '../../lib/hub/subscriber.ts'
 import { parseCursor } from '../../lib/wire/cursor.ts'
 import { SimulatedSink } from '../support/simulated-sink.ts'
-import type { ToldGap } from './client-view.ts'
+import type { ToldGap } from './told-gap.ts'
 import type { Instance } from './instance.ts'
 import type { Logins, Person } from './person.ts'
 

@@ -6,7 +6,7 @@ import { Random } from '../support/random.ts'
 import { Client } from './client.ts'
 import { Instance } from './instance.ts'
 import { Ledger, type Publication } from './ledger.ts'
-import { TOPICS } from './kept.ts'
+import { LONELY_TOPIC, TOPICS } from './kept.ts'
 import { LogService } from './log-service.ts'
 import { Line } from './network.ts'
 import { Logins, type Person } from './person.ts'
@@ -49,7 +49,7 @@ export class World {
     this.logins = new Logins(time, this.newRandom())
     for (let n = 0; n < INSTANCES; n += 1) this.instances.push(this.#open(n))
     for (let n = 0; n < CLIENTS; n += 1) {
-      const topics = TOPICS.filter(() => this.random.chance(0.35))
+      const topics = TOPICS.filter(topic => this.random.chance(topic === LONELY_TOPIC ? 0.08 : 0.35))
       if (topics.length === 0) topics.push(this.random.pick(TOPICS))
       this.clients.push(new Client(`c${n}`, this, this.newRandom(), this.#policy(n), topics))
     }
