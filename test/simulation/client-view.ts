@@ -97,9 +97,8 @@ export class ClientView {
     if (grant?.isPending !== true) return
     grant.isPending = false
     grant.life = this.#ledger.life
-    // What was published while the log was being asked where it stands may be from before that, or after.
-    if (grant.due !== Infinity) grant.due = this.#ledger.count
-    else this.#complain(`another life of the log was not told of ${topic}, which was added`)
+    // It begins at a moment between the call and its answer, in whichever life of the log that was.
+    grant.due = this.#ledger.count
   }
 
   /** Nothing of a topic may be handed over behind these bytes. */
@@ -192,8 +191,7 @@ export class ClientView {
       if (grant.goneIn !== epoch) grant.goneTo = 0
       if (this.epoch !== undefined) grant.unwishedTo = 0
       if (grant.isTold || this.epoch === undefined || grant.life >= this.#toldLife) continue
-      if (grant.isPending) grant.due = Infinity
-      else this.#complain(`another life of the log, ${epoch}, was not told of ${topic}`)
+      if (!grant.isPending) this.#complain(`another life of the log, ${epoch}, was not told of ${topic}`)
     }
     this.epoch = epoch
     this.#seq = -1

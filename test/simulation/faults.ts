@@ -1,6 +1,6 @@
 import type { Random } from '../support/random.ts'
 import type { Instance } from './instance.ts'
-import { TOPICS } from './kept.ts'
+import { LONELY_TOPIC, TOPICS } from './kept.ts'
 import type { World } from './world.ts'
 
 type Fault = (world: World, random: Random) => void
@@ -60,6 +60,22 @@ export const FAULTS = {
       service.downUntil = world.troubled(random.next() * 1_000)
       for (const { line } of instances) line.cut()
       for (const client of clients) if (random.chance(0.2)) client.cut()
+    })
+  },
+  'lose what only its publisher knows': (world, random) => {
+    const { service, time, instances } = world
+    const publisher = victim(world, random)
+    const wait = 20 + random.next() * 40
+    service.lagUntil = time.now + 60_000
+    world.troubled(wait)
+    // The others hear nothing of it.
+    for (const { line } of instances) line.heldUntil = time.now + wait
+    publisher.line.heldUntil = 0
+    publisher.process.run(() => world.publish(publisher, [LONELY_TOPIC], 10))
+    time.after(wait, () => {
+      service.failOver()
+      service.lagUntil = 0
+      for (const { line } of instances) line.cut()
     })
   },
   'flush the log': (world, random) => {
