@@ -86,7 +86,7 @@ export const FAULTS = {
     for (const { line } of instances) line.cut()
   },
   'evict a topic': ({ service }, random) => {
-    service.evict(random.pick(TOPICS))
+    service.evict(random.pick(TOPICS), random.chance(0.5))
   },
   'restart the log': (world, random) => {
     const { service, instances } = world

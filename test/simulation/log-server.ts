@@ -193,8 +193,13 @@ export class LogServer {
     this.life = this.#epoch
   }
 
-  /** Loses one topic, for want of memory. */
-  evict(topic: string): void {
+  /** Loses the history of a topic, for want of memory, and maybe also what it knows of its last event. */
+  evict(topic: string, isWhole: boolean): void {
+    if (isWhole) {
+      this.#topics.delete(topic)
+      this.#forgotten.delete(topic)
+      return
+    }
     const known = this.#topics.get(topic)
     if (known === undefined) return
     known.events = []

@@ -114,9 +114,9 @@ export class LogService {
     this.#follower.copy(this.#primary)
   }
 
-  evict(topic: string): void {
-    this.#primary.evict(topic)
-    this.#follower.evict(topic)
+  evict(topic: string, isWhole: boolean): void {
+    this.#primary.evict(topic, isWhole)
+    this.#follower.evict(topic, isWhole)
     this.#ledger.evicted(this.#primary.state.epoch, topic)
   }
 
