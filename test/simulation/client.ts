@@ -45,7 +45,7 @@ export class Client {
     this.person = world.somebody()
     this.view = this.#newView()
     for (const topic of TOPICS) {
-      if (random.chance(0.25)) this.#replays.set(topic, random.between(1, 40))
+      if (random.chance(0.25)) this.#replays.set(topic, random.between(1, random.chance(0.3) ? 40 : 8))
       if (random.chance(0.15)) this.#stateful.add(topic)
     }
     if (random.chance(0.25)) {

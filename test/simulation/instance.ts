@@ -21,6 +21,8 @@ export interface InstanceParts {
   readonly line: Line
   readonly ledger: Ledger
   readonly trace: Trace
+  /** An event of topics is about to be handed to streams. */
+  readonly handing: (topics: readonly string[]) => void
 }
 
 /** A real hub that takes note of how far its streams had got when a login was ended. */
@@ -28,16 +30,19 @@ class ObservedHub extends HubEngine {
   readonly #name: string
   readonly #visits: ReadonlySet<Visit>
   readonly #trace: Trace
+  readonly #handing: (topics: readonly string[]) => void
 
-  constructor(name: string, visits: ReadonlySet<Visit>, trace: Trace, parts: HubParts) {
+  constructor(visits: ReadonlySet<Visit>, { process, trace, handing }: InstanceParts, parts: HubParts) {
     super(parts)
-    this.#name = name
+    this.#name = process.name
     this.#trace = trace
+    this.#handing = handing
     this.#visits = visits
   }
 
   override event(topics: readonly string[], event: StoredEvent): void {
     this.#trace.note(() => `  ${this.#name} hands on ${String(event.seq)} of ${topics.join()}`)
+    this.#handing(topics)
     super.event(topics, event)
   }
 
@@ -66,11 +71,12 @@ export class Instance {
   #silence = 0
   #readyAt = 0
 
-  constructor({ process, service, line, ledger, trace }: InstanceParts) {
+  constructor(parts: InstanceParts) {
+    const { process, service, line, ledger, trace } = parts
     this.process = process
     this.line = line
     const broker = new RemoteBroker({ process, service, line })
-    this.hub = new ObservedHub(process.name, this.visits, trace, {
+    this.hub = new ObservedHub(this.visits, parts, {
       broker,
       clock: process,
       maxEventBytes: MAX_EVENT_BYTES,

@@ -2,6 +2,7 @@ import type { Random } from '../support/random.ts'
 import { FAULT_NAMES, FAULTS, type FaultName } from './faults.ts'
 import { QUIET_TOPIC, TOPICS } from './kept.ts'
 import { live, type Life } from './live.ts'
+import type { Client } from './client.ts'
 import type { Person } from './person.ts'
 import { Trace } from './trace.ts'
 import { REVALIDATION } from './visit.ts'
@@ -113,9 +114,16 @@ class Run implements Life {
     if (fate < 0.3) client.cut()
     else if (fate < 0.5) client.stall(random.next() * 5_000)
     else if (fate < 0.65) client.subscribe(random.pick(TOPICS))
-    else if (fate < 0.8) client.unsubscribe(random.pick(TOPICS))
+    else if (fate < 0.8) this.#unsubscribe(client, random)
     else if (fate < 0.9) this.#logOut(client.person)
     else this.#disconnect(client.person)
+  }
+
+  // Mostly while something waits for the client.
+  #unsubscribe(client: Client, random: Random): void {
+    const wait = random.next() * 1_500
+    client.stall(wait + 100)
+    this.#world.time.after(wait, () => client.unsubscribe(random.pick(TOPICS)))
   }
 
   #disconnect({ identity }: Person): void {

@@ -51,7 +51,7 @@ export class Visit {
     this.#fields = fields
     this.#host = host
     this.sink = new SimulatedSink({
-      kernel: 2_048,
+      kernel: 512,
       later: task => {
         instance.process.after(0.1, task)
       },

@@ -120,7 +120,15 @@ export class World {
     const random = this.newRandom()
     const process = new SimulatedProcess(`i${place}n${this.#streams}`, this.time, random)
     const { service, ledger, trace } = this
-    return new Instance({ process, service, line, ledger, trace })
+    const handing = (topics: readonly string[]): void => this.#handing(topics)
+    return new Instance({ process, service, line, ledger, trace, handing })
+  }
+
+  // Sometimes a client loses a topic between an event's arrival and the turn in which it is written.
+  #handing([topic]: readonly string[]): void {
+    if (topic === undefined || !this.random.chance(0.005)) return
+    const client = this.random.pick(this.clients)
+    this.time.after(0, () => client.unsubscribe(topic))
   }
 
   #policy(n: number): StreamPolicy {
