@@ -1,6 +1,7 @@
 import type { Random } from '../support/random.ts'
 import type { Instance } from './instance.ts'
 import { LONELY_TOPIC, TOPICS } from './kept.ts'
+import { UNVERIFIABLE_BOUND } from './visit.ts'
 import type { World } from './world.ts'
 
 type Fault = (world: World, random: Random) => void
@@ -134,7 +135,12 @@ export const FAULTS = {
       })
   },
   'stop the session store': (world, random) => {
-    world.logins.downUntil = world.troubled(duration(random))
+    const { logins, time } = world
+    const since = time.now
+    const ms = random.chance(0.4) ? UNVERIFIABLE_BOUND + 100 : duration(random)
+    // Another such fault may have begun before.
+    logins.downUntil = Math.max(logins.downUntil, world.troubled(ms))
+    if (ms > UNVERIFIABLE_BOUND) time.after(UNVERIFIABLE_BOUND, () => world.expectUnverifiable(since))
   },
 } satisfies Readonly<Record<string, Fault>>
 

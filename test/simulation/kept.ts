@@ -20,7 +20,7 @@ export const LONELY_TOPIC = 'g'
 const OWN: Readonly<Partial<Record<string, Partial<Kept>>>> = {
   [QUIET_TOPIC]: { age: 3_000 },
   e: { count: 6 },
-  f: { count: 60, bytes: 100_000, age: 9_000 },
+  f: { count: 100, bytes: 100_000, age: 9_000 },
 }
 
 /** What a topic has of its own, in place of what is common. */

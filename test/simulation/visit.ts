@@ -29,6 +29,9 @@ export interface VisitFields {
 /** How often a session is looked up, and for how long that may fail, in milliseconds. */
 export const REVALIDATION = { interval: 2_000, grace: 1_000 }
 
+/** Within so many milliseconds a stream ends of which nobody can tell: an interval, a question, and ticks of the timer. */
+export const UNVERIFIABLE_BOUND = REVALIDATION.interval + 2 * REVALIDATION.grace + 2_500
+
 const PLACES = 100
 
 /** A client on an instance: from its request to the end of its stream. Does what the middleware does, without HTTP. */
@@ -41,6 +44,8 @@ export class Visit {
   isOver = false
   /** Whether there is a stream that the client can read. */
   isOpen = false
+  /** When it was opened, by the time of the world. */
+  openedAt = Infinity
   readonly #host: VisitHost
   readonly #fields: VisitFields
   #subscriber: Subscriber | undefined
@@ -120,6 +125,7 @@ export class Visit {
     if (!holds || this.hasEnded) return false
     hub.opened(subscriber)
     this.isOpen = true
+    this.openedAt = process.age
     stream.isPiped = true
     stream.writer.attach(this.sink, subscriber.firstBytes())
     return true

@@ -67,6 +67,17 @@ export class World {
     return until
   }
 
+  /** Nobody could ask about sessions since a moment: streams that were there by then must have been ended. */
+  expectUnverifiable(since: number): void {
+    for (const { process, visits } of this.instances) {
+      if (process.frozenUntil > since) continue
+      for (const { person, openedAt, hasEnded, stream } of visits) {
+        if (person.scheme !== 'session' || hasEnded || stream === undefined || openedAt > since) continue
+        this.complaints.push(`${person.identity.id} has a stream on ${process.name}, unverified since ${since}`)
+      }
+    }
+  }
+
   pickInstance(random: Random): Instance | undefined {
     const open = this.instances.filter(({ process, hub }) => !process.isDead && !hub.draining)
     return open.length === 0 ? undefined : random.pick(open)
@@ -139,7 +150,7 @@ export class World {
       heartbeat: { interval: 4_000, chunk: HEARTBEAT },
       retry: 500,
       maxAge: this.random.chance(0.2) ? 8_000 : undefined,
-      bufferBytes: 8_000,
+      bufferBytes: kind === 'disconnect' ? 8_000 : 2_500,
       overflow: kind === 'conflate' ? { kind, keys } : { kind },
       stall: 4_000,
       timeout: 3_000,
