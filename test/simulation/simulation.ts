@@ -9,7 +9,7 @@ import { REVALIDATION } from './visit.ts'
 import { VirtualTime } from './virtual-time.ts'
 import { World } from './world.ts'
 
-const PUBLISHES = 210
+const PUBLISHES = 225
 // Events that are published in one turn.
 const LONGEST_BURST = 8
 const MISCHIEF = 10_000
@@ -90,7 +90,12 @@ class Run implements Life {
   }
 
   #publish(random: Random, burst: number): void {
-    const instance = this.#world.pickInstance(random) ?? random.pick(this.#world.instances)
+    const { time } = this.#world
+    const instance = this.#world.pickInstance(random)
+    if (instance === undefined) {
+      time.after(50, () => this.#publish(random, burst))
+      return
+    }
     instance.process.run(() => {
       for (let n = 0; n < burst; n += 1) {
         const topics = random.chance(0.2)
