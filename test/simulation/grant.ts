@@ -86,7 +86,8 @@ interface Wish {
 
 /** A newcomer gets what is published since it asked, and as many before that as it wishes for. */
 export function wish(grant: Grant, { replay, facts, askedAt, count, isKnown }: Wish): void {
-  const before = facts.filter(({ index }) => index < askedAt)
+  // What has been lost since is in no history: older ones take its place.
+  const before = facts.filter(({ index, isLost }) => index < askedAt && !isLost)
   grant.due = Math.min(count, lastOf(facts, replay)?.index ?? Infinity)
   grant.unwishedTo = isKnown ? Math.min(askedAt, lastOf(before, replay)?.index ?? Infinity) : 0
   grant.wished = replay
