@@ -156,7 +156,7 @@ for (const when of ['before', 'after'] as const) {
     await becomes(false)
     await logOut()
     // As on a replica that has not got it.
-    const [[lost = ''] = []] = await admin.xrevrange('{events}:announcements', '+', '-', 'COUNT', 1)
+    const [[lost] = ['']] = await admin.xrevrange('{events}:announcements', '+', '-', 'COUNT', 1)
     await admin.xdel('{events}:announcements', lost)
     const [subscriber = ''] = await subscribersOf(admin)
     const isNoticed = async () => {

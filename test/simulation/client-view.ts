@@ -1,39 +1,11 @@
 import { parseCursor } from '../../lib/wire/cursor.ts'
 import type { Gap } from '../../lib/wire/frame.ts'
+import { readBlock } from './block.ts'
+import { newGrant, placeIn, settleWish, wish, type Grant, type TopicWish } from './grant.ts'
+import { keptOf } from './kept.ts'
 import { isOwed, type Fact, type Ledger } from './ledger.ts'
-
-/** A gap at the moment in which a stream was told of it, before its client reads that. */
-export interface ToldGap {
-  readonly gap: Gap
-  /** How many events the log had taken by then, and which life it was in. */
-  readonly count: number
-  readonly life: number
-  readonly epoch: string
-  /** Of each topic, in the life of the log that the client knew, up to where history may have been gone. */
-  readonly goneTo: ReadonlyMap<string, number>
-  /** Up to here the log has forgotten of topics without newer events whether they had any. */
-  readonly forgottenTo: number
-  /** Whether the instance may have heard nothing of the log for as long. */
-  readonly isBlind: boolean
-}
-
-/** What a client is owed of a topic. */
-interface Grant {
-  /** Events that were taken before this many are not its business. */
-  due: number
-  /** How many of the topic's events have been looked at, in the present life of the log. */
-  checked: number
-  /** Up to this `seq` it has been told that history may be gone. */
-  goneTo: number
-  /** It has been told of what the log had lost of the first so many events. */
-  lostTo: number
-  /** The life of the log in which it was given to the stream. */
-  life: number
-  /** Whether it was told of a gap since the last id. */
-  isTold: boolean
-  /** Whether it is only being added. */
-  isPending: boolean
-}
+import type { StatePiece } from './state.ts'
+import { MARGIN, type ToldGap } from './told-gap.ts'
 
 /**
  * What one client has been sent, and what is wrong with that. It knows all that was published, and is told when topics
@@ -41,7 +13,8 @@ interface Grant {
  */
 export class ClientView {
   readonly complaints: string[] = []
-  readonly received = new Set<number>()
+  /** By their numbers. */
+  readonly received = new Map<number, Fact>()
   /** What the client comes back with. */
   cursor: string | undefined
   epoch: string | undefined
@@ -52,13 +25,13 @@ export class ClientView {
   readonly #taken = new Map<string, number>()
   // Events that the client has passed and that a fail-over has lost: it is to be told before the end.
   #owed: { readonly topic: string; readonly fact: Fact }[] = []
+  // How many events there were when it asked for its stream.
+  #askedAt = 0
   #seq = -1
   #streamSeq = -1
   #streamLife = 0
   // The life of the log of which it was told last.
   #toldLife = 0
-  // Where the client stood when it came, if it had been away for longer than the log remembers.
-  #openedAt = Infinity
   // Behind so many bytes nothing but the last block may come.
   #endsAt = Infinity
   #isOver = false
@@ -72,26 +45,50 @@ export class ClientView {
     return [...this.#grants.keys()]
   }
 
-  /** The client's resolver has been called: these topics are what it gets, on a new stream. */
-  opening(topics: readonly string[]): void {
-    const due = this.cursor === undefined ? this.#ledger.count : 0
+  /** It asks for a stream. */
+  asking(): void {
+    this.#askedAt = this.#ledger.count
+  }
+
+  /**
+   * The client's resolver has been called: these topics are what it gets, on a new stream.
+   *
+   * @param isKnown whether it was known then where the log stood
+   */
+  opening(wishes: readonly TopicWish[], isKnown: boolean): void {
+    const ledger = this.#ledger
+    const { count } = ledger
+    const isNew = this.cursor === undefined
+    const topics = wishes.map(({ topic }) => topic)
     this.#streamSeq = -1
     this.#streamLife = this.#ledger.life
-    this.#openedAt = this.#seq < this.#ledger.forgottenTo ? this.#seq : Infinity
     this.#endsAt = Infinity
     this.#isOver = false
     this.#taken.clear()
     for (const topic of this.#grants.keys()) if (!topics.includes(topic)) this.removed(topic, 0)
-    for (const topic of topics) {
-      const grant = this.#grants.get(topic)
-      if (grant === undefined || this.cursor === undefined) this.#grants.set(topic, this.#grant(topic, due))
-      else if (grant.isPending) this.#grants.set(topic, this.#grant(topic, 0))
+    for (const { topic, replay, hasState } of wishes) {
+      const known = this.#grants.get(topic)
+      const grant = known === undefined || isNew || known.isPending ? this.#newGrant(topic, 0) : known
+      grant.isStale = this.#seq < this.#ledger.forgottenTo(topic)
+      grant.hasState = hasState
+      grant.mayHaveState = grant.lacksState = hasState && isNew
+      // Who resumes in the middle of a wish gets all that came since.
+      grant.unwishedTo = 0
+      if (isNew)
+        wish(grant, {
+          replay,
+          facts: ledger.facts(ledger.epoch, topic),
+          askedAt: this.#askedAt,
+          count,
+          isKnown: isKnown && !ledger.isBehind,
+        })
+      this.#grants.set(topic, grant)
     }
   }
 
   /** A topic is being added to the living stream. */
   adding(topic: string): void {
-    this.#grants.set(topic, { ...this.#grant(topic, this.#ledger.count), isPending: true })
+    this.#grants.set(topic, { ...this.#newGrant(topic, this.#ledger.count), isPending: true })
   }
 
   /** The topic is live. */
@@ -100,9 +97,8 @@ export class ClientView {
     if (grant?.isPending !== true) return
     grant.isPending = false
     grant.life = this.#ledger.life
-    // What was published while the log was being asked where it stands may be from before that, or after.
-    if (grant.due !== Infinity) grant.due = this.#ledger.count
-    else this.#complain(`another life of the log was not told of ${topic}, which was added`)
+    // It begins at a moment between the call and its answer, in whichever life of the log that was.
+    grant.due = this.#ledger.count
   }
 
   /** Nothing of a topic may be handed over behind these bytes. */
@@ -118,19 +114,14 @@ export class ClientView {
   }
 
   /** A whole block has been read, that begins behind so many bytes. */
-  block(lines: readonly string[], start: number, nextGap: () => ToldGap | undefined): void {
-    let [event, data, id]: [string, string, string | undefined] = ['message', '', undefined]
-    for (const line of lines) {
-      if (line.startsWith('data: ')) data += line.slice('data: '.length)
-      else if (line.startsWith('event: ')) event = line.slice('event: '.length)
-      else if (line.startsWith('id: ')) id = line.slice('id: '.length)
-      else if (!line.startsWith(': ') && !line.startsWith('retry: ')) this.#complain(`a line of no block: ${line}`)
-    }
+  block(text: string, start: number, nextGap: () => ToldGap | undefined): void {
+    const { event, data, id, junk } = readBlock(text)
+    for (const line of junk) this.#complain(`a line of no block: ${line}`)
     if (this.#isOver) this.#complain(`${event} came behind the last block`)
     if (event === 'goaway') this.#isOver = true
     else if (start >= this.#endsAt) this.#complain(`${event} ${data.slice(0, 20)} left after the right to read it`)
     else if (event === 'gap') this.#gap(JSON.parse(data) as Gap, nextGap())
-    else if (event === 'state') this.#state(JSON.parse(data) as { topic: string; count: number })
+    else if (event === 'state') this.#state(JSON.parse(data.split(' ', 1)[0] ?? '') as StatePiece, start)
     else this.#place(event, data, id, start)
   }
 
@@ -151,7 +142,8 @@ export class ClientView {
       if (event !== 'cursor') this.#complain(`a ${event} without an id`)
       return
     }
-    const cursor = parseCursor(id)
+    const fact = this.#ledger.factOf(id)
+    const cursor = fact ?? parseCursor(id)
     if (typeof cursor !== 'object') {
       this.#complain(`an id that is none: ${id}`)
       return
@@ -162,27 +154,32 @@ export class ClientView {
     if (event === 'cursor' ? seq < this.#seq : seq <= this.#seq) {
       this.#complain(`${event} ${seq} after ${this.#seq}`)
     }
-    if (event !== 'cursor') this.#receive(Number.parseInt(data), epoch, seq, start)
+    if (event !== 'cursor') this.#receive(Number.parseInt(data), fact, start)
+    for (const grant of this.#grants.values()) if (grant.wished > 0) settleWish(grant)
     this.#seq = seq
     this.#streamSeq = seq
     this.cursor = id
     for (const [topic, grant] of this.#grants) {
-      if (!grant.isPending) this.#check(topic, grant)
+      if (!grant.isPending && grant.checked < grant.facts.length) this.#check(topic, grant)
+      if (grant.lacksState) this.#complain(`${event} ${seq} came before the state of ${topic}`)
       grant.isTold = false
     }
   }
 
-  #receive(number: number, epoch: string, seq: number, start: number): void {
-    const publication = this.#ledger.publications[number]
-    if (publication?.facts.some(fact => fact.epoch === epoch && fact.seq === seq) !== true) {
-      this.#complain(`event ${number} has an id that the log never gave it: ${epoch}-${seq}`)
+  #receive(number: number, fact: Fact | undefined, start: number): void {
+    if (fact?.publication.number !== number) {
+      this.#complain(`event ${number} has an id that the log never gave it`)
       return
     }
-    if (this.received.has(number)) this.#complain(`event ${number} came twice`)
-    this.received.add(number)
+    const { publication } = fact
+    // Where an earlier life of the log has come back, an instance that did not know it begins where that began.
+    if (this.received.get(number) === fact && !this.#ledger.hasFallenBack) this.#complain(`event ${number} came twice`)
+    this.received.set(number, fact)
     if (!publication.topics.some(topic => this.#mayRead(topic, start))) {
       this.#complain(`event ${number} of ${publication.topics.join()} is not its own`)
     }
+    const isWished = (topic: string): boolean => fact.index >= (this.#grants.get(topic)?.unwishedTo ?? 0)
+    if (!publication.topics.some(isWished)) this.#complain(`event ${number} is older than what it wished for`)
   }
 
   #mayRead(topic: string, start: number): boolean {
@@ -191,11 +188,13 @@ export class ClientView {
 
   #beginAnew(epoch: string): void {
     for (const [topic, grant] of this.#grants) {
+      grant.facts = this.#ledger.facts(epoch, topic)
       grant.checked = 0
-      grant.goneTo = 0
+      // It may have been told already of what is gone in this life.
+      if (grant.goneIn !== epoch) grant.goneTo = 0
+      if (this.epoch !== undefined) grant.unwishedTo = 0
       if (grant.isTold || this.epoch === undefined || grant.life >= this.#toldLife) continue
-      if (grant.isPending) grant.due = Infinity
-      else this.#complain(`another life of the log, ${epoch}, was not told of ${topic}`)
+      if (!grant.isPending) this.#complain(`another life of the log, ${epoch}, was not told of ${topic}`)
     }
     this.epoch = epoch
     this.#seq = -1
@@ -204,11 +203,12 @@ export class ClientView {
 
   // Everything of a topic up to the client's cursor has come, or it was told.
   #check(topic: string, grant: Grant): void {
-    const facts = this.#ledger.facts(this.epoch ?? '', topic)
+    const { facts } = grant
     for (; grant.checked < facts.length; grant.checked += 1) {
       const fact = facts[grant.checked]
       if (fact === undefined || (fact.seq > this.#seq && !fact.isLost)) return
       if (!this.#isMissing(grant, fact)) continue
+      if (fact.index < grant.wishedTo && (fact.isLost || fact.seq <= this.#ledger.goneTo(fact.epoch, topic))) continue
       if (this.#isConflated(topic, fact)) continue
       if (fact.isLost) this.#owed.push({ topic, fact })
       else {
@@ -247,12 +247,19 @@ export class ClientView {
     if (reason === 'unknown') this.#seq = this.#streamSeq = -1
   }
 
-  #forgive(topic: string, grant: Grant, { gap: { reason }, count, epoch, goneTo }: ToldGap): void {
+  #forgive(topic: string, grant: Grant, told: ToldGap): void {
+    const { gap, count, here } = told
+    const { reason } = gap
     grant.isTold = true
+    grant.unwishedTo = 0
+    grant.mayHaveState = grant.lacksState = grant.hasState
     this.#owed = this.#owed.filter(owed => owed.topic !== topic || owed.fact.index >= count)
     if (reason !== 'epoch') grant.lostTo = Math.max(grant.lostTo, count)
     if (reason !== 'trimmed') grant.due = grant.due === Infinity ? count : Math.max(grant.due, count)
-    else grant.goneTo = this.#goneTo(topic, { epoch, goneTo })
+    else {
+      grant.goneTo = this.#goneTo(topic, told)
+      grant.goneIn = here
+    }
   }
 
   /** Whether what the client is told of a gap is so. */
@@ -263,56 +270,49 @@ export class ClientView {
     }
     if (reason === 'unknown') return this.#ledger.isLossy(this.epoch ?? '')
     if (this.#owed.some(owed => owed.topic === topic)) return true
-    if (reason === 'trimmed' && this.#isForgotten(told)) return true
+    if (reason === 'trimmed' && (this.#isForgotten(topic, grant, told) || this.#ledger.hasFallenBack)) return true
     const goneTo = reason === 'overflow' ? Infinity : this.#goneTo(topic, told)
-    const epoch = this.epoch ?? told.epoch
-    const facts = this.#ledger.facts(epoch, topic).slice(this.#placeOf(epoch, topic, this.#seq))
+    const isHere = told.here === this.epoch
+    const all = this.#ledger.facts(told.here, topic)
+    const facts = isHere ? all.slice(placeIn(all, this.#seq)) : all
     // What another gap has told of already may be told again to a client whose cursor is before it.
-    const known = this.cursor === undefined ? grant : { ...grant, due: 0, lostTo: 0, goneTo: 0 }
+    const isNew = this.cursor === undefined && !grant.isTold
+    const known = { ...grant, goneTo: 0, ...(!isNew && { due: 0, lostTo: 0 }) }
     return facts.some(
       fact => fact.index < told.count && (fact.seq <= goneTo || fact.isLost) && this.#isMissing(known, fact),
     )
   }
 
   // Of a life that is over nothing is left; of one that has lost events not every copy fits to what is left.
-  #goneTo(topic: string, { epoch, goneTo }: Pick<ToldGap, 'epoch' | 'goneTo'>): number {
-    const isWhole = (epoch === this.epoch || this.epoch === undefined) && !this.#ledger.isLossy(epoch)
+  #goneTo(topic: string, { epoch, here, goneTo }: ToldGap): number {
+    const isWhole = epoch === here && !this.#ledger.isLossy(here)
     return isWhole ? (goneTo.get(topic) ?? 0) : Infinity
   }
 
   // Whoever was away for longer than the log remembers cannot be told that nothing came.
-  #isForgotten({ forgottenTo, isBlind }: ToldGap): boolean {
-    return this.#seq < forgottenTo && (isBlind || this.#openedAt < forgottenTo)
+  #isForgotten(topic: string, { isStale }: Grant, { forgottenTo, silentFor }: ToldGap): boolean {
+    return this.#seq < (forgottenTo.get(topic) ?? 0) && (isStale || silentFor > keptOf(topic).age - MARGIN)
   }
 
-  #state({ topic, count }: { topic: string; count: number }): void {
+  // It comes in pieces, behind the last of which it is whole.
+  #state({ topic, count, left }: StatePiece, start: number): void {
     const grant = this.#grants.get(topic)
-    if (grant === undefined) this.#complain(`the state of ${topic}, which is not its own`)
-    else grant.due = Math.max(grant.due === Infinity ? 0 : grant.due, count)
+    if (grant === undefined) {
+      if (!this.#mayRead(topic, start)) this.#complain(`the state of ${topic}, which is not its own`)
+      return
+    }
+    if (!grant.mayHaveState) this.#complain(`the state of ${topic} came over what it has`)
+    grant.due = Math.max(grant.due === Infinity ? 0 : grant.due, count)
+    if (left === 0) grant.mayHaveState = grant.lacksState = false
   }
 
-  #grant(topic: string, due: number): Grant {
-    const checked = this.#placeOf(this.epoch ?? '', topic, this.#seq)
-    return { due, checked, goneTo: 0, lostTo: 0, life: this.#ledger.life, isTold: false, isPending: false }
-  }
-
-  // How many events of a topic are not after a `seq`.
-  #placeOf(epoch: string, topic: string, seq: number): number {
-    const facts = this.#ledger.facts(epoch, topic)
-    const next = facts.findIndex(fact => fact.seq > seq)
-    return next === -1 ? facts.length : next
+  #newGrant(topic: string, due: number): Grant {
+    return newGrant(this.#ledger, { topic, epoch: this.epoch ?? '', seq: this.#seq, due })
   }
 
   #complain(what: string): void {
     this.complaints.push(what)
   }
-}
-
-/** Which gaps there are in history at this moment, for a client that knows a life of the log. */
-export function toldNow(ledger: Ledger, gap: Gap, isBlind: boolean): ToldGap {
-  const { epoch, life, count, forgottenTo } = ledger
-  const goneTo = new Map(gap.topics.map(topic => [topic, ledger.goneTo(epoch, topic)]))
-  return { gap, count, life, epoch, goneTo, forgottenTo, isBlind }
 }
 
 function nameOf({ publication, epoch, seq }: Fact): string {

@@ -1,6 +1,9 @@
 import type { TopicStart } from '../../lib/hub/feed/origin.ts'
 import type { StreamPolicy } from '../../lib/hub/stream-policy.ts'
 import type { Random } from '../support/random.ts'
+import { snapshotOf } from '../../lib/hub/feed/snapshot.ts'
+import { stateOf } from './state.ts'
+import { TOPICS } from './kept.ts'
 import { ClientView } from './client-view.ts'
 import type { Instance } from './instance.ts'
 import type { Person } from './person.ts'
@@ -25,10 +28,13 @@ export class Client {
   #start = 0
   #isReading = false
   #stalledUntil = 0
-  // Milliseconds between two reads, and bytes that it reads at once.
-  #pause = 1
+  // Milliseconds between two reads at most, and bytes that it reads at once.
+  #pause = 3
   #bite = 65_536
   #isCalm = false
+  // What it wishes for as a newcomer: how many of the latest events of topics, and the state of some.
+  readonly #replays = new Map<string, number>()
+  readonly #stateful = new Set<string>()
 
   constructor(name: string, world: World, random: Random, policy: StreamPolicy, topics: readonly string[]) {
     this.name = name
@@ -38,6 +44,10 @@ export class Client {
     this.topics = new Set(topics)
     this.person = world.somebody()
     this.view = this.#newView()
+    for (const topic of TOPICS) {
+      if (random.chance(0.25)) this.#replays.set(topic, random.between(1, random.chance(0.3) ? 40 : 8))
+      if (random.chance(0.15)) this.#stateful.add(topic)
+    }
     if (random.chance(0.25)) {
       this.#pause = 20 + random.next() * 80
       this.#bite = random.between(200, 3_000)
@@ -60,7 +70,7 @@ export class Client {
     const fields = { person, policy: this.#policy, lastEventId: cursor }
     const visit: Visit = new Visit(instance, fields, {
       logins: this.#world.logins,
-      resolve: () => this.#resolve(visit),
+      resolve: isKnown => this.#resolve(visit, isKnown),
       news: () => {
         if (this.#visit !== visit) return
         // Of a process that has died nothing more comes.
@@ -71,19 +81,19 @@ export class Client {
         if (this.#visit === visit) this.view.ended(handed)
       },
     })
+    this.view.asking()
     this.#visit = visit
     this.#text = ''
     this.#start = 0
     instance.process.run(() => {
       visit.begin().then(
         isOpen => {
-          this.#world.trace.note(
-            `${this.name} ${isOpen ? 'comes to' : 'is refused by'} ${instance.process.name} at ${cursor ?? 'nothing'}`,
-          )
+          const how = isOpen ? 'comes to' : 'is refused by'
+          this.#world.trace.note(() => `${this.name} ${how} ${instance.process.name} at ${cursor ?? 'nothing'}`)
           if (isOpen) visit.stream?.once('close', () => instance.visits.delete(visit))
         },
         () => {
-          this.#world.trace.note(`${this.name} gets no stream from ${instance.process.name}`)
+          this.#world.trace.note(() => `${this.name} gets no stream from ${instance.process.name}`)
         },
       )
     })
@@ -106,7 +116,7 @@ export class Client {
   calm(): void {
     this.#isCalm = true
     this.#stalledUntil = 0
-    this.#pause = 1
+    this.#pause = 3
     this.#bite = 65_536
     this.#readSoon()
   }
@@ -120,10 +130,10 @@ export class Client {
     this.#onInstance(() => {
       if (stream.closeReason !== undefined || this.#visit !== visit || view.topics.includes(topic)) return
       view.adding(topic)
-      this.#world.trace.note(`${this.name} subscribes to ${topic}`)
+      this.#world.trace.note(() => `${this.name} subscribes to ${topic}`)
       stream.subscribe(topic).then(
         () => {
-          this.#world.trace.note(`${this.name} has ${topic}`)
+          this.#world.trace.note(() => `${this.name} has ${topic}`)
           if (this.#visit === visit && this.topics.has(topic)) view.added(topic)
         },
         () => {
@@ -142,7 +152,7 @@ export class Client {
     this.#onInstance(() => {
       if (stream.closeReason !== undefined || this.#visit !== visit) return
       stream.unsubscribe(topic)
-      this.#world.trace.note(`${this.name} unsubscribes from ${topic}`)
+      this.#world.trace.note(() => `${this.name} unsubscribes from ${topic}`)
       this.view.removed(topic, visit.sink.handed)
     })
   }
@@ -155,10 +165,19 @@ export class Client {
     return new ClientView(this.#world.ledger, this.#policy.overflow.kind === 'conflate')
   }
 
-  #resolve(visit: Visit): readonly TopicStart[] {
-    const topics = [...this.topics]
-    if (this.#visit === visit) this.view.opening(topics)
-    return topics.map(topic => ({ topic, replay: 0, snapshot: undefined }))
+  #resolve(visit: Visit, isKnown: boolean): readonly TopicStart[] {
+    const wishes = [...this.topics].map(topic => ({
+      topic,
+      replay: this.#replays.get(topic) ?? 0,
+      hasState: this.#stateful.has(topic),
+    }))
+    if (this.#visit === visit) this.view.opening(wishes, isKnown)
+    const { process, hub } = visit.instance
+    const { ledger } = this.#world
+    return wishes.map(({ topic, replay, hasState }) => {
+      const snapshot = hasState ? snapshotOf(() => stateOf(topic, ledger, process), hub, 1_000) : undefined
+      return { topic, replay, snapshot }
+    })
   }
 
   #readSoon(): void {
@@ -188,9 +207,8 @@ export class Client {
     }
     const { sink } = visit
     for (const piece of sink.read(this.#bite)) {
-      const text = Buffer.from(piece.buffer, piece.byteOffset, piece.length).toString('latin1')
-      this.#world.trace.read(text)
-      this.#text += text
+      this.#world.trace.mix(piece.length)
+      this.#text += textOf(piece)
     }
     this.#parse(visit)
     if (sink.isReadable) this.#readSoon()
@@ -202,12 +220,12 @@ export class Client {
   }
 
   #parse(visit: Visit): void {
+    const { trace } = this.#world
     let from = 0
     for (let end = this.#text.indexOf('\n\n'); end !== -1; end = this.#text.indexOf('\n\n', from)) {
-      this.#world.trace.say(
-        () => `${this.name} reads ${this.#text.slice(from, Math.min(end, from + 90)).replaceAll('\n', ' | ')}`,
-      )
-      this.view.block(this.#text.slice(from, end).split('\n'), this.#start + from, () => visit.toldGaps.shift())
+      const block = this.#text.slice(from, end + 1)
+      trace.note(() => `  ${this.name} reads ${block.slice(0, 90).replaceAll('\n', ' | ')}`)
+      this.view.block(block, this.#start + from, () => visit.toldGaps.shift())
       from = end + 2
     }
     this.#start += from
@@ -238,4 +256,9 @@ export class Client {
   get instance(): Instance | undefined {
     return this.#visit?.instance
   }
+}
+
+function textOf(bytes: Uint8Array): string {
+  const buffer = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+  return buffer.toString('latin1')
 }

@@ -4,10 +4,14 @@ import type { LogService } from './log-service.ts'
 import type { Connection, Line } from './network.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 
+/** Something that was asked, until it is settled. */
 interface Call {
+  readonly what: string
   readonly work: (server: LogServer) => unknown
   readonly resolve: (answer: never) => void
   readonly reject: (error: Error) => void
+  /** When it is given up, by the monotonic clock. */
+  readonly until: number
 }
 
 /** The connection of an instance by which it asks: made when there is something to ask, and anew when it is lost. */
@@ -16,11 +20,13 @@ export class Commands {
   readonly #service: LogService
   readonly #line: Line
   readonly #timeout: number
+  // In the order in which they are given up.
   readonly #pending = new Set<Call>()
   #waiting: Call[] = []
   #connection: Connection | undefined
   #isConnecting = false
   #isClosed = false
+  #isWatching = false
 
   constructor(process: SimulatedProcess, service: LogService, line: Line, timeout: number) {
     this.#process = process
@@ -36,25 +42,9 @@ export class Commands {
         reject(failure(what, 'closed'))
         return
       }
-      const settle = (): void => {
-        cancel()
-        this.#pending.delete(call)
-      }
-      const call: Call = {
-        work,
-        resolve: (answer: T) => {
-          settle()
-          resolve(answer)
-        },
-        reject: error => {
-          settle()
-          reject(error)
-        },
-      }
-      const cancel = this.#process.after(this.#timeout, () => {
-        call.reject(failure(what, 'late'))
-      })
+      const call: Call = { what, work, resolve, reject, until: this.#process.monotonic() + this.#timeout }
       this.#pending.add(call)
+      if (!this.#isWatching) this.#watch(this.#timeout)
       if (this.#connection === undefined) {
         this.#waiting.push(call)
         this.#connect()
@@ -71,6 +61,22 @@ export class Commands {
   close(): void {
     this.#isClosed = true
     this.drop()
+  }
+
+  // One timer does for all calls, since each may take as long as the others.
+  #watch(ms: number): void {
+    this.#isWatching = true
+    this.#process.after(ms, () => {
+      this.#isWatching = false
+      const now = this.#process.monotonic()
+      for (const call of this.#pending) {
+        if (call.until > now) {
+          this.#watch(call.until - now)
+          break
+        }
+        this.#fail(call, failure(call.what, 'late'))
+      }
+    })
   }
 
   #connect(): void {
@@ -98,14 +104,14 @@ export class Commands {
         answer = call.work(server) as never
       } catch (error) {
         connection.answer(() => {
-          call.reject(failure('command', String(error)))
+          this.#fail(call, failure(call.what, String(error)))
           // Such as a server that only follows another one.
           if (this.#connection === connection) this.drop()
         })
         return
       }
       connection.answer(() => {
-        call.resolve(answer)
+        if (this.#pending.delete(call)) call.resolve(answer)
       })
     })
   }
@@ -113,7 +119,11 @@ export class Commands {
   #lost(): void {
     this.#connection = undefined
     this.#waiting = []
-    for (const call of [...this.#pending]) call.reject(failure('command', 'the connection was lost'))
+    for (const call of [...this.#pending]) this.#fail(call, failure(call.what, 'the connection was lost'))
+  }
+
+  #fail(call: Call, error: Error): void {
+    if (this.#pending.delete(call)) call.reject(error)
   }
 }
 

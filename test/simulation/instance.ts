@@ -3,28 +3,26 @@ import type { StoredEvent } from '../../lib/broker/event-log.ts'
 import { HubEngine, type HubParts } from '../../lib/hub/engine.ts'
 import { discardsQueue } from '../../lib/stream/close-reason.ts'
 import type { Ledger } from './ledger.ts'
-import type { Kept } from './log-server.ts'
 import type { LogService } from './log-service.ts'
-import { Line } from './network.ts'
+import { keptOf, TOPICS } from './kept.ts'
+import type { Line } from './network.ts'
 import { RemoteBroker } from './remote-broker.ts'
 import type { SimulatedProcess } from './simulated-process.ts'
 import type { Trace } from './trace.ts'
 import type { Visit } from './visit.ts'
-import { toldNow } from './client-view.ts'
+import { MARGIN, toldNow } from './told-gap.ts'
 
 /** The largest event that may be published, in bytes. */
 export const MAX_EVENT_BYTES = 6_000
-
-// How long it may take until an instance notices that it hears nothing, and until it has told everybody, in milliseconds.
-const MARGIN = 4_000
 
 export interface InstanceParts {
   readonly process: SimulatedProcess
   readonly service: LogService
   readonly line: Line
-  readonly kept: Kept
   readonly ledger: Ledger
   readonly trace: Trace
+  /** An event of topics is about to be handed to streams. */
+  readonly handing: (topics: readonly string[]) => void
 }
 
 /** A real hub that takes note of how far its streams had got when a login was ended. */
@@ -32,16 +30,19 @@ class ObservedHub extends HubEngine {
   readonly #name: string
   readonly #visits: ReadonlySet<Visit>
   readonly #trace: Trace
+  readonly #handing: (topics: readonly string[]) => void
 
-  constructor(name: string, visits: ReadonlySet<Visit>, trace: Trace, parts: HubParts) {
+  constructor(visits: ReadonlySet<Visit>, { process, trace, handing }: InstanceParts, parts: HubParts) {
     super(parts)
-    this.#name = name
+    this.#name = process.name
     this.#trace = trace
+    this.#handing = handing
     this.#visits = visits
   }
 
   override event(topics: readonly string[], event: StoredEvent): void {
-    this.#trace.say(() => `${this.#name} hands on ${String(event.seq)} of ${topics.join()}`)
+    this.#trace.note(() => `  ${this.#name} hands on ${String(event.seq)} of ${topics.join()}`)
+    this.#handing(topics)
     super.event(topics, event)
   }
 
@@ -66,13 +67,16 @@ export class Instance {
   readonly complaints: string[] = []
   isReady = false
   #lostAt = 0
-  #blindUntil = 0
+  // For how long it had heard nothing when it was ready last, and when that was.
+  #silence = 0
+  #readyAt = 0
 
-  constructor({ process, service, line, kept, ledger, trace }: InstanceParts) {
+  constructor(parts: InstanceParts) {
+    const { process, service, line, ledger, trace } = parts
     this.process = process
     this.line = line
-    const broker = new RemoteBroker({ process, service, line, kept })
-    this.hub = new ObservedHub(process.name, this.visits, trace, {
+    const broker = new RemoteBroker({ process, service, line })
+    this.hub = new ObservedHub(this.visits, parts, {
       broker,
       clock: process,
       maxEventBytes: MAX_EVENT_BYTES,
@@ -80,32 +84,34 @@ export class Instance {
       redact: undefined,
     })
     this.hub.on('ready', () => {
-      if (this.#isBlind(ledger.age)) this.#blindUntil = process.age + MARGIN
+      this.#silence = process.age - this.#lostAt
+      this.#readyAt = process.age
       this.isReady = true
-      trace.note(`${process.name} is ready`)
+      trace.note(() => `${process.name} is ready`)
     })
     this.hub.on('lost', () => {
       if (this.isReady) this.#lostAt = process.age
       this.isReady = false
-      trace.note(`${process.name} has lost the log`)
+      trace.note(() => `${process.name} has lost the log`)
     })
     this.hub.on('fault', ({ during, error }) => {
-      trace.note(`${process.name} fault ${during}`)
+      trace.note(() => `${process.name} fault ${during}`)
       if (isMistake(error)) this.complaints.push(`${process.name}, ${during}: ${String(error)}`)
     })
     this.hub.on('gap', ({ stream, gap }) => {
-      trace.note(`${process.name} tells ${stream.identity?.id ?? ''} ${gap.reason} of ${gap.topics.join()}`)
+      trace.note(() => `${process.name} tells ${stream.identity?.id ?? ''} ${gap.reason} of ${gap.topics.join()}`)
       for (const visit of this.visits)
-        if (visit.stream === stream) visit.toldGaps.push(toldNow(ledger, gap, this.#isBlind(ledger.age)))
+        if (visit.stream === stream) visit.toldGaps.push(toldNow(ledger, gap, broker.position().epoch, this.#silentFor))
     })
     this.hub.on('refuse', () => {})
   }
 
-  // Whether it may have heard nothing of the log for longer than that remembers anything.
-  #isBlind(age: number): boolean {
+  // For how many milliseconds it may have heard nothing of the log.
+  get #silentFor(): number {
     const { age: now, frozenFor, frozenUntil } = this.process
-    if (now < this.#blindUntil || (frozenFor > age - MARGIN && frozenUntil > now - age)) return true
-    return !this.isReady && now - this.#lostAt > age - MARGIN
+    const frozen = frozenUntil > now - LONGEST_AGE ? frozenFor : 0
+    const silence = now - this.#readyAt < MARGIN ? this.#silence : 0
+    return Math.max(frozen, this.isReady ? silence : now - this.#lostAt)
   }
 
   /** The process is gone at once, and with it all connections. */
@@ -115,6 +121,8 @@ export class Instance {
     for (const visit of [...this.visits]) visit.lost()
   }
 }
+
+const LONGEST_AGE = Math.max(...TOPICS.map(topic => keptOf(topic).age))
 
 function isMistake(error: unknown): boolean {
   return error instanceof TypeError || error instanceof ReferenceError || error instanceof RangeError

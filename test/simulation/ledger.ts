@@ -1,6 +1,7 @@
 import { formatPosition } from '../../lib/wire/cursor.ts'
-import type { Entry, Kept } from './log-server.ts'
+import type { Entry } from './log-server.ts'
 import type { LogState } from '../../lib/broker/replica/log-engine.ts'
+import { keptOf } from './kept.ts'
 import { BEGINNING, type SimulatedProcess } from './simulated-process.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -10,6 +11,10 @@ export interface Publication {
   readonly topics: readonly string[]
   /** Of events with the same one a client that conflates gets the latest. */
   readonly key: string
+  /** The key that it is published with, so that it may be repeated. */
+  readonly name: string | undefined
+  /** How often it was tried. */
+  tries: number
   /** All places in the log that it was given: more than one would be a double. */
   readonly facts: Fact[]
 }
@@ -35,30 +40,33 @@ export function isOwed({ witness }: Fact): boolean {
   return witness?.isDead === false
 }
 
-const NONE: readonly Fact[] = []
-
 // How far instances may be off in what time it is for the log, in milliseconds.
 const IMPRECISION = 1_000
 
 /** Knows everything that was published, and what became of it. */
 export class Ledger {
   readonly publications: Publication[] = []
+  /** What the log was asked to do, and should not have been. */
+  readonly complaints: string[] = []
   /** The present life of the log, and a number that changes with it, and whenever it has lost something. */
   epoch = ''
   life = 0
   /** Whether a fail-over has ever put an earlier life in place of a later one: not every instance knows that at once. */
   hasFallenBack = false
+  /** Whether somebody may have met a server that is behind without knowing it. */
+  isBehind = false
   /** By how much the clocks of servers have been changed, altogether. */
   steps = 0
   readonly #time: VirtualTime
-  readonly #kept: Kept
   readonly #facts: Fact[] = []
+  // How many of them were there when all was flushed last.
+  #flushedTo = 0
   readonly #byTopic = new Map<string, Map<string, Fact[]>>()
+  readonly #byId = new Map<string, Fact>()
   readonly #lossy = new Map<string, number>()
 
-  constructor(time: VirtualTime, kept: Kept) {
+  constructor(time: VirtualTime) {
     this.#time = time
-    this.#kept = kept
   }
 
   /** How many events the log has ever taken. */
@@ -66,15 +74,22 @@ export class Ledger {
     return this.#facts.length
   }
 
-  publication(topics: readonly string[], key: string): Publication {
-    const publication: Publication = { number: this.publications.length, topics, key, facts: [] }
+  publication(topics: readonly string[], key: string, isNamed: boolean): Publication {
+    const number = this.publications.length
+    const name = isNamed ? `n${number}` : undefined
+    const publication: Publication = { number, topics, key, name, tries: 0, facts: [] }
     this.publications.push(publication)
     return publication
   }
 
   /** Events of a topic in a life of the log, in the order in which they were taken. */
   facts(epoch: string, topic: string): readonly Fact[] {
-    return this.#byTopic.get(epoch)?.get(topic) ?? NONE
+    return this.#listOf(epoch, topic)
+  }
+
+  /** What the log has given an id to. */
+  factOf(id: string): Fact | undefined {
+    return this.#byId.get(id)
   }
 
   /** Whether events of a life of the log were lost in it. */
@@ -82,14 +97,14 @@ export class Ledger {
     return this.#lossy.has(epoch)
   }
 
-  /** Events before this `seq` are so old that the log may have forgotten when a topic last had one. */
-  get forgottenTo(): number {
-    return (BEGINNING + this.#time.now - this.#kept.age + IMPRECISION + this.steps) * 1_000
+  /** Events before this `seq` are so old that the log may have forgotten when the topic last had one. */
+  forgottenTo(topic: string): number {
+    return (BEGINNING + this.#time.now - keptOf(topic).age + IMPRECISION + this.steps) * 1_000
   }
 
-  /** For how many milliseconds the log remembers anything. */
-  get age(): number {
-    return this.#kept.age
+  /** Whether somebody may take an event of a topic for too old. */
+  isOld(topic: string, { at }: Fact): boolean {
+    return this.#time.now - at > keptOf(topic).age - IMPRECISION - this.steps
   }
 
   /**
@@ -97,7 +112,7 @@ export class Ledger {
    * that somebody may take them for too old.
    */
   goneTo(epoch: string, topic: string): number {
-    const { count, bytes, age } = this.#kept
+    const { count, bytes } = keptOf(topic)
     const facts = this.facts(epoch, topic)
     let [events, size] = [0, 0]
     for (let index = facts.length - 1; index >= 0; index -= 1) {
@@ -106,26 +121,27 @@ export class Ledger {
       if (fact === undefined) continue
       events += 1
       size += fact.bytes
-      const isOld = this.#time.now - fact.at > age - IMPRECISION - this.steps
-      if (events > count || size > bytes || isOld) return fact.seq
+      if (events > count || size > bytes || this.isOld(topic, fact)) return fact.seq
     }
     return 0
   }
 
   /** Somebody was told that an event is in the log. Answers what is wrong with that. */
-  acknowledged({ facts, number }: Publication, id: string, witness: SimulatedProcess): string | undefined {
-    const fact = facts.find(({ epoch, seq }) => formatPosition(epoch, seq) === id)
-    if (fact === undefined) return `event ${number} was acknowledged as ${id}, where the log does not have it`
-    fact.witness = witness
+  acknowledged(publication: Publication, id: string, witness: SimulatedProcess): string | undefined {
+    const { number } = publication
+    const fact = this.#byId.get(id)
+    if (fact?.publication !== publication)
+      return `event ${number} was acknowledged as ${id}, where the log does not have it`
+    // Whoever is only told of an earlier one does not miss it.
+    if (publication.tries === 1) fact.witness = witness
     return undefined
   }
 
   // What the log says.
 
-  appended(epoch: string, { seq, frame, topics }: Entry): void {
-    const text = Buffer.from(frame.buffer, frame.byteOffset, frame.length).toString('latin1', 0, 100)
-    const publication = this.publications[Number(/data: (\d+)/.exec(text)?.[1])]
-    if (publication === undefined) throw new Error(`the log took what nobody published: ${text}`)
+  appended(epoch: string, { seq, frame, topics }: Entry, body: Uint8Array): void {
+    const publication = this.publications[numberIn(body)]
+    if (publication === undefined) throw new Error('the log took what nobody published')
     const fact: Fact = {
       publication,
       epoch,
@@ -138,15 +154,13 @@ export class Ledger {
       witness: undefined,
     }
     this.#facts.push(fact)
-    publication.facts.push(fact)
-    this.epoch = epoch
-    let byTopic = this.#byTopic.get(epoch)
-    if (byTopic === undefined) this.#byTopic.set(epoch, (byTopic = new Map<string, Fact[]>()))
-    for (const topic of topics) {
-      const facts = byTopic.get(topic)
-      if (facts === undefined) byTopic.set(topic, [fact])
-      else facts.push(fact)
+    for (const earlier of publication.facts) {
+      if (this.#isKnown(earlier)) this.complaints.push(`event ${publication.number} was published twice`)
     }
+    publication.facts.push(fact)
+    this.#byId.set(formatPosition(epoch, seq), fact)
+    this.epoch = epoch
+    for (const topic of topics) this.#listOf(epoch, topic).push(fact)
   }
 
   began(epoch: string): void {
@@ -156,7 +170,9 @@ export class Ledger {
 
   failedOver({ epoch, seq }: LogState): void {
     for (const fact of this.#facts) {
-      if (fact.isLost || (fact.epoch === epoch && fact.seq <= seq) || fact.epoch !== this.epoch) continue
+      // An earlier life may have come back, without its end.
+      const isKept = fact.epoch === epoch ? fact.seq <= seq : fact.epoch !== this.epoch
+      if (fact.isLost || isKept) continue
       fact.isLost = true
       this.#lossy.set(fact.epoch, Math.max(fact.seq, this.#lossy.get(fact.epoch) ?? 0))
     }
@@ -167,4 +183,37 @@ export class Ledger {
   evicted(epoch: string, topic: string): void {
     for (const fact of this.facts(epoch, topic)) fact.isLost = true
   }
+
+  /** All is gone, also what was published with which key. */
+  flushed(): void {
+    this.#flushedTo = this.count
+  }
+
+  // Whether the log must remember with which key an event was published.
+  #isKnown(fact: Fact): boolean {
+    if (fact.isLost || this.hasFallenBack || fact.index < this.#flushedTo) return false
+    return fact.publication.topics.some(topic => !this.isOld(topic, fact))
+  }
+
+  // Always the same list, so that whoever follows a topic may keep it.
+  #listOf(epoch: string, topic: string): Fact[] {
+    let byTopic = this.#byTopic.get(epoch)
+    if (byTopic === undefined) this.#byTopic.set(epoch, (byTopic = new Map<string, Fact[]>()))
+    let facts = byTopic.get(topic)
+    if (facts === undefined) byTopic.set(topic, (facts = []))
+    return facts
+  }
+}
+
+const DIGITS = { first: 48, last: 57 }
+
+// The number with which the data of an event begins.
+function numberIn(body: Uint8Array): number {
+  let number = 0
+  for (let at = 'data: '.length; at < body.length; at += 1) {
+    const digit = body[at] ?? 0
+    if (digit < DIGITS.first || digit > DIGITS.last) break
+    number = number * 10 + digit - DIGITS.first
+  }
+  return number
 }

@@ -10,16 +10,9 @@ import type {
 } from '../../lib/broker/replica/log-engine.ts'
 import { formatPosition, type Position } from '../../lib/wire/cursor.ts'
 import { withId } from '../../lib/wire/frame.ts'
+import { keptOf } from './kept.ts'
 import { BEGINNING } from './simulated-process.ts'
 import type { VirtualTime } from './virtual-time.ts'
-
-/** How much of each topic a server keeps. */
-export interface Kept {
-  readonly count: number
-  readonly bytes: number
-  /** Milliseconds. */
-  readonly age: number
-}
 
 /** A connection that listens. */
 export interface Subscription {
@@ -41,6 +34,12 @@ export interface Entry {
   readonly at: number
   readonly frame: Uint8Array
   readonly topics: readonly string[]
+  readonly key: string | undefined
+}
+
+/** The event that was published first with a key, and until when that is remembered. */
+interface First extends Position {
+  readonly until: number
 }
 
 interface Topic {
@@ -70,7 +69,6 @@ export class LogServer {
   life: string
   readonly subscriptions = new Set<Subscription>()
   readonly #time: VirtualTime
-  readonly #kept: Kept
   readonly #newEpoch: () => string
   #topics = new Map<string, Topic>()
   #epoch: string
@@ -78,26 +76,26 @@ export class LogServer {
   #base = 0
   // Nothing was published after this to any topic that is not remembered: what the server can tell of those.
   readonly #forgotten = new Map<string, number>()
+  readonly #keys = new Map<string, First>()
   #announcements: Announcement[] = []
   #announced = 0
 
-  constructor(name: string, time: VirtualTime, kept: Kept, offset: number, newEpoch: () => string) {
+  constructor(name: string, time: VirtualTime, offset: number, newEpoch: () => string) {
     this.name = name
     this.offset = offset
     this.#time = time
-    this.#kept = kept
     this.#newEpoch = newEpoch
     this.#epoch = newEpoch()
     this.life = this.#epoch
     this.begin(this.#epoch, this.#micros)
   }
 
-  get memory(): number {
-    return this.#kept.age
-  }
-
   get now(): number {
     return BEGINNING + this.#time.now + this.offset
+  }
+
+  get epoch(): string {
+    return this.#epoch
   }
 
   get state(): LogState {
@@ -108,9 +106,18 @@ export class LogServer {
   take(outgoing: Outgoing): Entry {
     const seq = Math.max(this.#seq + 1, this.#micros)
     const frame = withId(formatPosition(this.#epoch, seq), outgoing.body)
-    const entry = { seq, at: Math.floor(this.now), frame, topics: outgoing.topics }
+    const { topics, key } = outgoing
+    const entry = { seq, at: Math.floor(this.now), frame, topics, key }
     this.apply(entry)
     return entry
+  }
+
+  /** Where the event stands that was published with a key before. */
+  firstOf(key: string): Appended | undefined {
+    const first = this.#keys.get(key)
+    const at = Math.floor(this.now)
+    if (first === undefined || first.until < at) return undefined
+    return { epoch: first.epoch, seq: first.seq, at, previous: [], isRepeat: true }
   }
 
   /** Where an event that has just been taken stands. */
@@ -124,7 +131,7 @@ export class LogServer {
   }
 
   /** Puts an event into history, and hands it out. */
-  apply({ seq, at, frame, topics }: Entry): void {
+  apply({ seq, at, frame, topics, key }: Entry): void {
     const isShared = topics.length > 1
     const handed: [string, LoggedEvent][] = []
     for (const topic of topics) {
@@ -133,6 +140,10 @@ export class LogServer {
       handed.push([topic, event])
     }
     this.#seq = seq
+    if (key !== undefined) {
+      const until = at + Math.max(...topics.map(topic => keptOf(topic).age))
+      this.#keys.set(key, { epoch: this.#epoch, seq, until })
+    }
     for (const [topic, event] of handed) {
       for (const subscription of this.subscriptions) {
         if (subscription.topics.has(topic)) subscription.event(topic, event)
@@ -178,12 +189,18 @@ export class LogServer {
   /** Loses everything that it had. */
   flush(): void {
     this.begin(this.#newEpoch(), this.#micros)
+    this.#keys.clear()
     this.#announcements = []
     this.life = this.#epoch
   }
 
-  /** Loses one topic, for want of memory. */
-  evict(topic: string): void {
+  /** Loses the history of a topic, for want of memory, and maybe also what it knows of its last event. */
+  evict(topic: string, isWhole: boolean): void {
+    if (isWhole) {
+      this.#topics.delete(topic)
+      this.#forgotten.delete(topic)
+      return
+    }
     const known = this.#topics.get(topic)
     if (known === undefined) return
     known.events = []
@@ -198,6 +215,8 @@ export class LogServer {
     this.#topics = new Map([...other.#topics].map(([name, topic]) => [name, { ...topic, events: [...topic.events] }]))
     this.#forgotten.clear()
     for (const [topic, seq] of other.#forgotten) this.#forgotten.set(topic, seq)
+    this.#keys.clear()
+    for (const [key, first] of other.#keys) this.#keys.set(key, first)
     this.#announcements = [...other.#announcements]
     this.#announced = other.#announced
     this.life = other.life
@@ -226,7 +245,7 @@ export class LogServer {
 
   #append(topic: string, event: LoggedEvent): void {
     const known = this.#topics.get(topic) ?? { events: [], bytes: 0, last: { seq: 0, until: 0 } }
-    const { count, bytes, age } = this.#kept
+    const { count, bytes, age } = keptOf(topic)
     known.events.push(event)
     known.bytes += event.frame.length
     known.last = { seq: event.seq, until: event.at + age + MEMORY }
@@ -239,7 +258,7 @@ export class LogServer {
     const known = this.#topics.get(topic)
     if (known === undefined) return []
     for (let [oldest] = known.events; oldest !== undefined; [oldest] = known.events) {
-      if (this.now - oldest.at <= this.#kept.age) break
+      if (this.now - oldest.at <= keptOf(topic).age) break
       this.#dropOldest(known)
     }
     return known.events
@@ -253,7 +272,7 @@ export class LogServer {
   #lastOf(topic: string): Predecessor {
     const last = this.#topics.get(topic)?.last
     if (last !== undefined && this.now < last.until) return { seq: last.seq, isKnown: true }
-    const oldest = Math.floor((this.now - this.#kept.age) * 1_000)
+    const oldest = Math.floor((this.now - keptOf(topic).age) * 1_000)
     const seq = Math.max(this.#base, Math.min(oldest, this.#seq), this.#forgotten.get(topic) ?? 0)
     return { isKnown: false, seq, at: Math.floor(oldest / 1_000) }
   }

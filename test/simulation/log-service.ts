@@ -4,7 +4,7 @@ import { MemoryStore } from '../../lib/broker/memory/store.ts'
 import type { Position } from '../../lib/wire/cursor.ts'
 import type { Random } from '../support/random.ts'
 import type { Ledger } from './ledger.ts'
-import { LogServer, type Kept } from './log-server.ts'
+import { LogServer, type Entry } from './log-server.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
@@ -25,13 +25,13 @@ export class LogService {
   #life = 0
   #lastArrival = 0
 
-  constructor(time: VirtualTime, random: Random, kept: Kept, ledger: Ledger) {
+  constructor(time: VirtualTime, random: Random, ledger: Ledger) {
     this.#time = time
     this.#ledger = ledger
     let epochs = 0
     const newEpoch = (): string => `e${(epochs += 1)}r${random.between(0, 46_656).toString(36)}`
     const open = (name: string): LogServer =>
-      new LogServer(name, time, kept, Math.floor(random.next() * 1e6) / 1e3 - 500, newEpoch)
+      new LogServer(name, time, Math.floor(random.next() * 1e6) / 1e3 - 500, newEpoch)
     this.#primary = open('s1')
     this.#primary.isPrimary = true
     this.#follower = open('s2')
@@ -51,16 +51,23 @@ export class LogService {
 
   append(server: LogServer, events: readonly Outgoing[]): readonly (Appended | Error)[] {
     this.#requirePrimary(server)
-    return events.map(outgoing => {
+    const taken: Entry[] = []
+    const answers = events.map(outgoing => {
+      const first = outgoing.key === undefined ? undefined : server.firstOf(outgoing.key)
+      if (first !== undefined) return first
       if (server.isFull) return new Error('no memory is left')
       const previous = server.predecessors(outgoing.topics)
       const entry = server.take(outgoing)
-      this.#ledger.appended(server.state.epoch, entry)
-      this.#follow(follower => {
-        follower.apply(entry)
-      })
+      this.#ledger.appended(server.epoch, entry, outgoing.body)
+      taken.push(entry)
       return server.placeOf(entry, previous)
     })
+    if (taken.length > 0) {
+      this.#follow(follower => {
+        for (const entry of taken) follower.apply(entry)
+      })
+    }
+    return answers
   }
 
   announce(server: LogServer, text: string): void {
@@ -102,13 +109,14 @@ export class LogService {
   flush(): void {
     this.#life += 1
     this.#primary.flush()
+    this.#ledger.flushed()
     this.#ledger.began(this.#primary.state.epoch)
     this.#follower.copy(this.#primary)
   }
 
-  evict(topic: string): void {
-    this.#primary.evict(topic)
-    this.#follower.evict(topic)
+  evict(topic: string, isWhole: boolean): void {
+    this.#primary.evict(topic, isWhole)
+    this.#follower.evict(topic, isWhole)
     this.#ledger.evicted(this.#primary.state.epoch, topic)
   }
 

@@ -21,7 +21,7 @@ const WORKER = fileURLToPath(new URL('worker.js', import.meta.url))
 const YOUNG_MEGABYTES = 64
 
 interface News {
-  readonly report?: Report
+  readonly reports?: readonly Report[]
   readonly cpu?: NodeJS.CpuUsage
 }
 
@@ -47,8 +47,8 @@ export async function simulateMany(first: number, runs: number, processes: numbe
     Array.from({ length: processes }, async (_, n) => {
       const share = [first + n, Math.ceil((runs - n) / processes), processes].map(String)
       const worker = fork(WORKER, share, { execArgv: [`--max-semi-space-size=${YOUNG_MEGABYTES}`] })
-      worker.on('message', ({ report, cpu }: News) => {
-        if (report !== undefined) take(report)
+      worker.on('message', ({ reports, cpu }: News) => {
+        reports?.forEach(take)
         if (cpu !== undefined) cpuTime += (cpu.user + cpu.system) / 1_000
       })
       const [code] = (await once(worker, 'exit')) as [number | null]

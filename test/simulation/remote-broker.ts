@@ -4,9 +4,11 @@ import type { KeyValueStore } from '../../lib/broker/key-value-store.ts'
 import type { Lease, LeaseStore } from '../../lib/broker/lease-store.ts'
 import { HistoryPolicy } from '../../lib/broker/history-policy.ts'
 import { Replica } from '../../lib/broker/replica/replica.ts'
+import { EventStreamError } from '../../lib/errors.ts'
 import { formatPosition, type Position } from '../../lib/wire/cursor.ts'
+import type { PublishNotes } from '../../lib/wire/publish-options.ts'
 import { Commands } from './commands.ts'
-import type { Kept } from './log-server.ts'
+import { COMMON, ownOf } from './kept.ts'
 import type { LogService } from './log-service.ts'
 import type { Line } from './network.ts'
 import { RemoteControl } from './remote-control.ts'
@@ -17,7 +19,6 @@ export interface RemoteBrokerParts {
   readonly process: SimulatedProcess
   readonly service: LogService
   readonly line: Line
-  readonly kept: Kept
 }
 
 const TIMEOUT = 800
@@ -51,7 +52,7 @@ export class RemoteBroker implements Broker {
       watchdog: WATCHDOG,
     })
     this.store = storeOf(service, commands)
-    this.leases = leasesOf(service, commands)
+    this.leases = leasesOf(parts)
   }
 
   get ready(): boolean {
@@ -59,16 +60,16 @@ export class RemoteBroker implements Broker {
   }
 
   listen(listener: BrokerListener): void {
-    const { kept, process: clock } = this.#parts
-    const policy = new HistoryPolicy(kept)
+    const { process: clock } = this.#parts
+    const policy = new HistoryPolicy({ ...COMMON, of: ownOf })
     this.#listener = listener
     const parts = { engine: this.#engine, policy, clock, listener, timeout: TIMEOUT * 2, maxPending: MAX_PENDING }
     this.#replica = new Replica(parts)
     this.#engine.start(this.#replica)
   }
 
-  async publish(topics: readonly string[], body: Uint8Array): Promise<string> {
-    const { epoch, seq } = await this.#log.publish({ topics, body })
+  async publish(topics: readonly string[], body: Uint8Array, notes: PublishNotes = {}): Promise<string> {
+    const { epoch, seq } = await this.#log.publish({ topics, body, ...notes })
     return formatPosition(epoch, seq)
   }
 
@@ -129,10 +130,11 @@ function storeOf({ store }: LogService, commands: Commands): KeyValueStore {
   }
 }
 
-function leasesOf({ leases }: LogService, commands: Commands): LeaseStore {
+// They are no affair of the log, and many: only that they cannot always be had matters.
+function leasesOf({ service: { leases }, process, line }: RemoteBrokerParts): LeaseStore {
   const ask = async <T>(work: () => Promise<T>): Promise<T> => {
-    const { answer } = await commands.call('leases', () => ({ answer: work() }))
-    return answer
+    if (line.cutUntil > process.age) throw new EventStreamError('ERR_BROKER', 'leases: there is no connection')
+    return work()
   }
   return {
     lease: (lease: Lease, ttl, most) => ask(() => leases.lease(lease, ttl, most)),

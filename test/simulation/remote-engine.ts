@@ -11,6 +11,7 @@ import { PAGE_BYTES } from '../../lib/broker/replica/log-engine.ts'
 import { EventStreamError } from '../../lib/errors.ts'
 import type { Position } from '../../lib/wire/cursor.ts'
 import type { Commands } from './commands.ts'
+import { SHORTEST_AGE } from './kept.ts'
 import type { Subscription, Told } from './log-server.ts'
 import type { LogService } from './log-service.ts'
 import type { Connection, Line } from './network.ts'
@@ -34,6 +35,8 @@ export interface RemoteEngineParts {
   readonly watchdog: number
 }
 
+const SMALL_PAGE = 1_500
+
 const FIRST_PAUSE = 50
 const LONGEST_PAUSE = 2_000
 
@@ -44,8 +47,10 @@ interface Fence {
 
 /** An engine on a simulated network: one connection that listens, and one by which it asks. */
 export class RemoteEngine implements LogEngine {
-  readonly memory: number
+  readonly memory = SHORTEST_AGE
   readonly #parts: RemoteEngineParts
+  // An engine may answer with less than it is asked for at most.
+  readonly #pageBytes: number
   #listener: LogListener | undefined
   #connection: Connection | undefined
   #topics = new Set<string>()
@@ -58,8 +63,8 @@ export class RemoteEngine implements LogEngine {
   #stopWatching = (): void => {}
 
   constructor(parts: RemoteEngineParts) {
-    this.memory = parts.service.primary.memory
     this.#parts = parts
+    this.#pageBytes = parts.process.random() < 0.5 ? SMALL_PAGE : PAGE_BYTES
   }
 
   start(listener: LogListener): void {
@@ -75,7 +80,8 @@ export class RemoteEngine implements LogEngine {
   }
 
   read(wishes: readonly Wish[], page?: Page): Promise<LogPage> {
-    return this.#parts.commands.call('read', server => server.read(wishes, page?.bytes ?? PAGE_BYTES))
+    const bytes = Math.min(page?.bytes ?? PAGE_BYTES, this.#pageBytes)
+    return this.#parts.commands.call('read', server => server.read(wishes, bytes))
   }
 
   listen(topics: readonly string[]): Promise<void> {

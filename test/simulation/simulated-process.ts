@@ -77,15 +77,17 @@ export class SimulatedProcess implements Clock {
   }
 
   after(ms: number, task: () => void): () => void {
-    let isOff = false
-    const cancel = this.#time.after(ms, () => {
-      this.run(() => {
-        if (!isOff) task()
-      })
-    })
+    let wanted: (() => void) | undefined = task
+    const due = (): void => {
+      if (wanted === undefined || this.#isDead) return
+      const left = this.#frozenUntil - this.#time.now
+      if (left > 0) this.#time.after(left, due)
+      else wanted()
+    }
+    const moment = this.#time.after(ms, due)
     return () => {
-      isOff = true
-      cancel()
+      wanted = undefined
+      moment.cancel()
     }
   }
 

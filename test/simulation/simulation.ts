@@ -1,22 +1,29 @@
 import type { Random } from '../support/random.ts'
 import { FAULT_NAMES, FAULTS, type FaultName } from './faults.ts'
+import { QUIET_TOPIC, TOPICS } from './kept.ts'
+import { live, type Life } from './live.ts'
+import type { Client } from './client.ts'
 import type { Person } from './person.ts'
 import { Trace } from './trace.ts'
 import { REVALIDATION } from './visit.ts'
-import { live, VirtualTime } from './virtual-time.ts'
-import { TOPICS, World } from './world.ts'
+import { VirtualTime } from './virtual-time.ts'
+import { World } from './world.ts'
 
-const PUBLISHES = 240
+const PUBLISHES = 225
 // Events that are published in one turn.
-const LONGEST_BURST = 6
-const MISCHIEF = 16_000
-// No fault lasts longer than this after mischief has ended.
-const RECOVERY = 8_000
-// From then on everything is as it should be.
+const LONGEST_BURST = 8
+const MISCHIEF = 10_000
+// What clients and people do beside that.
+const ACTS = 40
+// Once all faults are over everything comes to be as it should be.
 const PATIENCE = 40_000
+const SETTLING = 2_500
 // A session is looked up within this time, or nobody could tell for so long: with what the look-up itself may take, the
 // timer's tick, and the process being asked while another look-up is under way.
-const LOGOUT_BOUND = REVALIDATION.interval + 3 * REVALIDATION.grace + 4_000
+const LOGOUT_BOUND = REVALIDATION.interval + 3 * REVALIDATION.grace + 3_000
+
+// So much of one that its history takes more than a page.
+const LIVELY = [...TOPICS.filter(topic => topic !== QUIET_TOPIC), 'f', 'f']
 
 export interface Report {
   readonly seed: number
@@ -30,65 +37,79 @@ export interface Report {
 
 /** Lives through one run, which its seed decides. `print` gets all that happens, line by line. */
 export async function simulate(seed: number, print?: (line: string) => void): Promise<Report> {
-  const time = new VirtualTime()
-  const trace = new Trace(time, print)
-  const world = new World(seed, time, trace)
-  const run = new Run(world)
-  run.plan()
-  await live(time, () => run.isOver)
-  return run.report(seed)
+  const run = new Run(seed, print)
+  await live(run)
+  return run.report()
 }
 
-class Run {
-  isOver = false
+class Run implements Life {
+  readonly #seed: number
   readonly #world: World
   readonly #faults: Partial<Record<FaultName, number>> = {}
+  #isOver = false
   #last: number | undefined
 
-  constructor(world: World) {
-    this.#world = world
+  constructor(seed: number, print?: (line: string) => void) {
+    const time = new VirtualTime()
+    this.#seed = seed
+    this.#world = new World(seed, time, new Trace(time, print))
+    this.#plan()
   }
 
-  plan(): void {
+  step(): boolean {
+    const { time, trace } = this.#world
+    if (!time.step()) this.#isOver = true
+    trace.mix(time.now)
+    return !this.#isOver
+  }
+
+  #plan(): void {
     const { time, clients, newRandom } = this.#world
     const random = newRandom.call(this.#world)
     for (const client of clients) time.after(random.next() * 1_000, () => client.connect())
     for (let left = PUBLISHES; left > 0;) {
       const burst = Math.min(left, random.between(1, LONGEST_BURST + 1))
       left -= burst
-      time.after(500 + random.next() * MISCHIEF, () => this.#publish(random, burst))
+      time.after(500 + random.next() * (MISCHIEF - 500), () => this.#publish(random, burst))
     }
     const faults = random.between(5, 14)
     for (let n = 0; n < faults; n += 1) time.after(1_500 + random.next() * (MISCHIEF - 2_000), () => this.#harm(random))
-    for (let n = 0; n < 60; n += 1) time.after(1_000 + random.next() * MISCHIEF, () => this.#act(random))
-    time.after(MISCHIEF + RECOVERY, () => this.#calm())
-    time.after(MISCHIEF + RECOVERY + PATIENCE, () => this.#end())
+    for (let n = 0; n < ACTS; n += 1) time.after(1_000 + random.next() * (MISCHIEF - 1_000), () => this.#act(random))
+    time.after(MISCHIEF, () => this.#wait())
   }
 
-  report(seed: number): Report {
+  report(): Report {
     const { trace, time, clients, ledger, instances, complaints } = this.#world
-    const all = [...complaints, ...instances.flatMap(instance => instance.complaints)]
+    const all = [...complaints, ...ledger.complaints, ...instances.flatMap(instance => instance.complaints)]
     for (const { name, view, complaints: earlier } of clients) {
       all.push(...[...earlier, ...view.final()].map(what => `${name}: ${what}`))
     }
     const published = ledger.publications.length
+    const seed = this.#seed
     return { seed, complaints: all, faults: this.#faults, hash: trace.digest(), steps: time.steps, published }
   }
 
   #publish(random: Random, burst: number): void {
-    const instance = this.#world.pickInstance(random) ?? random.pick(this.#world.instances)
+    const { time } = this.#world
+    const instance = this.#world.pickInstance(random)
+    if (instance === undefined) {
+      time.after(50, () => this.#publish(random, burst))
+      return
+    }
     instance.process.run(() => {
       for (let n = 0; n < burst; n += 1) {
-        const topics = random.chance(0.2) ? random.some(TOPICS) : [random.pick(TOPICS)]
+        const topics = random.chance(0.2)
+          ? random.some(LIVELY)
+          : [random.chance(0.02) ? QUIET_TOPIC : random.pick(LIVELY)]
         const bytes = random.chance(0.1) ? random.between(1_000, 5_000) : random.between(0, 80)
-        void this.#world.publish(instance, topics, bytes)
+        this.#world.publish(instance, topics, bytes)
       }
     })
   }
 
   #harm(random: Random): void {
     const name = random.pick(FAULT_NAMES)
-    this.#world.trace.note(`! ${name}`)
+    this.#world.trace.note(() => `! ${name}`)
     this.#faults[name] = (this.#faults[name] ?? 0) + 1
     FAULTS[name](this.#world, random)
   }
@@ -99,14 +120,21 @@ class Run {
     if (fate < 0.3) client.cut()
     else if (fate < 0.5) client.stall(random.next() * 5_000)
     else if (fate < 0.65) client.subscribe(random.pick(TOPICS))
-    else if (fate < 0.8) client.unsubscribe(random.pick(TOPICS))
+    else if (fate < 0.8) this.#unsubscribe(client, random)
     else if (fate < 0.9) this.#logOut(client.person)
     else this.#disconnect(client.person)
   }
 
+  // Mostly while something waits for the client.
+  #unsubscribe(client: Client, random: Random): void {
+    const wait = random.next() * 1_500
+    client.stall(wait + 100)
+    this.#world.time.after(wait, () => client.unsubscribe(random.pick(TOPICS)))
+  }
+
   #disconnect({ identity }: Person): void {
     const instance = this.#world.pickInstance(this.#world.random)
-    this.#world.trace.note(`${identity.id} is disconnected`)
+    this.#world.trace.note(() => `${identity.id} is disconnected`)
     instance?.process.run(() => void instance.hub.disconnect({ identity: identity.id }).catch(() => undefined))
   }
 
@@ -114,7 +142,7 @@ class Run {
     const { time, trace } = this.#world
     if (person.endedAt !== undefined) return
     person.endedAt = time.now
-    trace.note(`${person.identity.id} is logged out`)
+    trace.note(() => `${person.identity.id} is logged out`)
     this.#tellLogOut(person)
     if (person.scheme === 'session') time.after(LOGOUT_BOUND, () => this.#expectOut(person, time.now - LOGOUT_BOUND))
   }
@@ -158,29 +186,43 @@ class Run {
     }
   }
 
+  // Until all that was done is over.
+  #wait(): void {
+    const { time, troubledUntil } = this.#world
+    if (troubledUntil > time.now) time.after(troubledUntil - time.now, () => this.#wait())
+    else this.#calm()
+  }
+
   #calm(): void {
-    const { service, clients, instances, time } = this.#world
+    const { service, clients, instances, time, trace } = this.#world
     service.lag = 1
     for (const client of clients) client.calm()
-    this.#world.trace.note('all is well')
+    trace.note(() => 'all is well')
     const look = (): void => {
       if (clients.every(({ isLive }) => isLive) && instances.every(({ isReady }) => isReady)) this.#sayLast()
       else time.after(250, look)
     }
-    time.after(3_000, look)
+    time.after(SETTLING, look)
+    time.after(PATIENCE, () => this.#end())
   }
 
   // What everybody is to have in the end.
   #sayLast(): void {
     const { ledger, random, time } = this.#world
-    for (const person of this.#world.logins.people)
-      if (person.endedAt !== undefined) this.#expectOut(person, person.endedAt)
+    for (const person of this.#world.logins.people) {
+      const { endedAt = Infinity, revokedAt = Infinity, scheme } = person
+      const isToBeOut = scheme === 'session' ? time.now - endedAt > LOGOUT_BOUND : time.now - revokedAt > SETTLING
+      if (isToBeOut) this.#expectOut(person, endedAt)
+    }
     const instance = this.#world.pickInstance(random)
-    if (instance === undefined) return
+    if (instance === undefined || this.#isOver) return
     this.#last = ledger.publications.length
-    void this.#world.publish(instance, TOPICS, 10)
+    this.#world.publish(instance, TOPICS, 10)
+    const until = time.now + 3_000
     const look = (): void => {
-      if (this.#isReached()) this.isOver = true
+      if (this.#isReached()) this.#isOver = true
+      // Whoever was still behind may have been told that this one was dropped, too.
+      else if (time.now > until) this.#sayLast()
       else time.after(200, look)
     }
     look()
@@ -200,6 +242,6 @@ class Run {
     for (const { hub, process } of this.#world.instances) {
       if (!hub.ready) this.#world.complaints.push(`${process.name} does not recover`)
     }
-    this.isOver = true
+    this.#isOver = true
   }
 }

@@ -1,8 +1,23 @@
 /** Something that is to happen. */
-interface Moment {
+export class Moment {
   readonly at: number
   readonly order: number
   run: (() => void) | undefined
+
+  constructor(at: number, order: number, run: () => void) {
+    this.at = at
+    this.order = order
+    this.run = run
+  }
+
+  /** It is not to happen. */
+  cancel(): void {
+    this.run = undefined
+  }
+
+  isBefore({ at, order }: Moment): boolean {
+    return this.at < at || (this.at === at && this.order < order)
+  }
 }
 
 /**
@@ -18,22 +33,21 @@ export class VirtualTime {
   readonly #moments: Moment[] = []
   #order = 0
 
-  /** Plans something; the answer cancels it. */
-  after(ms: number, run: () => void): () => void {
-    const moment: Moment = { at: this.now + Math.max(0, ms), order: (this.#order += 1), run }
+  /** Plans something. */
+  after(ms: number, run: () => void): Moment {
+    const moment = new Moment(this.now + Math.max(0, ms), (this.#order += 1), run)
     this.#add(moment)
-    return () => {
-      moment.run = undefined
-    }
+    return moment
   }
 
   /** Lets the next thing happen. Answers whether there was one. */
   step(): boolean {
     for (let next = this.#take(); next !== undefined; next = this.#take()) {
-      if (next.run === undefined) continue
+      const { run } = next
+      if (run === undefined) continue
       this.now = next.at
       this.steps += 1
-      next.run()
+      run()
       return true
     }
     return false
@@ -45,7 +59,7 @@ export class VirtualTime {
     while (place > 0) {
       const above = (place - 1) >>> 1
       const parent = heap[above]
-      if (parent === undefined || isBefore(parent, moment)) break
+      if (parent === undefined || parent.isBefore(moment)) break
       heap[place] = parent
       place = above
     }
@@ -59,45 +73,15 @@ export class VirtualTime {
     if (first === undefined || last === undefined || heap.length === 0) return first
     let place = 0
     for (let below = 1; below < heap.length; below = place * 2 + 1) {
-      const [left, right] = [heap[below], heap[below + 1]]
-      const isRight = left !== undefined && right !== undefined && isBefore(right, left)
+      const left = heap[below]
+      const right = heap[below + 1]
+      const isRight = left !== undefined && right?.isBefore(left) === true
       const child = isRight ? right : left
-      if (child === undefined || isBefore(last, child)) break
+      if (child === undefined || last.isBefore(child)) break
       heap[place] = child
       place = isRight ? below + 1 : below
     }
     heap[place] = last
     return first
   }
-}
-
-function isBefore(a: Moment, b: Moment): boolean {
-  return a.at < b.at || (a.at === b.at && a.order < b.order)
-}
-
-// Steps a turn of the real event loop. Node runs ticks and microtasks to their end after each `setImmediate` task, so that
-// what a step causes is over before the next one; only going around the loop would cost more than most steps do.
-const STEPS = 64
-
-/** Lets things happen, one after another, each with all that it causes, until `isOver` says so or nothing is left. */
-export function live(time: VirtualTime, isOver: () => boolean): Promise<void> {
-  return new Promise((resolve, reject) => {
-    let hasEnded = false
-    const step = (): void => {
-      if (hasEnded) return
-      try {
-        hasEnded = isOver() || !time.step()
-        if (hasEnded) resolve()
-      } catch (error) {
-        hasEnded = true
-        reject(error)
-      }
-    }
-    const round = (): void => {
-      if (hasEnded) return
-      for (let n = 0; n < STEPS; n += 1) setImmediate(step)
-      setImmediate(round)
-    }
-    round()
-  })
 }

@@ -5,15 +5,15 @@ import type { StreamPolicy } from '../../lib/hub/stream-policy.ts'
 import type { Subscriber } from '../../lib/hub/subscriber.ts'
 import { parseCursor } from '../../lib/wire/cursor.ts'
 import { SimulatedSink } from '../support/simulated-sink.ts'
-import type { ToldGap } from './client-view.ts'
+import type { ToldGap } from './told-gap.ts'
 import type { Instance } from './instance.ts'
 import type { Logins, Person } from './person.ts'
 
 /** What a visit asks of the world around it. */
 export interface VisitHost {
   readonly logins: Logins
-  /** The resolver is called: answers what it gives. */
-  resolve(): readonly TopicStart[]
+  /** The resolver is called: answers what it gives. `isKnown` is whether it is known where the log stands. */
+  resolve(isKnown: boolean): readonly TopicStart[]
   /** There is something to read, or the connection has ended. */
   news(visit: Visit): void
   /** The client has lost the right to read what was not handed over by then. */
@@ -27,7 +27,10 @@ export interface VisitFields {
 }
 
 /** How often a session is looked up, and for how long that may fail, in milliseconds. */
-export const REVALIDATION = { interval: 1_500, grace: 2_000 }
+export const REVALIDATION = { interval: 2_000, grace: 1_000 }
+
+/** Within so many milliseconds a stream ends of which nobody can tell: an interval, a question, and ticks of the timer. */
+export const UNVERIFIABLE_BOUND = REVALIDATION.interval + 2 * REVALIDATION.grace + 2_500
 
 const PLACES = 100
 
@@ -41,6 +44,8 @@ export class Visit {
   isOver = false
   /** Whether there is a stream that the client can read. */
   isOpen = false
+  /** When it was opened, by the time of the world. */
+  openedAt = Infinity
   readonly #host: VisitHost
   readonly #fields: VisitFields
   #subscriber: Subscriber | undefined
@@ -51,7 +56,7 @@ export class Visit {
     this.#fields = fields
     this.#host = host
     this.sink = new SimulatedSink({
-      kernel: 2_048,
+      kernel: 512,
       later: task => {
         instance.process.after(0.1, task)
       },
@@ -113,13 +118,14 @@ export class Visit {
     const hasPlace = await hub.leases.take(`identity:${this.person.identity.id}`, stream, PLACES)
     if (!hasPlace || stream.closeReason !== undefined) return false
     const place = await this.#standing()
-    const starts = this.#host.resolve()
+    const starts = this.#host.resolve(place.isKnown)
     await new Promise<void>(resolve => process.after(process.random() * 5, resolve))
     await within(process, policy.timeout, Promise.resolve(subscriber.open(starts, place)), late)
     const holds = await this.#holds()
     if (!holds || this.hasEnded) return false
     hub.opened(subscriber)
     this.isOpen = true
+    this.openedAt = process.age
     stream.isPiped = true
     stream.writer.attach(this.sink, subscriber.firstBytes())
     return true

@@ -1,9 +1,20 @@
-import { simulate } from './simulation.ts'
+import { simulate, type Report } from './simulation.ts'
 
-// Lives through runs in a process of its own, and tells of each: `worker.js FIRST RUNS STEP`.
+// Lives through runs in a process of its own, and tells of them: `worker.js FIRST RUNS STEP`.
+
+// To tell of one by one would cost more than some of what they do.
+const TOLD_AT_ONCE = 50
 
 // Nobody reads the stacks of errors that are part of a run.
 Error.stackTraceLimit = 0
 const [first = 0, runs = 0, step = 1] = process.argv.slice(2).map(Number)
-for (let n = 0; n < runs; n += 1) process.send?.({ report: await simulate(first + n * step) })
+let reports: Report[] = []
+const tell = (): void => {
+  process.send?.({ reports })
+  reports = []
+}
+for (let n = 0; n < runs; n += 1) {
+  if (reports.push(await simulate(first + n * step)) === TOLD_AT_ONCE) tell()
+}
+tell()
 process.send?.({ cpu: process.cpuUsage() }, () => process.disconnect())

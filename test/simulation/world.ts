@@ -5,8 +5,8 @@ import { encodeComment } from '../../lib/wire/frame.ts'
 import { Random } from '../support/random.ts'
 import { Client } from './client.ts'
 import { Instance } from './instance.ts'
-import { Ledger } from './ledger.ts'
-import type { Kept } from './log-server.ts'
+import { Ledger, type Publication } from './ledger.ts'
+import { LONELY_TOPIC, TOPICS } from './kept.ts'
 import { LogService } from './log-service.ts'
 import { Line } from './network.ts'
 import { Logins, type Person } from './person.ts'
@@ -14,12 +14,11 @@ import { SimulatedProcess } from './simulated-process.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
-export const TOPICS = ['a', 'b', 'c', 'd', 'e', 'f'] as const
-
 const INSTANCES = 3
 const CLIENTS = 20
-// Small enough that whoever is away or slow for a while misses something.
-const KEPT: Kept = { count: 25, bytes: 40_000, age: 6_000 }
+
+// How often a publish is tried that may be repeated.
+const MOST_TRIES = 5
 
 const KEYS = ['k1', 'k2', 'k3', 'k4']
 
@@ -34,6 +33,8 @@ export class World {
   readonly instances: Instance[] = []
   readonly clients: Client[] = []
   readonly complaints: string[] = []
+  /** Until when what has been done to it goes on. */
+  troubledUntil = 0
   readonly #seed: number
   // Random numbers are drawn apart where one change should not change all the rest.
   #streams = 0
@@ -43,12 +44,12 @@ export class World {
     this.time = time
     this.trace = trace
     this.random = this.newRandom()
-    this.ledger = new Ledger(time, KEPT)
-    this.service = new LogService(time, this.newRandom(), KEPT, this.ledger)
+    this.ledger = new Ledger(time)
+    this.service = new LogService(time, this.newRandom(), this.ledger)
     this.logins = new Logins(time, this.newRandom())
     for (let n = 0; n < INSTANCES; n += 1) this.instances.push(this.#open(n))
     for (let n = 0; n < CLIENTS; n += 1) {
-      const topics = TOPICS.filter(() => this.random.chance(0.35))
+      const topics = TOPICS.filter(topic => this.random.chance(topic === LONELY_TOPIC ? 0.08 : 0.35))
       if (topics.length === 0) topics.push(this.random.pick(TOPICS))
       this.clients.push(new Client(`c${n}`, this, this.newRandom(), this.#policy(n), topics))
     }
@@ -57,6 +58,24 @@ export class World {
   newRandom(): Random {
     this.#streams += 1
     return new Random(this.#seed + this.#streams * 0x9e3779b1)
+  }
+
+  /** Something is wrong for so many milliseconds. Answers until when. */
+  troubled(ms: number): number {
+    const until = this.time.now + ms
+    this.troubledUntil = Math.max(this.troubledUntil, until)
+    return until
+  }
+
+  /** Nobody could ask about sessions since a moment: streams that were there by then must have been ended. */
+  expectUnverifiable(since: number): void {
+    for (const { process, visits } of this.instances) {
+      if (process.frozenUntil > since) continue
+      for (const { person, openedAt, hasEnded, stream } of visits) {
+        if (person.scheme !== 'session' || hasEnded || stream === undefined || openedAt > since) continue
+        this.complaints.push(`${person.identity.id} has a stream on ${process.name}, unverified since ${since}`)
+      }
+    }
   }
 
   pickInstance(random: Random): Instance | undefined {
@@ -70,20 +89,35 @@ export class World {
     return people.length > 0 && this.random.chance(0.25) ? this.random.pick(people) : this.logins.add()
   }
 
-  publish(instance: Instance, topics: readonly string[], bytes: number): Promise<void> {
-    const publication = this.ledger.publication(topics, this.random.pick(KEYS))
-    const { number, key } = publication
-    this.trace.note(`${instance.process.name} publishes ${number} to ${topics.join()}`)
-    return instance.hub.publish(topics, { data: `${number} ${key} ${'x'.repeat(bytes)}` }).then(
+  /** Publishes something new. Some of it is named, and repeated until somebody knows that it is in the log. */
+  publish(instance: Instance, topics: readonly string[], bytes: number): void {
+    const publication = this.ledger.publication(topics, this.random.pick(KEYS), this.random.chance(0.3))
+    this.#try(instance, publication, bytes)
+    if (publication.name !== undefined && this.random.chance(0.2)) this.#repeat(publication, bytes)
+  }
+
+  #try(instance: Instance, publication: Publication, bytes: number): void {
+    const { number, topics, key, name } = publication
+    publication.tries += 1
+    this.trace.note(() => `${instance.process.name} publishes ${number} to ${topics.join()}`)
+    const options = name === undefined ? {} : { key: name }
+    instance.hub.publish(topics, { data: `${number} ${key} ${'x'.repeat(bytes)}` }, options).then(
       id => {
-        this.trace.note(`${number} is at ${id}`)
+        this.trace.note(() => `${number} is at ${id}`)
         const wrong = this.ledger.acknowledged(publication, id, instance.process)
         if (wrong !== undefined) this.complaints.push(wrong)
       },
       () => {
-        this.trace.note(`${number} may be lost`)
+        this.trace.note(() => `${number} may be lost`)
+        if (name === undefined || publication.tries > MOST_TRIES) return
+        this.time.after(this.random.next() ** 2 * 1_000, () => this.#repeat(publication, bytes))
       },
     )
+  }
+
+  #repeat(publication: Publication, bytes: number): void {
+    const instance = this.pickInstance(this.random)
+    instance?.process.run(() => this.#try(instance, publication, bytes))
   }
 
   /** A new process takes the place of one that has died. */
@@ -97,7 +131,15 @@ export class World {
     const random = this.newRandom()
     const process = new SimulatedProcess(`i${place}n${this.#streams}`, this.time, random)
     const { service, ledger, trace } = this
-    return new Instance({ process, service, line, kept: KEPT, ledger, trace })
+    const handing = (topics: readonly string[]): void => this.#handing(topics)
+    return new Instance({ process, service, line, ledger, trace, handing })
+  }
+
+  // Sometimes a client loses a topic between an event's arrival and the turn in which it is written.
+  #handing([topic]: readonly string[]): void {
+    if (topic === undefined || !this.random.chance(0.005)) return
+    const client = this.random.pick(this.clients)
+    this.time.after(0, () => client.unsubscribe(topic))
   }
 
   #policy(n: number): StreamPolicy {
@@ -108,7 +150,7 @@ export class World {
       heartbeat: { interval: 4_000, chunk: HEARTBEAT },
       retry: 500,
       maxAge: this.random.chance(0.2) ? 8_000 : undefined,
-      bufferBytes: 8_000,
+      bufferBytes: kind === 'disconnect' ? 8_000 : 2_500,
       overflow: kind === 'conflate' ? { kind, keys } : { kind },
       stall: 4_000,
       timeout: 3_000,
