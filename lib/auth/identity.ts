@@ -30,6 +30,11 @@ export function createIdentity(fields: Identity): Identity {
   return Object.freeze(identity)
 }
 
+/** Whether a login has ended by its own time; `now` in milliseconds since 1970. */
+export function hasEnded({ expiresAt = Infinity }: Pick<Identity, 'expiresAt'>, now: number): boolean {
+  return expiresAt <= now
+}
+
 /**
  * Checks what an authenticator answered. What `createIdentity()` made is answered as it is; of anything else, such as a
  * user of an object-relational mapper, a frozen copy, so that nobody can change it while a stream is counted by it.

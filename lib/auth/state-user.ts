@@ -1,13 +1,13 @@
 import type { Context } from 'koa'
 import { completeClock, type Clock } from '../clock.ts'
-import { duration, flag, fn, knownKeys, text } from '../options.ts'
+import { flag, fn, knownKeys, text } from '../options.ts'
 import { AuthenticationError } from './authentication-error.ts'
 import type { Authenticator, Revalidation } from './authenticator.ts'
 import { bearerErrors } from './bearer-error.ts'
 import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
 import { checkPrincipal, type Principal, type Nobody } from './principal.ts'
-import { createIdentity, type Identity } from './identity.ts'
-import { DEFAULT_GRACE, DEFAULT_REVALIDATE } from './session-cookie.ts'
+import { createIdentity, hasEnded, type Identity } from './identity.ts'
+import { checkRevalidationPace } from './revalidation.ts'
 
 /** The property of `ctx.state` that koa-jwt and koa-passport use. */
 export const DEFAULT_USER_PROPERTY = 'user'
@@ -83,7 +83,7 @@ export function stateUser<User = UserData>(options: StateUserOptions<User>): Aut
     const user: unknown = ctx.state[property]
     if (!user) return undefined
     const identity = userIdentity(await identify(user, ctx))
-    if (identity?.expiresAt === undefined || identity.expiresAt > clock.now()) return identity
+    if (identity === undefined || !hasEnded(identity, clock.now())) return identity
     throw new AuthenticationError(
       'rejected',
       'the login has ended',
@@ -113,14 +113,11 @@ function userIdentity(answer: unknown): Identity | undefined {
   })
 }
 
-function checkRevalidation<User>({ holds, revalidate, grace }: StateUserOptions<User>): Revalidation | undefined {
+function checkRevalidation<User>(options: StateUserOptions<User>): Revalidation | undefined {
+  const { holds, revalidate, grace } = options
   if (holds === undefined) {
     if (revalidate === undefined && grace === undefined) return undefined
     throw new TypeError('`revalidate` and `grace` are only of use with `holds`')
   }
-  return Object.freeze({
-    interval: duration('revalidate', revalidate, { default: DEFAULT_REVALIDATE }),
-    grace: duration('grace', grace, { min: 0, default: DEFAULT_GRACE }),
-    holds: fn('holds', holds),
-  })
+  return Object.freeze({ ...checkRevalidationPace(options), holds: fn('holds', holds) })
 }

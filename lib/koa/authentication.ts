@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import { callInTime, callNow } from '../application.ts'
 import { AuthenticationError } from '../auth/authentication-error.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
-import { frozenIdentity, type Identity } from '../auth/identity.ts'
+import { frozenIdentity, hasEnded, type Identity } from '../auth/identity.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { mayUseCookie } from './origin.ts'
 import type { AuthenticationConfig } from './route-config.ts'
@@ -95,7 +95,7 @@ export async function redeem(ctx: Context, config: AuthenticationConfig, caller:
 export async function stillHolds(caller: Caller, config: AuthenticationConfig): Promise<boolean> {
   const { identity, authenticator } = caller
   if (identity === undefined) return true
-  if (identity.expiresAt !== undefined && identity.expiresAt <= config.hub.clock.now()) return false
+  if (hasEnded(identity, config.hub.clock.now())) return false
   const revalidation = authenticator?.revalidation
   return inTime(config, 'whether the login still holds could not be told', async () => {
     if (await isRevoked(caller, config)) return false

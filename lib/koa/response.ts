@@ -1,5 +1,5 @@
 import type { Context } from 'koa'
-import { hasConcealed } from '../auth/query-parameter.ts'
+import { hasConcealed } from './query-parameter.ts'
 import { encodeGoaway } from '../wire/frame.ts'
 
 const HEADERS = Object.freeze({

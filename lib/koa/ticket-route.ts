@@ -1,9 +1,8 @@
 import type { Context } from 'koa'
 import type { Authenticator } from '../auth/authenticator.ts'
 import { DEFAULT_REALM, quotable } from '../auth/challenge.ts'
-import { checkParam, type QueryAuthenticator } from '../auth/query-parameter.ts'
-import { TicketBook } from '../auth/ticket-book.ts'
-import { ticketAuthenticator } from '../auth/url-ticket.ts'
+import { ticketAuthenticator } from '../auth/ticket/authenticator.ts'
+import { TicketBook } from '../auth/ticket/book.ts'
 import type { Hub } from '../hub/hub.ts'
 import { duration, invalid, knownKeys, text } from '../options.ts'
 import type { EventMap } from '../wire/event.ts'
@@ -17,6 +16,7 @@ import {
   type Caller,
   type Refusal,
 } from './authentication.ts'
+import { checkParam, concealedValues, concealParameter, hideBy, type QueryAuthenticator } from './query-parameter.ts'
 import {
   checkAuthenticators,
   checkHub,
@@ -111,6 +111,10 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
   knownKeys('urlTicket', options, KEYS)
   const hub = checkHub(options.hub)
   const realm = quotable('realm', text('realm', options.realm, DEFAULT_REALM))
+  const param = checkParam(options.param, DEFAULT_TICKET_PARAM)
+  const hideTicket = (ctx: Context): void => {
+    concealParameter(ctx, param)
+  }
   const book = new TicketBook(hub.broker.store, text('audience', options.audience))
   const desk: Desk = Object.freeze({
     hub,
@@ -124,11 +128,16 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
     ...ticketAuthenticator({
       book,
       realm,
-      param: checkParam(options.param, DEFAULT_TICKET_PARAM),
+      codes: ctx => {
+        hideTicket(ctx)
+        return concealedValues(ctx, param)
+      },
       lifetime: duration('lifetime', options.lifetime, { min: 1_000, default: DEFAULT_TICKET_LIFETIME }),
       clock: hub.clock,
       stands: ({ identity, standing }) => hub.revocationMarks.stands(identity, standing),
     }),
+    conceal: hideTicket,
+    hide: hideBy(hideTicket),
     issue: (ctx: Context) => issue(ctx, desk),
   })
 }

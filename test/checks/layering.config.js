@@ -40,7 +40,25 @@ const base = {
   to: { path: '^lib/', pathNot: `^lib/(${BASE.join('|')})\\.ts$` },
 }
 
+// Folders of `auth` stand on what is at its top, and on each other only as said here.
+const LOGINS = { jwt: ['keys'], keys: [], session: [], ticket: [] }
+
+const logins = Object.entries(LOGINS).map(([login, allowed]) => ({
+  name: `auth-${login}-imports`,
+  comment: 'the ways to log in are independent of each other',
+  severity: 'error',
+  from: { path: `^lib/auth/${login}/` },
+  to: { path: '^lib/auth/[^/]+/', pathNot: `^lib/auth/(${[login, ...allowed].join('|')})/` },
+}))
+
 const packages = [
+  {
+    name: 'auth-top-stands-alone',
+    comment: 'what all ways to log in share knows none of them',
+    severity: 'error',
+    from: { path: '^lib/auth/[^/]+\\.ts$' },
+    to: { path: '^lib/auth/[^/]+/' },
+  },
   {
     name: 'identity-is-a-type',
     comment: 'below koa, what is known of authentication is types',
@@ -59,7 +77,7 @@ const packages = [
     name: 'jsonwebtoken-in-auth',
     comment: 'the one package needed at run time, needed in one room',
     severity: 'error',
-    from: { path: '^lib/', pathNot: '^lib/auth/' },
+    from: { path: '^lib/', pathNot: '^lib/auth/jwt/' },
     to: { path: '(^|/)node_modules/(@types/)?jsonwebtoken/' },
   },
   {
@@ -113,7 +131,7 @@ const shape = [
 ]
 
 export default {
-  forbidden: [...rooms, base, ...packages, ...shape],
+  forbidden: [...rooms, base, ...logins, ...packages, ...shape],
   options: {
     doNotFollow: { path: 'node_modules' },
     tsPreCompilationDeps: true,

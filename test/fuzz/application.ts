@@ -17,7 +17,7 @@ import {
   type Hub,
 } from 'koa-event-stream'
 import session from 'koa-session'
-import { AUDIENCE, ISSUER, SECRET } from '../auth/bearer-token/keys.ts'
+import { AUDIENCE, ISSUER, SECRET } from '../auth/jwt/keys.ts'
 import type { Random } from '../support/random.ts'
 import { resolve } from './resolver.ts'
 import { shakyLimiter, ShakyStore } from './shaky.ts'

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import type { Clock } from 'koa-event-stream'
-import { claims, forge, SECRET, seconds } from '../auth/bearer-token/keys.ts'
+import { claims, forge, SECRET, seconds } from '../auth/jwt/keys.ts'
 import type { Random } from '../support/random.ts'
 
 const MOST = 50

@@ -10,7 +10,7 @@ import {
   type Broker,
   type Hub,
 } from 'koa-event-stream'
-import { AUDIENCE, claims, forge, ISSUER, SECRET } from '../auth/bearer-token/keys.ts'
+import { AUDIENCE, claims, forge, ISSUER, SECRET } from '../auth/jwt/keys.ts'
 import { listen, type Told } from '../support/hub-events.ts'
 import { openStream, serve } from '../support/http.ts'
 import { ManualClock } from '../support/manual-clock.ts'

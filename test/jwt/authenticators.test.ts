@@ -12,8 +12,8 @@ import {
   type EventStreamMiddleware,
   type Identity,
 } from 'koa-event-stream'
-import { AUDIENCE, forge, ISSUER, lastingClaims, SECRET } from '../auth/bearer-token/keys.ts'
-import { CountingStore } from '../auth/session-cookie/site.ts'
+import { AUDIENCE, forge, ISSUER, lastingClaims, SECRET } from '../auth/jwt/keys.ts'
+import { CountingStore } from '../auth/session/site.ts'
 import { Deferred } from '../support/deferred.ts'
 import { openStream, serve } from '../support/http.ts'
 import { listen } from '../support/hub-events.ts'

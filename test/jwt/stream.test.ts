@@ -1,6 +1,6 @@
 import { createHmac } from 'node:crypto'
 import test from 'ava'
-import { forge, pem, claims, RSA, SECRET, seconds } from '../auth/bearer-token/keys.ts'
+import { forge, pem, claims, RSA, SECRET, seconds } from '../auth/jwt/keys.ts'
 import { openStream } from '../support/http.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { Pause } from '../support/pause.ts'

@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import Koa from 'koa'
-import { CountingStore } from '../auth/session-cookie/site.ts'
+import { CountingStore } from '../auth/session/site.ts'
 import { koaVersions } from '../support/koa-versions.ts'
 import { openSite } from '../session/site.ts'
 

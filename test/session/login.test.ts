@@ -1,5 +1,5 @@
 import test from 'ava'
-import { CountingStore } from '../auth/session-cookie/site.ts'
+import { CountingStore } from '../auth/session/site.ts'
 import { koaVersions } from '../support/koa-versions.ts'
 import { openStream } from '../support/http.ts'
 import { openSite } from './site.ts'

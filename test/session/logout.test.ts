@@ -1,6 +1,6 @@
 import test from 'ava'
 import { createHub, watchSessions } from 'koa-event-stream'
-import { CountingStore } from '../auth/session-cookie/site.ts'
+import { CountingStore } from '../auth/session/site.ts'
 import { koaVersions } from '../support/koa-versions.ts'
 import { openSite } from './site.ts'
 

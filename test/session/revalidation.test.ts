@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { createHub, type Hub, type HubEvents } from 'koa-event-stream'
-import { CountingStore } from '../auth/session-cookie/site.ts'
+import { CountingStore } from '../auth/session/site.ts'
 import { Deferred } from '../support/deferred.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { lookUps } from './look-ups.ts'

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import test from 'ava'
 import { bearerToken, createIdentity, urlTicket, createHub, type Authenticator } from 'koa-event-stream'
-import { SECRET } from '../auth/bearer-token/keys.ts'
+import { SECRET } from '../auth/jwt/keys.ts'
 import { Deferred } from '../support/deferred.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { openSite } from './site.ts'

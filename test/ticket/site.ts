@@ -12,7 +12,7 @@ import {
   type UrlTicketOptions,
   type UrlTickets,
 } from 'koa-event-stream'
-import { AUDIENCE, claims, forge, ISSUER, SECRET } from '../auth/bearer-token/keys.ts'
+import { AUDIENCE, claims, forge, ISSUER, SECRET } from '../auth/jwt/keys.ts'
 import { listen, type Told } from '../support/hub-events.ts'
 import { openHttp2Stream, openStream, serve, serveHttp2, type OpenOptions } from '../support/http.ts'
 import { ManualClock } from '../support/manual-clock.ts'

@@ -4,8 +4,8 @@ import passport from 'koa-passport'
 import session from 'koa-session'
 import { Strategy as BearerStrategy } from 'passport-http-bearer'
 import { stateUser, watchSessions } from 'koa-event-stream'
-import { CountingStore } from '../../auth/session-cookie/site.ts'
-import { SECRET } from '../../auth/bearer-token/keys.ts'
+import { CountingStore } from '../../auth/session/site.ts'
+import { SECRET } from '../../auth/jwt/keys.ts'
 import type { Neighbour } from '../neighbour.ts'
 
 interface Claims {

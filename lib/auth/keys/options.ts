@@ -1,0 +1,92 @@
+import type { Clock } from '../../clock.ts'
+import { duration, fn, invalid } from '../../options.ts'
+import { FetchedKeys } from './key-set.ts'
+import { KeyLookup } from './lookup.ts'
+import { importKeys, keyRecord, oneKey, type KeyCaching, type KeySource, type TokenHeader } from './source.ts'
+import { importKey, misfit, type Algorithm, type VerificationKey } from './verification-key.ts'
+
+/** The least time between two searches for unknown keys: 30 seconds, in milliseconds. */
+export const DEFAULT_KEY_INTERVAL = 30_000
+/** How long a fetched key is believed: 10 minutes, in milliseconds. */
+export const DEFAULT_KEY_MAX_AGE = 600_000
+/** How long fetching keys may take: 5 seconds, in milliseconds. */
+export const DEFAULT_KEY_TIMEOUT = 5_000
+
+/** Keys by their `kid`. */
+export type KeyRecord = Readonly<Record<string, VerificationKey>>
+
+/** Where keys come from: exactly one of `key`, `keys` and `getKey`. */
+export interface KeyOptions {
+  /** The one key: a secret for HS*, a public key for the others. */
+  key?: VerificationKey
+  /** The keys by `kid`, or a function that fetches all of them, as from a JWKS: it is asked again as they age. */
+  keys?: KeyRecord | (() => KeyRecord | Promise<KeyRecord>)
+  /**
+   * Looks up the key that a token names. It answers `undefined` for a key that does not exist (jwks-rsa's
+   * `SigningKeyNotFoundError` means the same) and rejects when it cannot tell. Prefer `keys` where the whole set can
+   * be had at once: with it, made-up key names cannot delay a new key.
+   */
+  getKey?: (header: TokenHeader) => VerificationKey | undefined | Promise<VerificationKey | undefined>
+  /** The least time between two searches for keys that nobody knows, in milliseconds. Default: 30 s. */
+  keyInterval?: number
+  /** How long a fetched key is believed, in milliseconds; at least `keyInterval`. Default: 10 min. */
+  keyMaxAge?: number
+  /** How long fetching keys may take, in milliseconds. Default: 5 s. */
+  keyTimeout?: number
+}
+
+export const KEY_OPTIONS = [
+  'key',
+  'keys',
+  'getKey',
+  'keyInterval',
+  'keyMaxAge',
+  'keyTimeout',
+] as const satisfies readonly (keyof KeyOptions)[]
+
+export function checkKeyTimeout({ keyTimeout }: KeyOptions): number {
+  return duration('keyTimeout', keyTimeout, { default: DEFAULT_KEY_TIMEOUT })
+}
+
+/** @throws {TypeError} that names the option that is wrong; it never shows a key. */
+export function checkKeyOptions(options: KeyOptions, algorithms: readonly Algorithm[], clock: Clock): KeySource {
+  const { key, keys, getKey } = options
+  if ([key, keys, getKey].filter(source => source !== undefined).length !== 1) {
+    throw new TypeError('bearerToken() needs exactly one of `key`, `keys` and `getKey`')
+  }
+  const caching = checkCaching(options)
+  if (typeof keys === 'function') return new FetchedKeys(keys, algorithms, caching, clock)
+  if (keys !== undefined) return staticKeys(keys, algorithms)
+  if (key !== undefined) return staticKey(key, algorithms)
+  return new KeyLookup(fn('getKey', getKey), algorithms, caching, clock)
+}
+
+function checkCaching(options: KeyOptions): KeyCaching {
+  const interval = duration('keyInterval', options.keyInterval, { default: DEFAULT_KEY_INTERVAL })
+  return {
+    interval,
+    // Else the ageing of the set would search for made-up keys more often than the interval allows.
+    maxAge: duration('keyMaxAge', options.keyMaxAge, {
+      min: interval,
+      default: Math.max(interval, DEFAULT_KEY_MAX_AGE),
+    }),
+    timeout: checkKeyTimeout(options),
+  }
+}
+
+function staticKey(key: VerificationKey, algorithms: readonly Algorithm[]): KeySource {
+  const imported = importKey('key', key, algorithms)
+  for (const algorithm of algorithms) {
+    const problem = misfit(imported, algorithm)
+    if (problem !== undefined) throw new TypeError(`\`key\` ${problem}`)
+  }
+  return oneKey(imported)
+}
+
+function staticKeys(keys: KeyRecord, algorithms: readonly Algorithm[]): KeySource {
+  const imported = importKeys('keys', keys, algorithms, (_kid, error) => {
+    throw error
+  })
+  if (imported.size === 0) throw invalid('keys', 'at least one key by `kid`', keys)
+  return keyRecord(imported)
+}

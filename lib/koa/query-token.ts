@@ -1,0 +1,49 @@
+import type { Context } from 'koa'
+import { markQueryToken, queryCredentials } from '../auth/jwt/credentials.ts'
+import { tokenAuthenticator, type FindToken } from '../auth/jwt/bearer-token.ts'
+import type { TokenClaims } from '../auth/jwt/claims.ts'
+import { checkBearerOptions, type BearerTokenOptions } from '../auth/jwt/options.ts'
+import { checkParam, concealedValues, concealParameter, hideBy, type QueryAuthenticator } from './query-parameter.ts'
+
+/** The parameter that carries the token (RFC 6750, section 2.3). */
+export const DEFAULT_TOKEN_PARAM = 'access_token'
+
+export interface QueryTokenOptions<Claims extends object = TokenClaims> extends BearerTokenOptions<Claims> {
+  /** The parameter that carries the token. Default: `access_token`. */
+  param?: string
+}
+
+/**
+ * Authenticates by a JWT in the query, for clients that cannot set headers. The token is verified as `bearerToken()` does;
+ * the scheme of identities is `query`.
+ *
+ * RFC 6750, section 2.3, says that this should not be used unless there is no other way: URLs get into the logs of
+ * proxies and into histories, and unlike a ticket of `urlTicket()` the token is good for as long as it has not expired.
+ * Prefer `urlTicket()`; else give these tokens a few minutes and an `audience` of their own.
+ *
+ * - The parameter is removed from `ctx.url`, `ctx.querystring`, `ctx.originalUrl` and `ctx.req.url` as soon as
+ *   `eventStream()` is reached, even if it refuses the request. Mount `hide` before middleware that logs.
+ * - A token in the header besides, or two in the query: 400, in whatever order the authenticators are.
+ * - The answers are marked `Referrer-Policy: no-referrer` and `Cache-Control: no-store`.
+ *
+ * @throws {TypeError} for a wrong option
+ */
+export function queryToken<Claims extends object = TokenClaims>(
+  options: QueryTokenOptions<Claims>,
+): QueryAuthenticator {
+  const rules = checkBearerOptions(options, 'queryToken', ['param'])
+  const param = checkParam(options.param, DEFAULT_TOKEN_PARAM)
+  const conceal = (ctx: Context): void => {
+    concealParameter(ctx, param)
+    if (concealedValues(ctx, param).length > 0) markQueryToken(ctx)
+  }
+  const find: FindToken = (ctx, maxBytes, errors) => {
+    conceal(ctx)
+    return queryCredentials(ctx, concealedValues(ctx, param), maxBytes, errors)
+  }
+  return Object.freeze({
+    ...tokenAuthenticator('query', rules, find),
+    conceal,
+    hide: hideBy(conceal),
+  })
+}
