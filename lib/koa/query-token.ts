@@ -2,16 +2,19 @@ import type { Context } from 'koa'
 import { markQueryToken, queryCredentials } from '../auth/jwt/credentials.ts'
 import { tokenAuthenticator, type FindToken } from '../auth/jwt/bearer-token.ts'
 import type { TokenClaims } from '../auth/jwt/claims.ts'
-import { checkBearerOptions, type BearerTokenOptions } from '../auth/jwt/options.ts'
+import type { IssuersOptions } from '../auth/jwt/issuers.ts'
+import { checkTokenOptions, type TokenOptions } from '../auth/jwt/options.ts'
 import { checkParam, concealedValues, concealParameter, hideBy, type QueryAuthenticator } from './query-parameter.ts'
 
 /** The parameter that carries the token (RFC 6750, section 2.3). */
 export const DEFAULT_TOKEN_PARAM = 'access_token'
 
-export interface QueryTokenOptions<Claims extends object = TokenClaims> extends BearerTokenOptions<Claims> {
-  /** The parameter that carries the token. Default: `access_token`. */
-  param?: string
-}
+/** The options of `queryToken()`: those of `bearerToken()` but `tokenFrom`, and the name of the parameter. */
+export type QueryTokenOptions<Claims extends object = TokenClaims> = IssuersOptions &
+  TokenOptions<Claims> & {
+    /** The parameter that carries the token. Default: `access_token`. */
+    param?: string
+  }
 
 /**
  * Authenticates by a JWT in the query, for clients that cannot set headers. The token is verified as `bearerToken()` does;
@@ -31,7 +34,7 @@ export interface QueryTokenOptions<Claims extends object = TokenClaims> extends 
 export function queryToken<Claims extends object = TokenClaims>(
   options: QueryTokenOptions<Claims>,
 ): QueryAuthenticator {
-  const rules = checkBearerOptions(options, 'queryToken', ['param'])
+  const rules = checkTokenOptions('queryToken', options, ['param'])
   const param = checkParam(options.param, DEFAULT_TOKEN_PARAM)
   const conceal = (ctx: Context): void => {
     concealParameter(ctx, param)

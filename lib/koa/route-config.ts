@@ -2,6 +2,7 @@ import type { Buffer } from 'node:buffer'
 import type { Context } from 'koa'
 import type { Authenticator, Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
+import { isOfHeader } from '../auth/jwt/bearer-token.ts'
 import { ConflationKeys, type ConflatedEvent } from '../hub/feed/conflation-keys.ts'
 import type { StreamLimits } from '../hub/stream-index.ts'
 import { HubEngine } from '../hub/engine.ts'
@@ -125,6 +126,11 @@ export function checkAuthenticators(authenticate: unknown): readonly Authenticat
   const list: unknown[] = Array.isArray(authenticate) ? authenticate : [authenticate]
   if (list.length === 0) throw new TypeError('`authenticate` is an empty list: say `false` for a stream open to all')
   const authenticators = list.map(checkAuthenticator)
+  if (authenticators.filter(isOfHeader).length > 1) {
+    throw new TypeError(
+      '`authenticate` has two of bearerToken(), and the second would never be asked: give one `issuers`',
+    )
+  }
   // What a client sends on purpose says more of whom it means to be than what its browser adds by itself.
   const ambient = authenticators.filter(authenticator => authenticator.ambient)
   return Object.freeze([...authenticators.filter(authenticator => !authenticator.ambient), ...ambient])

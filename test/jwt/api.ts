@@ -17,7 +17,7 @@ import { ManualClock } from '../support/manual-clock.ts'
 import type { ReceivedStream } from '../support/received-stream.ts'
 
 export interface ApiOptions {
-  readonly bearer?: Partial<BearerTokenOptions>
+  readonly bearer?: Partial<Exclude<BearerTokenOptions, { issuers: unknown }>>
   /** Options of `eventStream()`. Every stream gets the topic `news`, unless told otherwise. */
   readonly stream?: Partial<AuthenticatedOptions>
   /** Middleware around the streams. */

@@ -1,6 +1,8 @@
 /** The payload of a token that has been verified (RFC 7519, section 4.1). Frozen. */
 export interface TokenClaims {
   readonly sub?: string
+  /** What the token can be revoked by, 1 to 256 characters. */
+  readonly jti?: string
   /** Seconds since 1970, as are `nbf` and `iat`. */
   readonly exp: number
   readonly nbf?: number

@@ -51,6 +51,21 @@ export function queryCredentials(
   return token
 }
 
+/**
+ * Takes the token that an application has found elsewhere in the request, or answers `undefined` where there is none.
+ *
+ * @throws {AuthenticationError} `rejected` for what is no token, and for one over `maxBytes`
+ * @throws {TypeError} for what is no string
+ */
+export function elsewhereCredentials(found: unknown, maxBytes: number, errors: BearerErrors): string | undefined {
+  if (found === undefined || found === '') return undefined
+  if (typeof found !== 'string') throw new TypeError('`tokenFrom` must answer a string, or `undefined` for no token')
+  if (found.length > maxBytes) throw tooLarge(maxBytes, errors)
+  // Whoever logs in gets another one; the request itself is well-formed.
+  if (!TOKEN.test(found)) throw errors.invalid('`tokenFrom` found no token')
+  return found
+}
+
 /** Remembers, for all authenticators of the request, that its query carries a token. */
 export function markQueryToken(ctx: Context): void {
   queried.add(ctx.req)

@@ -1,33 +1,32 @@
-import type { KeyObject } from 'node:crypto'
-import { callInTime } from '../../application.ts'
 import type { Clock } from '../../clock.ts'
-import { FAILURE_PAUSE, keysUnavailable, type KeyCaching, type KeySource, type TokenHeader } from './source.ts'
-import { importKey, type Algorithm } from './verification-key.ts'
+import { BoundedMap } from './bounded-map.ts'
+import { Fetched } from './fetched.ts'
+import { importKeyNamed } from './import.ts'
+import { keysUnavailable, type KeyCaching, type KeySource, type TokenHeader } from './source.ts'
+import type { Algorithm, ImportedKey } from './verification-key.ts'
 
-/** What the last look for a `kid` gave: a key, nothing, or a failure. */
-interface Finding {
-  readonly key?: KeyObject
-  readonly failure?: { readonly cause: unknown }
-  /** Whether this `kid` has once had a key. */
-  readonly isProven: boolean
-  /** Until when this is believed, in milliseconds since 1970. */
-  readonly until: number
-}
+/** How many keys are kept that have verified a token. The one that was used the longest ago is looked up anew. */
+const MAX_PROVEN = 1_000
+/** How many names are remembered that have not: anyone can make them up. */
+const MAX_UNPROVEN = 100
+
+type Finding = Fetched<ImportedKey | undefined>
 
 /**
  * Keys that are looked up one by one, and kept.
  *
- * Anyone can make up a `kid`, so those never seen with a key are looked up one at a time, and after one that does not
- * exist, none for an interval. Keys that are known go on working, and are renewed, meanwhile.
+ * Anyone can make up a `kid`. Those that no good token has named are looked up one at a time, and after one that does not
+ * exist, none for an interval. A key that has verified a token is kept apart from them: whatever is made up, it goes on
+ * working, and is renewed when it ages.
  */
 export class KeyLookup implements KeySource {
   readonly #getKey: (header: TokenHeader) => unknown
   readonly #algorithms: readonly Algorithm[]
   readonly #caching: KeyCaching
   readonly #clock: Clock
-  readonly #findings = new Map<string, Finding>()
-  readonly #renewals = new Map<string, Promise<Finding>>()
-  #discovery: Promise<Finding> | undefined
+  readonly #proven = new BoundedMap<Finding>(MAX_PROVEN)
+  readonly #unproven = new BoundedMap<Finding>(MAX_UNPROVEN)
+  #lastSearch: Promise<unknown> = Promise.resolve()
   #closedUntil = -Infinity
 
   constructor(
@@ -42,78 +41,69 @@ export class KeyLookup implements KeySource {
     this.#clock = clock
   }
 
-  async find(header: TokenHeader): Promise<KeyObject | undefined> {
+  async find(header: TokenHeader): Promise<ImportedKey | undefined> {
     const { kid } = header
     if (kid === undefined) return undefined
-    const { key, failure } = this.#believed(kid) ?? (await this.#look(header, kid))
-    if (failure) throw keysUnavailable(failure.cause)
-    return key
+    const known = this.#proven.get(kid) ?? this.#settled(kid)
+    return known === undefined ? this.#search(header, kid) : known.get()
   }
 
-  #believed(kid: string): Finding | undefined {
-    const finding = this.#findings.get(kid)
-    return finding && this.#clock.monotonic() < finding.until ? finding : undefined
+  confirm({ kid }: TokenHeader): void {
+    const finding = kid === undefined ? undefined : this.#unproven.take(kid)
+    if (kid !== undefined && finding !== undefined) this.#proven.set(kid, finding)
   }
 
-  #look(header: TokenHeader, kid: string): Promise<Finding> {
-    return this.#findings.get(kid)?.isProven ? this.#renew(header, kid) : this.#discover(header, kid)
+  #settled(kid: string): Finding | undefined {
+    const finding = this.#unproven.get(kid)
+    return finding?.isSettled === true ? finding : undefined
   }
 
-  #renew(header: TokenHeader, kid: string): Promise<Finding> {
-    const running = this.#renewals.get(kid)
-    if (running) return running
-    const renewal = this.#lookUp(header, kid).finally(() => this.#renewals.delete(kid))
-    this.#renewals.set(kid, renewal)
-    return renewal
+  /** One after another, in the order in which they were asked for. */
+  #search(header: TokenHeader, kid: string): Promise<ImportedKey | undefined> {
+    const search = this.#lastSearch.then(() => this.#explore(header, kid))
+    this.#lastSearch = search.catch(() => undefined)
+    return search
   }
 
-  async #discover(header: TokenHeader, kid: string): Promise<Finding> {
-    while (this.#discovery) await this.#discovery
-    const found = this.#believed(kid)
-    if (found) return found
+  async #explore(header: TokenHeader, kid: string): Promise<ImportedKey | undefined> {
+    // Somebody else may have looked for it meanwhile.
+    const known = this.#proven.get(kid) ?? this.#settled(kid)
+    if (known !== undefined) return known.get()
     if (this.#clock.monotonic() < this.#closedUntil) {
       throw keysUnavailable(new Error('unknown keys were looked for a moment ago'))
     }
-    this.#discovery = this.#explore(header, kid).finally(() => {
-      this.#discovery = undefined
-    })
-    return this.#discovery
-  }
-
-  async #explore(header: TokenHeader, kid: string): Promise<Finding> {
-    const finding = await this.#lookUp(header, kid)
-    if (!finding.key) this.#closedUntil = finding.until
-    return finding
-  }
-
-  async #lookUp(header: TokenHeader, kid: string): Promise<Finding> {
-    const finding = await this.#ask(header, this.#findings.get(kid)?.isProven ?? false)
-    this.#forgetMadeUpNames()
-    this.#findings.set(kid, finding)
-    return finding
-  }
-
-  async #ask(header: TokenHeader, isProven: boolean): Promise<Finding> {
+    const finding = this.#finding(header, kid)
+    this.#unproven.set(kid, finding)
     try {
-      const limit = { clock: this.#clock, ms: this.#caching.timeout, what: '`getKey`' }
-      const key = await callInTime(limit, () => this.#getKey(header))
-      if (key === undefined) return this.#missing()
-      const imported = importKey('getKey', key, this.#algorithms)
-      return { key: imported, isProven: true, until: this.#clock.monotonic() + this.#caching.maxAge }
-    } catch (cause) {
-      if (isNotFound(cause)) return this.#missing()
-      return { failure: { cause }, isProven, until: this.#clock.monotonic() + FAILURE_PAUSE }
+      const key = await finding.get()
+      if (key === undefined) this.#closedUntil = finding.settledUntil
+      return key
+    } catch (error) {
+      this.#closedUntil = finding.settledUntil
+      throw error
     }
   }
 
-  #missing(): Finding {
-    return { isProven: false, until: this.#clock.monotonic() + this.#caching.interval }
+  #finding(header: TokenHeader, kid: string): Finding {
+    const { interval, maxAge } = this.#caching
+    return new Fetched(
+      {
+        what: '`getKey`',
+        fetch: () => this.#ask(header),
+        read: answer => importKeyNamed('getKey', answer, kid, this.#algorithms),
+        ageOf: key => (key === undefined ? interval : maxAge),
+      },
+      this.#caching,
+      this.#clock,
+    )
   }
 
-  #forgetMadeUpNames(): void {
-    const now = this.#clock.monotonic()
-    for (const [kid, { isProven, until }] of this.#findings) {
-      if (!isProven && until <= now) this.#findings.delete(kid)
+  async #ask(header: TokenHeader): Promise<unknown> {
+    try {
+      return await this.#getKey(header)
+    } catch (error) {
+      if (isNotFound(error)) return undefined
+      throw error
     }
   }
 }

@@ -1,9 +1,10 @@
 import type { Clock } from '../../clock.ts'
 import { duration, fn, invalid } from '../../options.ts'
-import { FetchedKeys } from './key-set.ts'
+import { importKeys } from './import.ts'
+import { FetchedKeySet } from './key-set.ts'
 import { KeyLookup } from './lookup.ts'
-import { importKeys, keyRecord, oneKey, type KeyCaching, type KeySource, type TokenHeader } from './source.ts'
-import { importKey, misfit, type Algorithm, type VerificationKey } from './verification-key.ts'
+import { keyRecord, oneKey, type KeyCaching, type KeySource, type TokenHeader } from './source.ts'
+import { importKey, misfit, type Algorithm, type JsonWebKey, type VerificationKey } from './verification-key.ts'
 
 /** The least time between two searches for unknown keys: 30 seconds, in milliseconds. */
 export const DEFAULT_KEY_INTERVAL = 30_000
@@ -15,18 +16,28 @@ export const DEFAULT_KEY_TIMEOUT = 5_000
 /** Keys by their `kid`. */
 export type KeyRecord = Readonly<Record<string, VerificationKey>>
 
+/** A JWK Set, as key servers publish it (RFC 7517, section 5). */
+export interface JsonWebKeySet {
+  readonly keys: readonly JsonWebKey[]
+}
+
 /** Where keys come from: exactly one of `key`, `keys` and `getKey`. */
 export interface KeyOptions {
   /** The one key: a secret for HS*, a public key for the others. */
   key?: VerificationKey
-  /** The keys by `kid`, or a function that fetches all of them, as from a JWKS: it is asked again as they age. */
-  keys?: KeyRecord | (() => KeyRecord | Promise<KeyRecord>)
   /**
-   * Looks up the key that a token names. It answers `undefined` for a key that does not exist (jwks-rsa's
-   * `SigningKeyNotFoundError` means the same) and rejects when it cannot tell. Prefer `keys` where the whole set can
-   * be had at once: with it, made-up key names cannot delay a new key.
+   * The keys by `kid`, or a JWK Set; or a function that fetches one of the two, and is asked again as they age. What it
+   * answers is checked when it comes, so that the JSON of a key server may be handed on as it is. Of a JWK Set those keys
+   * are used that have a `kid` and are for signatures by one of `algorithms`.
    */
-  getKey?: (header: TokenHeader) => VerificationKey | undefined | Promise<VerificationKey | undefined>
+  keys?: KeyRecord | JsonWebKeySet | (() => KeyRecord | JsonWebKeySet | Promise<unknown>)
+  /**
+   * Looks up the key that a token names: it answers the key, or a JWK Set to look for it in. It answers `undefined` for a
+   * key that does not exist (jwks-rsa's `SigningKeyNotFoundError` means the same) and rejects when it cannot tell. At
+   * most 1,000 keys are kept that have verified a token. Prefer `keys` where the whole set can be had at once: with it,
+   * made-up key names cannot delay a new key.
+   */
+  getKey?: (header: TokenHeader) => VerificationKey | JsonWebKeySet | undefined | Promise<unknown>
   /** The least time between two searches for keys that nobody knows, in milliseconds. Default: 30 s. */
   keyInterval?: number
   /** How long a fetched key is believed, in milliseconds; at least `keyInterval`. Default: 10 min. */
@@ -52,10 +63,10 @@ export function checkKeyTimeout({ keyTimeout }: KeyOptions): number {
 export function checkKeyOptions(options: KeyOptions, algorithms: readonly Algorithm[], clock: Clock): KeySource {
   const { key, keys, getKey } = options
   if ([key, keys, getKey].filter(source => source !== undefined).length !== 1) {
-    throw new TypeError('bearerToken() needs exactly one of `key`, `keys` and `getKey`')
+    throw new TypeError('exactly one of `key`, `keys` and `getKey` is needed')
   }
   const caching = checkCaching(options)
-  if (typeof keys === 'function') return new FetchedKeys(keys, algorithms, caching, clock)
+  if (typeof keys === 'function') return new FetchedKeySet(keys, algorithms, caching, clock)
   if (keys !== undefined) return staticKeys(keys, algorithms)
   if (key !== undefined) return staticKey(key, algorithms)
   return new KeyLookup(fn('getKey', getKey), algorithms, caching, clock)
@@ -83,7 +94,7 @@ function staticKey(key: VerificationKey, algorithms: readonly Algorithm[]): KeyS
   return oneKey(imported)
 }
 
-function staticKeys(keys: KeyRecord, algorithms: readonly Algorithm[]): KeySource {
+function staticKeys(keys: KeyRecord | JsonWebKeySet, algorithms: readonly Algorithm[]): KeySource {
   const imported = importKeys('keys', keys, algorithms, (_kid, error) => {
     throw error
   })

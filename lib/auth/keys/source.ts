@@ -1,7 +1,5 @@
-import type { KeyObject } from 'node:crypto'
 import { AuthenticationError } from '../authentication-error.ts'
-import { isRecord } from '../principal.ts'
-import { importKey, type Algorithm } from './verification-key.ts'
+import type { Algorithm, ImportedKey } from './verification-key.ts'
 
 /** What a token says of its key. Nothing in it is proven. */
 export interface TokenHeader {
@@ -17,7 +15,9 @@ export interface KeySource {
    *
    * @throws {AuthenticationError} `unavailable` when nobody can tell just now.
    */
-  find(header: TokenHeader): KeyObject | undefined | Promise<KeyObject | undefined>
+  find(header: TokenHeader): ImportedKey | undefined | Promise<ImportedKey | undefined>
+  /** Hears that the key of a header has verified the token: nobody has made that header up. */
+  confirm?(header: TokenHeader): void
 }
 
 /** How fetched keys are kept; all in milliseconds. */
@@ -30,40 +30,14 @@ export interface KeyCaching {
   readonly timeout: number
 }
 
-/** How long to leave a failing key server alone, in milliseconds. */
-export const FAILURE_PAUSE = 1_000
-
 /** One key for all tokens, whatever `kid` they name. */
-export function oneKey(key: KeyObject): KeySource {
+export function oneKey(key: ImportedKey): KeySource {
   return { find: () => key }
 }
 
 /** Keys that are all there at start-up, by `kid`. */
-export function keyRecord(keys: ReadonlyMap<string, KeyObject>): KeySource {
+export function keyRecord(keys: ReadonlyMap<string, ImportedKey>): KeySource {
   return { find: ({ kid }) => (kid === undefined ? undefined : keys.get(kid)) }
-}
-
-/**
- * Imports a record of keys into a map, where `__proto__` and `constructor` are names like any other.
- *
- * @throws {TypeError} for what is no record; a bad key goes to `onBad`, which may throw it.
- */
-export function importKeys(
-  name: string,
-  record: unknown,
-  algorithms: readonly Algorithm[],
-  onBad: (kid: string, error: unknown) => void,
-): Map<string, KeyObject> {
-  if (!isRecord(record)) throw new TypeError(`\`${name}\` must be an object of keys by \`kid\``)
-  const keys = new Map<string, KeyObject>()
-  for (const [kid, key] of Object.entries(record)) {
-    try {
-      keys.set(kid, importKey(`${name}.${kid}`, key, algorithms))
-    } catch (error) {
-      onBad(kid, error)
-    }
-  }
-  return keys
 }
 
 /** The refusal where the keys could not be had. */

@@ -1,7 +1,21 @@
 import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto'
 
-/** A secret for HS*, or a public key for RS*, PS* and ES*: PEM (a certificate too), DER (SPKI) or a `KeyObject`. */
-export type VerificationKey = string | Buffer | KeyObject
+/** A JSON Web Key (RFC 7517, section 4). It is checked when it is imported. */
+export interface JsonWebKey {
+  readonly kty?: string
+  readonly kid?: string
+  readonly [parameter: string]: unknown
+}
+
+/** A secret for HS*, or a public key for RS*, PS* and ES*: PEM (a certificate too), DER (SPKI), a JWK or a `KeyObject`. */
+export type VerificationKey = string | Buffer | KeyObject | JsonWebKey
+
+/** A key that can verify. */
+export interface ImportedKey {
+  readonly key: KeyObject
+  /** The one algorithm that it is for, where a JWK says so in its `alg` (RFC 8725, section 3.1). */
+  readonly alg: unknown
+}
 
 /** What a token may be signed with (RFC 7518, section 3.1). `none` is not among them. */
 export const ALGORITHMS = [
@@ -38,8 +52,8 @@ export function isHmac(algorithm: Algorithm): boolean {
  *
  * @throws {TypeError} for anything else, and for a key too weak for every one of the algorithms. It never shows the key.
  */
-export function importKey(name: string, key: unknown, algorithms: readonly Algorithm[]): KeyObject {
-  const imported = algorithms.some(isHmac) ? importSecret(name, key) : importPublicKey(name, key)
+export function importKey(name: string, key: unknown, algorithms: readonly Algorithm[]): ImportedKey {
+  const imported = { key: importObject(name, key, algorithms), alg: isJwk(key) ? key.alg : undefined }
   const problems = algorithms.map(algorithm => misfit(imported, algorithm))
   const [problem] = problems
   if (problem !== undefined && !problems.includes(undefined)) throw new TypeError(`\`${name}\` ${problem}`)
@@ -47,7 +61,8 @@ export function importKey(name: string, key: unknown, algorithms: readonly Algor
 }
 
 /** Says why a key cannot verify what an algorithm signed; `undefined` if it can. */
-export function misfit(key: KeyObject, algorithm: Algorithm): string | undefined {
+export function misfit({ key, alg }: ImportedKey, algorithm: Algorithm): string | undefined {
+  if (alg !== undefined && alg !== algorithm) return `must be a key for ${algorithm}, not for another algorithm`
   if (isHmac(algorithm)) return secretMisfit(key, algorithm)
   if (algorithm.startsWith('ES')) return curveMisfit(key, algorithm)
   return rsaMisfit(key, algorithm)
@@ -74,6 +89,23 @@ function rsaMisfit(key: KeyObject, algorithm: Algorithm): string | undefined {
   return `must be an RSA key of at least ${String(MIN_RSA_BITS)} bits`
 }
 
+function importObject(name: string, key: unknown, algorithms: readonly Algorithm[]): KeyObject {
+  if (isJwk(key)) return importJwk(name, key)
+  return algorithms.some(isHmac) ? importSecret(name, key) : importPublicKey(name, key)
+}
+
+function importJwk(name: string, jwk: JsonWebKey): KeyObject {
+  if (jwk.kty === 'oct')
+    return importSecret(name, typeof jwk.k === 'string' ? createSecretKey(jwk.k, 'base64url') : jwk.k)
+  if ('d' in jwk) throw privateKey(name)
+  try {
+    return createPublicKey({ key: { ...jwk }, format: 'jwk' })
+  } catch {
+    // The reason that Node gives could show what it was given.
+    throw new TypeError(`\`${name}\` must be a public key: it is no complete JWK`)
+  }
+}
+
 function importSecret(name: string, key: unknown): KeyObject {
   if (key instanceof KeyObject) return key
   if (typeof key !== 'string' && !Buffer.isBuffer(key)) throw new TypeError(`\`${name}\` must be a secret`)
@@ -84,11 +116,11 @@ function importSecret(name: string, key: unknown): KeyObject {
 }
 
 function importPublicKey(name: string, key: unknown): KeyObject {
-  if (isPrivate(key)) throw new TypeError(`\`${name}\` is a private key; verifying needs the public one only`)
+  if (isPrivate(key)) throw privateKey(name)
   if (key instanceof KeyObject) return key
   const imported = typeof key === 'string' || Buffer.isBuffer(key) ? parsePublicKey(Buffer.from(key)) : undefined
   if (imported) return imported
-  throw new TypeError(`\`${name}\` must be a public key: PEM, DER (SPKI) or a KeyObject`)
+  throw new TypeError(`\`${name}\` must be a public key: PEM, DER (SPKI), a JWK or a KeyObject`)
 }
 
 function parsePublicKey(bytes: Buffer): KeyObject | undefined {
@@ -97,6 +129,14 @@ function parsePublicKey(bytes: Buffer): KeyObject | undefined {
   } catch {
     return undefined
   }
+}
+
+function isJwk(key: unknown): key is JsonWebKey {
+  return typeof key === 'object' && key !== null && !(key instanceof KeyObject) && !Buffer.isBuffer(key) && 'kty' in key
+}
+
+function privateKey(name: string): TypeError {
+  return new TypeError(`\`${name}\` is a private key; verifying needs the public one only`)
 }
 
 function isPem(bytes: Buffer): boolean {

@@ -28,10 +28,10 @@ test('a wrong or missing issuer or audience is refused', async t => {
   t.like(await send(listed), INVALID_TOKEN, 'an issuer is one')
 })
 
-test('one of several issuers and audiences is enough', async t => {
-  const { send, clock } = await openEndpoint(t, { ...options, issuer: ['a', ISSUER], audience: ['b', AUDIENCE] })
+test('one of several audiences is enough', async t => {
+  const { send, clock } = await openEndpoint(t, { ...options, audience: ['b', AUDIENCE] })
   t.is((await send(issue(claims(clock.now()), 'HS256', SECRET))).status, 200)
-  t.is((await send(issue(claims(clock.now(), { iss: 'a', aud: ['c', 'b'] }), 'HS256', SECRET))).status, 200)
+  t.is((await send(issue(claims(clock.now(), { aud: ['c', 'b'] }), 'HS256', SECRET))).status, 200)
   t.like(await send(issue(claims(clock.now(), { aud: ['c'] }), 'HS256', SECRET)), INVALID_TOKEN)
 })
 
@@ -62,10 +62,13 @@ test('`typ` is a JWT or an access token, or absent', async t => {
   }
 })
 
-test('`types` replaces the accepted types', async t => {
+test('`types` replaces the accepted types, and makes `typ` required', async t => {
   const { send, clock } = await openEndpoint(t, { ...options, types: 'application/Event+jwt' })
   t.is((await send(issue(claims(clock.now()), 'HS256', SECRET, { typ: 'event+JWT' }))).status, 200)
   t.like(await send(issue(claims(clock.now()), 'HS256', SECRET, { typ: 'JWT' })), INVALID_TOKEN)
+  for (const typ of [undefined, null, '']) {
+    t.like(await send(forge({ alg: 'HS256', typ }, claims(clock.now()), SECRET)), INVALID_TOKEN, String(typ))
+  }
 })
 
 test('a payload that is no object is refused, and the process lives', async t => {
@@ -110,13 +113,16 @@ test('`__proto__` in a token pollutes nothing and stands for nothing', async t =
   t.like(await send(forge(header, claims(clock.now()), SECRET)), INVALID_TOKEN)
 })
 
-test('`jti` is the token’s id, if it is a string of sane length', async t => {
+test('a `jti` by which the token could not be revoked is refused', async t => {
   const { send, clock } = await openEndpoint(t, options)
-  for (const jti of ['', 7, {}, 'x'.repeat(257)]) {
-    const { status, identity } = await send(forge({ alg: 'HS256' }, claims(clock.now(), { jti }), SECRET))
-    t.is(status, 200)
-    t.is(identity?.token, undefined)
+  for (const jti of ['', 7, null, {}, ['a'], 'x'.repeat(257)]) {
+    t.like(
+      await send(forge({ alg: 'HS256' }, claims(clock.now(), { jti }), SECRET)),
+      INVALID_TOKEN,
+      JSON.stringify(jti),
+    )
   }
+  t.is((await send(issue(claims(clock.now()), 'HS256', SECRET))).identity?.token, undefined)
   const jti = 'x'.repeat(256)
   t.is((await send(issue(claims(clock.now(), { jti }), 'HS256', SECRET))).identity?.token, jti)
 })

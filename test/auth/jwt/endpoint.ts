@@ -3,7 +3,8 @@ import { request, type IncomingMessage } from 'node:http'
 import type { ExecutionContext } from 'ava'
 import Koa from 'koa'
 import { bearerToken } from '../../../lib/auth/jwt/bearer-token.ts'
-import type { BearerTokenOptions } from '../../../lib/auth/jwt/options.ts'
+import type { OneIssuer } from '../../../lib/auth/jwt/issuers.ts'
+import type { TokenOptions } from '../../../lib/auth/jwt/options.ts'
 import type { Identity } from '../../../lib/auth/identity.ts'
 import type { TokenClaims } from '../../../lib/auth/jwt/claims.ts'
 import { serve } from '../../support/http.ts'
@@ -11,8 +12,7 @@ import { ManualClock } from '../../support/manual-clock.ts'
 import { readAnswer, whoAmI, type Answer } from '../who-am-i.ts'
 import { AUDIENCE, ISSUER } from './keys.ts'
 
-type Options<Claims extends object> = Partial<BearerTokenOptions<Claims>> &
-  Pick<BearerTokenOptions<Claims>, 'algorithms'>
+type Options<Claims extends object> = Partial<TokenOptions<Claims> & OneIssuer> & Pick<OneIssuer, 'algorithms'>
 
 export interface Endpoint {
   readonly clock: ManualClock

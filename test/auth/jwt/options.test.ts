@@ -60,6 +60,7 @@ const wrong: Record<string, [named: string, options: Record<string, unknown>][]>
     ['audience', { ...valid, audience: ['a', undefined] }],
     ['audience', { ...valid, audience: /a/ }],
     ['issuer', { ...valid, issuer: [/i/] }],
+    ['issuers', { ...valid, issuer: ['a', 'b'] }],
     ['issuer', { ...valid, issuer: true }],
     ['issuer', { ...valid, issuer: null }],
   ],
@@ -100,6 +101,7 @@ const wrong: Record<string, [named: string, options: Record<string, unknown>][]>
     ['scope', { ...valid, scope: [''] }],
     ['realm', { ...valid, realm: 'a\r\nb' }],
     ['identify', { ...valid, identify: 'sub' }],
+    ['tokenFrom', { ...valid, tokenFrom: 'cookie' }],
     ['algorithm', { ...valid, algorithm: ['HS256'] }],
   ],
 }

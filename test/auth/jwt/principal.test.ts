@@ -1,5 +1,6 @@
 import { EventEmitter, once } from 'node:events'
 import test from 'ava'
+import type { Context } from 'koa'
 import { INVALID_TOKEN, EXPIRED_TOKEN, openEndpoint, UNAVAILABLE } from './endpoint.ts'
 import { claims, issue, seconds, SECRET } from './keys.ts'
 
@@ -41,6 +42,17 @@ test('identify says whose token it is', async t => {
   const { send, clock } = await openEndpoint(t, { ...options, identify })
   const { identity } = await send(issue(claims(clock.now(), { client_id: 'x' }), 'HS256', SECRET))
   t.like(identity, { id: 'client:x', claims: { a: 1 } })
+})
+
+test('identify gets the context, for tokens that are bound to a certificate', async t => {
+  const identify = (token: { cnf?: { 'x5t#S256'?: string } }, ctx: Context) =>
+    token.cnf?.['x5t#S256'] === ctx.get('x-client-certificate') && { id: 'ada' }
+  const { sendHeaders, clock } = await openEndpoint(t, { ...options, identify })
+  const token = issue(claims(clock.now(), { cnf: { 'x5t#S256': 'bwcK0esc' } }), 'HS256', SECRET)
+  const send = (certificate: string) =>
+    sendHeaders(['Authorization', `Bearer ${token}`, 'X-Client-Certificate', certificate])
+  t.is(await send('bwcK0esc'), 200)
+  t.is(await send('another'), 401)
 })
 
 test('identify can refuse, or shorten, and cannot prolong', async t => {
