@@ -1,12 +1,13 @@
 import type { Context } from 'koa'
-import type { Identity } from './identity.ts'
+import type { Identity, UnknownClaims } from './identity.ts'
 
 /**
  * Finds out who is asking for a stream.
  *
- * `sessionCookie()` and `bearerToken()` make one; so can an application, for credentials of its own.
+ * `sessionCookie()` and `bearerToken()` make one; so can an application, for credentials of its own. `Claims` is the shape
+ * of its identities' claims.
  */
-export interface Authenticator {
+export interface Authenticator<Claims extends object = UnknownClaims> {
   /** The word that goes into `identity.scheme`. */
   readonly scheme: string
   /** The `WWW-Authenticate` value of a 401 when nobody's credentials were found (RFC 9110, section 11.6.1). */
@@ -27,7 +28,7 @@ export interface Authenticator {
    *
    * @throws {AuthenticationError} for credentials that are there and bad: no other authenticator is asked then.
    */
-  authenticate(ctx: Context): Identity | undefined | Promise<Identity | undefined>
+  authenticate(ctx: Context): Identity<Claims> | undefined | Promise<Identity<Claims> | undefined>
   /**
    * Takes the credentials out of the URL and keeps them aside, where they come in one: middleware that logs must not see
    * them. Called first for every request, also for those that are refused before anybody is asked who is calling. If it

@@ -1,5 +1,8 @@
-/** Who holds a stream, as an authenticator found out. Frozen. */
-export interface Identity {
+/** What is said of a holder, where nothing is known of its shape. */
+export type UnknownClaims = Record<string, unknown>
+
+/** Who holds a stream, as an authenticator found out. Frozen. `Claims` is the shape of what is said of its holder. */
+export interface Identity<Claims extends object = UnknownClaims> {
   /** The user or client, as the application names it. Limits and `hub.disconnect({ identity })` count by it. */
   readonly id: string
   /** How the identity was proven: `session`, `bearer`, or a custom authenticator's own word. */
@@ -14,7 +17,7 @@ export interface Identity {
   /** The token's `jti`; `hub.revoke(token)` and `hub.disconnect({ token })` find streams by it. */
   readonly token?: string
   /** What the token or the session says of its holder. */
-  readonly claims?: Readonly<Record<string, unknown>>
+  readonly claims?: Readonly<Claims>
 }
 
 /**
@@ -22,10 +25,10 @@ export interface Identity {
  *
  * @throws {TypeError} for a field that is wrong
  */
-export function createIdentity(fields: Identity): Identity {
+export function createIdentity<Claims extends object = UnknownClaims>(fields: Identity<Claims>): Identity<Claims> {
   // A copy is checked, since a getter may answer something else when it is asked again.
   const { session, ...visible } = checkIdentity(plainCopy(fields))
-  const identity = visible as Identity
+  const identity = visible as Identity<Claims>
   if (session !== undefined) Object.defineProperty(identity, 'session', { value: session, enumerable: false })
   return Object.freeze(identity)
 }

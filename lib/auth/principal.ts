@@ -1,11 +1,13 @@
+import type { UnknownClaims } from './identity.ts'
+
 /** Who an application's `identify` says that the credentials belong to. */
-export interface Principal {
+export interface Principal<Claims extends object = UnknownClaims> {
   /** The user or client. Numbers become strings. */
   readonly id: string | number | bigint
   /** When the login ends, in milliseconds since 1970, where that is earlier than the credentials themselves end. */
   readonly expiresAt?: number
   /** What else is to be known of the principal: `identity.claims`. */
-  readonly claims?: Readonly<Record<string, unknown>>
+  readonly claims?: Readonly<Claims>
 }
 
 /** An application's word for "nobody". */
@@ -13,9 +15,12 @@ export type Nobody = undefined | null | false | '' | 0
 
 /**
  * What an application's `identify` answers. Given fields of any name, it makes something unknown of them, which is
- * checked when it comes; an `identify` whose parameter is annotated with its fields is checked by the compiler.
+ * checked when it comes; an `identify` whose parameter is annotated with its fields is checked by the compiler, and the type
+ * of its `claims` goes on into `identity.claims`.
  */
-export type Answer<Given> = string extends keyof Given ? unknown : Principal | Nobody | Promise<Principal | Nobody>
+export type Answer<Given, Who extends Principal<object>> = string extends keyof Given
+  ? unknown
+  : Who | Nobody | Promise<Who | Nobody>
 
 /** A principal whose id is a string. */
 export interface CheckedPrincipal extends Principal {

@@ -5,8 +5,8 @@ import { AuthenticationError } from './authentication-error.ts'
 import type { Authenticator, Revalidation } from './authenticator.ts'
 import { bearerErrors } from './bearer-error.ts'
 import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
-import { checkPrincipal, type Principal, type Nobody } from './principal.ts'
-import { createIdentity, hasEnded, type Identity } from './identity.ts'
+import { checkPrincipal, type Answer, type Principal } from './principal.ts'
+import { createIdentity, hasEnded, type Identity, type UnknownClaims } from './identity.ts'
 import { checkRevalidationPace } from './revalidation.ts'
 
 /** The property of `ctx.state` that koa-jwt and koa-passport use. */
@@ -16,21 +16,19 @@ export const DEFAULT_USER_PROPERTY = 'user'
 export type UserData = Readonly<Record<string, unknown>>
 
 /** Who an application says that a verified user is, and by what the login can be ended. */
-export interface VerifiedUser extends Principal {
+export interface VerifiedUser<Claims extends object = UnknownClaims> extends Principal<Claims> {
   /** The `jti` of the user's token, for `hub.revoke()` and `hub.disconnect({ token })`. */
   readonly token?: string | undefined
   /** The key of the user's session (`ctx.session.externalKey`), for `watchSessions()` and `hub.disconnect({ session })`. */
   readonly session?: string | undefined
 }
 
-type Answer<User> = string extends keyof User ? unknown : VerifiedUser | Nobody | Promise<VerifiedUser | Nobody>
-
-export interface StateUserOptions<User = UserData> {
+export interface StateUserOptions<User = UserData, Claims extends object = UnknownClaims> {
   /**
    * Says who the user is: `{ id, expiresAt?, token?, session?, claims? }`, or something falsy for nobody. Annotate the
    * parameter to have the answer checked by the compiler.
    */
-  identify: (user: User, ctx: Context) => Answer<User>
+  identify: (user: User, ctx: Context) => Answer<User, VerifiedUser<Claims>>
   /** The property of `ctx.state` that has the user. Default: `user`. */
   property?: string
   /**
@@ -67,7 +65,9 @@ const OPTIONS = ['identify', 'property', 'ambient', 'holds', 'revalidate', 'grac
  * @throws {TypeError} for a wrong option; while authenticating, for an answer of `identify` that is neither falsy nor has
  *   an `id`.
  */
-export function stateUser<User = UserData>(options: StateUserOptions<User>): Authenticator {
+export function stateUser<User = UserData, Claims extends object = UnknownClaims>(
+  options: StateUserOptions<User, Claims>,
+): Authenticator<Claims> {
   knownKeys('stateUser', options, OPTIONS)
   // Only the application can know what the middleware in front leaves there.
   const identify = fn('identify', options.identify) as (user: unknown, ctx: Context) => unknown
@@ -79,10 +79,10 @@ export function stateUser<User = UserData>(options: StateUserOptions<User>): Aut
   // A client of an API is to fetch a new token (RFC 6750, section 3.1); a browser has nothing to do with a challenge.
   const rejection = ambient ? undefined : bearerErrors(realm, '').rejection
 
-  async function authenticate(ctx: Context): Promise<Identity | undefined> {
+  async function authenticate(ctx: Context): Promise<Identity<Claims> | undefined> {
     const user: unknown = ctx.state[property]
     if (!user) return undefined
-    const identity = userIdentity(await identify(user, ctx))
+    const identity = userIdentity<Claims>(await identify(user, ctx))
     if (identity === undefined || !hasEnded(identity, clock.now())) return identity
     throw new AuthenticationError(
       'rejected',
@@ -101,19 +101,24 @@ export function stateUser<User = UserData>(options: StateUserOptions<User>): Aut
   })
 }
 
-function userIdentity(answer: unknown): Identity | undefined {
+function userIdentity<Claims extends object>(answer: unknown): Identity<Claims> | undefined {
   const principal = checkPrincipal(answer)
   if (principal === undefined) return undefined
+  const { claims, ...others } = principal
   const { token, session } = answer as VerifiedUser
-  return createIdentity({
-    ...principal,
+  return createIdentity<Claims>({
+    ...others,
     scheme: 'user',
+    // Of the application's own making, in a shape that it alone knows.
+    ...(claims !== undefined && { claims: claims as Claims }),
     ...(token !== undefined && { token }),
     ...(session !== undefined && { session }),
   })
 }
 
-function checkRevalidation<User>(options: StateUserOptions<User>): Revalidation | undefined {
+function checkRevalidation<User, Claims extends object>(
+  options: StateUserOptions<User, Claims>,
+): Revalidation | undefined {
   const { holds, revalidate, grace } = options
   if (holds === undefined) {
     if (revalidate === undefined && grace === undefined) return undefined

@@ -12,7 +12,7 @@ export type RefusalReason =
   | 'unauthenticated'
   /** Valid credentials that are not enough. */
   | 'forbidden'
-  /** A page of another origin asked with the user's cookie. */
+  /** A page of another origin asked with the user's cookie: `error` tells what the request said and what was expected. */
   | 'origin'
   /** Nobody can tell just now who is asking. */
   | 'unavailable'

@@ -4,7 +4,7 @@ import { AuthenticationError } from '../auth/authentication-error.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import { frozenIdentity, hasEnded, type Identity } from '../auth/identity.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
-import { mayUseCookie } from './origin.ts'
+import { foreignOrigin, mayUseCookie } from './origin.ts'
 import type { AuthenticationConfig } from './route-config.ts'
 import { statusOf } from './response.ts'
 
@@ -56,7 +56,9 @@ async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller |
     // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
     if (!answer) continue
     const identity = frozenIdentity(answer)
-    if (authenticator.ambient && !mayUseCookie(ctx, config.origins)) return { reason: 'origin', status: 403 }
+    if (authenticator.ambient && !mayUseCookie(ctx, config.origins)) {
+      return { reason: 'origin', status: 403, error: foreignOrigin(ctx, config.origins) }
+    }
     const caller = { identity, authenticator }
     return (await isRevoked(caller, config)) ? ended(caller, config) : caller
   }

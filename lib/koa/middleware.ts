@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import type { Authenticator } from '../auth/authenticator.ts'
 import { within } from '../deadline.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
@@ -14,7 +15,7 @@ import { handOff } from './hand-off.ts'
 import { lastEventIdOf } from './last-event-id.ts'
 import { acceptsEventStream, isPipelined } from './negotiation.ts'
 import { checkOptions, type RouteConfig } from './route-config.ts'
-import type { AuthenticatedOptions, EventStreamOptions, PublicOptions } from './options.ts'
+import type { AuthenticatedOptions, EventStreamOptions, Logins, PublicOptions } from './options.ts'
 import { answerEnded, refuse, turnAway } from './refusal.ts'
 import { resolve } from './resolution.ts'
 import { topicStarts } from './topic-starts.ts'
@@ -33,9 +34,10 @@ export type EventStreamMiddleware = (ctx: Context) => Promise<void>
  *
  * @throws {TypeError} at start-up, for a wrong option
  */
-export function eventStream<Events extends object = EventMap>(
-  options: AuthenticatedOptions<Events>,
-): EventStreamMiddleware
+export function eventStream<
+  Events extends object = EventMap,
+  Login extends Logins = Authenticator | readonly Authenticator[],
+>(options: AuthenticatedOptions<Events, Login>): EventStreamMiddleware
 export function eventStream<Events extends object = EventMap>(options: PublicOptions<Events>): EventStreamMiddleware
 export function eventStream<Events extends object = EventMap>(
   options: EventStreamOptions<Events>,

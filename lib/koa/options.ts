@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Authenticator } from '../auth/authenticator.ts'
-import type { Identity } from '../auth/identity.ts'
+import type { Identity, UnknownClaims } from '../auth/identity.ts'
 import type { ConflationKey } from '../hub/feed/conflation-keys.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { Subscription } from '../hub/subscription.ts'
@@ -102,11 +102,24 @@ interface CommonOptions<Events extends object> {
   overload?: OverloadOption
 }
 
+/** An authenticator, or several, whatever the shape of their claims. */
+export type Logins = Authenticator<object> | readonly Authenticator<object>[]
+
+/** The identities that authenticators make, with the shape of their claims, where one is said. */
+export type IdentityOf<Login extends Logins> = (Login extends readonly (infer One)[] ? One : Login) extends infer One
+  ? One extends Authenticator<infer Claims>
+    ? Identity<keyof Claims extends never ? UnknownClaims : Claims>
+    : never
+  : never
+
 /** Options of a mount whose streams always have an identity. */
-export interface AuthenticatedOptions<Events extends object = EventMap> extends CommonOptions<Events> {
+export interface AuthenticatedOptions<
+  Events extends object = EventMap,
+  Login extends Logins = Authenticator | readonly Authenticator[],
+> extends CommonOptions<Events> {
   /** Asked in their order, until one knows the credentials; those of cookies and the like (`ambient`) come last. */
-  authenticate: Authenticator | readonly Authenticator[]
-  subscribe: SubscriptionResolver<Events>
+  authenticate: Login
+  subscribe: SubscriptionResolver<Events, IdentityOf<Login>>
 }
 
 /** Options of a mount that anybody may use. */

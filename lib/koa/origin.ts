@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import { AuthenticationError } from '../auth/authentication-error.ts'
 
 /**
  * Checks an origin that an operator lists, and answers it as browsers spell it.
@@ -32,4 +33,19 @@ export function mayUseCookie(ctx: Context, allowed: ReadonlySet<string>): boolea
   if (origin === `${ctx.protocol}://${ctx.host}`) return true
   // Behind such a proxy, and with Koa not told of it, the scheme differs.
   return site === 'same-origin' && origin === `https://${ctx.host}`
+}
+
+/** What a refused request said of its page, and what it could have said: for the operator, who may have to list it. */
+export function foreignOrigin(ctx: Context, allowed: ReadonlySet<string>): AuthenticationError {
+  const got = `Origin ${shown(ctx.get('origin'))} and Sec-Fetch-Site ${shown(ctx.get('sec-fetch-site'))}`
+  const expected = [`${ctx.protocol}://${ctx.host}`, ...allowed].map(shown).join(', ')
+  return new AuthenticationError(
+    'forbidden',
+    `a request with ${got} came with the user's cookie; it may come from pages of ${expected}, those in \`origins\` included`,
+  )
+}
+
+// The client's own words: quoted, so that they cannot pose as ours, and not at any length.
+function shown(header: string): string {
+  return header === '' ? '(none)' : JSON.stringify(header.slice(0, 200))
 }

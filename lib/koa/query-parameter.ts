@@ -3,9 +3,10 @@ import { unescape } from 'node:querystring'
 import type { Context, Next } from 'koa'
 import { invalid, text } from '../options.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
+import type { UnknownClaims } from '../auth/identity.ts'
 
 /** An authenticator whose credentials come in the URL. */
-export interface QueryAuthenticator extends Authenticator {
+export interface QueryAuthenticator<Claims extends object = UnknownClaims> extends Authenticator<Claims> {
   /**
    * A Koa middleware that takes the parameter out of the URL and keeps it aside for the authenticator. Mount it before
    * middleware that logs, on the path of the stream: it takes the parameter from any request that passes.

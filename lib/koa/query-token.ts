@@ -3,15 +3,18 @@ import { markQueryToken, queryCredentials } from '../auth/jwt/credentials.ts'
 import { tokenAuthenticator, type FindToken } from '../auth/jwt/bearer-token.ts'
 import type { TokenClaims } from '../auth/jwt/claims.ts'
 import type { IssuersOptions } from '../auth/jwt/issuers.ts'
-import { checkTokenOptions, type TokenOptions } from '../auth/jwt/options.ts'
+import { checkTokenOptions, type ClaimsOf, type TokenOptions } from '../auth/jwt/options.ts'
 import { checkParam, concealedValues, concealParameter, hideBy, type QueryAuthenticator } from './query-parameter.ts'
 
 /** The parameter that carries the token (RFC 6750, section 2.3). */
 export const DEFAULT_TOKEN_PARAM = 'access_token'
 
 /** The options of `queryToken()`: those of `bearerToken()` but `tokenFrom`, and the name of the parameter. */
-export type QueryTokenOptions<Claims extends object = TokenClaims> = IssuersOptions &
-  TokenOptions<Claims> & {
+export type QueryTokenOptions<
+  Claims extends object = TokenClaims,
+  Own extends object = ClaimsOf<Claims>,
+> = IssuersOptions &
+  TokenOptions<Claims, Own> & {
     /** The parameter that carries the token. Default: `access_token`. */
     param?: string
   }
@@ -31,9 +34,9 @@ export type QueryTokenOptions<Claims extends object = TokenClaims> = IssuersOpti
  *
  * @throws {TypeError} for a wrong option
  */
-export function queryToken<Claims extends object = TokenClaims>(
-  options: QueryTokenOptions<Claims>,
-): QueryAuthenticator {
+export function queryToken<Claims extends object = TokenClaims, Own extends object = ClaimsOf<Claims>>(
+  options: QueryTokenOptions<Claims, Own>,
+): QueryAuthenticator<Own> {
   const rules = checkTokenOptions('queryToken', options, ['param'])
   const param = checkParam(options.param, DEFAULT_TOKEN_PARAM)
   const conceal = (ctx: Context): void => {
@@ -45,7 +48,7 @@ export function queryToken<Claims extends object = TokenClaims>(
     return queryCredentials(ctx, concealedValues(ctx, param), maxBytes, errors)
   }
   return Object.freeze({
-    ...tokenAuthenticator('query', rules, find),
+    ...tokenAuthenticator<Own>('query', rules, find),
     conceal,
     hide: hideBy(conceal),
   })

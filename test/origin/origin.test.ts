@@ -119,3 +119,18 @@ test('behind one that Koa was not told of, the browser’s word is needed, and f
   t.is(await ask({ ...forged, origin: 'https://evil.com' }), 403)
   t.is(await ask({ ...forged, origin: 'https://evil.com', 'sec-fetch-site': 'same-origin' }), 403)
 })
+
+test('listeners are told what the request said of its page, and what was expected', async t => {
+  const { ask, refusals } = await openShop(t)
+  await ask({ origin: 'https://evil.example', 'sec-fetch-site': 'cross-site' })
+  await ask({ 'sec-fetch-site': 'same-site' })
+  await ask({ origin: `"${'x'.repeat(5_000)}` })
+  const [named, unnamed, long] = refusals.map(({ error }) => (error as Error).message)
+  t.is(
+    named,
+    `a request with Origin "https://evil.example" and Sec-Fetch-Site "cross-site" came with the user's cookie; it may come ` +
+      `from pages of "http://${HOST}", "https://app.example.com", "http://localhost:8080", those in \`origins\` included`,
+  )
+  t.regex(unnamed ?? '', /with Origin \(none\) and Sec-Fetch-Site "same-site"/)
+  t.true((long ?? '').includes(String.raw`Origin "\"xxx`) && (long ?? '').length < 600)
+})

@@ -5,7 +5,7 @@ import { AuthenticationError } from '../authentication-error.ts'
 import type { Authenticator } from '../authenticator.ts'
 import { bearerCredentials, elsewhereCredentials } from './credentials.ts'
 import { bearerErrors, type BearerErrors } from '../bearer-error.ts'
-import { checkTokenOptions, type BearerTokenOptions, type CheckedTokenOptions } from './options.ts'
+import { checkTokenOptions, type BearerTokenOptions, type CheckedTokenOptions, type ClaimsOf } from './options.ts'
 import { challenge } from '../challenge.ts'
 import { checkPrincipal, type CheckedPrincipal } from '../principal.ts'
 import { createIdentity, hasEnded, type Identity } from '../identity.ts'
@@ -29,10 +29,12 @@ import { verifyToken } from './verifier.ts'
  * @throws {TypeError} for a wrong option: missing `issuer` or `audience`, a weak key, a key of another kind than
  *   `algorithms` need.
  */
-export function bearerToken<Claims extends object = TokenClaims>(options: BearerTokenOptions<Claims>): Authenticator {
+export function bearerToken<Claims extends object = TokenClaims, Own extends object = ClaimsOf<Claims>>(
+  options: BearerTokenOptions<Claims, Own>,
+): Authenticator<Own> {
   const rules = checkTokenOptions('bearerToken', options, ['tokenFrom'])
   if (options.tokenFrom === undefined) {
-    const authenticator = tokenAuthenticator('bearer', rules, bearerCredentials)
+    const authenticator = tokenAuthenticator<Own>('bearer', rules, bearerCredentials)
     ofHeader.add(authenticator)
     return authenticator
   }
@@ -43,10 +45,10 @@ export function bearerToken<Claims extends object = TokenClaims>(options: Bearer
       maxBytes,
       errors,
     )
-  return Object.freeze({ ...tokenAuthenticator('bearer', rules, find), ambient: true })
+  return Object.freeze({ ...tokenAuthenticator<Own>('bearer', rules, find), ambient: true })
 }
 
-const ofHeader = new WeakSet<Authenticator>()
+const ofHeader = new WeakSet<object>()
 
 /** Whether an authenticator is a `bearerToken()` that decides about every token in the header. */
 export function isOfHeader(authenticator: Authenticator): boolean {
@@ -56,8 +58,12 @@ export function isOfHeader(authenticator: Authenticator): boolean {
 /** Finds a token in a request, or `undefined` where there is none. */
 export type FindToken = (ctx: Context, maxBytes: number, errors: BearerErrors) => string | undefined
 
-/** Makes an authenticator by tokens, wherever in a request they are. */
-export function tokenAuthenticator(scheme: string, rules: CheckedTokenOptions, find: FindToken): Authenticator {
+/** Makes an authenticator by tokens, wherever in a request they are. Only the application knows the shape of claims. */
+export function tokenAuthenticator<Claims extends object>(
+  scheme: string,
+  rules: CheckedTokenOptions,
+  find: FindToken,
+): Authenticator<Claims> {
   const { realm, scopes, maxBytes, clock, timeout, identify } = rules
   const errors = bearerErrors(realm, scopes.join(' '))
 
@@ -68,14 +74,14 @@ export function tokenAuthenticator(scheme: string, rules: CheckedTokenOptions, f
     )
   }
 
-  async function authenticate(ctx: Context): Promise<Identity | undefined> {
+  async function authenticate(ctx: Context): Promise<Identity<Claims> | undefined> {
     const token = find(ctx, maxBytes, errors)
     if (token === undefined) return undefined
     const claims = await verifyToken(token, rules, errors)
     if (!hasScopes(claims, scopes)) throw errors.insufficientScope()
     const principal = await principalOf(claims, ctx)
     if (principal === undefined) throw errors.invalid('the token belongs to nobody')
-    const identity = tokenIdentity(scheme, principal, claims)
+    const identity = tokenIdentity<Claims>(scheme, principal, claims)
     if (hasEnded(identity, clock.now())) throw errors.expired()
     return identity
   }
@@ -89,12 +95,16 @@ export function tokenAuthenticator(scheme: string, rules: CheckedTokenOptions, f
   })
 }
 
-function tokenIdentity(scheme: string, principal: CheckedPrincipal, claims: TokenClaims): Identity {
-  return createIdentity({
+function tokenIdentity<Claims extends object>(
+  scheme: string,
+  principal: CheckedPrincipal,
+  claims: TokenClaims,
+): Identity<Claims> {
+  return createIdentity<Claims>({
     id: principal.id,
     scheme,
     expiresAt: Math.min(claims.exp * 1000, principal.expiresAt ?? Infinity),
     ...(claims.jti !== undefined && { token: claims.jti }),
-    claims: principal.claims ?? claims,
+    claims: (principal.claims ?? claims) as Claims,
   })
 }

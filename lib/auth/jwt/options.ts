@@ -2,7 +2,8 @@ import type { Context } from 'koa'
 import { completeClock, type Clock } from '../../clock.ts'
 import { duration, fn, integer, knownKeys, text, texts } from '../../options.ts'
 import { DEFAULT_REALM, quotable } from '../challenge.ts'
-import type { Answer } from '../principal.ts'
+import type { UnknownClaims } from '../identity.ts'
+import type { Answer, Principal } from '../principal.ts'
 import type { TokenClaims } from './claims.ts'
 import { checkIssuers, ISSUERS_OPTIONS, type IssuersOptions } from './issuers.ts'
 import type { TokenRules } from './verifier.ts'
@@ -16,8 +17,11 @@ export const DEFAULT_MAX_TOKEN_BYTES = 8 * 1024
 /** The accepted `typ` headers: a plain JWT, and an access token (RFC 9068, section 2.1). */
 export const DEFAULT_TYPES = ['JWT', 'at+jwt'] as const
 
+/** What an identity has for claims, unless `identify` answers others: those of its token. */
+export type ClaimsOf<Claims extends object> = string extends keyof Claims ? UnknownClaims : Claims
+
 /** What is common to tokens wherever in a request they are. */
-export interface TokenOptions<Claims extends object = TokenClaims> {
+export interface TokenOptions<Claims extends object = TokenClaims, Own extends object = ClaimsOf<Claims>> {
   /** Scopes that a token must have, all of them, in `scope` or `scp`; 403 otherwise. Default: none. */
   scope?: string | readonly string[]
   /**
@@ -27,10 +31,10 @@ export interface TokenOptions<Claims extends object = TokenClaims> {
   types?: string | readonly string[]
   /**
    * Says whose token it is: `{ id, expiresAt?, claims? }`, or something falsy to refuse it. Default: `{ id: claims.sub }`,
-   * with all the claims. It gets Koa's context, too, for what a token is bound to, such as the certificate of its client
+   * with all the claims. What it answers as `claims` is `identity.claims`, in its type. It gets Koa's context, too, for what a token is bound to, such as the certificate of its client
    * (`cnf`; RFC 8705, section 3.1). It may take as long as `keyTimeout`, the longest of all issuers'.
    */
-  identify?: (claims: Claims, ctx: Context) => Answer<Claims>
+  identify?: (claims: Claims, ctx: Context) => Answer<Claims, Principal<Own>>
   /** How far `iat` and `nbf` may lie ahead of our clock, in milliseconds. `exp` is taken literally. Default: 5 s. */
   clockTolerance?: number
   /** How far ahead `exp` may lie, in milliseconds. Default: 24 h. */
@@ -44,8 +48,11 @@ export interface TokenOptions<Claims extends object = TokenClaims> {
 }
 
 /** The options of `bearerToken()`. */
-export type BearerTokenOptions<Claims extends object = TokenClaims> = IssuersOptions &
-  TokenOptions<Claims> & {
+export type BearerTokenOptions<
+  Claims extends object = TokenClaims,
+  Own extends object = ClaimsOf<Claims>,
+> = IssuersOptions &
+  TokenOptions<Claims, Own> & {
     /**
      * Finds the token elsewhere than in `Authorization`, such as in an HttpOnly cookie: `ctx => ctx.cookies.get('token')`.
      * It has to answer at once; `undefined` or an empty string where there is none. Browsers add cookies by themselves, so
@@ -80,9 +87,9 @@ const OPTIONS = [
  * @param others what it takes besides
  * @throws {TypeError} that names the option that is wrong.
  */
-export function checkTokenOptions<Claims extends object>(
+export function checkTokenOptions<Claims extends object, Own extends object>(
   name: string,
-  options: IssuersOptions & TokenOptions<Claims>,
+  options: IssuersOptions & TokenOptions<Claims, Own>,
   others: readonly string[],
 ): CheckedTokenOptions {
   knownKeys(name, options, [...OPTIONS, ...others])

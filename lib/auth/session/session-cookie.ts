@@ -5,22 +5,22 @@ import { duration, fn, knownKeys, text } from '../../options.ts'
 import { AuthenticationError } from '../authentication-error.ts'
 import type { Authenticator } from '../authenticator.ts'
 import { challenge, DEFAULT_REALM, quotable } from '../challenge.ts'
-import { checkPrincipal, type Answer, type CheckedPrincipal } from '../principal.ts'
-import { createIdentity, hasEnded, type Identity } from '../identity.ts'
+import { checkPrincipal, type Answer, type CheckedPrincipal, type Principal } from '../principal.ts'
+import { createIdentity, hasEnded, type Identity, type UnknownClaims } from '../identity.ts'
 import { checkRevalidationPace } from '../revalidation.ts'
 import { currentSession, releaseSession, storedSession, type CurrentSession, type SessionData } from './koa-session.ts'
 
 /** How long the session store may take to answer: 5 seconds, in milliseconds. */
 export const DEFAULT_SESSION_TIMEOUT = 5_000
 
-export interface SessionCookieOptions<Session extends object = SessionData> {
+export interface SessionCookieOptions<Session extends object = SessionData, Claims extends object = UnknownClaims> {
   /**
    * Says whose session it is: `{ id, expiresAt?, claims? }`, or something falsy when nobody is logged in.
    *
    * It gets a copy of the session's own fields, when the stream is opened and at every look into the store. It is not
    * asked about an empty session. Annotate the parameter to have the answer checked by the compiler.
    */
-  identify: (session: Session) => Answer<Session>
+  identify: (session: Session) => Answer<Session, Principal<Claims>>
   /** Milliseconds between two looks into the session store while a stream is open. Default: 30 s. */
   revalidate?: number
   /** How long those looks may go on failing before the stream is closed, in milliseconds. Default: 2 min. */
@@ -50,9 +50,9 @@ const OPTIONS = ['identify', 'revalidate', 'grace', 'timeout', 'realm', 'clock']
  *
  * @throws {TypeError} for a wrong option; while authenticating, where koa-session is not mounted.
  */
-export function sessionCookie<Session extends object = SessionData>(
-  options: SessionCookieOptions<Session>,
-): Authenticator {
+export function sessionCookie<Session extends object = SessionData, Claims extends object = UnknownClaims>(
+  options: SessionCookieOptions<Session, Claims>,
+): Authenticator<Claims> {
   knownKeys('sessionCookie', options, OPTIONS)
   // What comes from a session is the application's own; only the application can know that it has this shape.
   const identify = fn('identify', options.identify) as (session: SessionData) => unknown
@@ -74,13 +74,13 @@ export function sessionCookie<Session extends object = SessionData>(
     return Object.keys(data).length === 0 ? undefined : checkPrincipal(await identify(data))
   }
 
-  async function authenticate(ctx: Context): Promise<Identity | undefined> {
+  async function authenticate(ctx: Context): Promise<Identity<Claims> | undefined> {
     const now = clock.now()
     const session = currentSession(ctx, now)
     if (session === undefined) return undefined
     const principal = await bounded(() => principalOf(session.data))
     if (principal === undefined) return undefined
-    const identity = sessionIdentity(principal, session)
+    const identity = sessionIdentity<Claims>(principal, session)
     if (hasEnded(identity, clock.now())) return undefined
     contexts.set(identity, ctx)
     if (session.isNew) createdAt.set(identity, now)
@@ -116,15 +116,18 @@ export function sessionCookie<Session extends object = SessionData>(
   })
 }
 
-function sessionIdentity(principal: CheckedPrincipal, session: CurrentSession): Identity {
+function sessionIdentity<Claims extends object>(
+  principal: CheckedPrincipal,
+  session: CurrentSession,
+): Identity<Claims> {
   // A stored session is prolonged by the user's other requests, so the expiry that this request saw is not its end.
   const cookieEnd = session.key === undefined ? session.expiresAt : undefined
   const expiresAt = Math.min(principal.expiresAt ?? Infinity, cookieEnd ?? Infinity)
-  return createIdentity({
+  return createIdentity<Claims>({
     id: principal.id,
     scheme: 'session',
     ...(expiresAt !== Infinity && { expiresAt }),
     ...(session.key !== undefined && { session: session.key }),
-    ...(principal.claims !== undefined && { claims: principal.claims }),
+    ...(principal.claims !== undefined && { claims: principal.claims as Claims }),
   })
 }

@@ -5,14 +5,15 @@ import Koa from 'koa'
 import { bearerToken } from '../../../lib/auth/jwt/bearer-token.ts'
 import type { OneIssuer } from '../../../lib/auth/jwt/issuers.ts'
 import type { TokenOptions } from '../../../lib/auth/jwt/options.ts'
-import type { Identity } from '../../../lib/auth/identity.ts'
+import type { Identity, UnknownClaims } from '../../../lib/auth/identity.ts'
 import type { TokenClaims } from '../../../lib/auth/jwt/claims.ts'
 import { serve } from '../../support/http.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { readAnswer, whoAmI, type Answer } from '../who-am-i.ts'
 import { AUDIENCE, ISSUER } from './keys.ts'
 
-type Options<Claims extends object> = Partial<TokenOptions<Claims> & OneIssuer> & Pick<OneIssuer, 'algorithms'>
+type Options<Claims extends object> = Partial<TokenOptions<Claims, UnknownClaims> & OneIssuer> &
+  Pick<OneIssuer, 'algorithms'>
 
 export interface Endpoint {
   readonly clock: ManualClock
@@ -33,7 +34,7 @@ export async function openEndpoint<Claims extends object = TokenClaims>(
 ): Promise<Endpoint> {
   const clock = new ManualClock()
   const identities: Identity[] = []
-  const authenticator = bearerToken<Claims>({ issuer: ISSUER, audience: AUDIENCE, clock, ...options })
+  const authenticator = bearerToken<Claims, UnknownClaims>({ issuer: ISSUER, audience: AUDIENCE, clock, ...options })
   app.silent = true
   const arriving = new EventEmitter()
   let arrived = 0
