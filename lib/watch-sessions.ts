@@ -3,6 +3,7 @@ import { completeClock, type Clock } from './clock.ts'
 import { EventStreamError } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import { duration, knownKeys } from './options.ts'
+import { safeError } from './safe-error.ts'
 
 /** How long a call to the session store may take, unless told otherwise: 2 seconds, in milliseconds. */
 export const DEFAULT_STORE_TIMEOUT = 2_000
@@ -40,8 +41,9 @@ class SessionStoreError extends EventStreamError {
  * the store finds the session gone.
  *
  * `get`, `set` and `destroy` are given up after `timeout`, as koa-session itself waits for as long as the store takes.
- * Their failures become an `EventStreamError` with the code `ERR_SESSION_STORE`, `status: 503` and the store's own error
- * as its `cause`: a request that cannot be answered without its session gets 503. What was given up may still be carried
+ * Their failures become an `EventStreamError` with the code `ERR_SESSION_STORE`, `status: 503` and as its `cause` the name,
+ * the code and the message of the store's own error, in which keys and what looks like one are hidden: a request that
+ * cannot be answered without its session gets 503. What was given up may still be carried
  * out. Everything else of the store is passed through.
  *
  * @param store the store for koa-session's `store` option; it is not changed
@@ -60,31 +62,32 @@ export function watchSessions<Store extends SessionStore, Events extends object>
     try {
       await hub.disconnect({ session }, 'logout')
     } catch (error) {
-      hub.emit('fault', { during: 'watchSessions', error })
+      hub.emit('fault', { during: 'watchSessions', error: safeError(error, [session]) })
     }
   }
   const late = () => new SessionStoreError('the session store did not answer in time')
-  const inTime = async <T>(work: T | PromiseLike<T>): Promise<T> => {
+  const inTime = async <T>(work: T | PromiseLike<T>, key: unknown): Promise<T> => {
     try {
       return await callInTime({ clock, ms: timeout, what: 'the session store', late }, () => work)
-    } catch (cause) {
-      throw failure(cause)
+    } catch (error) {
+      throw failure(error, key)
     }
   }
   const bounded =
     (name: 'get' | 'set') =>
     (...args: never[]): unknown => {
-      return attempt(() => {
+      const [key] = args
+      return attempt(key, () => {
         const answer = store[name](...args)
-        return isPromise(answer) ? inTime(answer) : answer
+        return isPromise(answer) ? inTime(answer, key) : answer
       })
     }
   const destroy = async (key: string, ...rest: never[]): Promise<unknown> => {
-    const destroyed = (async () => attempt(() => store.destroy(key, ...rest)))()
+    const destroyed = (async () => attempt(key, () => store.destroy(key, ...rest)))()
     const told = destroyed.then(() => disconnect(key))
     // Whoever waits for the session to be destroyed hears of the failure.
     told.catch(() => undefined)
-    const answer = await inTime(destroyed)
+    const answer = await inTime(destroyed, key)
     await told
     return answer
   }
@@ -103,14 +106,16 @@ export function watchSessions<Store extends SessionStore, Events extends object>
   })
 }
 
-function attempt(work: () => unknown): unknown {
+function attempt(key: unknown, work: () => unknown): unknown {
   try {
     return work()
-  } catch (cause) {
-    throw failure(cause)
+  } catch (error) {
+    throw failure(error, key)
   }
 }
 
-function failure(cause: unknown): SessionStoreError {
-  return cause instanceof SessionStoreError ? cause : new SessionStoreError('the session store failed', { cause })
+function failure(error: unknown, key: unknown): SessionStoreError {
+  if (error instanceof SessionStoreError) return error
+  const cause = safeError(error, typeof key === 'string' ? [key] : [])
+  return new SessionStoreError('the session store failed', { cause })
 }

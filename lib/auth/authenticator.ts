@@ -24,7 +24,7 @@ export interface Authenticator<Claims extends object = UnknownClaims> {
    * `createIdentity()` made is used as it is, of anything else a frozen copy. It has as long as `limits.timeout` says.
    *
    * Anything else that it throws, and an answer that is no identity, is an error of the application's: 500 for the request,
-   * told as a refusal `unavailable`.
+   * told as a refusal `unavailable`. Koa and the hub get a copy of it, without credentials and what else was put on it.
    *
    * @throws {AuthenticationError} for credentials that are there and bad: no other authenticator is asked then.
    */

@@ -4,6 +4,7 @@ import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
 import { EventStreamError } from '../errors.ts'
 import { duration, text } from '../options.ts'
+import { safeError } from '../safe-error.ts'
 import type { RequestedCloseReason } from '../stream/close-reason.ts'
 import { formatPosition } from '../wire/cursor.ts'
 import type { EventInput, Redact } from '../wire/event.ts'
@@ -99,7 +100,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     const marked = failureOf(this.revocationMarks.mark(filter))
     await this.broker.announce(message)
     const failure = await marked
-    if (failure !== undefined) this.failed('disconnect', failure.error)
+    if (failure !== undefined) this.failed('disconnect', safeError(failure.error, [session, token]))
   }
 
   async revoke(token: string, expiry: number | Date): Promise<void> {
@@ -116,11 +117,17 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     await this.disconnect({ token }, 'revoked')
     if (failure === undefined) return
     const what = 'the streams of the token are closed, but that it was revoked could not be remembered'
-    throw new EventStreamError('ERR_BROKER', what, { cause: failure.error })
+    throw new EventStreamError('ERR_BROKER', what, { cause: safeError(failure.error, [token]) })
   }
 
   async isRevoked(token: string): Promise<boolean> {
-    return (await this.broker.store.get(REVOKED + token)) !== undefined
+    try {
+      return (await this.broker.store.get(REVOKED + token)) !== undefined
+    } catch (error) {
+      if (error instanceof EventStreamError) throw safeError(error, [token])
+      const cause = safeError(error, [token])
+      throw new EventStreamError('ERR_BROKER', 'nobody can tell just now whether a token was revoked', { cause })
+    }
   }
 
   async cursor(): Promise<string> {

@@ -5,6 +5,7 @@ import { callInTime } from '../application.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import type { EventMap } from '../wire/event.ts'
+import { safeError } from '../safe-error.ts'
 import type { StreamInfo } from './lifecycle.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { TICK, type Task, type TimerWheel } from './timer-wheel.ts'
@@ -199,7 +200,7 @@ export class StreamTimers implements Task {
       }
       this.#heldAt = clock.monotonic()
     } catch (error) {
-      this.#hub.failed('revalidation', error, this.#stream)
+      this.#hub.failed('revalidation', safeError(error, [identity.session, identity.token]), this.#stream)
       if (clock.monotonic() - this.#heldAt >= grace) {
         this.#stream.finish('unverifiable')
         return

@@ -4,7 +4,9 @@ import { AuthenticationError } from '../auth/authentication-error.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import { frozenIdentity, hasEnded, type Identity } from '../auth/identity.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
+import { safeError } from '../safe-error.ts'
 import { foreignOrigin, mayUseCookie } from './origin.ts'
+import { secretsOf } from './request-secrets.ts'
 import type { AuthenticationConfig } from './route-config.ts'
 import { statusOf } from './response.ts'
 
@@ -31,8 +33,8 @@ export function conceal(ctx: Context, { authenticators, hub }: AuthenticationCon
   try {
     for (const authenticator of authenticators) callNow('`conceal`', () => authenticator.conceal?.(ctx))
   } catch (error) {
-    hub.refused('unavailable', statusOf(error), error)
-    throw error
+    // They may be in the URL still.
+    throw told(hub, safeError(error, [...secretsOf(ctx), ...Object.values(ctx.query).flat()]))
   }
 }
 
@@ -42,11 +44,17 @@ export async function authenticate(ctx: Context, config: AuthenticationConfig): 
   if (authenticators.length === 0) return { identity: undefined, authenticator: undefined }
   try {
     return await inTime(config, 'who is calling could not be told', () => ask(ctx, config))
-  } catch (error) {
+  } catch (failure) {
+    const error = safeError(failure, secretsOf(ctx))
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
-    hub.refused('unavailable', statusOf(error), error)
-    throw error
+    throw told(hub, error)
   }
+}
+
+/** Tells of an error of the application's before Koa answers it. */
+function told(hub: AuthenticationConfig['hub'], error: Error): Error {
+  hub.refused('unavailable', statusOf(error), error)
+  return error
 }
 
 /** Asks the authenticators in their order. */
@@ -83,10 +91,10 @@ export async function redeem(ctx: Context, config: AuthenticationConfig, caller:
   try {
     await inTime(config, 'the credentials could not be used up', () => authenticator.redeem?.(ctx, identity))
     return undefined
-  } catch (error) {
+  } catch (failure) {
+    const error = safeError(failure, secretsOf(ctx, identity))
     if (error instanceof AuthenticationError) return refusalOf(error, config.authenticators)
-    config.hub.refused('unavailable', statusOf(error), error)
-    throw error
+    throw told(config.hub, error)
   }
 }
 
@@ -120,7 +128,7 @@ export async function forget(ctx: Context, config: AuthenticationConfig, { authe
   try {
     await inTime(config, 'the request could not be forgotten', () => authenticator?.forget?.(ctx))
   } catch (error) {
-    config.hub.failed('forget', error)
+    config.hub.failed('forget', safeError(error, secretsOf(ctx)))
   }
 }
 

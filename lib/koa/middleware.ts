@@ -4,6 +4,7 @@ import { within } from '../deadline.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import type { Resolution } from '../hub/subscription.ts'
+import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
 import type { Standing } from '../hub/feed/origin.ts'
 import { DONE_ID, parseCursor, type Position } from '../wire/cursor.ts'
@@ -17,6 +18,7 @@ import { acceptsEventStream, isPipelined } from './negotiation.ts'
 import { checkOptions, type RouteConfig } from './route-config.ts'
 import type { AuthenticatedOptions, EventStreamOptions, Logins, PublicOptions } from './options.ts'
 import { answerEnded, refuse, turnAway } from './refusal.ts'
+import { secretsOf } from './request-secrets.ts'
 import { resolve } from './resolution.ts'
 import { topicStarts } from './topic-starts.ts'
 import { expectUse } from './unused-stream.ts'
@@ -140,7 +142,7 @@ async function prepare(
   const hasSent = stream.hasWritten
   if (!(await open(ctx, config, subscriber, resolution, place))) return undefined
   const isOver = () => stream.closeReason !== undefined && !(hasSent && wasClosed(stream))
-  const failure = isOver() ? undefined : await verify(caller, config)
+  const failure = isOver() ? undefined : await verify(ctx, caller, config)
   if (failure !== undefined) {
     refuse(ctx, config, failure)
     return undefined
@@ -209,10 +211,10 @@ function brokerTimedOut(timeout: number): () => Error {
   return () => new EventStreamError('ERR_BROKER', `the broker did not answer within ${String(timeout)} ms`)
 }
 
-async function verify(caller: Caller, config: RouteConfig): Promise<Refusal | undefined> {
+async function verify(ctx: Context, caller: Caller, config: RouteConfig): Promise<Refusal | undefined> {
   try {
     return (await stillHolds(caller, config)) ? undefined : ended(caller, config)
   } catch (error) {
-    return { reason: 'unavailable', status: 503, error }
+    return { reason: 'unavailable', status: 503, error: safeError(error, secretsOf(ctx, caller.identity)) }
   }
 }

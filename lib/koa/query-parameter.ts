@@ -55,6 +55,11 @@ export function concealedValues(ctx: Context, param: string): readonly string[] 
   return concealed.get(ctx.req)?.get(param) ?? []
 }
 
+/** The values of all parameters that were concealed. */
+export function allConcealed(ctx: Context): readonly string[] {
+  return [...(concealed.get(ctx.req)?.values() ?? [])].flat()
+}
+
 /** Whether the URL of a request carried credentials. Caches must not keep what it is answered with. */
 export function hasConcealed(ctx: Context): boolean {
   return concealed.has(ctx.req)

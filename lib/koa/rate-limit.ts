@@ -2,6 +2,7 @@ import { callInTime } from '../application.ts'
 import type { Clock } from '../clock.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import { invalid, knownKeys } from '../options.ts'
+import { safeError } from '../safe-error.ts'
 
 /** Milliseconds that a limiter may take, or a store that counts streams over all instances. */
 export const LIMITER_TIMEOUT = 1_000
@@ -54,7 +55,7 @@ export async function consume({ hub, rate }: Paced, kind: keyof RateLimiters, na
     // Users may choose a name that looks like an address, and both limiters may be the same.
     return await waitOf(hub.clock, () => limiter.consume(`${kind}:${name}`))
   } catch (error) {
-    hub.failed('rate limit', error)
+    hub.failed('rate limit', safeError(error))
     return 0
   }
 }

@@ -5,6 +5,7 @@ import { ticketAuthenticator } from '../auth/ticket/authenticator.ts'
 import { TicketBook } from '../auth/ticket/book.ts'
 import type { Hub } from '../hub/hub.ts'
 import { duration, invalid, knownKeys, text } from '../options.ts'
+import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
 import {
   authenticate,
@@ -17,6 +18,7 @@ import {
   type Refusal,
 } from './authentication.ts'
 import { checkParam, concealedValues, concealParameter, hideBy, type QueryAuthenticator } from './query-parameter.ts'
+import { secretsOf } from './request-secrets.ts'
 import {
   checkAuthenticators,
   checkHub,
@@ -166,7 +168,7 @@ async function ticketFor(ctx: Context, desk: Desk, caller: Caller): Promise<Issu
   try {
     return await inTime(desk, 'the ticket could not be issued', () => enter(ctx, desk, caller))
   } catch (error) {
-    return { reason: 'unavailable', status: 503, error }
+    return { reason: 'unavailable', status: 503, error: safeError(error, secretsOf(ctx, caller.identity)) }
   }
 }
 

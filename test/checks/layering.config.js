@@ -3,11 +3,11 @@
  * bridge above broker.
  * A room is a folder; it may import its own files, those named here, and Node's own modules.
  */
-const BASE = ['errors', 'topic', 'clock', 'deadline', 'application', 'options']
+const BASE = ['errors', 'safe-error', 'topic', 'clock', 'deadline', 'application', 'options']
 const ROOMS = {
   wire: ['errors', 'topic', 'application', 'options'],
   stream: ['wire/.+', ...BASE, 'auth/identity'],
-  auth: ['errors', 'clock', 'application', 'options'],
+  auth: ['errors', 'safe-error', 'clock', 'application', 'options'],
   broker: ['wire/.+', ...BASE],
   bridge: ['wire/.+', 'broker/.+', ...BASE],
   hub: [

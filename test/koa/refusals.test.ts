@@ -97,6 +97,7 @@ const refusals: Refusal[] = [
     options: { authenticate: cookie },
     headers: { origin: 'https://evil.example' },
     story: 'refuse origin 403',
+    causes: 1,
     text: 'Forbidden',
   },
   {

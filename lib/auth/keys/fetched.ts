@@ -1,5 +1,6 @@
 import { callInTime } from '../../application.ts'
 import type { Clock } from '../../clock.ts'
+import { safeError } from '../../safe-error.ts'
 import { keysUnavailable, type KeyCaching } from './source.ts'
 
 /** How long to leave a failing key server alone, in milliseconds. */
@@ -77,7 +78,7 @@ export class Fetched<T> {
       this.#value = { of, until: this.#clock.monotonic() + ageOf(of) }
       this.#failure = undefined
     } catch (cause) {
-      this.#failure = { cause, until: this.#clock.monotonic() + FAILURE_PAUSE }
+      this.#failure = { cause: safeError(cause), until: this.#clock.monotonic() + FAILURE_PAUSE }
     }
     this.#triedAt = this.#clock.monotonic()
   }

@@ -51,7 +51,8 @@ export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
     const code = codeOf(ctx)
     const ticket = code === undefined ? undefined : await book.take(code)
     if (ticket === undefined) throw refuse('rejected', 'the ticket has been used by another request just now')
-    if (!(await askStore(() => stands(ticket)))) throw refuse('rejected', 'the login behind the ticket has been ended')
+    if (!(await askStore(() => stands(ticket), [code, ticket.identity.session])))
+      throw refuse('rejected', 'the login behind the ticket has been ended')
   }
 
   return Object.freeze({

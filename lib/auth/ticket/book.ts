@@ -1,5 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { AuthenticationError } from '../authentication-error.ts'
+import { safeError } from '../../safe-error.ts'
 import { createIdentity, type Identity } from '../identity.ts'
 
 /** Where tickets are kept: a store with expiry that all instances share. */
@@ -40,19 +41,19 @@ export class TicketBook {
   async enter(ticket: Ticket, ttl: number): Promise<string> {
     const code = randomBytes(BYTES).toString('base64url')
     const value = write(ticket)
-    await askStore(() => this.#store.set(this.#keyOf(code), value, ttl))
+    await askStore(() => this.#store.set(this.#keyOf(code), value, ttl), [code, ticket.identity.session])
     return code
   }
 
   /** The ticket with this code, which stays in the book; `undefined` where there is none. */
   async look(code: string): Promise<Ticket | undefined> {
     if (!CODE.test(code)) return undefined
-    return read(await askStore(() => this.#store.get(this.#keyOf(code))))
+    return askStore(async () => read(await this.#store.get(this.#keyOf(code))), [code])
   }
 
   /** Takes the ticket with this code out of the book: of any number of callers, on any instance, one gets it. */
   async take(code: string): Promise<Ticket | undefined> {
-    return read(await askStore(() => this.#store.take(this.#keyOf(code))))
+    return askStore(async () => read(await this.#store.take(this.#keyOf(code))), [code])
   }
 
   #keyOf(code: string): string {
@@ -73,11 +74,18 @@ function read(value: string | undefined): Ticket | undefined {
   return { identity: createIdentity(identity), origin, standing }
 }
 
-/** @throws {AuthenticationError} `unavailable` where the question cannot be answered */
-export async function askStore<T>(question: () => Promise<T>): Promise<T> {
+/**
+ * @param secrets what must not show in the error
+ * @throws {AuthenticationError} `unavailable` where the question cannot be answered
+ */
+export async function askStore<T>(
+  question: () => Promise<T>,
+  secrets: readonly (string | undefined)[] = [],
+): Promise<T> {
   try {
     return await question()
-  } catch (cause) {
+  } catch (error) {
+    const cause = safeError(error, secrets)
     throw new AuthenticationError('unavailable', 'the store of tickets could not be asked', { cause })
   }
 }

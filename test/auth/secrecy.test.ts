@@ -1,0 +1,283 @@
+import { inspect } from 'node:util'
+import test, { type ExecutionContext } from 'ava'
+import Koa, { type Context } from 'koa'
+import session from 'koa-session'
+import {
+  bearerToken,
+  createHub,
+  createIdentity,
+  eventStream,
+  memoryBroker,
+  queryToken,
+  sessionCookie,
+  stateUser,
+  urlTicket,
+  watchSessions,
+  type Authenticator,
+  type Broker,
+  type Hub,
+  type KeyValueStore,
+} from 'koa-event-stream'
+import { openStream, serve } from '../support/http.ts'
+import { ManualClock } from '../support/manual-clock.ts'
+import { Visitor } from '../support/visitor.ts'
+import { AUDIENCE, claims, forge, ISSUER, SECRET } from './jwt/keys.ts'
+
+/** Everything that a logger may come to see. */
+function logged(things: readonly unknown[]): string {
+  return things
+    .flatMap(thing => [inspect(thing, { depth: Infinity, showHidden: true }), JSON.stringify(thing)])
+    .join('\n')
+}
+
+/** An error as clients of stores and of HTTP make them: with all that they were asked. */
+function failure(...asked: unknown[]): Error {
+  const cause = Object.assign(new Error(`could not ask ${asked.join()}`), { config: { headers: asked } })
+  return Object.assign(new Error(`failed: ${asked.join()}`, { cause }), { command: { args: asked } })
+}
+
+/** A site whose every error is kept, with what the hub tells. */
+async function openFailing(t: ExecutionContext, hub: Hub, app: Koa) {
+  const errors: unknown[] = []
+  app.on('error', error => errors.push(error))
+  hub.on('refuse', ({ error }) => errors.push(error))
+  hub.on('fault', ({ error }) => errors.push(error))
+  hub.on('lost', ({ error }) => errors.push(error))
+  const { url } = await serve(app, t)
+  return { url, errors }
+}
+
+const clock = new ManualClock()
+const token = forge({ alg: 'HS256', kid: 'a' }, claims(clock.now(), { jti: 'the-id-of-the-token' }), SECRET)
+const jwt = { key: SECRET, algorithms: ['HS256'], issuer: ISSUER, audience: AUDIENCE, clock } as const
+const { key: _, ...keyless } = jwt
+
+const all = (ctx: Context): unknown[] => [ctx.get('authorization'), ctx.get('cookie'), token, ...token.split('.')]
+
+const broken: Record<string, Authenticator> = {
+  'identify of a token': bearerToken({
+    ...jwt,
+    identify: (_claims, ctx) => {
+      throw failure(...all(ctx))
+    },
+  }),
+  'identify of a token, rejecting': bearerToken({
+    ...jwt,
+    identify: (_claims, ctx) => Promise.reject(failure(...all(ctx))),
+  }),
+  keys: bearerToken({ ...keyless, keys: () => Promise.reject(failure(token)) }),
+  getKey: bearerToken({ ...keyless, getKey: () => Promise.reject(failure(token)) }),
+  tokenFrom: bearerToken({
+    ...jwt,
+    tokenFrom: ctx => {
+      throw failure(...all(ctx))
+    },
+  }),
+  'identify of a user': stateUser({
+    ambient: false,
+    clock,
+    identify: (_user, ctx) => {
+      throw failure(...all(ctx))
+    },
+  }),
+  holds: stateUser({
+    ambient: false,
+    clock,
+    identify: () => ({ id: 'ada', session: 'the-key-of-the-session' }),
+    holds: ({ session }) => Promise.reject(failure(session)),
+  }),
+  'an authenticator': {
+    scheme: 'x',
+    challenge: 'X',
+    ambient: false,
+    authenticate: ctx => Promise.reject(failure(...all(ctx))),
+  },
+  redeem: {
+    scheme: 'x',
+    challenge: 'X',
+    ambient: false,
+    authenticate: () => createIdentity({ id: 'ada', scheme: 'x', session: 'the-key-of-the-session' }),
+    redeem: (ctx, identity) => Promise.reject(failure(...all(ctx), identity.session)),
+    forget: ctx => Promise.reject(failure(...all(ctx))),
+  },
+  conceal: {
+    scheme: 'x',
+    challenge: 'X',
+    ambient: false,
+    authenticate: () => undefined,
+    conceal: ctx => {
+      throw failure(...all(ctx), ctx.query.secret)
+    },
+  },
+}
+
+for (const [name, authenticate] of Object.entries(broken)) {
+  test(`${name} fails: no error shows the credentials of the request`, async t => {
+    const hub = createHub({ clock, broker: memoryBroker({ clock }) })
+    const app = new Koa()
+    app.use(async (ctx, next) => {
+      ctx.state.user = { id: 'ada' }
+      await next()
+    })
+    app.use(eventStream({ hub, authenticate, subscribe: () => 'news' }))
+    const { url, errors } = await openFailing(t, hub, app)
+    const headers = { authorization: `Bearer ${token}`, cookie: 'sid=key-of-a-cookie; other=b%20of%20a%20cookie' }
+    const { status } = await openStream(`${url}?secret=in-the-query`, { headers })
+    t.true([500, 503].includes(status), String(status))
+    t.true(errors.length > 0)
+    const parts = [...token.split('.').slice(1), 'key-of-a-cookie', 'of%20a', 'the-key-of', 'in-the-query', 'the-id-of']
+    for (const secret of parts) t.false(logged(errors).includes(secret), secret)
+  })
+}
+
+/** A store whose every question fails, and says what it was asked. */
+function brokenStore(): KeyValueStore {
+  const fail = (...asked: unknown[]) => Promise.reject(failure(...asked))
+  return { set: fail, get: fail, take: fail }
+}
+
+function brokerWith(store: KeyValueStore): Broker {
+  const broker = memoryBroker({ clock })
+  return new Proxy(broker, {
+    get: (target, property) => {
+      if (property === 'store') return store
+      const value: unknown = Reflect.get(target, property, target)
+      return typeof value === 'function' ? (value.bind(target) as unknown) : value
+    },
+  })
+}
+
+test('the store of tickets and revoked tokens fails: neither shows', async t => {
+  const hub = createHub({ clock, broker: brokerWith(brokenStore()) })
+  const held = { ...jwt, identify: () => ({ id: 'ada' }) }
+  const tickets = urlTicket({ hub, audience: 'x', authenticate: bearerToken(held) })
+  const stream = eventStream({
+    hub,
+    authenticate: [tickets, queryToken(jwt), bearerToken(jwt)],
+    subscribe: () => 'news',
+  })
+  const app = new Koa()
+  app.use(ctx => (ctx.path === '/ticket' ? tickets.issue(ctx) : stream(ctx)))
+  const { url, errors } = await openFailing(t, hub, app)
+  const code = 'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopq'
+  const headers = { authorization: `Bearer ${token}` }
+  t.is((await openStream(`${url}?ticket=${code}`)).status, 503)
+  t.is((await openStream(`${url}?access_token=${token}`)).status, 503)
+  t.is((await openStream(url, { headers })).status, 503)
+  t.is((await openStream(`${url}/ticket`, { method: 'POST', headers })).status, 503)
+  for (const work of [
+    () => hub.isRevoked('the-id-of-the-token'),
+    () => hub.revoke('the-id-of-the-token', clock.now() + 60_000),
+    () => hub.disconnect({ session: 'the-key-of-the-session' }),
+  ]) {
+    await work().catch((error: unknown) => errors.push(error))
+  }
+  t.true(errors.length >= 7)
+  for (const secret of [code, ...token.split('.').slice(1), 'the-id-of', 'the-key-of']) {
+    t.false(logged(errors).includes(secret), secret)
+  }
+})
+
+test('a ticket in the store that cannot be read is not quoted', async t => {
+  const junk = async () => '{"iban":"DE89"} junk'
+  const hub = createHub({ clock, broker: brokerWith({ set: async () => {}, get: junk, take: junk }) })
+  const tickets = urlTicket({ hub, audience: 'x', authenticate: bearerToken(jwt) })
+  const app = new Koa()
+  app.use(eventStream({ hub, authenticate: tickets, subscribe: () => 'news' }))
+  const { url, errors } = await openFailing(t, hub, app)
+  t.is((await openStream(`${url}?ticket=${'a'.repeat(43)}`)).status, 503)
+  t.is(errors.length, 1)
+  t.notRegex(logged(errors), /iban|DE89|junk/)
+})
+
+test('a session store fails: neither the key nor what it holds shows', async t => {
+  const hub = createHub({ clock, broker: memoryBroker({ clock }) })
+  const sessions = new Map<string, unknown>()
+  let isDown = false
+  const asked = (...args: unknown[]) => {
+    if (isDown) throw failure(...args.map(arg => (typeof arg === 'string' ? arg : JSON.stringify(arg))))
+  }
+  const raw = {
+    get: async (key: string) => {
+      asked(key, sessions.get(key))
+      return sessions.get(key)
+    },
+    set: async (key: string, data: unknown) => {
+      asked(key, data)
+      sessions.set(key, structuredClone(data))
+    },
+    destroy: async (key: string) => {
+      asked(key)
+      sessions.delete(key)
+    },
+  }
+  for (const store of [watchSessions(raw, hub), raw]) {
+    isDown = false
+    const app = new Koa({ keys: ['k'] })
+    const mount = eventStream({
+      hub,
+      authenticate: sessionCookie({
+        identify: (data: { userId?: string }) => data.userId && { id: data.userId },
+        revalidate: 30_000,
+        clock,
+      }),
+      subscribe: () => {
+        isDown = true
+        return 'news'
+      },
+    })
+    app.use(session({ store, prefix: 'session:' }, app))
+    app.use(async (ctx, next) => {
+      if (ctx.path !== '/login') return next()
+      ctx.session.userId = 'ada'
+      ctx.session.iban = 'DE89370400440532013000'
+      ctx.body = 'in'
+    })
+    app.use(mount)
+    const { url, errors } = await openFailing(t, hub, app)
+    const ada = new Visitor(url)
+    await ada.visit('/login')
+    const [key = ''] = [...sessions.keys()].slice(-1)
+    t.regex(key, /^session:/)
+    t.is((await ada.openStream('/')).status, 503, 'the store fails when the login is asked about again')
+    // Without the wrapper koa-session's own look is not ours to make safe.
+    if (store !== raw) {
+      await ada.visit('/')
+      await Promise.resolve(store.destroy(key)).catch((error: unknown) => errors.push(error))
+      await Promise.resolve(store.set(key, { iban: 'DE89370400440532013000' })).catch((error: unknown) =>
+        errors.push(error),
+      )
+    }
+    t.true(errors.length > 0)
+    for (const secret of [key, key.slice('session:'.length), 'DE8937']) {
+      t.false(logged(errors).includes(secret), secret)
+    }
+  }
+})
+
+test('the store fails while a stream is open: the fault shows no key', async t => {
+  const hub = createHub({ clock, broker: memoryBroker({ clock }) })
+  let isDown = false
+  const user = stateUser({
+    ambient: false,
+    clock,
+    revalidate: 1_000,
+    identify: () => ({ id: 'ada', session: 'the-key-of-the-session', token: 'the-id-of-the-token' }),
+    holds: ({ session, token: id }) => (isDown ? Promise.reject(failure(session, id)) : true),
+  })
+  const app = new Koa()
+  app.use(async (ctx, next) => {
+    ctx.state.user = { id: 'ada' }
+    await next()
+  })
+  app.use(eventStream({ hub, authenticate: user, subscribe: () => 'news' }))
+  const { url, errors } = await openFailing(t, hub, app)
+  const stream = await openStream(url)
+  t.is(stream.status, 200)
+  isDown = true
+  const faulted = new Promise(resolve => hub.once('fault', resolve))
+  clock.advance(5_000)
+  await faulted
+  stream.close()
+  t.notRegex(logged(errors), /the-key-of|the-id-of/)
+})

@@ -1,0 +1,118 @@
+import { inspect } from 'node:util'
+import test from 'ava'
+import { AuthenticationError } from 'koa-event-stream'
+import { safeError } from '../lib/safe-error.ts'
+
+/** Everything that a logger may come to see of an error. */
+function shown(error: unknown): string {
+  return [inspect(error, { depth: Infinity, showHidden: true }), JSON.stringify(error), (error as Error).stack].join(
+    '\n',
+  )
+}
+
+const KEY = 'session:3b8ad6f6-54c7-4f2c-9f2e-0d3c5f1b7a90'
+
+test('what a client of Redis says of a failed command goes on without the command', t => {
+  const error = Object.assign(
+    new Error("MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'."),
+    {
+      name: 'ReplyError',
+      command: { name: 'get', args: [KEY] },
+    },
+  )
+  const safe = safeError(error)
+  t.is(safe.name, 'ReplyError')
+  t.is(safe.message, error.message)
+  t.deepEqual(Object.keys(safe), [])
+  t.regex(safe.stack ?? '', /^ReplyError: MASTERDOWN .*\n +at /)
+  t.false(shown(safe).includes(KEY))
+})
+
+test('the code of a network error goes on, and its causes do, made safe', t => {
+  const refused = Object.assign(new Error('connect ECONNREFUSED 127.0.0.1:6379'), {
+    code: 'ECONNREFUSED',
+    address: 'x',
+  })
+  const request = { headers: { authorization: 'Bearer secret-of-the-request' } }
+  const safe = safeError(Object.assign(new TypeError('fetch failed', { cause: refused }), { request }))
+  t.true(safe instanceof TypeError)
+  t.like(safe, {
+    message: 'fetch failed',
+    cause: { code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:6379' },
+  })
+  t.notRegex(shown(safe), /secret|address/)
+})
+
+test('known secrets are hidden, in the stack too, the longer ones first', t => {
+  const safe = safeError(new Error('no session ada-key for ada-key-2'), ['ada-key', 'ada-key-2', '', undefined, 'no'])
+  t.is(safe.message, 'no session [hidden] for [hidden]')
+  t.false(shown(safe).includes('ada-key'))
+})
+
+test('what looks like a key or a token is hidden, and words are not', t => {
+  for (const [message, expected] of [
+    [`GET ${KEY} failed`, 'GET session:[hidden] failed'],
+    ['bad token eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZGEifQ.AbCd_ef-12345', 'bad token [hidden].[hidden].[hidden]'],
+    ['key AbCdEfGhIjKlMnOpQrStUvWx is gone', 'key [hidden] is gone'],
+    ['account DE89370400440532013000', 'account [hidden]'],
+    ['timed out after 10000 ms', 'timed out after 10000 ms'],
+    [
+      "Cannot read properties of undefined (reading 'permissions')",
+      "Cannot read properties of undefined (reading 'permissions')",
+    ],
+  ] as const) {
+    t.is(safeError(new Error(message)).message, expected)
+  }
+})
+
+test('what JSON.parse says is left out, since it quotes', t => {
+  for (const text of ['{"iban":"DE1"} x', 'ada: secret']) {
+    const error = t.throws(() => JSON.parse(text))
+    t.notRegex(shown(safeError(error)), /DE1|ada|secret/)
+  }
+})
+
+test('an error that Koa is to answer keeps what it is answered with', t => {
+  const error = Object.assign(new Error('no entry'), { status: 403, expose: true, headers: { 'x-a': '1' }, user: KEY })
+  t.like(safeError(error), { message: 'no entry', status: 403, expose: true, headers: { 'x-a': '1' } })
+  t.false(shown(safeError(error)).includes(KEY))
+  const answered = Object.assign(new Error('no'), { status: 401, headers: { 'set-cookie': KEY } })
+  t.false('headers' in safeError(answered), 'of the answer of another server')
+})
+
+test('an error of this package stays itself, with a safe cause', t => {
+  const cause = Object.assign(new Error('down'), { command: { args: [KEY] } })
+  const error = new AuthenticationError('rejected', 'no session ada-key', { cause, challenge: 'X' })
+  const safe = safeError(error, ['ada-key'])
+  t.is(safe, error)
+  t.like(safe, { status: 401, challenge: 'X', message: 'no session [hidden]', cause: { message: 'down' } })
+  t.notRegex(shown(safe), /ada-key|3b8ad6f6/)
+})
+
+test('whatever else is thrown becomes an error that shows nothing', t => {
+  const hostile = new Error('x')
+  Object.defineProperty(hostile, 'message', {
+    get() {
+      throw new Error(KEY)
+    },
+  })
+  for (const thrown of [
+    KEY,
+    { key: KEY },
+    null,
+    undefined,
+    7,
+    hostile,
+    Object.freeze(new AuthenticationError('rejected', KEY)),
+  ]) {
+    const safe = safeError(thrown, [KEY])
+    t.true(safe instanceof Error)
+    t.false(shown(safe).includes(KEY))
+  }
+})
+
+test('a circle of causes ends', t => {
+  const error = new Error('a')
+  error.cause = error
+  t.regex(shown(safeError(error)), /Error: a/)
+})
