@@ -58,6 +58,7 @@ export function checkIdentity(value: unknown): Identity {
   if (typeof value !== 'object' || value === null) throw new TypeError('an identity is an object with an `id`')
   const { id, session, token, expiresAt } = value as Partial<Record<keyof Identity, unknown>>
   if (!isName(id)) throw new TypeError('an identity needs an `id`: a string that is not empty')
+  requireId(id)
   if (session !== undefined && !isName(session)) throw new TypeError('the `session` of an identity is a string')
   if (token !== undefined && !isName(token)) throw new TypeError('the `token` of an identity is a string')
   // NaN would be a time that never comes.
@@ -84,6 +85,17 @@ function isFixed(identity: Identity): boolean {
   return (
     Object.isFrozen(identity) &&
     FIELDS.every(name => !(name in identity) || 'value' in (Object.getOwnPropertyDescriptor(identity, name) ?? {}))
+  )
+}
+
+// What JavaScript makes of a value that is missing: `String(session.userId)` would make one user of all visitors.
+const MISSING: ReadonlySet<unknown> = new Set(['undefined', 'null', 'NaN', '[object Object]'])
+
+/** @throws {TypeError} for an `id` that is a missing value made a string */
+export function requireId(id: unknown): void {
+  if (!MISSING.has(id)) return
+  throw new TypeError(
+    `an \`id\` is '${String(id)}', which is what becomes of a missing value as a string: \`identify\` must answer something falsy for nobody`,
   )
 }
 

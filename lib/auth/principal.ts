@@ -1,10 +1,13 @@
-import type { UnknownClaims } from './identity.ts'
+import { requireId, type UnknownClaims } from './identity.ts'
 
 /** Who an application's `identify` says that the credentials belong to. */
 export interface Principal<Claims extends object = UnknownClaims> {
-  /** The user or client. Numbers become strings. */
+  /** The user or client. Numbers become strings; `'undefined'`, `'null'`, `'NaN'` and `'[object Object]'` are refused. */
   readonly id: string | number | bigint
-  /** When the login ends, in milliseconds since 1970, where that is earlier than the credentials themselves end. */
+  /**
+   * When the login ends, in milliseconds since 1970, where that is earlier than the credentials themselves end. `Infinity`
+   * where nothing but those ends it.
+   */
   readonly expiresAt?: number
   /** What else is to be known of the principal: `identity.claims`. */
   readonly claims?: Readonly<Claims>
@@ -36,11 +39,13 @@ export function checkPrincipal(answer: unknown): CheckedPrincipal | undefined {
   if (!answer) return undefined
   if (typeof answer !== 'object') throw malformed('an object with an `id`, or something falsy')
   const { id, expiresAt, claims } = answer as { id?: unknown; expiresAt?: unknown; claims?: unknown }
-  if (expiresAt !== undefined && !Number.isFinite(expiresAt)) throw malformed('`expiresAt` in milliseconds since 1970')
+  if (expiresAt !== undefined && !(typeof expiresAt === 'number' && !Number.isNaN(expiresAt))) {
+    throw malformed('`expiresAt` in milliseconds since 1970')
+  }
   if (claims !== undefined && !isRecord(claims)) throw malformed('`claims` as an object')
   return {
     id: checkId(id),
-    ...(expiresAt !== undefined && { expiresAt: expiresAt as number }),
+    ...(expiresAt !== undefined && { expiresAt }),
     ...(claims !== undefined && { claims: Object.freeze({ ...claims }) }),
   }
 }
@@ -51,6 +56,7 @@ export function isRecord(value: unknown): value is Record<string, unknown> {
 }
 
 function checkId(id: unknown): string {
+  requireId(id)
   if (typeof id === 'string' && id !== '') return id
   if (typeof id === 'bigint' || Number.isSafeInteger(id)) return String(id)
   throw malformed('an `id` that is a string, not empty, or a whole number')

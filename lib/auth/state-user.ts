@@ -56,14 +56,14 @@ const OPTIONS = ['identify', 'property', 'ambient', 'holds', 'revalidate', 'grac
  * Nothing is verified again: whatever sets that property is believed. Without it nobody is logged in.
  *
  * It cannot know when the login ends. Say so by `expiresAt` (of a JWT `exp * 1_000`), by `token` or `session`, by which
- * the hub closes streams, or by `holds`; else the stream stays open for as long as the client does. `bearerToken()` and
- * `sessionCookie()` know by themselves, and refuse more; where passport's user is in a session of koa-session,
+ * the hub closes streams, or by `holds`. A user without any of them is refused with an error, as the stream would outlive
+ * the login; `expiresAt: Infinity` says that it is meant to. `bearerToken()` and `sessionCookie()` know by themselves, and refuse more; where passport's user is in a session of koa-session,
  * `sessionCookie()` can read it from there.
  *
  * A login whose `expiresAt` has passed is refused with 401.
  *
  * @throws {TypeError} for a wrong option; while authenticating, for an answer of `identify` that is neither falsy nor has
- *   an `id`.
+ *   an `id`, or has no end.
  */
 export function stateUser<User = UserData, Claims extends object = UnknownClaims>(
   options: StateUserOptions<User, Claims>,
@@ -83,6 +83,7 @@ export function stateUser<User = UserData, Claims extends object = UnknownClaims
     const user: unknown = ctx.state[property]
     if (!user) return undefined
     const identity = userIdentity<Claims>(await identify(user, ctx))
+    if (identity !== undefined && revalidation === undefined) requireEnd(identity)
     if (identity === undefined || !hasEnded(identity, clock.now())) return identity
     throw new AuthenticationError(
       'rejected',
@@ -114,6 +115,14 @@ function userIdentity<Claims extends object>(answer: unknown): Identity<Claims> 
     ...(token !== undefined && { token }),
     ...(session !== undefined && { session }),
   })
+}
+
+// Not at start-up: only `identify` can tell, for each user.
+function requireEnd({ expiresAt, token, session }: Identity<object>): void {
+  if (expiresAt !== undefined || token !== undefined || session !== undefined) return
+  throw new TypeError(
+    'stateUser() cannot tell when the login ends: let `identify` answer `expiresAt`, `token` or `session`, or give `holds`; `expiresAt: Infinity` is for logins without an end',
+  )
 }
 
 function checkRevalidation<User, Claims extends object>(

@@ -23,11 +23,19 @@ interface SessionStore {
 interface SessionOptions {
   readonly store?: SessionStore
   readonly ContextStore?: new (ctx: Context) => SessionStore
+  /** The name of the cookie. */
+  readonly key?: string
+  readonly externalKey?: { get(ctx: Context): unknown }
+  readonly signed?: boolean
+  readonly prefix?: string
   readonly maxAge?: number | 'session'
   rolling?: boolean
   renew?: boolean
   readonly valid?: (ctx: Context, data: Record<string, unknown>) => unknown
 }
+
+/** What koa-session calls its cookie unless told otherwise. */
+const DEFAULT_COOKIE = 'koa.sess'
 
 /** What koa-session takes for an absent `maxAge`, in milliseconds. */
 const DEFAULT_MAX_AGE = 24 * 60 * 60 * 1000
@@ -35,7 +43,7 @@ const DEFAULT_MAX_AGE = 24 * 60 * 60 * 1000
 /**
  * Reads `ctx.session` and changes nothing: a session that is only read is not saved by koa-session.
  *
- * @throws {TypeError} where koa-session is not mounted.
+ * @throws {TypeError} where koa-session is not mounted, and where its cookie could name any key of the store.
  */
 export function currentSession(ctx: Context, now: number): CurrentSession | undefined {
   const options = sessionOptions(ctx)
@@ -47,12 +55,32 @@ export function currentSession(ctx: Context, now: number): CurrentSession | unde
       'sessionCookie() needs a koa-session that tells `ctx.session.externalKey`: version 6.2 or later',
     )
   }
+  const isNew = session.isNew === true
+  if (key !== undefined && !isNew && !mayBeNamed(key, options)) return undefined
   return {
     data: applicationFields(session),
     key,
-    isNew: session.isNew === true,
+    isNew,
     expiresAt: typeof session._expire === 'number' ? session._expire : firstExpiry(options, now),
   }
+}
+
+/**
+ * Makes sure that koa-session has looked for the session of a request that has a new one: mounted behind the stream, it
+ * gives everybody a new one, and nobody is logged in.
+ *
+ * @throws {TypeError} where the store has a session that was not read.
+ */
+export async function requireRead(ctx: Context, now: number): Promise<void> {
+  const options = sessionOptions(ctx)
+  if (!hasStore(options)) return
+  const { key: name = DEFAULT_COOKIE, externalKey, signed = true } = options
+  const key: unknown = externalKey === undefined ? ctx.cookies.get(name, { signed }) : externalKey.get(ctx)
+  if (typeof key !== 'string' || key === '' || !mayBeNamed(key, options)) return
+  if ((await storedSession(ctx, key, now)) === undefined) return
+  throw new TypeError(
+    'sessionCookie() finds a session that koa-session has not read: mount koa-session before eventStream(), `app.use(session(app))`',
+  )
 }
 
 /** Looks a session up in its store again, by koa-session's own rules of validity; `undefined` when it is no more. */
@@ -84,6 +112,15 @@ function sessionOptions(ctx: Context): SessionOptions {
   if ('session' in ctx && isRecord(ctx.sessionOptions)) return ctx.sessionOptions
   throw new TypeError(
     'sessionCookie() found no `ctx.session`: mount koa-session before eventStream(), `app.use(session(app))`',
+  )
+}
+
+// Who is not kept from it by a signature may name whatever else is in the store, which koa-session then reads.
+function mayBeNamed(key: string, { signed, externalKey, prefix }: SessionOptions): boolean {
+  if (signed !== false || externalKey !== undefined) return true
+  if (prefix !== undefined && prefix !== '') return key.startsWith(prefix)
+  throw new TypeError(
+    "sessionCookie() refuses koa-session's `signed: false` without a `prefix`: the cookie could name any key of the store. Sign the cookie, or give the store a `prefix`",
   )
 }
 

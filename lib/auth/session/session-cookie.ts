@@ -8,7 +8,14 @@ import { challenge, DEFAULT_REALM, quotable } from '../challenge.ts'
 import { checkPrincipal, type Answer, type CheckedPrincipal, type Principal } from '../principal.ts'
 import { createIdentity, hasEnded, type Identity, type UnknownClaims } from '../identity.ts'
 import { checkRevalidationPace } from '../revalidation.ts'
-import { currentSession, releaseSession, storedSession, type CurrentSession, type SessionData } from './koa-session.ts'
+import {
+  currentSession,
+  releaseSession,
+  requireRead,
+  storedSession,
+  type CurrentSession,
+  type SessionData,
+} from './koa-session.ts'
 
 /** How long the session store may take to answer: 5 seconds, in milliseconds. */
 export const DEFAULT_SESSION_TIMEOUT = 5_000
@@ -48,7 +55,8 @@ const OPTIONS = ['identify', 'revalidate', 'grace', 'timeout', 'realm', 'clock']
  * Without a store the cookie is the session and nothing can end it early: the stream is closed at the expiry that the
  * cookie had when the stream was opened, and the browser comes back with the cookie it has by then.
  *
- * @throws {TypeError} for a wrong option; while authenticating, where koa-session is not mounted.
+ * @throws {TypeError} for a wrong option; while authenticating, where koa-session is not mounted before, and where with
+ *   `signed: false` and no `prefix` the cookie could name any key of the store. With a `prefix`, no other key is a session.
  */
 export function sessionCookie<Session extends object = SessionData, Claims extends object = UnknownClaims>(
   options: SessionCookieOptions<Session, Claims>,
@@ -79,7 +87,10 @@ export function sessionCookie<Session extends object = SessionData, Claims exten
     const session = currentSession(ctx, now)
     if (session === undefined) return undefined
     const principal = await bounded(() => principalOf(session.data))
-    if (principal === undefined) return undefined
+    if (principal === undefined) {
+      if (session.isNew) await bounded(() => requireRead(ctx, now))
+      return undefined
+    }
     const identity = sessionIdentity<Claims>(principal, session)
     if (hasEnded(identity, clock.now())) return undefined
     contexts.set(identity, ctx)

@@ -38,6 +38,10 @@ test('the compiler checks what an annotated identify answers, and lets an untype
   t.notThrows(() => stateUser({ identify: (user: { sub: string }) => ({ sub: user.sub }) }))
 })
 
+test('the compiler lets a user have no end, since `holds` may tell', t => {
+  t.notThrows(() => stateUser({ identify: (name: string) => ({ id: name }), holds: () => true }))
+})
+
 test('it counts as a cookie unless told otherwise', t => {
   t.like(stateUser({ identify, realm: 'shop' }), { scheme: 'user', ambient: true, challenge: 'Cookie realm="shop"' })
   t.like(stateUser({ identify, ambient: false }), { ambient: false, challenge: 'Bearer realm="events"' })

@@ -17,7 +17,7 @@ const verify: Middleware = (ctx, next) => {
 
 /** Ann's verified user, in the header above. */
 function verified(user: Record<string, unknown> = {}): { headers: Record<string, string> } {
-  return { headers: { 'x-user': '', 'x-verified': JSON.stringify({ id: 'ann', ...user }) } }
+  return { headers: { 'x-user': '', 'x-verified': JSON.stringify({ id: 'ann', token: 'of-ann', ...user }) } }
 }
 
 const itself = (user: unknown) => user
@@ -53,7 +53,10 @@ test('the verified user has the stream, with all that identify says', async t =>
 })
 
 test('identify is given the user and the context, and may take its time', async t => {
-  const identify = async (user: unknown, ctx: Context) => ({ id: `${String(user)} at ${ctx.path}` })
+  const identify = async (user: unknown, ctx: Context) => ({
+    id: `${String(user)} at ${ctx.path}`,
+    expiresAt: Infinity,
+  })
   const { open, identities } = await openVerified(t, { identify, property: 'name' }, { outer: [nameEva] })
   await (await open(verified())).next()
   t.is(identities[0]?.id, 'eva at /')
@@ -181,4 +184,15 @@ test('`holds` may fail for the grace', async t => {
   }
   await tells('close unverifiable')
   t.is(await stream.closed, 'end')
+})
+
+test('a user without an end is an error that says what to do', async t => {
+  const endless = { headers: { 'x-user': '', 'x-verified': '{"id":"ann"}' } }
+  const { open, errors } = await openVerified(t, {}, { expectsErrors: true, outer: [verify] })
+  t.is((await open(endless)).status, 500)
+  t.regex(String(errors[0]), /TypeError: stateUser\(\) cannot tell when the login ends.*`expiresAt`.*`holds`/)
+  const asked = await openVerified(t, { holds: () => true })
+  t.is((await asked.open(endless)).status, 200)
+  const meant = await openVerified(t, { identify: () => ({ id: 'ann', expiresAt: Infinity }) })
+  t.is((await meant.open(endless)).status, 200)
 })

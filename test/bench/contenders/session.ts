@@ -14,7 +14,7 @@ export function create(options: ApplicationOptions): Application {
     destroy: () => Promise.resolve(),
   }
   const application = library(options, {
-    use: app => createSession({ store, signed: false, key: 'session' }, app),
+    use: app => createSession({ store, signed: false, prefix: 'key-', key: 'session' }, app),
     authenticate: sessionCookie({
       identify: ({ userId }: { userId?: string }) => userId && { id: userId },
     }),

@@ -55,7 +55,7 @@ export const users: readonly Neighbour[] = [
       authority.use(new BearerStrategy((token, done) => done(null, token === 'of-ann' && { name: 'ann' })))
       return {
         before: [authority.initialize(), authority.authenticate('bearer', { session: false })],
-        authenticate: stateUser({ identify: ({ name }: User) => ({ id: name }), ambient: false }),
+        authenticate: stateUser({ identify: ({ name }: User) => ({ id: name }), holds: () => true, ambient: false }),
         headers: { authorization: 'Bearer of-ann' },
         proves: async ({ t, open }) => {
           t.is((await open({ authorization: 'Bearer of-eve' })).status, 401)
