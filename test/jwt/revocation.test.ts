@@ -90,7 +90,9 @@ test('where nobody can tell whether a token was revoked, it is 503', async t => 
   const refused = await open(token({ jti: 'unknown' }))
   t.is(refused.status, 503)
   t.is(refused.headers['www-authenticate'], undefined)
-  t.like(refusals, [{ reason: 'unavailable', error: { cause: { code: 'ERR_BROKER', cause: { message: 'connection refused' } } } }])
+  t.like(refusals, [
+    { reason: 'unavailable', error: { cause: { code: 'ERR_BROKER', cause: { message: 'connection refused' } } } },
+  ])
   t.is(hub.stats().streams, 0)
   t.is((await open(token())).status, 200, 'without a name it cannot be revoked')
 })
