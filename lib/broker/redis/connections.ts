@@ -1,4 +1,4 @@
-import { Redis, type Cluster, type RedisOptions } from 'ioredis'
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
 import { isCluster, type Source } from './client.ts'
 import type { PublishCommand } from './log.ts'
@@ -77,8 +77,7 @@ function deadlines(timeout: number): Pick<RedisOptions, 'connectTimeout' | 'sent
   return { connectTimeout: timeout, sentinelCommandTimeout: Math.max(1, Math.floor(timeout / 2)) }
 }
 
-export function connectionsOf(source: Source, key: string): Connections {
-  const client = typeof source === 'string' ? new Redis(source, { lazyConnect: true }) : source
+export function connectionsOf(client: Source, key: string): Connections {
   return isCluster(client) ? new ClusterConnections(client, key) : new SingleConnections(client)
 }
 
