@@ -6,7 +6,7 @@ import { redisBroker } from 'koa-event-stream/redis'
 import { eventually } from '../support/eventually.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
-import { connectAdmin, openEngine, openInstance, publish, until, untilRedis, isCursor } from './instance.ts'
+import { callsOf, connectAdmin, openEngine, openInstance, publish, until, untilRedis, isCursor } from './instance.ts'
 import { openRedisProxy } from './redis-proxy.ts'
 
 const TIMES = { timeout: 5_000, watchdog: 200 }
@@ -81,6 +81,64 @@ for (const [what, refuse, allow] of REFUSALS) {
     t.deepEqual(await until(stream, 'hello'), ['hello'])
   })
 }
+
+/** The reason that the hub gave when it last told that the broker is lost. */
+function reasonOf(told: Awaited<ReturnType<typeof openInstance>>['told']): string {
+  const { about } = told.findLast(({ name }) => name === 'lost') ?? {}
+  return about !== undefined && 'error' in about ? String(about.error) : ''
+}
+
+/** Resolves when instances have looked some times more whether all is well. */
+async function untilLookedAt(admin: Redis): Promise<void> {
+  const before = await callsOf(admin, 'exists')
+  await untilRedis(async () => ((await callsOf(admin, 'exists')) >= before + 5 ? true : undefined), 'nobody looks')
+}
+
+for (const command of ['xadd', 'set', 'xrange']) {
+  test(`${command} is not allowed any more: the instance is not ready, says so once with the reason, and comes right`, async t => {
+    const server = await startRedis(t)
+    const admin = connectAdmin(t, server)
+    const instance = await openInstance(t, { ...TIMES, client: server.url })
+    await instance.tells('ready')
+    await admin.acl('SETUSER', 'default', `-${command}`)
+    await instance.tells('lost')
+    t.false(instance.hub.ready)
+    t.regex(reasonOf(instance.told), /can't run this command/)
+    await untilLookedAt(admin)
+    t.is(instance.told.filter(({ name }) => name === 'lost').length, 1)
+    await admin.acl('SETUSER', 'default', `+${command}`)
+    await instance.tells('ready', 2)
+    await instance.hub.publish('a', { data: 'x' })
+  })
+}
+
+test('a topic’s key is of another kind: publishes to it reject, and the instance stays ready', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const instance = await openInstance(t, { ...TIMES, client: server.url })
+  await instance.tells('ready')
+  await instance.hub.publish('a', { data: 'x' })
+  await admin.set('{events}:events:a', 'somebody’s')
+  for (let n = 0; n < 3; n += 1) {
+    await t.throwsAsync(instance.hub.publish('a', { data: 'x' }), { code: 'ERR_BROKER', message: /WRONGTYPE/ })
+    await instance.hub.publish('b', { data: 'x' })
+    await untilLookedAt(admin)
+  }
+  t.deepEqual(
+    instance.told.map(({ name }) => name),
+    ['ready'],
+  )
+})
+
+test('that the instance looks whether all is well leaves nothing in Redis', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  await openEngine(t, { ...TIMES, client: server.url })
+  const before = await admin.hgetall('{events}:log')
+  await untilLookedAt(admin)
+  t.deepEqual(await admin.hgetall('{events}:log'), before)
+  t.deepEqual(await admin.keys('*:probe'), [])
+})
 
 test('much is to be caught up: it comes page by page, and publishing goes on meanwhile', async t => {
   const server = await startRedis(t)
