@@ -140,6 +140,34 @@ test('that the instance looks whether all is well leaves nothing in Redis', asyn
   t.deepEqual(await admin.keys('*:probe'), [])
 })
 
+/** Ends the newest connection, which is that for history, and lets Redis take no other in its place. */
+async function refuseHistory(admin: Redis): Promise<void> {
+  const ids = [...String(await admin.client('LIST')).matchAll(/^id=(\d+)/gm)].map(([, id]) => Number(id))
+  await admin.config('SET', 'maxclients', String(ids.length - 1))
+  await admin.client('KILL', 'ID', Math.max(...ids))
+}
+
+test('history cannot be read since Redis takes no more clients: the instance is not ready and says why, and streams go on', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const { broker } = await openEngine(t, { ...TIMES, client: server.url })
+  // Over the loopback Redis may close the connection before it is heard.
+  const proxy = await openRedisProxy(server.port, t)
+  const instance = await openInstance(t, { ...TIMES, client: proxy.url })
+  await instance.tells('ready')
+  const stream = await instance.open(['news'])
+  await stream.next(isCursor)
+  await refuseHistory(admin)
+  await instance.tells('lost')
+  t.false(instance.hub.ready)
+  t.regex(reasonOf(instance.told), /max number of clients/)
+  await publish(broker, 'news', 'live')
+  t.deepEqual(await until(stream, 'live'), ['live'])
+  await admin.config('SET', 'maxclients', '1000')
+  await instance.tells('ready', 2)
+  t.is(instance.told.filter(({ name }) => name === 'lost').length, 1)
+})
+
 test('much is to be caught up: it comes page by page, and publishing goes on meanwhile', async t => {
   const server = await startRedis(t)
   const proxy = await openRedisProxy(server.port, t)

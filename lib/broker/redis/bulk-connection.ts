@@ -17,6 +17,7 @@ export interface BulkConnectionOptions {
 export class BulkConnection {
   readonly #options: BulkConnectionOptions
   #line: Line | undefined
+  #asked = 0
 
   constructor(options: BulkConnectionOptions) {
     this.#options = options
@@ -24,7 +25,20 @@ export class BulkConnection {
 
   /** Rejects with whatever ioredis rejects with, and when Redis has sent nothing for a while. */
   async ask<T>(work: (client: Redis) => Promise<T>): Promise<T> {
-    return this.#askOn(this.#open(), work)
+    this.#asked += 1
+    try {
+      return await this.#askOn(this.#open(), work)
+    } finally {
+      this.#asked -= 1
+    }
+  }
+
+  /** Resolves if it can be asked, and rejects with the reason why it cannot. */
+  async check(): Promise<void> {
+    const line = this.#open()
+    await line.proven
+    // Whoever waits for an answer finds out himself whether one comes; a proof would have to wait behind it.
+    if (this.#asked === 0) await this.#askOn(line, this.#options.prove)
   }
 
   /** Gives the connection up, also one that is still being made. Another one is made when it is needed. */

@@ -1,3 +1,4 @@
+import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
 import { isCluster, type Source } from './client.ts'
@@ -99,15 +100,39 @@ class SingleConnections implements Connections {
 }
 
 async function connected(client: Redis): Promise<Redis> {
-  // Whoever waits for the connection hears of its errors; ioredis would print them for want of a listener.
-  client.on('error', () => undefined)
+  const reason = reasonOf(client)
   try {
     await client.connect()
     return client
   } catch (error) {
     client.disconnect()
-    throw error
+    throw reason() ?? error
   }
+}
+
+/**
+ * Why a connection came to nothing, of which ioredis often says no more than that it is closed. An error is told by an event.
+ * What a Redis says that turns clients away ioredis takes for the answer to its greeting, and tells nobody.
+ */
+function reasonOf(client: Redis): () => unknown {
+  let failure: unknown
+  let refusal: Error | undefined
+  // Without a listener ioredis prints errors.
+  client.on('error', (error: unknown) => {
+    failure = error
+  })
+  client.on('connect', () => {
+    refusal = undefined
+    client.stream.once('data', (bytes: Buffer) => {
+      refusal = refusalIn(bytes)
+    })
+  })
+  return () => refusal ?? failure
+}
+
+function refusalIn(bytes: Buffer): Error | undefined {
+  const [, text] = /^-([^\r\n]+)/.exec(bytes.toString('latin1')) ?? []
+  return text === undefined ? undefined : new Error(text)
 }
 
 /** Sharded Pub/Sub (Redis 7): a subscriber has to be connected to the master that has the log's slot. */

@@ -45,6 +45,9 @@ export class RedisBroker implements Broker {
       writable: (isWritable, error) => {
         this.#engine.writable(isWritable, error)
       },
+      readable: (isReadable, error) => {
+        this.#engine.readable(isReadable, error)
+      },
     })
     const { commands } = this.#session
     const log = new Log(commands, names, policy, command)

@@ -96,4 +96,8 @@ export class RedisLogEngine implements LogEngine, SessionMember {
   writable(isWritable: boolean, error?: unknown): void {
     this.#listener?.writable(isWritable, error)
   }
+
+  readable(isReadable: boolean, error?: unknown): void {
+    this.#listener?.readable(isReadable, error)
+  }
 }

@@ -36,6 +36,8 @@ export interface SessionOptions {
   readonly tryWriting: () => Promise<void>
   /** Is told when Redis begins to refuse writes, and when it takes them again. */
   readonly writable: (isWritable: boolean, error?: unknown) => void
+  /** Is told when what may be large cannot be asked for any more, and when it can be again. */
+  readonly readable: (isReadable: boolean, error?: unknown) => void
 }
 
 const FIRST_PAUSE = 50
@@ -60,6 +62,7 @@ export class Session {
   readonly #bulk: BulkConnection
   readonly #patience: Patience
   readonly #writing: Health
+  readonly #reading: Health
   // Proofs that are to come on our own channel.
   readonly #awaited = new Map<string, () => void>()
   #members: readonly SessionMember[] = []
@@ -71,12 +74,13 @@ export class Session {
   #isClosed = false
 
   constructor(options: SessionOptions) {
-    const { connections, names, timeout, maxPending, clock, writable } = options
+    const { connections, names, timeout, maxPending, clock, writable, readable } = options
     this.#options = options
     this.#patience = { clock, ms: timeout }
     this.#channel = names.session(clock.id())
     this.commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
     this.#writing = new Health(writable)
+    this.#reading = new Health(readable)
     this.#bulk = new BulkConnection({
       connect: () => connections.dedicated(timeout),
       prove: client => this.#prove(nonce => this.#publish(client, nonce)),
@@ -225,6 +229,7 @@ export class Session {
   async #examine(): Promise<void> {
     await this.fence()
     await this.#tryWriting()
+    await this.#tryReading()
   }
 
   /** Whatever Redis answers to this write, it answers to all of them. */
@@ -235,6 +240,17 @@ export class Session {
     } catch (error) {
       if (!isAnswer(error)) throw error
       this.#writing.failed(error)
+    }
+  }
+
+  /** Without history streams still get what comes: the session is not lost for it. */
+  async #tryReading(): Promise<void> {
+    const attempt = this.#attempt
+    try {
+      await this.#bulk.check()
+      if (attempt === this.#attempt) this.#reading.succeeded()
+    } catch (error) {
+      if (attempt === this.#attempt) this.#reading.failed(redisFailure('connect for history', error))
     }
   }
 

@@ -201,7 +201,11 @@ test('it is ready while the log can be read and written to, and says so once', a
   log.down()
   await log.up()
   log.listener?.writable(true)
-  t.deepEqual(told, [false, true, false, true])
+  log.listener?.readable(false, new Error('full'))
+  log.listener?.writable(false, new Error('OOM'))
+  log.listener?.readable(true)
+  log.listener?.writable(true)
+  t.deepEqual(told, [false, true, false, true, false, true])
 })
 
 test('a client that has seen more than a log that takes no events: it may be a copy that is behind', async t => {
