@@ -6,7 +6,7 @@ import { redisBroker } from 'koa-event-stream/redis'
 import { eventually } from '../support/eventually.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
-import { connectAdmin, openEngine, openInstance, publish, until, untilRedis, isCursor } from './instance.ts'
+import { callsOf, connectAdmin, openEngine, openInstance, publish, until, untilRedis, isCursor } from './instance.ts'
 import { openRedisProxy } from './redis-proxy.ts'
 
 const TIMES = { timeout: 5_000, watchdog: 200 }
@@ -81,6 +81,92 @@ for (const [what, refuse, allow] of REFUSALS) {
     t.deepEqual(await until(stream, 'hello'), ['hello'])
   })
 }
+
+/** The reason that the hub gave when it last told that the broker is lost. */
+function reasonOf(told: Awaited<ReturnType<typeof openInstance>>['told']): string {
+  const { about } = told.findLast(({ name }) => name === 'lost') ?? {}
+  return about !== undefined && 'error' in about ? String(about.error) : ''
+}
+
+/** Resolves when instances have looked some times more whether all is well. */
+async function untilLookedAt(admin: Redis): Promise<void> {
+  const before = await callsOf(admin, 'exists')
+  await untilRedis(async () => ((await callsOf(admin, 'exists')) >= before + 5 ? true : undefined), 'nobody looks')
+}
+
+for (const command of ['xadd', 'set', 'xrange']) {
+  test(`${command} is not allowed any more: the instance is not ready, says so once with the reason, and comes right`, async t => {
+    const server = await startRedis(t)
+    const admin = connectAdmin(t, server)
+    const instance = await openInstance(t, { ...TIMES, client: server.url })
+    await instance.tells('ready')
+    await admin.acl('SETUSER', 'default', `-${command}`)
+    await instance.tells('lost')
+    t.false(instance.hub.ready)
+    t.regex(reasonOf(instance.told), /can't run this command/)
+    await untilLookedAt(admin)
+    t.is(instance.told.filter(({ name }) => name === 'lost').length, 1)
+    await admin.acl('SETUSER', 'default', `+${command}`)
+    await instance.tells('ready', 2)
+    await instance.hub.publish('a', { data: 'x' })
+  })
+}
+
+test('a topic’s key is of another kind: publishes to it reject, and the instance stays ready', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const instance = await openInstance(t, { ...TIMES, client: server.url })
+  await instance.tells('ready')
+  await instance.hub.publish('a', { data: 'x' })
+  await admin.set('{events}:events:a', 'somebody’s')
+  for (let n = 0; n < 3; n += 1) {
+    await t.throwsAsync(instance.hub.publish('a', { data: 'x' }), { code: 'ERR_BROKER', message: /WRONGTYPE/ })
+    await instance.hub.publish('b', { data: 'x' })
+    await untilLookedAt(admin)
+  }
+  t.deepEqual(
+    instance.told.map(({ name }) => name),
+    ['ready'],
+  )
+})
+
+test('that the instance looks whether all is well leaves nothing in Redis', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  await openEngine(t, { ...TIMES, client: server.url })
+  const before = await admin.hgetall('{events}:log')
+  await untilLookedAt(admin)
+  t.deepEqual(await admin.hgetall('{events}:log'), before)
+  t.deepEqual(await admin.keys('*:probe'), [])
+})
+
+/** Ends the newest connection, which is that for history, and lets Redis take no other in its place. */
+async function refuseHistory(admin: Redis): Promise<void> {
+  const ids = [...String(await admin.client('LIST')).matchAll(/^id=(\d+)/gm)].map(([, id]) => Number(id))
+  await admin.config('SET', 'maxclients', String(ids.length - 1))
+  await admin.client('KILL', 'ID', Math.max(...ids))
+}
+
+test('history cannot be read since Redis takes no more clients: the instance is not ready and says why, and streams go on', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const { broker } = await openEngine(t, { ...TIMES, client: server.url })
+  // Over the loopback Redis may close the connection before it is heard.
+  const proxy = await openRedisProxy(server.port, t)
+  const instance = await openInstance(t, { ...TIMES, client: proxy.url })
+  await instance.tells('ready')
+  const stream = await instance.open(['news'])
+  await stream.next(isCursor)
+  await refuseHistory(admin)
+  await instance.tells('lost')
+  t.false(instance.hub.ready)
+  t.regex(reasonOf(instance.told), /max number of clients/)
+  await publish(broker, 'news', 'live')
+  t.deepEqual(await until(stream, 'live'), ['live'])
+  await admin.config('SET', 'maxclients', '1000')
+  await instance.tells('ready', 2)
+  t.is(instance.told.filter(({ name }) => name === 'lost').length, 1)
+})
 
 test('much is to be caught up: it comes page by page, and publishing goes on meanwhile', async t => {
   const server = await startRedis(t)

@@ -1,4 +1,5 @@
-import { Redis, type Cluster, type RedisOptions } from 'ioredis'
+import type { Buffer } from 'node:buffer'
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
 import { isCluster, type Source } from './client.ts'
 import type { PublishCommand } from './log.ts'
@@ -77,8 +78,7 @@ function deadlines(timeout: number): Pick<RedisOptions, 'connectTimeout' | 'sent
   return { connectTimeout: timeout, sentinelCommandTimeout: Math.max(1, Math.floor(timeout / 2)) }
 }
 
-export function connectionsOf(source: Source, key: string): Connections {
-  const client = typeof source === 'string' ? new Redis(source, { lazyConnect: true }) : source
+export function connectionsOf(client: Source, key: string): Connections {
   return isCluster(client) ? new ClusterConnections(client, key) : new SingleConnections(client)
 }
 
@@ -100,15 +100,39 @@ class SingleConnections implements Connections {
 }
 
 async function connected(client: Redis): Promise<Redis> {
-  // Whoever waits for the connection hears of its errors; ioredis would print them for want of a listener.
-  client.on('error', () => undefined)
+  const reason = reasonOf(client)
   try {
     await client.connect()
     return client
   } catch (error) {
     client.disconnect()
-    throw error
+    throw reason() ?? error
   }
+}
+
+/**
+ * Why a connection came to nothing, of which ioredis often says no more than that it is closed. An error is told by an event.
+ * What a Redis says that turns clients away ioredis takes for the answer to its greeting, and tells nobody.
+ */
+function reasonOf(client: Redis): () => unknown {
+  let failure: unknown
+  let refusal: Error | undefined
+  // Without a listener ioredis prints errors.
+  client.on('error', (error: unknown) => {
+    failure = error
+  })
+  client.on('connect', () => {
+    refusal = undefined
+    client.stream.once('data', (bytes: Buffer) => {
+      refusal = refusalIn(bytes)
+    })
+  })
+  return () => refusal ?? failure
+}
+
+function refusalIn(bytes: Buffer): Error | undefined {
+  const [, text] = /^-([^\r\n]+)/.exec(bytes.toString('latin1')) ?? []
+  return text === undefined ? undefined : new Error(text)
 }
 
 /** Sharded Pub/Sub (Redis 7): a subscriber has to be connected to the master that has the log's slot. */

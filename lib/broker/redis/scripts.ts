@@ -399,3 +399,27 @@ if log[1] == ARGV[2] then
 end
 return 1
 `
+
+/**
+ * Finds out whether events can be published and read: takes the steps that are taken for every one of them, leaves the log
+ * as it was, and nothing else. Where there is no log none is begun.
+ *
+ * KEYS: log, guard, a key of nobody's. ARGV: a new epoch.
+ */
+export const TRY = `${PRELUDE}
+local now = clock()
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local log, refusal = state(ARGV[1], now)
+  if refusal then return refusal end
+  redis.call('HSET', KEYS[1], 'seq', log[2])
+end
+-- With ends, since each step may be one that is not allowed.
+redis.call('SET', KEYS[3], '', 'PX', 60000)
+redis.call('GET', KEYS[3])
+redis.call('UNLINK', KEYS[3])
+redis.call('XADD', KEYS[3], '1-0', 'h', '', 'd', '')
+redis.call('PEXPIREAT', KEYS[3], text(math.floor(now / 1000) + 60000))
+redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1)
+redis.call('UNLINK', KEYS[3])
+return 1
+`
