@@ -401,8 +401,8 @@ return 1
 `
 
 /**
- * Finds out whether events can be published and read: takes the steps that are taken for every one of them, leaves the log
- * as it was, and nothing else. Where there is no log none is begun.
+ * Finds out whether events can be published: takes the steps that are taken for every one of them, leaves the log as it was,
+ * and nothing else. Where there is no log none is begun.
  *
  * KEYS: log, guard, a key of nobody's. ARGV: a new epoch.
  */
@@ -419,7 +419,6 @@ redis.call('GET', KEYS[3])
 redis.call('UNLINK', KEYS[3])
 redis.call('XADD', KEYS[3], '1-0', 'h', '', 'd', '')
 redis.call('PEXPIREAT', KEYS[3], text(math.floor(now / 1000) + 60000))
-redis.call('XRANGE', KEYS[3], '-', '+', 'COUNT', 1)
 redis.call('UNLINK', KEYS[3])
 return 1
 `
