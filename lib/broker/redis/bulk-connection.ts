@@ -3,8 +3,8 @@ import { addScripts } from './log.ts'
 import { whileBytesCome, type Patience } from './progress.ts'
 
 export interface BulkConnectionOptions {
-  /** Makes a connection. */
-  readonly connect: () => Promise<Redis>
+  /** Makes a connection, and gives it up when `signal` says so. */
+  readonly connect: (signal: AbortSignal) => Promise<Redis>
   /** Proves that a connection has met the server that the instance listens to. */
   readonly prove: (client: Redis) => Promise<void>
   readonly patience: Patience
@@ -80,7 +80,7 @@ class Line {
   readonly #options: BulkConnectionOptions
   readonly #lost: () => void
   #client: Redis | undefined
-  #isOver = false
+  readonly #abort = new AbortController()
 
   /** @param lost is told when it is of no use any more */
   constructor(options: BulkConnectionOptions, lost: () => void) {
@@ -90,7 +90,7 @@ class Line {
   }
 
   end(): void {
-    this.#isOver = true
+    this.#abort.abort()
     this.#client?.disconnect()
   }
 
@@ -106,9 +106,9 @@ class Line {
   }
 
   async #connect(): Promise<Redis> {
-    const client = await this.#options.connect()
+    const client = await this.#options.connect(this.#abort.signal)
     this.#client = client
-    if (this.#isOver) {
+    if (this.#abort.signal.aborted) {
       client.disconnect()
       throw new Error('the connection to Redis was given up')
     }

@@ -276,7 +276,8 @@ local function keep(topic)
     topic.ends = time + age + math.floor(age / 16)
     redis.call('PEXPIREAT', topic.stream, text(topic.ends))
   end
-  local isKnown = isLongEnough(topic.known, log.memory)
+  -- A stream never outlives what is known of its last event.
+  local isKnown = topic.known >= topic.ends and isLongEnough(topic.known, log.memory)
   if not isKnown then topic.known = time + log.memory + math.floor(log.memory / 16) end
   local last = log[1] .. ' ' .. topic.previous .. ' ' .. text(topic.total) .. ' ' .. text(topic.ends) .. ' ' .. text(topic.known)
   if isKnown then

@@ -67,6 +67,7 @@ export class Session {
   readonly #awaited = new Map<string, () => void>()
   #members: readonly SessionMember[] = []
   #subscriber: Subscriber | undefined
+  #abort = new AbortController()
   // Counts attempts: what belongs to one that is over changes nothing any more.
   #attempt = 0
   #pause = FIRST_PAUSE
@@ -82,7 +83,7 @@ export class Session {
     this.#writing = new Health(writable)
     this.#reading = new Health(readable)
     this.#bulk = new BulkConnection({
-      connect: () => connections.dedicated(timeout),
+      connect: signal => connections.dedicated(timeout, signal),
       prove: client => this.#prove(nonce => this.#publish(client, nonce)),
       patience: this.#patience,
     })
@@ -160,7 +161,7 @@ export class Session {
       this.#tellDown(new Error(`Redis was not reached within ${String(timeout)} ms`))
     })
     try {
-      const client = await connections.dedicated(timeout)
+      const client = await connections.dedicated(timeout, this.#abort.signal)
       if (attempt !== this.#attempt) {
         client.disconnect()
         return
@@ -301,6 +302,8 @@ export class Session {
 
   #drop(): void {
     this.#stopWaiting()
+    this.#abort.abort()
+    this.#abort = new AbortController()
     this.#subscriber?.close()
     this.#subscriber = undefined
     this.#bulk.close()
