@@ -223,7 +223,7 @@ export class Mirror {
   }
 
   read(after: number, limit: number): Slice {
-    return this.#history?.read(after, limit) ?? { events: [], more: false, trimmed: false }
+    return this.#history?.read(after, limit) ?? { events: [], more: false, trimmed: false, start: 0 }
   }
 
   startOfLast(count: number): number {

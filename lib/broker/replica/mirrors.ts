@@ -54,7 +54,7 @@ export class Mirrors {
   read(topic: string, after: number, limit: number, now: number): Slice {
     const mirror = this.#mirrors.get(topic)
     mirror?.expire(now)
-    return mirror?.read(after, limit) ?? { events: [], more: false, trimmed: false }
+    return mirror?.read(after, limit) ?? { events: [], more: false, trimmed: false, start: 0 }
   }
 
   /** The `seq` after which a topic's last `count` events begin, at a time of the log's clock; `undefined` without it. */
