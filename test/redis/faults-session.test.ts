@@ -151,7 +151,6 @@ test('history cannot be read since Redis takes no more clients: the instance is 
   const server = await startRedis(t)
   const admin = connectAdmin(t, server)
   const { broker } = await openEngine(t, { ...TIMES, client: server.url })
-  // Over the loopback Redis may close the connection before it is heard.
   const proxy = await openRedisProxy(server.port, t)
   const instance = await openInstance(t, { ...TIMES, client: proxy.url })
   await instance.tells('ready')
@@ -160,7 +159,8 @@ test('history cannot be read since Redis takes no more clients: the instance is 
   await refuseHistory(admin)
   await instance.tells('lost')
   t.false(instance.hub.ready)
-  t.regex(reasonOf(instance.told), /max number of clients/)
+  // Redis often closes the connection before it is heard what it has to say: then that is the reason.
+  t.regex(reasonOf(instance.told), /connect for history: (.*max number of clients|Connection is closed|write E)/)
   await publish(broker, 'news', 'live')
   t.deepEqual(await until(stream, 'live'), ['live'])
   await admin.config('SET', 'maxclients', '1000')
