@@ -2,6 +2,7 @@ import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { EventStreamError } from '../../lib/errors.ts'
 import { openEndpoint } from '../koa/endpoint.ts'
+import type { Hub } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
 import { eventually } from '../support/eventually.ts'
 import { startRedis } from '../support/redis-server.ts'
@@ -191,6 +192,13 @@ test('much is to be caught up: it comes page by page, and publishing goes on mea
   t.deepEqual(recorder.gaps, [])
 })
 
+function becomesReady(hub: Hub, ready = true): Promise<void> {
+  return eventually(
+    () => hub.ready === ready,
+    () => `the hub has not become ${ready ? 'ready' : 'lost'}`,
+  )
+}
+
 /** An endpoint for ann, whose login nobody can be asked about, behind a proxy; and somebody who logs her out elsewhere. */
 async function openStreams(t: ExecutionContext) {
   const server = await startRedis(t)
@@ -199,11 +207,7 @@ async function openStreams(t: ExecutionContext) {
   const broker = redisBroker({ ...TIMES, client: proxy.url })
   const endpoint = await openEndpoint(t, {}, { hub: { broker } })
   const { broker: elsewhere } = await openEngine(t, { client: server.url })
-  const becomes = (ready: boolean) =>
-    eventually(
-      () => endpoint.hub.ready === ready,
-      () => `the hub has not become ${ready ? 'ready' : 'lost'}`,
-    )
+  const becomes = (ready: boolean) => becomesReady(endpoint.hub, ready)
   await becomes(true)
   const logOut = (filter: { identity?: string; token?: string } = LOGOUT) =>
     elsewhere.announce({ type: 'disconnect', ...filter, reason: 'logout' })
@@ -303,10 +307,7 @@ test('a token is revoked while Redis is full: its streams end everywhere, and th
   const { broker, recorder } = await openEngine(t, { client: server.url })
   const { hub } = await openInstance(t, { client: server.url })
   t.true(broker.ready)
-  await eventually(
-    () => hub.ready,
-    () => 'the hub is not ready',
-  )
+  await becomesReady(hub)
   await admin.config('SET', 'maxmemory', '1')
   await t.throwsAsync(hub.revoke('jti', Date.now() + 60_000), {
     instanceOf: EventStreamError,
@@ -322,19 +323,13 @@ test('places that are given back while Redis is away are free once it is back', 
   const broker = redisBroker({ ...TIMES, client: proxy.url })
   const limits = { shared: { identity: 5 } }
   const { open, hub, isEmpty } = await openEndpoint(t, { limits }, { hub: { broker } })
-  await eventually(
-    () => hub.ready,
-    () => 'the hub is not ready',
-  )
+  await becomesReady(hub)
   const stream = await open()
   await stream.next(isCursor)
   const taken = () => admin.zcard('{events}:places:identity:ann')
   t.is(await taken(), 1)
   proxy.cut()
-  await eventually(
-    () => !hub.ready,
-    () => 'the hub is ready',
-  )
+  await becomesReady(hub, false)
   stream.close()
   await isEmpty()
   t.is(await taken(), 1)

@@ -11,6 +11,9 @@ export interface Heard {
   readonly at: number
 }
 
+/** What is read of a topic of which nothing is here. */
+export const NOTHING: Slice = Object.freeze({ events: [], more: false, trimmed: false, start: 0 })
+
 // By how much the clocks of servers that follow each other may differ, in milliseconds.
 const CLOCK_SLACK = 1_000
 
@@ -223,7 +226,7 @@ export class Mirror {
   }
 
   read(after: number, limit: number): Slice {
-    return this.#history?.read(after, limit) ?? { events: [], more: false, trimmed: false, start: 0 }
+    return this.#history?.read(after, limit) ?? NOTHING
   }
 
   startOfLast(count: number): number {
