@@ -70,4 +70,6 @@ export interface Slice {
   readonly more: boolean
   /** Whether history does not reach back to where the slice was to begin: events before the first one are lost. */
   readonly trimmed: boolean
+  /** The `seq` behind which history begins. It may be over the position, of which other topics know less. */
+  readonly start: number
 }

@@ -71,7 +71,12 @@ export class History {
   read(after: number, limit: number): Slice {
     const from = this.#indexAfter(after)
     const to = Math.min(from + limit, this.#events.length)
-    return { events: this.#events.slice(from, to), more: to < this.#events.length, trimmed: after < this.#trimmed }
+    return {
+      events: this.#events.slice(from, to),
+      more: to < this.#events.length,
+      trimmed: after < this.#trimmed,
+      start: this.#trimmed,
+    }
   }
 
   /**

@@ -45,7 +45,12 @@ class NaiveHistory {
 
   read(after: number, limit: number) {
     const later = this.kept.filter(({ seq }) => seq > after)
-    return { events: later.slice(0, limit), more: later.length > limit, trimmed: after < this.trimmed }
+    return {
+      events: later.slice(0, limit),
+      more: later.length > limit,
+      trimmed: after < this.trimmed,
+      start: this.trimmed,
+    }
   }
 }
 
@@ -82,6 +87,7 @@ test('any run of appending and expiring remembers what a naive list would', t =>
           events: naive.kept.slice(-limit || Infinity),
           more: false,
           trimmed: naive.isShort(limit),
+          start: naive.trimmed,
         })
       }
     }),

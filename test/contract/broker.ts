@@ -126,7 +126,7 @@ export function testBroker(test: TestFn, engine: Engine): void {
       }
     }
     t.deepEqual(broker.read('a', at(ids[2]).seq - 1, 1).events.map(idOf), [ids[2]], 'from in between')
-    t.deepEqual(broker.read('a', Number.MAX_SAFE_INTEGER, 10), { events: [], more: false, trimmed: false })
+    t.like(broker.read('a', Number.MAX_SAFE_INTEGER, 10), { events: [], more: false, trimmed: false })
   })
 
   for (const [what, limits] of [
@@ -166,7 +166,7 @@ export function testBroker(test: TestFn, engine: Engine): void {
     await log.elapse(0.7 * SECOND)
     await broker.publish(['b'], body('meanwhile'))
     await loaded(broker, 'a')
-    t.deepEqual(broker.read('a', at(third).seq, 10), { events: [], more: false, trimmed: false })
+    t.like(broker.read('a', at(third).seq, 10), { events: [], more: false, trimmed: false })
     t.like(broker.read('a', at(second).seq, 10), { events: [], more: false, trimmed: true })
     const fourth = await broker.publish(['a'], body('again'))
     await recorder.until(fourth)
@@ -179,8 +179,8 @@ export function testBroker(test: TestFn, engine: Engine): void {
     const { broker } = await listening(t, engine, ['empty', 'a'])
     await publishMany(broker, 'a', 3)
     await loaded(broker, 'empty')
-    t.deepEqual(broker.read('empty', 0, 10), { events: [], more: false, trimmed: false })
-    t.deepEqual(broker.read('empty', broker.startOfLast('empty', 5), 10), { events: [], more: false, trimmed: false })
+    t.like(broker.read('empty', 0, 10), { events: [], more: false, trimmed: false })
+    t.like(broker.read('empty', broker.startOfLast('empty', 5), 10), { events: [], more: false, trimmed: false })
   })
 
   for (const [what, limits] of [
@@ -203,7 +203,7 @@ export function testBroker(test: TestFn, engine: Engine): void {
         await log.elapse(2 * SECOND)
         await loaded(broker, 'a')
         const none = { events: [], more: false, trimmed: false }
-        t.deepEqual(broker.read('a', broker.startOfLast('a', 1_000), 100), none, 'they would be too old by now')
+        t.like(broker.read('a', broker.startOfLast('a', 1_000), 100), none, 'they would be too old by now')
       },
     )
   }

@@ -184,3 +184,17 @@ test('a newcomer gets as many of the last events as the resolver wishes, in orde
   t.deepEqual(messages(resumed), ['a3'], 'one that resumes gets what it missed instead')
   t.deepEqual(gaps(resumed), [])
 })
+
+test('history that begins behind where the log is known to stand is told once as a gap, and the stream goes on', async t => {
+  const broker = memoryBroker()
+  const read = broker.read.bind(broker)
+  const site = await openSite(t, { hub: { broker } })
+  const first = await site.open('a')
+  const [cursor] = ids(await arrival(first))
+  // As of an instance that has read one topic a moment later than another one.
+  const start = broker.position().seq + 5
+  broker.read = (topic, after, limit) => ({ ...read(topic, after, limit), events: [], trimmed: after < start, start })
+  const resumed = await site.open('a', `lastEventId=${cursor}`)
+  const received = await arrival(resumed)
+  t.deepEqual(gaps(received), ['{"topics":["a"],"reason":"trimmed"}'])
+})

@@ -1,8 +1,15 @@
 import { createRequire } from 'node:module'
+import { inspect } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { Redis as Redis6, type Cluster, type Redis, type RedisOptions } from 'ioredis'
 import type { Cluster as Cluster5, Redis as Redis5 } from 'ioredis-5/built/index.js'
-import { bridgeStream, redisBroker, type ClientOrUrl, type RedisBrokerOptions } from 'koa-event-stream/redis'
+import {
+  bridgeStream,
+  createPublisher,
+  redisBroker,
+  type ClientOrUrl,
+  type RedisBrokerOptions,
+} from 'koa-event-stream/redis'
 import { Deferred } from '../support/deferred.ts'
 import { ioredisVersions } from '../support/ioredis-versions.ts'
 import { PATIENT } from '../support/progress.ts'
@@ -112,6 +119,40 @@ test('what is no client of a supported ioredis is refused with what would be one
     const error = t.throws(() => redisBroker({ client: client as never }), { instanceOf: TypeError })
     t.regex(error.message, expected)
   }
+})
+
+const WRONG_URLS = [
+  'redis://u:s3cret@host:port',
+  'redis://u:s3cret@host:0',
+  'redis://u:s3cret@host:65536',
+  'redis://u:s3cret@ho st:6379',
+  'redis://u:s3cret@[::1',
+  'redis://u:s3cret%@host',
+  'rediss://u%:s3cret@host',
+  'redis://u:s3cret@host/shop',
+  'redis://u:s3cret@host/1shop',
+  'redis://u:s3cret@host/1/2',
+  'redis://u:s3cret@host?db=shop',
+  'redis://u:s3cret@host?port=http',
+]
+
+test('a URL that is of no use is refused as a wrong client, and nothing shows what is in it', t => {
+  const makers = [
+    (client: string) => redisBroker({ client }),
+    (client: string) => createPublisher({ client }),
+    (client: string) => bridgeStream({ client, stream: 's', target: { publish: async () => 'id' } }),
+  ]
+  for (const url of WRONG_URLS) {
+    for (const make of makers) {
+      const error = t.throws(() => make(url), { instanceOf: TypeError, message: /^`client` must be / }, url)
+      t.notRegex(inspect([error.message, error.cause, Object.entries(error)]), /s3cret|shop|u%/)
+    }
+  }
+})
+
+test('a URL may have whatever ioredis understands', async t => {
+  const urls = ['redis://host', 'rediss://host:1/', 'redis://:p%25w@[::1]:6379/15?family=6', 'redis://host?db=3']
+  for (const client of urls) await t.notThrowsAsync(redisBroker({ client }).close(), client)
 })
 
 test('a client of the ioredis 4 that koa-redis brings along is refused by name', t => {

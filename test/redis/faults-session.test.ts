@@ -2,11 +2,12 @@ import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { EventStreamError } from '../../lib/errors.ts'
 import { openEndpoint } from '../koa/endpoint.ts'
+import type { Hub } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
 import { eventually } from '../support/eventually.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
-import { connectAdmin, openEngine, openInstance, publish, until, untilRedis, isCursor } from './instance.ts'
+import { callsOf, connectAdmin, openEngine, openInstance, publish, until, untilRedis, isCursor } from './instance.ts'
 import { openRedisProxy } from './redis-proxy.ts'
 
 const TIMES = { timeout: 5_000, watchdog: 200 }
@@ -82,6 +83,92 @@ for (const [what, refuse, allow] of REFUSALS) {
   })
 }
 
+/** The reason that the hub gave when it last told that the broker is lost. */
+function reasonOf(told: Awaited<ReturnType<typeof openInstance>>['told']): string {
+  const { about } = told.findLast(({ name }) => name === 'lost') ?? {}
+  return about !== undefined && 'error' in about ? String(about.error) : ''
+}
+
+/** Resolves when instances have looked some times more whether all is well. */
+async function untilLookedAt(admin: Redis): Promise<void> {
+  const before = await callsOf(admin, 'exists')
+  await untilRedis(async () => ((await callsOf(admin, 'exists')) >= before + 5 ? true : undefined), 'nobody looks')
+}
+
+for (const command of ['xadd', 'set']) {
+  test(`${command} is not allowed any more: the instance is not ready, says so once with the reason, and comes right`, async t => {
+    const server = await startRedis(t)
+    const admin = connectAdmin(t, server)
+    const instance = await openInstance(t, { ...TIMES, client: server.url })
+    await instance.tells('ready')
+    await admin.acl('SETUSER', 'default', `-${command}`)
+    await instance.tells('lost')
+    t.false(instance.hub.ready)
+    t.regex(reasonOf(instance.told), /can't run this command/)
+    await untilLookedAt(admin)
+    t.is(instance.told.filter(({ name }) => name === 'lost').length, 1)
+    await admin.acl('SETUSER', 'default', `+${command}`)
+    await instance.tells('ready', 2)
+    await instance.hub.publish('a', { data: 'x' })
+  })
+}
+
+test('a topic’s key is of another kind: publishes to it reject, and the instance stays ready', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const instance = await openInstance(t, { ...TIMES, client: server.url })
+  await instance.tells('ready')
+  await instance.hub.publish('a', { data: 'x' })
+  await admin.set('{events}:events:a', 'somebody’s')
+  for (let n = 0; n < 3; n += 1) {
+    await t.throwsAsync(instance.hub.publish('a', { data: 'x' }), { code: 'ERR_BROKER', message: /WRONGTYPE/ })
+    await instance.hub.publish('b', { data: 'x' })
+    await untilLookedAt(admin)
+  }
+  t.deepEqual(
+    instance.told.map(({ name }) => name),
+    ['ready'],
+  )
+})
+
+test('that the instance looks whether all is well leaves nothing in Redis', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  await openEngine(t, { ...TIMES, client: server.url })
+  const before = await admin.hgetall('{events}:log')
+  await untilLookedAt(admin)
+  t.deepEqual(await admin.hgetall('{events}:log'), before)
+  t.deepEqual(await admin.keys('*:probe'), [])
+})
+
+/** Ends the newest connection, which is that for history, and lets Redis take no other in its place. */
+async function refuseHistory(admin: Redis): Promise<void> {
+  const ids = [...String(await admin.client('LIST')).matchAll(/^id=(\d+)/gm)].map(([, id]) => Number(id))
+  await admin.config('SET', 'maxclients', String(ids.length - 1))
+  await admin.client('KILL', 'ID', Math.max(...ids))
+}
+
+test('history cannot be read since Redis takes no more clients: the instance is not ready and says why, and streams go on', async t => {
+  const server = await startRedis(t)
+  const admin = connectAdmin(t, server)
+  const { broker } = await openEngine(t, { ...TIMES, client: server.url })
+  const proxy = await openRedisProxy(server.port, t)
+  const instance = await openInstance(t, { ...TIMES, client: proxy.url })
+  await instance.tells('ready')
+  const stream = await instance.open(['news'])
+  await stream.next(isCursor)
+  await refuseHistory(admin)
+  await instance.tells('lost')
+  t.false(instance.hub.ready)
+  // Redis often closes the connection before it is heard what it has to say: then that is the reason.
+  t.regex(reasonOf(instance.told), /connect for history: (.*max number of clients|Connection is closed|write E)/)
+  await publish(broker, 'news', 'live')
+  t.deepEqual(await until(stream, 'live'), ['live'])
+  await admin.config('SET', 'maxclients', '1000')
+  await instance.tells('ready', 2)
+  t.is(instance.told.filter(({ name }) => name === 'lost').length, 1)
+})
+
 test('much is to be caught up: it comes page by page, and publishing goes on meanwhile', async t => {
   const server = await startRedis(t)
   const proxy = await openRedisProxy(server.port, t)
@@ -105,6 +192,13 @@ test('much is to be caught up: it comes page by page, and publishing goes on mea
   t.deepEqual(recorder.gaps, [])
 })
 
+function becomesReady(hub: Hub, ready = true): Promise<void> {
+  return eventually(
+    () => hub.ready === ready,
+    () => `the hub has not become ${ready ? 'ready' : 'lost'}`,
+  )
+}
+
 /** An endpoint for ann, whose login nobody can be asked about, behind a proxy; and somebody who logs her out elsewhere. */
 async function openStreams(t: ExecutionContext) {
   const server = await startRedis(t)
@@ -113,11 +207,7 @@ async function openStreams(t: ExecutionContext) {
   const broker = redisBroker({ ...TIMES, client: proxy.url })
   const endpoint = await openEndpoint(t, {}, { hub: { broker } })
   const { broker: elsewhere } = await openEngine(t, { client: server.url })
-  const becomes = (ready: boolean) =>
-    eventually(
-      () => endpoint.hub.ready === ready,
-      () => `the hub has not become ${ready ? 'ready' : 'lost'}`,
-    )
+  const becomes = (ready: boolean) => becomesReady(endpoint.hub, ready)
   await becomes(true)
   const logOut = (filter: { identity?: string; token?: string } = LOGOUT) =>
     elsewhere.announce({ type: 'disconnect', ...filter, reason: 'logout' })
@@ -217,10 +307,7 @@ test('a token is revoked while Redis is full: its streams end everywhere, and th
   const { broker, recorder } = await openEngine(t, { client: server.url })
   const { hub } = await openInstance(t, { client: server.url })
   t.true(broker.ready)
-  await eventually(
-    () => hub.ready,
-    () => 'the hub is not ready',
-  )
+  await becomesReady(hub)
   await admin.config('SET', 'maxmemory', '1')
   await t.throwsAsync(hub.revoke('jti', Date.now() + 60_000), {
     instanceOf: EventStreamError,
@@ -236,19 +323,13 @@ test('places that are given back while Redis is away are free once it is back', 
   const broker = redisBroker({ ...TIMES, client: proxy.url })
   const limits = { shared: { identity: 5 } }
   const { open, hub, isEmpty } = await openEndpoint(t, { limits }, { hub: { broker } })
-  await eventually(
-    () => hub.ready,
-    () => 'the hub is not ready',
-  )
+  await becomesReady(hub)
   const stream = await open()
   await stream.next(isCursor)
   const taken = () => admin.zcard('{events}:places:identity:ann')
   t.is(await taken(), 1)
   proxy.cut()
-  await eventually(
-    () => !hub.ready,
-    () => 'the hub is ready',
-  )
+  await becomesReady(hub, false)
   stream.close()
   await isEmpty()
   t.is(await taken(), 1)

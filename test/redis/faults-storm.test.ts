@@ -12,11 +12,13 @@ const TOPICS = ['a', 'b', 'c']
 test.serial('clients that come back all at once cause one read of history a topic, and miss nothing', async t => {
   const server = await startRedis(t)
   const admin = connectAdmin(t, server)
-  const { broker } = await openEngine(t, { client: server.url })
+  // What looks whether all is well runs scripts, too.
+  const options = { client: server.url, watchdog: 600_000 }
+  const { broker } = await openEngine(t, options)
   const cursors = await publish(broker, 'a', 'seen', 'seen too')
   const texts = Array.from({ length: 30 }, (_, n) => String(n))
   for (const [n, text] of texts.entries()) await publish(broker, TOPICS[n % 3] ?? '', text)
-  const instance = await openInstance(t, { client: server.url })
+  const instance = await openInstance(t, options)
   await instance.tells('ready')
   const scriptsOf = async () => (await callsOf(admin, 'evalsha')) + (await callsOf(admin, 'eval'))
   const [reads, scripts] = [await callsOf(admin, 'xrange'), await scriptsOf()]

@@ -279,7 +279,11 @@ export class ClientView {
     const isNew = this.cursor === undefined && !grant.isTold
     const known = { ...grant, goneTo: 0, ...(!isNew && { due: 0, lostTo: 0 }) }
     return facts.some(
-      fact => fact.index < told.count && (fact.seq <= goneTo || fact.isLost) && this.#isMissing(known, fact),
+      fact =>
+        fact.index < told.count &&
+        (fact.seq <= goneTo || fact.isLost) &&
+        // What a client has had in another life of the log nobody knows there.
+        (this.#isMissing(known, fact) || fact.publication.facts.length > 1),
     )
   }
 

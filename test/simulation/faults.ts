@@ -105,7 +105,7 @@ export const FAULTS = {
   },
   'step the log’s clock': ({ service, ledger }, random) => {
     const step = Math.floor(random.next() * 2_000 - 1_000)
-    ledger.steps += Math.abs(step)
+    ledger.stepped(Math.abs(step))
     random.pick([service.primary, service.follower]).offset += step
   },
   'step a clock': (world, random) => {

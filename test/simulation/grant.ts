@@ -89,7 +89,9 @@ export function wish(grant: Grant, { replay, facts, askedAt, count, isKnown }: W
   // What has been lost since is in no history: older ones take its place.
   const before = facts.filter(({ index, isLost }) => index < askedAt && !isLost)
   grant.due = Math.min(count, lastOf(facts, replay)?.index ?? Infinity)
-  grant.unwishedTo = isKnown ? Math.min(askedAt, lastOf(before, replay)?.index ?? Infinity) : 0
+  // An instance may still have what the log has lost.
+  const isBound = isKnown && (replay === 0 || before.length >= replay)
+  grant.unwishedTo = isBound ? Math.min(askedAt, lastOf(before, replay)?.index ?? Infinity) : 0
   grant.wished = replay
   grant.wishedTo = count
 }

@@ -180,6 +180,12 @@ export class Ledger {
     if (epoch !== this.epoch || this.#lossy.has(epoch)) this.began(epoch)
   }
 
+  /** The clock was set: of what is lost already nobody can tell any more that the log should know it. */
+  stepped(ms: number): void {
+    this.steps += ms
+    for (const fact of this.#facts) if (fact.isLost) fact.witness = undefined
+  }
+
   evicted(epoch: string, topic: string): void {
     for (const fact of this.facts(epoch, topic)) fact.isLost = true
   }

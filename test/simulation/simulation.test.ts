@@ -4,8 +4,8 @@ import { describe, simulateMany } from './pool.ts'
 import { simulate } from './simulation.ts'
 
 const RUNS = Number(process.env.SIMULATIONS ?? 1_000)
-// Each time other ones; the failing one is printed.
-const FIRST = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+// The same ones each time, so that what fails is the change; `npm run simulate` lives through others.
+const FIRST = Number(process.env.SEED ?? 1)
 
 test('nothing is lost, doubled, out of order or falsely told, whatever happens', async t => {
   const { runs, failed, faults, least } = await simulateMany(FIRST, RUNS, 2)

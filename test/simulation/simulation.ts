@@ -9,7 +9,7 @@ import { REVALIDATION } from './visit.ts'
 import { VirtualTime } from './virtual-time.ts'
 import { World } from './world.ts'
 
-const PUBLISHES = 225
+const PUBLISHES = 240
 // Events that are published in one turn.
 const LONGEST_BURST = 8
 const MISCHIEF = 10_000

@@ -118,7 +118,8 @@ export class Visit {
     const hasPlace = await hub.leases.take(`identity:${this.person.identity.id}`, stream, PLACES)
     if (!hasPlace || stream.closeReason !== undefined) return false
     const place = await this.#standing()
-    const starts = this.#host.resolve(place.isKnown)
+    // An instance that is still behind counts the last events from what it has.
+    const starts = this.#host.resolve(place.isKnown && hub.ready)
     await new Promise<void>(resolve => process.after(process.random() * 5, resolve))
     await within(process, policy.timeout, Promise.resolve(subscriber.open(starts, place)), late)
     const holds = await this.#holds()

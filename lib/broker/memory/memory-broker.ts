@@ -122,7 +122,10 @@ class MemoryBroker implements Broker {
 
   read(topic: string, after: number, limit: number): Slice {
     const history = this.#historyOf(topic)
-    if (history === undefined) return { events: EMPTY, more: false, trimmed: after < this.#lastOf(topic) }
+    if (history === undefined) {
+      const start = this.#lastOf(topic)
+      return { events: EMPTY, more: false, trimmed: after < start, start }
+    }
     return history.read(after, limit)
   }
 

@@ -14,16 +14,20 @@ return redis.call(ARGV[4], ARGV[5], id .. ' ' .. ARGV[1])
 `
 
 /**
- * KEYS: the stream of announcements. ARGV: milliseconds that they are kept, the id of the last one that was heard, or nothing;
- * `PUBLISH` or `SPUBLISH`, the control channel, the message that says that announcements are lost, and how many are answered at
- * most. Answers the last one that was heard and what was announced after it; without it, or where it is gone, the last one there is. Where there is none
- * an entry without a message makes a place.
+ * KEYS: the stream of announcements, and the log. ARGV: milliseconds that they are kept, the id of the last one that was heard,
+ * or nothing; `PUBLISH` or `SPUBLISH`, the control channel, the message that says that announcements are lost, how many are
+ * answered at most, and for how many milliseconds an instance that has heard none yet has been there.
+ *
+ * Answers the last one that was heard and what was announced after it; to an instance that has heard none a place, marked
+ * `s`, and what was announced since it has been there. Where that cannot be told for sure, the last one there is, and where there
+ * is none an entry without a message, which makes a place.
  *
  * One that is gone was too old to be kept; or a fail-over has lost it, and perhaps others with it, of which nobody else may
  * know: then all are told, and nobody's place is left to whoever is away.
  */
 export const ANNOUNCED = `
-local heard = ARGV[2]
+local heard, time = ARGV[2], redis.call('TIME')
+local now = time[1] * 1000 + time[2] / 1000
 
 local function isBefore(one, other)
   local ms, n = string.match(one, '^(%d+)-(%d+)$')
@@ -35,7 +39,7 @@ end
 -- Behind all places that anybody may have.
 local function nextTo(id)
   local ms = math.max(tonumber(string.match(id, '^%d+')), tonumber(string.match(heard, '^%d+')))
-  return string.format('%.0f-0', math.max(ms + 1, redis.call('TIME')[1] * 1000))
+  return string.format('%.0f-0', math.max(ms + 1, now))
 end
 
 -- A server that takes no writes still answers.
@@ -44,9 +48,19 @@ if heard ~= '' then
   local since = redis.call('XRANGE', KEYS[1], heard, '+', 'COUNT', ARGV[6])
   if since[1] and since[1][1] == heard then return since end
 end
+
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+local start = math.floor(now - ARGV[7] - 1000)
+-- Where the log itself is younger, nobody was there before to announce anything.
+local base = redis.call('HGET', KEYS[2], 'base')
+local isNew = heard == '' and (not base or base / 1000 > start)
 if #newest > 0 then
   local oldest = redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)[1][1]
+  if isNew or heard == '' and isBefore(oldest, string.format('%.0f-0', start)) then
+    local since = redis.call('XRANGE', KEYS[1], string.format('%.0f', start), '+', 'COUNT', ARGV[6] - 1)
+    table.insert(since, 1, { #since > 0 and oldest or newest[1][1], { 's', '' } })
+    return since
+  end
   if heard == '' or isBefore(heard, oldest) then return newest end
   local id = nextTo(newest[1][1])
   if type(redis.pcall('DEL', KEYS[1])) ~= 'number' then return newest end
@@ -58,5 +72,5 @@ end
 local id = redis.pcall('XADD', KEYS[1], '*', 'b', '')
 if type(id) ~= 'string' then return {} end
 redis.pcall('PEXPIRE', KEYS[1], ARGV[1])
-return { { id, { 'b', '' } } }
+return { { id, { isNew and 's' or 'b', '' } } }
 `

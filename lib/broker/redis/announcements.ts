@@ -15,13 +15,16 @@ const KEPT_FOR = 3_600_000
 // How many are fetched at once: an answer must come in time over a slow link, too.
 const PAGE = 256
 
+// Marks the first place of an instance where nothing was announced before that it should have heard.
+const START = 's'
+
 const WITH_ID = /^(\d+-\d+) /
 // Two numbers of 20 digits each.
 const LONGEST_ID = 42
 
 interface AnnouncingClient {
   announceMessage(key: string, ...args: (string | number)[]): Promise<unknown>
-  announcedMessages(key: string, ...args: (string | number)[]): Promise<Entry[]>
+  announcedMessages(key: string, log: string, ...args: (string | number)[]): Promise<Entry[]>
 }
 
 /** A message with its id, if it could be remembered. */
@@ -48,8 +51,7 @@ export interface AnnouncementsOptions {
  *
  * Each instance knows the last one that it has heard. It finds that one again, with all that came after it, or it knows that
  * some may be lost: they were too many, it was away for too long, somebody has deleted them, a fail-over has lost some, or Redis
- * had no memory to remember one in. So it does when it finds its first place: what was announced before, from the start of the process on,
- * it has not heard.
+ * had no memory to remember one in. When it finds its first place it fetches what was announced since it began, or knows the same.
  */
 export class Announcements implements SessionMember {
   readonly channels: string
@@ -59,14 +61,16 @@ export class Announcements implements SessionMember {
   #place: string | undefined
   // Those that come while it is not known what was missed before them.
   #held: Announced[] | undefined = []
+  readonly #createdAt: number
   readonly #stopProlonging: () => void
 
   constructor(options: AnnouncementsOptions) {
     const { commands, names, clock } = options
     this.#options = options
+    this.#createdAt = clock.monotonic()
     this.channels = names.control
     commands.client.defineCommand('announceMessage', { lua: ANNOUNCE, numberOfKeys: 1 })
-    commands.client.defineCommand('announcedMessages', { lua: ANNOUNCED, numberOfKeys: 1 })
+    commands.client.defineCommand('announcedMessages', { lua: ANNOUNCED, numberOfKeys: 2 })
     // Where nothing is announced for long, everybody's place must stay.
     this.#stopProlonging = clock.every(KEPT_FOR / 4, () => {
       this.#prolong()
@@ -98,15 +102,16 @@ export class Announcements implements SessionMember {
     let found: Entry[]
     do {
       const place = this.#place
-      found = await this.#fetch(place ?? '')
+      found = await this.#fetch(place)
       // The connection was lost once more, or there is nothing to wait for.
       if (held === undefined || held !== this.#held) return
       const [first, ...since] = found
-      if (place === undefined || first?.[0] !== place) {
+      if (first === undefined || (place === undefined ? first[1][0] !== START : first[0] !== place)) {
         this.#place = found.at(-1)?.[0]
         this.#options.missed()
         break
       }
+      this.#place = first[0]
       for (const [id, fields] of since) {
         heard.add(id)
         this.#handOn({ id, message: messageOf(fields) })
@@ -119,17 +124,19 @@ export class Announcements implements SessionMember {
     }
   }
 
-  #fetch(place: string): Promise<Entry[]> {
-    const { commands, command, names } = this.#options
+  #fetch(place: string | undefined): Promise<Entry[]> {
+    const { commands, command, names, clock } = this.#options
     return commands.ask('announcements', client =>
       announcing(client).announcedMessages(
         names.announcements,
+        names.log,
         KEPT_FOR,
-        place,
+        place ?? '',
         command,
         names.control,
         FORGOTTEN,
         PAGE,
+        Math.ceil(clock.monotonic() - this.#createdAt),
       ),
     )
   }

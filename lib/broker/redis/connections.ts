@@ -1,5 +1,7 @@
-import { Redis, type Cluster, type RedisOptions } from 'ioredis'
+import type { Buffer } from 'node:buffer'
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
+import { within } from '../../deadline.ts'
 import { isCluster, type Source } from './client.ts'
 import type { PublishCommand } from './log.ts'
 
@@ -8,8 +10,12 @@ export interface Connections {
   readonly command: PublishCommand
   /** A connection for commands, which reconnects by itself. Nothing is queued or sent twice behind the caller's back. */
   commands(timeout: number): Redis | Cluster
-  /** A connection of one's own, connected, which does not reconnect: whoever holds it has to catch up anyway. */
-  dedicated(timeout: number): Promise<Redis>
+  /**
+   * A connection of one's own, connected, which does not reconnect: whoever holds it has to catch up anyway.
+   *
+   * @param signal gives it up while it is still being made
+   */
+  dedicated(timeout: number, signal: AbortSignal): Promise<Redis>
 }
 
 // A frozen Redis does not answer when a connection is ended, and neither the next one nor a shutdown should wait for it.
@@ -77,8 +83,7 @@ function deadlines(timeout: number): Pick<RedisOptions, 'connectTimeout' | 'sent
   return { connectTimeout: timeout, sentinelCommandTimeout: Math.max(1, Math.floor(timeout / 2)) }
 }
 
-export function connectionsOf(source: Source, key: string): Connections {
-  const client = typeof source === 'string' ? new Redis(source, { lazyConnect: true }) : source
+export function connectionsOf(client: Source, key: string): Connections {
   return isCluster(client) ? new ClusterConnections(client, key) : new SingleConnections(client)
 }
 
@@ -94,21 +99,55 @@ class SingleConnections implements Connections {
     return this.#client.duplicate({ ...COMMANDS, ...deadlines(timeout), commandTimeout: timeout })
   }
 
-  async dedicated(timeout: number): Promise<Redis> {
-    return connected(this.#client.duplicate({ ...DEDICATED, ...deadlines(timeout) }))
+  async dedicated(timeout: number, signal: AbortSignal): Promise<Redis> {
+    return connected(this.#client.duplicate({ ...DEDICATED, ...deadlines(timeout) }), timeout, signal)
   }
 }
 
-async function connected(client: Redis): Promise<Redis> {
-  // Whoever waits for the connection hears of its errors; ioredis would print them for want of a listener.
-  client.on('error', () => undefined)
+async function connected(client: Redis, timeout: number, signal: AbortSignal): Promise<Redis> {
+  const reason = reasonOf(client)
+  const giveUp = (): void => {
+    client.disconnect()
+  }
+  signal.addEventListener('abort', giveUp, { once: true })
+  // ioredis counts the time until TCP has a connection. What is behind it may have nothing to say.
+  const steps = 2 + (client.options.sentinels?.length ?? 0)
+  const late = (): Error => new Error(`Redis did not answer the greeting within ${String(timeout * steps)} ms`)
   try {
-    await client.connect()
+    if (signal.aborted) throw new Error('the connection to Redis was given up')
+    await within(systemClock, timeout * steps, client.connect(), late)
     return client
   } catch (error) {
     client.disconnect()
-    throw error
+    throw reason() ?? error
+  } finally {
+    signal.removeEventListener('abort', giveUp)
   }
+}
+
+/**
+ * Why a connection came to nothing, of which ioredis often says no more than that it is closed. An error is told by an event.
+ * What a Redis says that turns clients away ioredis takes for the answer to its greeting, and tells nobody.
+ */
+function reasonOf(client: Redis): () => unknown {
+  let failure: unknown
+  let refusal: Error | undefined
+  // Without a listener ioredis prints errors.
+  client.on('error', (error: unknown) => {
+    failure = error
+  })
+  client.on('connect', () => {
+    refusal = undefined
+    client.stream.once('data', (bytes: Buffer) => {
+      refusal = refusalIn(bytes)
+    })
+  })
+  return () => refusal ?? failure
+}
+
+function refusalIn(bytes: Buffer): Error | undefined {
+  const [, text] = /^-([^\r\n]+)/.exec(bytes.toString('latin1')) ?? []
+  return text === undefined ? undefined : new Error(text)
 }
 
 /** Sharded Pub/Sub (Redis 7): a subscriber has to be connected to the master that has the log's slot. */
@@ -147,9 +186,9 @@ class ClusterConnections implements Connections {
     return this.#cluster
   }
 
-  async dedicated(timeout: number): Promise<Redis> {
+  async dedicated(timeout: number, signal: AbortSignal): Promise<Redis> {
     const master = await this.#masterOfLog()
-    return connected(master.duplicate({ ...DEDICATED, ...deadlines(timeout) }))
+    return connected(master.duplicate({ ...DEDICATED, ...deadlines(timeout) }), timeout, signal)
   }
 
   async #masterOfLog(): Promise<Redis> {

@@ -13,7 +13,7 @@ export interface LogNames {
   readonly keyOrder: string
   /** Channel on which instances tell each other what is no event. */
   readonly control: string
-  /** What an instance writes to find out whether Redis takes writes. */
+  /** In place of a topic's keys, where an instance finds out whether Redis takes writes. */
   readonly probe: string
   /** Stream of what was told on the control channel. */
   readonly announcements: string

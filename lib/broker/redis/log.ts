@@ -10,13 +10,14 @@ import { RENEWED } from './control.ts'
 import { redisFailure } from './failure.ts'
 import type { LogNames } from './keys.ts'
 import { formatHeaders, loggedEvent, predecessor } from './message.ts'
-import { FORMAT, PUBLISH, READ, RENEW, WRONG_FORMAT } from './scripts.ts'
+import { FORMAT, PUBLISH, READ, RENEW, TRY, WRONG_FORMAT } from './scripts.ts'
 
 /** What a connection to Redis can do once the log's scripts are defined on it. The answers are bytes. */
 export interface LogConnection {
   publishEventsBuffer(keys: number, ...args: (string | number | Uint8Array)[]): Promise<unknown>
   readLogBuffer(keys: number, ...args: (string | number)[]): Promise<unknown>
   renewLogBuffer(keys: number, ...args: (string | number)[]): Promise<unknown>
+  tryLogBuffer(keys: number, ...args: string[]): Promise<unknown>
 }
 
 /** How the log publishes: sharded on a Cluster. */
@@ -101,6 +102,13 @@ export class Log {
     )
   }
 
+  /** Does what every publish does, on no topic. What is wrong with it is wrong with all of them. */
+  async tryWriting(): Promise<void> {
+    await this.#commands.ask('publish', client =>
+      this.#answer(scripted(client).tryLogBuffer(3, ...this.#roots, this.#names.probe, newEpoch())),
+    )
+  }
+
   #keysOf(topic: string): [string, string] {
     return [this.#names.events(topic), this.#names.last(topic)]
   }
@@ -124,6 +132,7 @@ export function addScripts(client: Scripted): void {
   client.defineCommand('publishEvents', { lua: PUBLISH })
   client.defineCommand('readLog', { lua: READ })
   client.defineCommand('renewLog', { lua: RENEW })
+  client.defineCommand('tryLog', { lua: TRY })
 }
 
 // ioredis adds the commands as methods that its types cannot know of.

@@ -41,12 +41,17 @@ export class RedisBroker implements Broker {
       watchdog,
       maxPending,
       clock,
+      tryWriting: () => log.tryWriting(),
       writable: (isWritable, error) => {
         this.#engine.writable(isWritable, error)
       },
+      readable: (isReadable, error) => {
+        this.#engine.readable(isReadable, error)
+      },
     })
     const { commands } = this.#session
-    this.#engine = new RedisLogEngine(new Log(commands, names, policy, command), this.#session, names)
+    const log = new Log(commands, names, policy, command)
+    this.#engine = new RedisLogEngine(log, this.#session, names)
     this.#announcements = new Announcements({
       commands,
       names,

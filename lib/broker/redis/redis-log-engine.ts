@@ -32,10 +32,10 @@ export class RedisLogEngine implements LogEngine, SessionMember {
   async append(events: readonly Outgoing[]): Promise<readonly (Appended | Error)[]> {
     try {
       const answers = await this.#log.append(events)
-      for (const answer of answers) this.#session.wrote(answer instanceof Error ? answer : undefined)
+      for (const answer of answers) if (answer instanceof Error) this.#session.refused(answer)
       return answers
     } catch (error) {
-      this.#session.wrote(error)
+      this.#session.refused(error)
       throw error
     }
   }
@@ -95,5 +95,9 @@ export class RedisLogEngine implements LogEngine, SessionMember {
 
   writable(isWritable: boolean, error?: unknown): void {
     this.#listener?.writable(isWritable, error)
+  }
+
+  readable(isReadable: boolean, error?: unknown): void {
+    this.#listener?.readable(isReadable, error)
   }
 }

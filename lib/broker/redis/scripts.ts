@@ -276,7 +276,8 @@ local function keep(topic)
     topic.ends = time + age + math.floor(age / 16)
     redis.call('PEXPIREAT', topic.stream, text(topic.ends))
   end
-  local isKnown = isLongEnough(topic.known, log.memory)
+  -- A stream never outlives what is known of its last event.
+  local isKnown = topic.known >= topic.ends and isLongEnough(topic.known, log.memory)
   if not isKnown then topic.known = time + log.memory + math.floor(log.memory / 16) end
   local last = log[1] .. ' ' .. topic.previous .. ' ' .. text(topic.total) .. ' ' .. text(topic.ends) .. ' ' .. text(topic.known)
   if isKnown then
@@ -397,5 +398,28 @@ if log[1] == ARGV[2] then
   begin(ARGV[1], math.max(now, tonumber(log[2]), tonumber(ARGV[3])), log.memory)
   redis.call(ARGV[4], ARGV[5], ARGV[6])
 end
+return 1
+`
+
+/**
+ * Finds out whether events can be published: takes the steps that are taken for every one of them, leaves the log as it was,
+ * and nothing else. Where there is no log none is begun.
+ *
+ * KEYS: log, guard, a key of nobody's. ARGV: a new epoch.
+ */
+export const TRY = `${PRELUDE}
+local now = clock()
+if redis.call('EXISTS', KEYS[1]) == 1 then
+  local log, refusal = state(ARGV[1], now)
+  if refusal then return refusal end
+  redis.call('HSET', KEYS[1], 'seq', log[2])
+end
+-- With ends, since each step may be one that is not allowed.
+redis.call('SET', KEYS[3], '', 'PX', 60000)
+redis.call('GET', KEYS[3])
+redis.call('UNLINK', KEYS[3])
+redis.call('XADD', KEYS[3], '1-0', 'h', '', 'd', '')
+redis.call('PEXPIREAT', KEYS[3], text(math.floor(now / 1000) + 60000))
+redis.call('UNLINK', KEYS[3])
 return 1
 `

@@ -6,10 +6,10 @@ import { BulkConnection } from './bulk-connection.ts'
 import { Commands } from './commands.ts'
 import type { Connections } from './connections.ts'
 import { redisFailure } from './failure.ts'
+import { Health, refusesWrites } from './health.ts'
 import type { LogNames } from './keys.ts'
 import type { Patience } from './progress.ts'
 import { Subscriber } from './subscriber.ts'
-import { refusesWrites, WriteCheck } from './write-check.ts'
 
 /** What lives on a session. */
 export interface SessionMember {
@@ -32,14 +32,16 @@ export interface SessionOptions {
   /** Calls that may wait for Redis at once. */
   readonly maxPending: number
   readonly clock: Clock
+  /** Tries whether the log takes what every publish writes. Rejects with `ERR_BROKER`. */
+  readonly tryWriting: () => Promise<void>
   /** Is told when Redis begins to refuse writes, and when it takes them again. */
   readonly writable: (isWritable: boolean, error?: unknown) => void
+  /** Is told when what may be large cannot be asked for any more, and when it can be again. */
+  readonly readable: (isReadable: boolean, error?: unknown) => void
 }
 
 const FIRST_PAUSE = 50
 const LONGEST_PAUSE = 2_000
-// How long what is written to find out whether Redis takes writes is kept, in milliseconds.
-const PROBE_TTL = 60_000
 
 /**
  * An instance's connections to Redis as one thing: one that listens, one for commands and one for large answers.
@@ -59,11 +61,13 @@ export class Session {
   readonly #channel: string
   readonly #bulk: BulkConnection
   readonly #patience: Patience
-  readonly #writes: WriteCheck
+  readonly #writing: Health
+  readonly #reading: Health
   // Proofs that are to come on our own channel.
   readonly #awaited = new Map<string, () => void>()
   #members: readonly SessionMember[] = []
   #subscriber: Subscriber | undefined
+  #abort = new AbortController()
   // Counts attempts: what belongs to one that is over changes nothing any more.
   #attempt = 0
   #pause = FIRST_PAUSE
@@ -71,14 +75,15 @@ export class Session {
   #isClosed = false
 
   constructor(options: SessionOptions) {
-    const { connections, names, timeout, maxPending, clock, writable } = options
+    const { connections, names, timeout, maxPending, clock, writable, readable } = options
     this.#options = options
     this.#patience = { clock, ms: timeout }
     this.#channel = names.session(clock.id())
     this.commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
-    this.#writes = new WriteCheck(writable)
+    this.#writing = new Health(writable)
+    this.#reading = new Health(readable)
     this.#bulk = new BulkConnection({
-      connect: () => connections.dedicated(timeout),
+      connect: signal => connections.dedicated(timeout, signal),
       prove: client => this.#prove(nonce => this.#publish(client, nonce)),
       patience: this.#patience,
     })
@@ -129,10 +134,9 @@ export class Session {
     }
   }
 
-  /** What became of a write. */
-  wrote(error?: unknown): void {
-    if (error === undefined) this.#writes.succeeded()
-    else this.#writes.failed(error)
+  /** A write was refused: with an error that says something about all of them, or not. That it is over is found out here. */
+  refused(error: unknown): void {
+    if (refusesWrites(error)) this.#writing.failed(error)
   }
 
   /** Gives the connections up that listen and read, and makes others. */
@@ -157,15 +161,14 @@ export class Session {
       this.#tellDown(new Error(`Redis was not reached within ${String(timeout)} ms`))
     })
     try {
-      const client = await connections.dedicated(timeout)
+      const client = await connections.dedicated(timeout, this.#abort.signal)
       if (attempt !== this.#attempt) {
         client.disconnect()
         return
       }
       this.#listen(client, attempt)
       await this.#connected().subscribe([this.#channel, names.control])
-      await this.fence()
-      await this.#probe()
+      await this.#examine()
       stopWaiting()
       // What ends the subscription may have come together with what confirmed it.
       if (attempt !== this.#attempt) return
@@ -226,18 +229,29 @@ export class Session {
   // One after the other: a server that takes no writes may be left for another one.
   async #examine(): Promise<void> {
     await this.fence()
-    await this.#probe()
+    await this.#tryWriting()
+    await this.#tryReading()
   }
 
-  /** Finds out whether Redis takes writes. What it says of this one in particular is no news. */
-  async #probe(): Promise<void> {
-    const { probe } = this.#options.names
+  /** Whatever Redis answers to this write, it answers to all of them. */
+  async #tryWriting(): Promise<void> {
     try {
-      await this.commands.ask('probe', client => client.set(probe, '', 'PX', PROBE_TTL))
-      this.#writes.succeeded()
+      await this.#options.tryWriting()
+      this.#writing.succeeded()
     } catch (error) {
-      if (refusesWrites(error)) this.#writes.failed(error)
-      else if (!isAnswer(error)) throw error
+      if (!isAnswer(error)) throw error
+      this.#writing.failed(error)
+    }
+  }
+
+  /** Without history streams still get what comes: the session is not lost for it. */
+  async #tryReading(): Promise<void> {
+    const attempt = this.#attempt
+    try {
+      await this.#bulk.check()
+      if (attempt === this.#attempt) this.#reading.succeeded()
+    } catch (error) {
+      if (attempt === this.#attempt) this.#reading.failed(redisFailure('connect for history', error))
     }
   }
 
@@ -288,6 +302,8 @@ export class Session {
 
   #drop(): void {
     this.#stopWaiting()
+    this.#abort.abort()
+    this.#abort = new AbortController()
     this.#subscriber?.close()
     this.#subscriber = undefined
     this.#bulk.close()

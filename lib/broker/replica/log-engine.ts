@@ -97,6 +97,9 @@ export interface LogListener {
   /** Whether the log takes events. An engine that never tells takes them whenever it is up. */
   writable(isWritable: boolean, error?: unknown): void
 
+  /** Whether what the log has of topics can be asked for. An engine that never tells can be asked whenever it is up. */
+  readable(isReadable: boolean, error?: unknown): void
+
   /** Something came that is none of the log's, and was skipped. */
   foreign(error: unknown): void
 }

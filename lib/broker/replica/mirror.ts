@@ -3,13 +3,16 @@ import { History } from '../history.ts'
 import type { HistoryLimits } from '../history-policy.ts'
 import { isMissing, type Remembered } from './acknowledged.ts'
 import { deferred, type Deferred } from './deferred.ts'
-import type { LoggedEvent, LogState, TopicPage, Wish } from './log-engine.ts'
+import type { LoggedEvent, LogState, Predecessor, TopicPage, Wish } from './log-engine.ts'
 
 /** Up to where nothing is missing: of what was published up to a `seq`, and until a time of the log in milliseconds. */
 export interface Heard {
   readonly seq: number
   readonly at: number
 }
+
+/** What is read of a topic of which nothing is here. */
+export const NOTHING: Slice = Object.freeze({ events: [], more: false, trimmed: false, start: 0 })
 
 // By how much the clocks of servers that follow each other may differ, in milliseconds.
 const CLOCK_SLACK = 1_000
@@ -104,11 +107,7 @@ export class Mirror {
    * @param loaded whether the log has nothing of it either
    */
   begin(seq: number, loaded = false): void {
-    this.#history = new History(seq)
-    this.#loaded = loaded
-    this.#at = 0
-    this.#fetched = []
-    this.#complete = { seq, at: -Infinity }
+    this.#begin(new History(seq), loaded)
   }
 
   /** Keeps aside what comes, until it is known what is missing. Of what was published until it was heard nothing is. */
@@ -137,7 +136,7 @@ export class Mirror {
    */
   fetch({ last, events, more }: TopicPage, { seq, now }: Pick<LogState, 'seq' | 'now'>): void {
     if (this.#history === undefined) {
-      this.begin(last.seq, !last.isKnown)
+      this.#begin(historyBehind(last), !last.isKnown)
       this.#complete = { seq: Math.max(seq, last.seq), at: now }
       return
     }
@@ -146,7 +145,7 @@ export class Mirror {
     if (first === undefined && more) return
     const before = first?.previous ?? last
     if (before.isKnown ? before.seq > this.#end(this.#history.last) : this.#mayHaveMissed(before, now)) {
-      this.begin(before.seq, true)
+      this.#begin(historyBehind(before), true)
       this.hasLost = true
     }
     const end = this.#end(this.#history.last)
@@ -216,9 +215,7 @@ export class Mirror {
     const [first] = older
     // If the log has lost its own, what is here is still whole.
     if (first === undefined || older.at(-1)?.seq !== recent.trimmed) return
-    const { seq, isKnown } = first.previous
-    // A `seq` is the time in microseconds, but for a log that is ahead of its clock.
-    const joined = new History(seq, isKnown ? seq / 1_000 : undefined)
+    const joined = historyBehind(first.previous)
     for (const event of [...older, ...recent.read(recent.trimmed, Infinity).events]) joined.append(event, this.#limits)
     this.#history = joined
   }
@@ -229,11 +226,19 @@ export class Mirror {
   }
 
   read(after: number, limit: number): Slice {
-    return this.#history?.read(after, limit) ?? { events: [], more: false, trimmed: false }
+    return this.#history?.read(after, limit) ?? NOTHING
   }
 
   startOfLast(count: number): number {
     return this.#history?.startOfLast(count) ?? 0
+  }
+
+  #begin(history: History, loaded: boolean): void {
+    this.#history = history
+    this.#loaded = loaded
+    this.#at = 0
+    this.#fetched = []
+    this.#complete = { seq: history.last, at: -Infinity }
   }
 
   // The log has forgotten the topic's last event: nothing came after a `seq`, nor after a time. Before that something may have.
@@ -256,4 +261,10 @@ export class Mirror {
       publisher.resolve()
     }
   }
+}
+
+// Of an event that is known, and not here, whoever wishes for more than there is has to hear. When it was published its `seq`
+// says, which is the time in microseconds, but for a log that is ahead of its clock.
+function historyBehind({ seq, isKnown }: Predecessor): History {
+  return new History(seq, isKnown && seq > 0 ? seq / 1_000 : undefined)
 }

@@ -1,6 +1,6 @@
 import type { Slice } from '../event-log.ts'
 import type { HistoryPolicy } from '../history-policy.ts'
-import { Mirror } from './mirror.ts'
+import { Mirror, NOTHING } from './mirror.ts'
 
 /** How long a topic is listened to after its last stream has gone: a page that is loaded anew comes back at once. */
 export const LINGER = 10_000
@@ -54,7 +54,7 @@ export class Mirrors {
   read(topic: string, after: number, limit: number, now: number): Slice {
     const mirror = this.#mirrors.get(topic)
     mirror?.expire(now)
-    return mirror?.read(after, limit) ?? { events: [], more: false, trimmed: false }
+    return mirror?.read(after, limit) ?? NOTHING
   }
 
   /** The `seq` after which a topic's last `count` events begin, at a time of the log's clock; `undefined` without it. */

@@ -84,6 +84,8 @@ export class Replica implements LogListener {
   #looked: Moment = { log: 0, here: 0 }
   #isWritable = true
   #writeError: unknown
+  #isReadable = true
+  #readError: unknown
   // Unknown until the first attempt has succeeded or failed.
   #ready: boolean | undefined
   #stopDoubting: (() => void) | undefined
@@ -197,6 +199,12 @@ export class Replica implements LogListener {
   writable(isWritable: boolean, error?: unknown): void {
     this.#isWritable = isWritable
     this.#writeError = error
+    this.#tellReadiness(error)
+  }
+
+  readable(isReadable: boolean, error?: unknown): void {
+    this.#isReadable = isReadable
+    this.#readError = error
     this.#tellReadiness(error)
   }
 
@@ -442,9 +450,9 @@ export class Replica implements LogListener {
     if (now - this.#looked.here >= this.#engine.memory / 4) this.look().catch(() => undefined)
   }
 
-  #tellReadiness(error: unknown = this.#writeError): void {
+  #tellReadiness(error: unknown = this.#writeError ?? this.#readError): void {
     const isUp = this.#phase === 'live' || this.#phase === 'holding'
-    const ready = isUp && this.#isWritable
+    const ready = isUp && this.#isWritable && this.#isReadable
     // That it is about to be there is no news.
     if (this.#phase === 'asking' || ready === this.#ready) return
     this.#ready = ready

@@ -93,7 +93,7 @@ export class Conflating implements Strategy {
         if (slice.trimmed && !trimmed.includes(topic)) {
           trimmed.push(topic)
           // Whoever goes on from here does not find the same loss again.
-          cursors.advance(topic, (slice.events[0]?.seq ?? end + 1) - 1)
+          cursors.advance(topic, Math.max(slice.start, (slice.events[0]?.seq ?? end + 1) - 1))
         }
         for (const event of slice.events) if (event.seq <= end) this.#note(latest, topic, event)
         after = slice.events.at(-1)?.seq ?? end

@@ -42,7 +42,7 @@ export function readPage(broker: Broker, cursors: TopicCursors): Page {
     const slice = broker.read(topic, after, limit)
     if (slice.trimmed) {
       trimmed.push(topic)
-      cursors.advance(topic, (slice.events[0]?.seq ?? broker.position().seq + 1) - 1)
+      cursors.advance(topic, Math.max(slice.start, (slice.events[0]?.seq ?? broker.position().seq + 1) - 1))
     }
     if (slice.more) horizon = Math.min(horizon, slice.events.at(-1)?.seq ?? after)
     found.add(topic, slice.events)

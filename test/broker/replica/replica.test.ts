@@ -125,6 +125,50 @@ test('a topic that was forgotten while the instance was away for longer than his
   t.deepEqual(recorder.gaps, [{ topics: ['a'], reason: 'trimmed' }])
 })
 
+/** Whether somebody who wishes for a topic's last events would be told that some of them are gone. */
+function isCut({ replica }: ReturnType<typeof makeReplica>, count: number): boolean {
+  return replica.read('a', replica.startOfLast('a', count), count).trimmed
+}
+
+test('what history had cut before the instance began is told to whoever wishes for it, while it would be young enough', async t => {
+  const made = makeReplica()
+  const { log, say, live, replica, clock } = made
+  log.seq = log.now * 1_000
+  const cut = await say('a')
+  await live('a')
+  for (let n = 0; n < 3; n += 1) await say('a')
+  log.trim('a', cut)
+  await replica.load(['a'], 0)
+  t.false(isCut(made, 3))
+  t.true(isCut(made, 4))
+  log.now += 2 * AGE
+  clock.advance(2 * AGE)
+  t.false(isCut(made, 4))
+})
+
+test('what was cut while the instance was away is told to whoever wishes for it later', async t => {
+  const made = makeReplica()
+  const { log, say, live } = made
+  log.seq = log.now * 1_000
+  await live('a')
+  log.down()
+  const cut = await say('a')
+  await say('a')
+  log.trim('a', cut)
+  await log.up()
+  t.false(isCut(made, 1))
+  t.true(isCut(made, 2))
+})
+
+test('of a topic that never had more, nothing is told as cut', async t => {
+  const made = makeReplica()
+  const { say, live, replica } = made
+  await live('a')
+  await say('a')
+  await replica.load(['a'], 0)
+  t.false(isCut(made, 2))
+})
+
 test('silent topics give their memory back once their history is too old, though nobody reads them', async t => {
   setFlagsFromString('--expose-gc')
   const collect = runInNewContext('gc') as () => void
@@ -157,7 +201,11 @@ test('it is ready while the log can be read and written to, and says so once', a
   log.down()
   await log.up()
   log.listener?.writable(true)
-  t.deepEqual(told, [false, true, false, true])
+  log.listener?.readable(false, new Error('full'))
+  log.listener?.writable(false, new Error('OOM'))
+  log.listener?.readable(true)
+  log.listener?.writable(true)
+  t.deepEqual(told, [false, true, false, true, false, true])
 })
 
 test('a client that has seen more than a log that takes no events: it may be a copy that is behind', async t => {

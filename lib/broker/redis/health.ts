@@ -6,27 +6,25 @@ export function refusesWrites(error: unknown): boolean {
   return error instanceof Error && REFUSAL.test(error.message)
 }
 
-/** Knows whether Redis takes writes, by what became of those that there were. */
-export class WriteCheck {
-  readonly #tell: (isWritable: boolean, error?: unknown) => void
-  #isWritable = true
+/** Knows whether something works, by what became of it when it was tried. */
+export class Health {
+  readonly #tell: (isWell: boolean, error?: unknown) => void
+  #isWell = true
 
   /** @param tell is told of each change */
-  constructor(tell: (isWritable: boolean, error?: unknown) => void) {
+  constructor(tell: (isWell: boolean, error?: unknown) => void) {
     this.#tell = tell
   }
 
-  /** A write succeeded. */
   succeeded(): void {
-    if (this.#isWritable) return
-    this.#isWritable = true
+    if (this.#isWell) return
+    this.#isWell = true
     this.#tell(true)
   }
 
-  /** A write failed: with an error that may say something about all of them, or not. */
   failed(error: unknown): void {
-    if (!this.#isWritable || !refusesWrites(error)) return
-    this.#isWritable = false
+    if (!this.#isWell) return
+    this.#isWell = false
     this.#tell(false, error)
   }
 }
