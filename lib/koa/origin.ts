@@ -20,19 +20,18 @@ export function readOrigin(origin: unknown): string {
  * browser would add the cookie by itself.
  *
  * A cross-origin EventSource or `fetch` names its `Origin`. Images, scripts and no-cors requests do not, but are told
- * by `Sec-Fetch-Site` (W3C Fetch Metadata), which current browsers send to every https site. They do not send it to a
- * plain http site: there an image on any page can open a stream, which no page can read.
+ * by `Sec-Fetch-Site` (W3C Fetch Metadata), which current browsers send to every https site, and which no page can set.
+ * They do not send it to a plain http site: there an image on any page can open a stream, which no page can read.
  */
 export function mayUseCookie(ctx: Context, allowed: ReadonlySet<string>): boolean {
   const origin = ctx.get('origin')
   const site = ctx.get('sec-fetch-site')
   if (allowed.has(origin)) return true
-  if (origin === '') return site === '' || site === 'same-origin' || site === 'none'
+  // The browser knows the address that it asked; a proxy may have changed the scheme and the `Host` that came here.
+  if (site === 'same-origin') return true
+  if (origin === '') return site === '' || site === 'none'
   // What the browser says counts for more: a proxy that ends TLS makes `http://` pages of this host look like our own.
-  if (site !== '' && site !== 'same-origin') return false
-  if (origin === `${ctx.protocol}://${ctx.host}`) return true
-  // Behind such a proxy, and with Koa not told of it, the scheme differs.
-  return site === 'same-origin' && origin === `https://${ctx.host}`
+  return site === '' && origin === `${ctx.protocol}://${ctx.host}`
 }
 
 /** What a refused request said of its page, and what it could have said: for the operator, who may have to list it. */

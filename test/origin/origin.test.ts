@@ -117,7 +117,18 @@ test('behind one that Koa was not told of, the browser’s word is needed, and f
   t.is(await ask({ origin: `https://${HOST}`, 'sec-fetch-site': 'cross-site' }), 403)
   const forged = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil.com' }
   t.is(await ask({ ...forged, origin: 'https://evil.com' }), 403)
-  t.is(await ask({ ...forged, origin: 'https://evil.com', 'sec-fetch-site': 'same-origin' }), 403)
+  for (const site of ['cross-site', 'same-site', 'none']) {
+    t.is(await ask({ ...forged, origin: 'https://evil.com', 'sec-fetch-site': site }), 403, site)
+  }
+})
+
+test('behind a proxy that rewrites `Host`, the browser’s word is enough; a forged `Host` makes no page our own', async t => {
+  const { ask } = await openShop(t)
+  const rewritten = { host: 'backend:3000', origin: `https://${HOST}` }
+  t.is(await ask({ ...rewritten, 'sec-fetch-site': 'same-origin' }), 200)
+  t.is(await ask({ ...rewritten }), 403, 'a browser that says nothing of it')
+  const forged = { host: 'evil.example', origin: 'http://evil.example' }
+  for (const site of ['cross-site', 'same-site']) t.is(await ask({ ...forged, 'sec-fetch-site': site }), 403, site)
 })
 
 test('listeners are told what the request said of its page, and what was expected', async t => {
