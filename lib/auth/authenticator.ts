@@ -36,6 +36,11 @@ export interface Authenticator<Claims extends object = UnknownClaims> {
    */
   conceal?(ctx: Context): void
   /**
+   * Called at once for a request for a stream, or for a ticket to one, when its identity is known, and not on an ordinary
+   * route: a page that is left open asks by itself, which need not count as somebody's being there.
+   */
+  forStream?(ctx: Context): void
+  /**
    * Uses up credentials that are good for one stream. Called once a place for the stream is taken, before the
    * subscription resolver: a request that is refused before has not used them.
    *

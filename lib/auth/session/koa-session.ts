@@ -94,15 +94,20 @@ export async function storedSession(ctx: Context, key: string, now: number): Pro
   return applicationFields(data)
 }
 
+/** Keeps koa-session from prolonging the session of this request by `rolling` or `renew`. What changes it is saved. */
+export function keepExpiry(ctx: Context): void {
+  // This request's own copy.
+  const options = sessionOptions(ctx)
+  options.rolling = false
+  options.renew = false
+}
+
 /**
  * Keeps koa-session from prolonging the session of this request. One that is gone from its store it would otherwise
  * create again, where `rolling` or `renew` says so or something has changed it.
  */
 export async function releaseSession(ctx: Context, now: number): Promise<void> {
-  // This request's own copy.
-  const options = sessionOptions(ctx)
-  options.rolling = false
-  options.renew = false
+  keepExpiry(ctx)
   const session = currentSession(ctx, now)
   if (session?.key === undefined || session.isNew) return
   if ((await storedSession(ctx, session.key, now)) === undefined) ctx.session = null

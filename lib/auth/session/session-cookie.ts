@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { callInTime } from '../../application.ts'
 import { completeClock, type Clock } from '../../clock.ts'
-import { duration, fn, knownKeys, text } from '../../options.ts'
+import { duration, flag, fn, knownKeys, text } from '../../options.ts'
 import { AuthenticationError } from '../authentication-error.ts'
 import type { Authenticator } from '../authenticator.ts'
 import { challenge, DEFAULT_REALM, quotable } from '../challenge.ts'
@@ -10,6 +10,7 @@ import { createIdentity, hasEnded, type Identity, type UnknownClaims } from '../
 import { checkRevalidationPace } from '../revalidation.ts'
 import {
   currentSession,
+  keepExpiry,
   releaseSession,
   requireRead,
   storedSession,
@@ -28,6 +29,13 @@ export interface SessionCookieOptions<Session extends object = SessionData, Clai
    * asked about an empty session. Annotate the parameter to have the answer checked by the compiler.
    */
   identify: (session: Session) => Answer<Session, Principal<Claims>>
+  /**
+   * Whether asking for a stream, or a ticket, prolongs the session, where koa-session is told `rolling` or `renew`. A page
+   * that is left open comes back for its stream by itself: with `false` that is no activity, and a user who does nothing
+   * else is logged out after the `maxAge` of koa-session. Behind `requireIdentity()` a session is prolonged as on any
+   * route. Default: `true`.
+   */
+  streamsProlong?: boolean
   /** Milliseconds between two looks into the session store while a stream is open. Default: 30 s. */
   revalidate?: number
   /** How long those looks may go on failing before the stream is closed, in milliseconds. Default: 2 min. */
@@ -40,7 +48,7 @@ export interface SessionCookieOptions<Session extends object = SessionData, Clai
   clock?: Partial<Clock>
 }
 
-const OPTIONS = ['identify', 'revalidate', 'grace', 'timeout', 'realm', 'clock'] as const
+const OPTIONS = ['identify', 'streamsProlong', 'revalidate', 'grace', 'timeout', 'realm', 'clock'] as const
 
 /**
  * Authenticates by the session of koa-session (6.2 to 7), which must be mounted before. It only ever reads
@@ -68,6 +76,7 @@ export function sessionCookie<Session extends object = SessionData, Claims exten
   const timeout = duration('timeout', options.timeout, { default: DEFAULT_SESSION_TIMEOUT })
   const realm = quotable('realm', text('realm', options.realm, DEFAULT_REALM))
   const clock = completeClock(options.clock)
+  const streamsProlong = flag('streamsProlong', options.streamsProlong, true)
 
   // Koa keeps the context for as long as the response is open, so this holds nothing alive that was not.
   const contexts = new WeakMap<Identity, Context>()
@@ -122,6 +131,7 @@ export function sessionCookie<Session extends object = SessionData, Claims exten
     challenge: challenge('Cookie', { realm }),
     ambient: true,
     authenticate,
+    ...(!streamsProlong && { forStream: keepExpiry }),
     forget: (ctx: Context) => bounded(() => releaseSession(ctx, clock.now())),
     revalidation: Object.freeze({ ...pace, holds }),
   })
