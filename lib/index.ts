@@ -29,11 +29,18 @@ export type { Hub } from './hub/hub.ts'
 export type { HubEvents, HubStats, RefusalReason, StreamInfo } from './hub/lifecycle.ts'
 export type { ClosableServer } from './hub/shutdown.ts'
 export type { Snapshot, Subscription, TopicRequest } from './hub/subscription.ts'
-export { urlTicket, type UrlTicketOptions, type UrlTickets } from './koa/ticket-route.ts'
+export type { UrlTicketOptions } from './koa/ticket-options.ts'
+export { urlTicket, type UrlTickets } from './koa/ticket-route.ts'
 export { eventStream, type EventStreamMiddleware } from './koa/middleware.ts'
 export type { AuthenticatedOptions, EventStreamOptions, PublicOptions, SubscriptionResolver } from './koa/options.ts'
 export type { Overload, OverloadOption } from './koa/overload.ts'
 export type { RateLimiter } from './koa/rate-limit.ts'
+export {
+  requireIdentity,
+  type IdentityMiddleware,
+  type IdentityRefusal,
+  type RequireIdentityOptions,
+} from './koa/require-identity.ts'
 export type { CloseReason, RequestedCloseReason } from './stream/close-reason.ts'
 export { EventStream } from './stream/event-stream.ts'
 export { watchSessions, type SessionStore, type WatchSessionsOptions } from './watch-sessions.ts'

@@ -67,7 +67,7 @@ export class HubEmitter extends EventEmitter<HubEvents> {
 const SUMMARY: { readonly [N in News]: (about: HubEvents[N][0]) => string } = {
   fault: ({ during, error }) => `something failed during "${during}" (${kindOf(error)})`,
   lost: ({ error }) => `the broker cannot do its work just now (${kindOf(error)})`,
-  refuse: ({ reason, status }) => `a request got no stream ("${reason}", status ${String(status)})`,
+  refuse: ({ reason, status }) => `a request was refused ("${reason}", status ${String(status)})`,
 }
 
 const HUB_EVENTS: Readonly<Record<Name, true>> = {

@@ -2,7 +2,7 @@ import type { Identity } from '../auth/identity.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import type { Gap } from '../wire/frame.ts'
 
-/** Why a request got no stream. */
+/** Why a request got no stream, no ticket, or nothing behind `requireIdentity()`. */
 export type RefusalReason =
   /** Plain HTTP, where `requireSecure` is set. */
   | 'insecure'
@@ -18,6 +18,10 @@ export type RefusalReason =
   | 'unavailable'
   /** Too many streams of one identity. */
   | 'identity-limit'
+  /** Too many tickets of one identity that have not been used. */
+  | 'ticket-limit'
+  /** Newer streams of its identity have taken its place before it began. */
+  | 'superseded'
   /** Too many streams of one address. */
   | 'address-limit'
   /** Streams of one identity were opened too often. */
@@ -50,6 +54,8 @@ export const REFUSAL_REASONS = Object.freeze(
     origin: true,
     unavailable: true,
     'identity-limit': true,
+    'ticket-limit': true,
+    superseded: true,
     'address-limit': true,
     'identity-rate': true,
     'address-rate': true,
@@ -74,7 +80,7 @@ export interface HubEvents {
   open: [{ stream: StreamInfo }]
   /** A stream has ended; `duration` is in milliseconds, whatever is done to the clock of the machine meanwhile. */
   close: [{ stream: StreamInfo; reason: CloseReason; duration: number }]
-  /** A request got no stream. `error` is what was thrown, if anything was: it is for the operator, not the client. */
+  /** A request got no stream, no ticket, or nothing behind `requireIdentity()`. `error` is what was thrown, if anything was: it is for the operator, not the client. */
   refuse: [{ reason: RefusalReason; status: number; error?: unknown }]
   /** A client was told that events are missing. */
   gap: [{ stream: StreamInfo; gap: Gap }]

@@ -5,9 +5,9 @@ import type { Authenticator } from '../auth/authenticator.ts'
 import { frozenIdentity, hasEnded, type Identity } from '../auth/identity.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { safeError } from '../safe-error.ts'
-import { foreignOrigin, mayUseCookie } from './origin.ts'
+import { foreignOrigin, isLinked, mayUseCookie } from './origin.ts'
 import { secretsOf } from './request-secrets.ts'
-import type { AuthenticationConfig } from './route-config.ts'
+import type { AuthenticationConfig } from './door-config.ts'
 import { statusOf } from './response.ts'
 
 /** Somebody who may have a stream; nobody in particular where the stream is open to all. */
@@ -19,7 +19,9 @@ export interface Caller {
 /** A refusal, as it will be answered and told. */
 export interface Refusal {
   readonly reason: RefusalReason
-  readonly status: 400 | 401 | 403 | 406 | 503
+  readonly status: 400 | 401 | 403 | 406 | 429 | 503
+  /** When the client may come back, in milliseconds. */
+  readonly wait?: number
   readonly challenges?: readonly string[]
   readonly error?: unknown
 }
@@ -64,7 +66,9 @@ async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller |
     // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
     if (!answer) continue
     const identity = frozenIdentity(answer)
-    if (authenticator.ambient && !mayUseCookie(ctx, config.origins)) {
+    const isStream = config.route === 'stream'
+    if (isStream) callNow('`forStream`', () => authenticator.forStream?.(ctx))
+    if (authenticator.ambient && !mayUseCookie(ctx, config.origins) && (isStream || !isLinked(ctx))) {
       return { reason: 'origin', status: 403, error: foreignOrigin(ctx, config.origins) }
     }
     const caller = { identity, authenticator }

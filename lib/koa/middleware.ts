@@ -4,21 +4,20 @@ import { within } from '../deadline.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import type { Resolution } from '../hub/subscription.ts'
-import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
 import type { Standing } from '../hub/feed/origin.ts'
 import { DONE_ID, parseCursor, type Position } from '../wire/cursor.ts'
 import { networkOf } from './address.ts'
 import { enter, hasPlace, hasRedeemed, isWithinRate } from './admission.ts'
-import { authenticate, conceal, ended, forget, stillHolds, type Caller, type Refusal } from './authentication.ts'
+import { authenticate, forget, type Caller } from './authentication.ts'
 import { ClientConnection } from './client-connection.ts'
+import { approach, verify } from './door.ts'
 import { handOff } from './hand-off.ts'
 import { lastEventIdOf } from './last-event-id.ts'
 import { acceptsEventStream, isPipelined } from './negotiation.ts'
 import { checkOptions, type RouteConfig } from './route-config.ts'
 import type { AuthenticatedOptions, EventStreamOptions, Logins, PublicOptions } from './options.ts'
 import { answerEnded, refuse, turnAway } from './refusal.ts'
-import { secretsOf } from './request-secrets.ts'
 import { resolve } from './resolution.ts'
 import { topicStarts } from './topic-starts.ts'
 import { expectUse } from './unused-stream.ts'
@@ -51,9 +50,9 @@ export function eventStream<Events extends object = EventMap>(
 async function answer(ctx: Context, config: RouteConfig): Promise<void> {
   const { hub, limits } = config
   const connection = new ClientConnection(ctx)
-  conceal(ctx, config)
-  if (config.requireSecure && !ctx.secure) {
-    refuse(ctx, config, { reason: 'insecure', status: 403 })
+  const insecure = approach(ctx, config)
+  if (insecure !== undefined) {
+    refuse(ctx, config, insecure)
     return
   }
   if (!acceptsEventStream(ctx)) {
@@ -209,12 +208,4 @@ const NOWHERE: Position = Object.freeze({ epoch: '', seq: 0 })
 
 function brokerTimedOut(timeout: number): () => Error {
   return () => new EventStreamError('ERR_BROKER', `the broker did not answer within ${String(timeout)} ms`)
-}
-
-async function verify(ctx: Context, caller: Caller, config: RouteConfig): Promise<Refusal | undefined> {
-  try {
-    return (await stillHolds(caller, config)) ? undefined : ended(caller, config)
-  } catch (error) {
-    return { reason: 'unavailable', status: 503, error: safeError(error, secretsOf(ctx, caller.identity)) }
-  }
 }

@@ -34,6 +34,15 @@ export function mayUseCookie(ctx: Context, allowed: ReadonlySet<string>): boolea
   return site === '' && origin === `${ctx.protocol}://${ctx.host}`
 }
 
+/**
+ * Whether somebody follows a link of another site's page, or of a mail: a request that is safe (RFC 9110, section 9.2.1),
+ * and whose answer shows in a tab, where the page that it came from cannot read it. In a frame it is that page's.
+ */
+export function isLinked(ctx: Context): boolean {
+  const isSafe = ctx.method === 'GET' || ctx.method === 'HEAD'
+  return isSafe && ctx.get('sec-fetch-mode') === 'navigate' && ctx.get('sec-fetch-dest') === 'document'
+}
+
 /** What a refused request said of its page, and what it could have said: for the operator, who may have to list it. */
 export function foreignOrigin(ctx: Context, allowed: ReadonlySet<string>): AuthenticationError {
   const got = `Origin ${shown(ctx.get('origin'))} and Sec-Fetch-Site ${shown(ctx.get('sec-fetch-site'))}`

@@ -6,7 +6,7 @@ import type { RouteConfig } from './route-config.ts'
 import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
 import { http2SessionOf, releaseConnection } from './client-connection.ts'
 import { overloadFor } from './overload.ts'
-import { setNothing, setOverloaded, setPostponed, setRefusal } from './response.ts'
+import { setNothing, setOverloaded, setPostponed, setRefusal, setRetryAfter } from './response.ts'
 
 /** Answers a request whose stream was closed before it began. */
 export function answerEnded(ctx: Context, config: RouteConfig, caller: Caller, reason: CloseReason): void {
@@ -26,8 +26,10 @@ export function answerEnded(ctx: Context, config: RouteConfig, caller: Caller, r
 }
 
 /** Answers a refusal and tells of it. */
-export function refuse(ctx: Context, { hub }: RouteConfig, { reason, status, challenges, error }: Refusal): void {
+export function refuse(ctx: Context, { hub }: Pick<RouteConfig, 'hub'>, refusal: Refusal): void {
+  const { reason, status, challenges, wait, error } = refusal
   setRefusal(ctx, status, challenges)
+  if (wait !== undefined) setRetryAfter(ctx, wait)
   hub.refused(reason, status, error)
 }
 

@@ -79,9 +79,14 @@ export function setPostponed(ctx: Context, reason: 'overload' | 'drain' | 'serve
   ctx.body = encodeGoaway({ reason, retry: ctx.method === 'GET' ? delay : undefined }).toString()
 }
 
-/** Sends a client away for a while that understands `Retry-After` (RFC 9110, section 10.2.3). */
+/** Sends a client away for a while that understands `Retry-After`. */
 export function setOverloaded(ctx: Context, status: 429 | 503, delay: number): void {
   setRefusal(ctx, status)
+  setRetryAfter(ctx, delay)
+}
+
+/** Tells when to come back (RFC 9110, section 10.2.3), of milliseconds in whole seconds. */
+export function setRetryAfter(ctx: Context, delay: number): void {
   ctx.set('Retry-After', String(Math.ceil(delay / 1_000)))
 }
 

@@ -1,22 +1,20 @@
 import type { Buffer } from 'node:buffer'
 import type { Context } from 'koa'
-import type { Authenticator, Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
-import { isOfHeader } from '../auth/jwt/bearer-token.ts'
 import { ConflationKeys, type ConflatedEvent } from '../hub/feed/conflation-keys.ts'
 import type { StreamLimits } from '../hub/stream-index.ts'
-import { HubEngine } from '../hub/engine.ts'
+import type { HubEngine } from '../hub/engine.ts'
 import type { OverflowPolicy, StreamPolicy } from '../hub/stream-policy.ts'
-import { duration, flag, fn, integer, invalid, knownKeys, LONGEST_DURATION, oneOf } from '../options.ts'
+import { duration, fn, integer, knownKeys, oneOf } from '../options.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import { Chunk } from '../wire/chunk.ts'
 import { checkEventName, type EventMap } from '../wire/event.ts'
 import { encodeComment, encodeEvent } from '../wire/frame.ts'
 import { MAX_RETRY, MIN_RETRY } from '../wire/retry.ts'
+import { checkAuthenticators, checkDoor, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
 import type { EventStreamOptions } from './options.ts'
-import { readOrigin } from './origin.ts'
 import { checkOverload, type OverloadOption } from './overload.ts'
-import { checkRateLimiters, type RateLimiters } from './rate-limit.ts'
+import { requireOwnTickets } from './ticket-hub.ts'
 
 /** Milliseconds of silence after which a heartbeat is sent, unless told otherwise. */
 export const DEFAULT_HEARTBEAT = 25_000
@@ -38,27 +36,12 @@ export const DEFAULT_BUFFERED_LIMIT = 536_870_912
 export const MIN_BUFFERED_LIMIT = 1_048_576
 /** Topics of one stream, unless told otherwise. */
 export const DEFAULT_TOPIC_LIMIT = 100
-/** Milliseconds that authentication, and then the subscription resolver, may take, unless told otherwise. */
-export const DEFAULT_TIMEOUT = 10_000
-
-/** What it takes to find out who is asking, on a stream's route or on another. */
-export interface AuthenticationConfig {
-  readonly hub: HubEngine
-  readonly authenticators: readonly Authenticator[]
-  /** Milliseconds that authentication may take. */
-  readonly timeout: number
-  /** Other origins whose pages may use the user's cookie. */
-  readonly origins: ReadonlySet<string>
-}
-
 /** The checked options of a stream's route. Its resolver has as long as authentication has. */
-export interface RouteConfig extends AuthenticationConfig {
+export interface RouteConfig extends DoorConfig {
   readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
   readonly policy: StreamPolicy
   readonly limits: StreamLimits
-  readonly rate: RateLimiters
   readonly shared: { readonly identity: number | undefined }
-  readonly requireSecure: boolean
   readonly overload: OverloadOption
 }
 
@@ -83,12 +66,16 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
   knownKeys('eventStream', options, KEYS)
   const limits = options.limits ?? {}
   knownKeys('limits', limits, LIMITS)
-  const hub = checkHub(options.hub)
-  const policy = checkPolicy(options, limits)
-  requireRoomForEvents(hub, policy)
-  return Object.freeze({
-    hub,
+  const door = checkDoor(options, {
     authenticators: checkAuthenticators(options.authenticate),
+    timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
+    route: 'stream',
+  })
+  const policy = checkPolicy(options, limits)
+  requireRoomForEvents(door.hub, policy)
+  requireOwnTickets(door)
+  return Object.freeze({
+    ...door,
     subscribe: fn('subscribe', options.subscribe) as RouteConfig['subscribe'],
     policy,
     limits: Object.freeze({
@@ -96,18 +83,9 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
       address: integer('limits.address', limits.address, { min: 1, default: DEFAULT_ADDRESS_LIMIT }),
       process: integer('limits.process', limits.process, { min: 1, default: DEFAULT_PROCESS_LIMIT }),
     }),
-    rate: checkRateLimiters(limits.rate),
     shared: checkShared(limits.shared),
-    timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
-    origins: checkOrigins(options.origins ?? []),
-    requireSecure: flag('requireSecure', options.requireSecure, false),
     overload: checkOverload(options.overload),
   })
-}
-
-export function checkHub(hub: unknown): HubEngine {
-  if (hub instanceof HubEngine) return hub
-  throw new TypeError('`hub` must be a hub from createHub()')
 }
 
 function checkShared(shared: { identity?: number } = {}): RouteConfig['shared'] {
@@ -116,60 +94,6 @@ function checkShared(shared: { identity?: number } = {}): RouteConfig['shared'] 
   return Object.freeze({
     identity: identity === undefined ? undefined : integer('limits.shared.identity', identity, { min: 1 }),
   })
-}
-
-export function checkAuthenticators(authenticate: unknown): readonly Authenticator[] {
-  if (authenticate === false) return []
-  if (authenticate === undefined) {
-    throw new TypeError('`authenticate` is missing: give an authenticator, or `false` for a stream open to all')
-  }
-  const list: unknown[] = Array.isArray(authenticate) ? authenticate : [authenticate]
-  if (list.length === 0) throw new TypeError('`authenticate` is an empty list: say `false` for a stream open to all')
-  const authenticators = list.map(checkAuthenticator)
-  if (authenticators.filter(isOfHeader).length > 1) {
-    throw new TypeError(
-      '`authenticate` has two of bearerToken(), and the second would never be asked: give one `issuers`',
-    )
-  }
-  // What a client sends on purpose says more of whom it means to be than what its browser adds by itself.
-  const ambient = authenticators.filter(authenticator => authenticator.ambient)
-  return Object.freeze([...authenticators.filter(authenticator => !authenticator.ambient), ...ambient])
-}
-
-function checkAuthenticator(authenticator: unknown): Authenticator {
-  if (isAuthenticator(authenticator)) return authenticator
-  throw invalid('authenticate', 'an authenticator, a list of them, or false', authenticator)
-}
-
-function isAuthenticator(value: unknown): value is Authenticator {
-  if (typeof value !== 'object' || value === null) return false
-  const { scheme, challenge, ambient, authenticate, conceal, redeem, forget, revalidation } = value as Record<
-    keyof Authenticator,
-    unknown
-  >
-  return (
-    typeof scheme === 'string' &&
-    typeof challenge === 'string' &&
-    typeof ambient === 'boolean' &&
-    typeof authenticate === 'function' &&
-    [conceal, redeem, forget].every(method => method === undefined || typeof method === 'function') &&
-    (revalidation === undefined || isRevalidation(revalidation))
-  )
-}
-
-function isRevalidation(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false
-  const { interval, grace, holds } = value as Record<keyof Revalidation, unknown>
-  return isDuration(interval, 1) && isDuration(grace, 0) && typeof holds === 'function'
-}
-
-function isDuration(value: unknown, min: number): boolean {
-  return typeof value === 'number' && value >= min && value <= LONGEST_DURATION
-}
-
-export function checkOrigins(origins: unknown): ReadonlySet<string> {
-  if (Array.isArray(origins)) return new Set(origins.map(readOrigin))
-  throw invalid('origins', 'a list of origins', origins)
 }
 
 // A client that waits for such an event would be cut by it, each time that it comes back.

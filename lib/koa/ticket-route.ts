@@ -1,65 +1,17 @@
 import type { Context } from 'koa'
-import type { Authenticator } from '../auth/authenticator.ts'
-import { DEFAULT_REALM, quotable } from '../auth/challenge.ts'
 import { ticketAuthenticator } from '../auth/ticket/authenticator.ts'
 import { TicketBook } from '../auth/ticket/book.ts'
-import type { Hub } from '../hub/hub.ts'
-import { duration, invalid, knownKeys, text } from '../options.ts'
 import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
-import {
-  authenticate,
-  conceal,
-  ended,
-  forget,
-  inTime,
-  stillHolds,
-  type Caller,
-  type Refusal,
-} from './authentication.ts'
-import { checkParam, concealedValues, concealParameter, hideBy, type QueryAuthenticator } from './query-parameter.ts'
+import { jitteredRetry } from '../wire/retry.ts'
+import { conceal, ended, forget, inTime, stillHolds, type Caller, type Refusal } from './authentication.ts'
+import { ORDINARY_WAIT, pass } from './door.ts'
+import { concealedValues, concealParameter, hideBy, type QueryAuthenticator } from './query-parameter.ts'
+import { refuse } from './refusal.ts'
 import { secretsOf } from './request-secrets.ts'
-import {
-  checkAuthenticators,
-  checkHub,
-  checkOrigins,
-  DEFAULT_TIMEOUT,
-  type AuthenticationConfig,
-} from './route-config.ts'
-import { setNotAllowed, setRefusal, setTicket, type IssuedTicket } from './response.ts'
-
-/** How long a ticket may wait to be used: 30 seconds, in milliseconds. */
-export const DEFAULT_TICKET_TTL = 30_000
-/** The longest that a ticket may wait to be used: a minute, in milliseconds. */
-export const MAX_TICKET_TTL = 60_000
-/** How long a stream that was opened with a ticket lives at most: 15 minutes, in milliseconds. */
-export const DEFAULT_TICKET_LIFETIME = 900_000
-/** The parameter that carries a ticket. */
-export const DEFAULT_TICKET_PARAM = 'ticket'
-
-export interface UrlTicketOptions<Events extends object = EventMap> {
-  /** The hub of the streams. Its broker's store keeps the tickets, for all instances. */
-  hub: Hub<Events>
-  /** Who may have a ticket: asked on `issue`, as `eventStream()` asks. */
-  authenticate: Authenticator | readonly Authenticator[]
-  /** Names the streams that a ticket is for. It is good for no other audience of the hub. */
-  audience: string
-  /** How long a ticket may wait to be used, in milliseconds, from 1,000 to 60,000. Default: 30 s. */
-  ttl?: number
-  /**
-   * How long a stream lives that was opened with a ticket, in milliseconds; spread over 0.9 to 1 of it. The login cannot
-   * be looked up again from a ticket, so the client has to come for another one. Default: 15 min.
-   */
-  lifetime?: number
-  /** Other origins whose pages may ask for a ticket with the user's cookie, as those of `eventStream()`. Default: none. */
-  origins?: readonly string[]
-  /** How long authentication, and then issuing, may take, in milliseconds. Default: 10 s. */
-  timeout?: number
-  /** The parameter that carries the ticket. Default: `ticket`. */
-  param?: string
-  /** The realm named in challenges. Default: `events`. */
-  realm?: string
-}
+import { setNotAllowed, setTicket, type IssuedTicket } from './response.ts'
+import { bindTickets } from './ticket-hub.ts'
+import { checkTicketOptions, type TicketConfig, type UrlTicketOptions } from './ticket-options.ts'
 
 /** What issues tickets, and the authenticator that takes them. */
 export interface UrlTickets extends QueryAuthenticator {
@@ -71,22 +23,9 @@ export interface UrlTickets extends QueryAuthenticator {
 }
 
 /** What the route works with. */
-interface Desk extends AuthenticationConfig {
+interface Desk extends TicketConfig {
   readonly book: TicketBook
-  readonly ttl: number
 }
-
-const KEYS = [
-  'hub',
-  'authenticate',
-  'audience',
-  'ttl',
-  'lifetime',
-  'origins',
-  'timeout',
-  'param',
-  'realm',
-] as const satisfies readonly (keyof UrlTicketOptions)[]
 
 /**
  * Tickets for clients that cannot set headers, such as an EventSource of another origin: a page asks for one with its
@@ -105,28 +44,31 @@ const KEYS = [
  * - The parameter is removed from `ctx.url`, `ctx.querystring`, `ctx.originalUrl` and `ctx.req.url` as soon as
  *   `eventStream()` is reached, even if it refuses the request. Mount `hide` before middleware that logs.
  *
+ * The desk has the guards of the streams: `requireSecure`, `origins`, `limits`. Of each user only so many tickets can be
+ * waiting for their streams, on all instances together.
+ *
  * The store gets the identity with its claims and the key of its session, for `ttl`: trust it as the store of sessions.
  *
- * @throws {TypeError} for a wrong option
+ * @throws {TypeError} for a wrong option; by `eventStream()`, where its hub is another one
  */
 export function urlTicket<Events extends object = EventMap>(options: UrlTicketOptions<Events>): UrlTickets {
-  knownKeys('urlTicket', options, KEYS)
-  const hub = checkHub(options.hub)
-  const realm = quotable('realm', text('realm', options.realm, DEFAULT_REALM))
-  const param = checkParam(options.param, DEFAULT_TICKET_PARAM)
+  const config = checkTicketOptions(options)
+  const { hub, audience, most, param, realm, lifetime } = config
+  const { store, leases } = hub.broker
+  const book = new TicketBook({
+    store,
+    places: leases,
+    audience,
+    most,
+    failed: error => {
+      hub.failed('ticket', error)
+    },
+  })
+  const desk: Desk = Object.freeze({ ...config, book })
   const hideTicket = (ctx: Context): void => {
     concealParameter(ctx, param)
   }
-  const book = new TicketBook(hub.broker.store, text('audience', options.audience))
-  const desk: Desk = Object.freeze({
-    hub,
-    authenticators: checkIssuers(options.authenticate),
-    origins: checkOrigins(options.origins ?? []),
-    timeout: duration('timeout', options.timeout, { default: DEFAULT_TIMEOUT }),
-    ttl: duration('ttl', options.ttl, { min: 1_000, max: MAX_TICKET_TTL, default: DEFAULT_TICKET_TTL }),
-    book,
-  })
-  return Object.freeze({
+  const tickets = Object.freeze({
     ...ticketAuthenticator({
       book,
       realm,
@@ -134,7 +76,7 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
         hideTicket(ctx)
         return concealedValues(ctx, param)
       },
-      lifetime: duration('lifetime', options.lifetime, { min: 1_000, default: DEFAULT_TICKET_LIFETIME }),
+      lifetime,
       clock: hub.clock,
       stands: ({ identity, standing }) => hub.revocationMarks.stands(identity, standing),
     }),
@@ -142,15 +84,18 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
     hide: hideBy(hideTicket),
     issue: (ctx: Context) => issue(ctx, desk),
   })
+  bindTickets(tickets, hub)
+  return tickets
 }
 
 async function issue(ctx: Context, desk: Desk): Promise<void> {
-  conceal(ctx, desk)
+  // Whatever the method is, its credentials leave the URL.
   if (ctx.method !== 'POST') {
+    conceal(ctx, desk)
     setNotAllowed(ctx, 'POST')
     return
   }
-  const caller = await authenticate(ctx, desk)
+  const caller = await pass(ctx, desk)
   if ('status' in caller) {
     refuse(ctx, desk, caller)
     return
@@ -181,18 +126,6 @@ async function enter(ctx: Context, desk: Desk, caller: Caller): Promise<IssuedTi
   if (!(await stillHolds(caller, desk))) return ended(caller, desk)
   const left = Math.min(ttl, (identity.expiresAt ?? Infinity) - hub.clock.now())
   const ticket = await book.enter({ identity, origin: ctx.get('origin'), standing }, left)
-  return { ticket, expiresIn: Math.floor(left / 1_000) }
-}
-
-function refuse(ctx: Context, { hub }: Desk, { reason, status, challenges, error }: Refusal): void {
-  setRefusal(ctx, status, challenges)
-  hub.refused(reason, status, error)
-}
-
-function checkIssuers(authenticate: unknown): readonly Authenticator[] {
-  const issuers = authenticate === false ? [] : checkAuthenticators(authenticate)
-  if (issuers.length === 0) throw invalid('authenticate', 'an authenticator, or a list of them', authenticate)
-  // Ticket for ticket, a login would go on for ever.
-  if (issuers.every(issuer => issuer.redeem === undefined)) return issuers
-  throw new TypeError('`authenticate` must not take tickets: a ticket is no login to get another one with')
+  if (ticket !== undefined) return { ticket, expiresIn: Math.floor(left / 1_000) }
+  return { reason: 'ticket-limit', status: 429, wait: jitteredRetry(ORDINARY_WAIT, hub.clock) }
 }

@@ -101,7 +101,7 @@ test.serial('news that nobody hears is a warning, once a hub and kind, that says
   t.deepEqual(texts.slice(0, 3), [
     `UNHEARD_FAULT: something failed during "source" (Error), and nobody listens: add hub.on('fault', …). This is said once.`,
     `UNHEARD_LOST: the broker cannot do its work just now (ECONNREFUSED), and nobody listens: add hub.on('lost', …). This is said once.`,
-    `UNHEARD_REFUSE: a request got no stream ("resolver", status 500), and nobody listens: add hub.on('refuse', …). This is said once.`,
+    `UNHEARD_REFUSE: a request was refused ("resolver", status 500), and nobody listens: add hub.on('refuse', …). This is said once.`,
   ])
 })
 

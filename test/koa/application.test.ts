@@ -235,7 +235,7 @@ for (const [how, concealing] of [
     if (!(hub instanceof HubEngine)) throw new Error('createHub() made something else')
     const authenticators = [{ ...byName, conceal: concealing }]
     t.throws(() => {
-      conceal({} as Context, { hub, authenticators, timeout: 1, origins: new Set() })
+      conceal({} as Context, { hub, authenticators, timeout: 1, origins: new Set(), route: 'stream' })
     })
     t.deepEqual(story, ['refuse unavailable 500'])
     await new Promise(setImmediate)

@@ -28,12 +28,11 @@ async function openInstance(t: ExecutionContext, { url: redis }: RedisServer) {
   const app = new Koa()
   app.use(ctx => (ctx.path === '/ticket' ? tickets.issue(ctx) : streams(ctx)))
   const { url } = await serve(app, t)
+  const ask = () => fetch(`${url}/ticket`, { method: 'POST' })
   return {
     hub,
-    ticket: async () => {
-      const answer = await fetch(`${url}/ticket`, { method: 'POST' })
-      return ((await answer.json()) as { ticket: string }).ticket
-    },
+    ask,
+    ticket: async () => ((await (await ask()).json()) as { ticket: string }).ticket,
     open: (ticket: string) => openStream(`${url}/events?ticket=${ticket}`),
   }
 }
@@ -53,6 +52,18 @@ test('two instances race for a ticket, fifty times: each time one of them has it
     for (const stream of streams) stream.close()
   }
   t.log(`whoever was asked first had ${String(first)} of 50`)
+})
+
+test('of tickets that one user asks for on two instances at once, so many are issued as may be waiting', async t => {
+  const redis = await startRedis(t)
+  const [one, two] = [await openInstance(t, redis), await openInstance(t, redis)]
+  const answers = await Promise.all(Array.from({ length: 50 }, (_, n) => (n % 2 === 0 ? one : two).ask()))
+  const issued = answers.filter(({ status }) => status === 200)
+  t.is(issued.length, 20)
+  t.is(answers.filter(({ status }) => status === 429).length, 30)
+  const { ticket } = (await issued[0]?.json()) as { ticket: string }
+  t.is((await two.open(ticket)).status, 200)
+  t.deepEqual([(await one.ask()).status, (await two.ask()).status], [200, 429])
 })
 
 test('an instance that drains uses up no ticket, and another takes it', async t => {
@@ -83,8 +94,10 @@ test('Redis has a ticket’s hash, for half a minute, and not the ticket', async
   t.teardown(() => {
     admin.disconnect()
   })
-  const [key = '', ...others] = await admin.keys('*ticket*')
+  const [key = '', ...others] = await admin.keys('*:ticket:*')
   t.deepEqual(others, [])
+  const [places = ''] = await admin.keys('*:places:*')
+  t.false((await admin.zrange(places, '0', '-1')).some(holder => holder.includes(code)))
   t.false(key.includes(code))
   t.false((await admin.get(key))?.includes(code))
   const left = await admin.pttl(key)

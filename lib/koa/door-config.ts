@@ -1,0 +1,117 @@
+import type { Authenticator, Revalidation } from '../auth/authenticator.ts'
+import { isOfHeader } from '../auth/jwt/bearer-token.ts'
+import { HubEngine } from '../hub/engine.ts'
+import { flag, invalid, LONGEST_DURATION } from '../options.ts'
+import { readOrigin } from './origin.ts'
+import { checkRateLimiters, type RateLimiter, type RateLimiters } from './rate-limit.ts'
+
+/** Milliseconds that authentication may take, unless told otherwise. */
+export const DEFAULT_TIMEOUT = 10_000
+
+/** What it takes to find out who is asking. */
+export interface AuthenticationConfig {
+  readonly hub: HubEngine
+  readonly authenticators: readonly Authenticator[]
+  /** Milliseconds that authentication may take. */
+  readonly timeout: number
+  /** Other origins whose pages may use the user's cookie. */
+  readonly origins: ReadonlySet<string>
+  /** Whether it is streams, or tickets to them, that are asked for, or whatever else an application answers. */
+  readonly route: 'stream' | 'ordinary'
+}
+
+/** The checked options of the guards that every route has, before and around authentication. */
+export interface DoorConfig extends AuthenticationConfig {
+  readonly requireSecure: boolean
+  readonly rate: RateLimiters
+}
+
+/** The options of those guards, as an application gives them. */
+interface DoorOptions {
+  readonly hub: unknown
+  readonly origins?: readonly string[] | undefined
+  readonly requireSecure?: boolean | undefined
+  readonly limits?: { readonly rate?: { identity?: RateLimiter; address?: RateLimiter } } | undefined
+}
+
+/** @throws {TypeError} that names the wrong option */
+export function checkDoor(
+  { hub, origins = [], requireSecure, limits = {} }: DoorOptions,
+  checked: Pick<DoorConfig, 'authenticators' | 'timeout' | 'route'>,
+): DoorConfig {
+  return {
+    ...checked,
+    hub: checkHub(hub),
+    origins: checkOrigins(origins),
+    requireSecure: flag('requireSecure', requireSecure, false),
+    rate: checkRateLimiters(limits.rate),
+  }
+}
+
+export function checkHub(hub: unknown): HubEngine {
+  if (hub instanceof HubEngine) return hub
+  throw new TypeError('`hub` must be a hub from createHub()')
+}
+
+function checkOrigins(origins: unknown): ReadonlySet<string> {
+  if (Array.isArray(origins)) return new Set(origins.map(readOrigin))
+  throw invalid('origins', 'a list of origins', origins)
+}
+
+/** Checks the authenticators of a route that is for nobody without a login, and for no ticket. */
+export function checkLogins(authenticate: unknown): readonly Authenticator[] {
+  const logins = authenticate === false ? [] : checkAuthenticators(authenticate)
+  if (logins.length === 0) throw invalid('authenticate', 'an authenticator, or a list of them', authenticate)
+  // Ticket for ticket, a login would go on for ever.
+  if (logins.every(login => login.redeem === undefined)) return logins
+  throw new TypeError(
+    '`authenticate` must not take tickets: a ticket opens one stream, and is no login for anything else',
+  )
+}
+
+export function checkAuthenticators(authenticate: unknown): readonly Authenticator[] {
+  if (authenticate === false) return []
+  if (authenticate === undefined) {
+    throw new TypeError('`authenticate` is missing: give an authenticator, or `false` for a stream open to all')
+  }
+  const list: unknown[] = Array.isArray(authenticate) ? authenticate : [authenticate]
+  if (list.length === 0) throw new TypeError('`authenticate` is an empty list: say `false` for a stream open to all')
+  const authenticators = list.map(checkAuthenticator)
+  if (authenticators.filter(isOfHeader).length > 1) {
+    throw new TypeError(
+      '`authenticate` has two of bearerToken(), and the second would never be asked: give one `issuers`',
+    )
+  }
+  // What a client sends on purpose says more of whom it means to be than what its browser adds by itself.
+  const ambient = authenticators.filter(authenticator => authenticator.ambient)
+  return Object.freeze([...authenticators.filter(authenticator => !authenticator.ambient), ...ambient])
+}
+
+function checkAuthenticator(authenticator: unknown): Authenticator {
+  if (isAuthenticator(authenticator)) return authenticator
+  throw invalid('authenticate', 'an authenticator, a list of them, or false', authenticator)
+}
+
+function isAuthenticator(value: unknown): value is Authenticator {
+  if (typeof value !== 'object' || value === null) return false
+  const { scheme, challenge, ambient, authenticate, conceal, redeem, forStream, forget, revalidation } =
+    value as Record<keyof Authenticator, unknown>
+  return (
+    typeof scheme === 'string' &&
+    typeof challenge === 'string' &&
+    typeof ambient === 'boolean' &&
+    typeof authenticate === 'function' &&
+    [conceal, redeem, forStream, forget].every(method => method === undefined || typeof method === 'function') &&
+    (revalidation === undefined || isRevalidation(revalidation))
+  )
+}
+
+function isRevalidation(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false
+  const { interval, grace, holds } = value as Record<keyof Revalidation, unknown>
+  return isDuration(interval, 1) && isDuration(grace, 0) && typeof holds === 'function'
+}
+
+function isDuration(value: unknown, min: number): boolean {
+  return typeof value === 'number' && value >= min && value <= LONGEST_DURATION
+}

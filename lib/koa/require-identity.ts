@@ -1,0 +1,138 @@
+import type { Context, Middleware } from 'koa'
+import { callInTime } from '../application.ts'
+import type { Authenticator } from '../auth/authenticator.ts'
+import type { Hub } from '../hub/hub.ts'
+import type { RefusalReason } from '../hub/lifecycle.ts'
+import { duration, fn, knownKeys } from '../options.ts'
+import { safeError } from '../safe-error.ts'
+import type { EventMap } from '../wire/event.ts'
+import { forget, type Caller, type Refusal } from './authentication.ts'
+import { checkDoor, checkLogins, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
+import { pass, verify } from './door.ts'
+import type { IdentityOf, Logins } from './options.ts'
+import type { RateLimiter } from './rate-limit.ts'
+import { refuse } from './refusal.ts'
+import { secretsOf } from './request-secrets.ts'
+
+/** A refusal, as an application may answer it in its own way. */
+export interface IdentityRefusal {
+  readonly reason: RefusalReason
+  /** What is answered unless the application answers something else. */
+  readonly status: Refusal['status']
+}
+
+export interface RequireIdentityOptions<
+  Events extends object = EventMap,
+  Login extends Logins = Authenticator | readonly Authenticator[],
+> {
+  /** The hub that logins are revoked on, from `createHub()`. It tells of refusals by its event `refuse`. */
+  hub: Hub<Events>
+  /** Who is let in: asked as `eventStream()` asks. Tickets are not for ordinary routes. */
+  authenticate: Login
+  /**
+   * Other origins whose pages may use the user's cookie, as those of `eventStream()`. Whoever follows a link of another
+   * site's, or of a mail, is let in: a GET or HEAD that shows in a tab, as `Sec-Fetch-Mode` and `Sec-Fetch-Dest` say, lets
+   * no other page read anything. So they must not change anything, as RFC 9110, section 9.2.1, asks. Default: none.
+   */
+  origins?: readonly string[]
+  /** Refuses plain HTTP with 403, before anybody is asked who is calling. Default `false`. */
+  requireSecure?: boolean
+  limits?: {
+    /** How often requests may come, as `limits.rate` of `eventStream()`: beyond it, 429 with `Retry-After`. Default: none. */
+    rate?: { identity?: RateLimiter; address?: RateLimiter }
+    /** Milliseconds that authentication, and then `refuse`, may take. Default 10,000. */
+    timeout?: number
+  }
+  /**
+   * Answers who is refused, such as by `ctx.redirect('/login')` or a page as `ctx.body`, whose status is the refusal's
+   * unless it sets one. What it leaves unanswered, throws at or takes too long for is answered as `eventStream()` does; the
+   * latter two are a `fault`. Default: as `eventStream()`.
+   */
+  refuse?: (ctx: Context, refusal: IdentityRefusal) => unknown
+}
+
+/** A Koa middleware behind which `ctx.state.identity` is who is asking. */
+export type IdentityMiddleware<Who> = Middleware<{ identity: Who }>
+
+interface IdentityConfig extends DoorConfig {
+  readonly answer: ((ctx: Context, refusal: IdentityRefusal) => unknown) | undefined
+}
+
+const KEYS = ['hub', 'authenticate', 'origins', 'requireSecure', 'limits', 'refuse'] as const
+
+/**
+ * The logins of streams for ordinary routes: a Koa middleware that sets `ctx.state.identity` and calls the next one, or
+ * refuses as `eventStream()` does: 401 with its challenges, 400 for credentials that are malformed, 403 for a page of
+ * another origin, 503 where nobody can tell, 429 at a limit.
+ *
+ * It honours what ends streams: `hub.revoke`, the end of a session, `expiresAt`, `holds`. As right before a stream opens,
+ * all of that is asked once more when it is known who is calling: with `sessionCookie()` a second look into the store.
+ *
+ * @throws {TypeError} at start-up, for a wrong option
+ */
+export function requireIdentity<
+  Events extends object = EventMap,
+  Login extends Logins = Authenticator | readonly Authenticator[],
+>(options: RequireIdentityOptions<Events, Login>): IdentityMiddleware<IdentityOf<Login>> {
+  const config = checkOptions(options)
+  return async (ctx, next) => {
+    const caller = await admit(ctx, config)
+    if ('status' in caller) {
+      await turnDown(ctx, config, caller)
+      return
+    }
+    // What its claims look like is the word of the authenticator that made it.
+    ctx.state.identity = caller.identity as IdentityOf<Login>
+    await next()
+  }
+}
+
+function checkOptions<Events extends object, Login extends Logins>(
+  options: RequireIdentityOptions<Events, Login>,
+): IdentityConfig {
+  knownKeys('requireIdentity', options, KEYS)
+  const { limits = {}, refuse: answer } = options
+  knownKeys('limits', limits, ['rate', 'timeout'])
+  const door = checkDoor(options, {
+    authenticators: checkLogins(options.authenticate),
+    timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
+    route: 'ordinary',
+  })
+  return Object.freeze({ ...door, answer: answer === undefined ? undefined : fn('refuse', answer) })
+}
+
+async function admit(ctx: Context, config: IdentityConfig): Promise<Caller | Refusal> {
+  const caller = await pass(ctx, config)
+  if ('status' in caller) return caller
+  const refusal = await verify(ctx, caller, config)
+  if (refusal === undefined) return caller
+  await forget(ctx, config, caller)
+  return refusal
+}
+
+async function turnDown(ctx: Context, config: IdentityConfig, refusal: Refusal): Promise<void> {
+  if (!(await isAnswered(ctx, config, refusal))) {
+    refuse(ctx, config, refusal)
+    return
+  }
+  const { reason, status, challenges = [], error } = refusal
+  // RFC 9110, section 15.5.2: a 401 carries a challenge, also with a page of the application's.
+  if (ctx.status === 401 && !ctx.res.hasHeader('WWW-Authenticate')) ctx.set('WWW-Authenticate', [...challenges])
+  config.hub.refused(reason, status, error)
+}
+
+/** Whether the application answers a refusal in its own way. */
+async function isAnswered(ctx: Context, config: IdentityConfig, { reason, status }: Refusal): Promise<boolean> {
+  const { hub, timeout, answer } = config
+  if (answer === undefined) return false
+  ctx.status = status
+  ctx.set('Cache-Control', 'no-store')
+  try {
+    await callInTime({ clock: hub.clock, ms: timeout, what: '`refuse`' }, () => answer(ctx, { reason, status }))
+  } catch (error) {
+    hub.failed('refuse', safeError(error, secretsOf(ctx)))
+    ctx.remove('Location')
+    return false
+  }
+  return ctx.status !== status || Boolean(ctx.body) || ctx.respond === false
+}

@@ -1,0 +1,93 @@
+import test from 'ava'
+import { Deferred } from '../support/deferred.ts'
+import { openSite } from './site.ts'
+
+test('a refusal can be a way to the login page, for those who see pages', async t => {
+  const { ask, refusals } = await openSite(t, {
+    guard: {
+      refuse: async (ctx, { status }) => {
+        await Promise.resolve()
+        if (status === 401 && ctx.accepts('html')) ctx.redirect('/login')
+      },
+    },
+  })
+  const page = await ask()
+  t.is(page.status, 302)
+  t.like(page.headers, { location: '/login', 'cache-control': 'no-store' })
+  t.is(page.headers['www-authenticate'], undefined)
+  const other = await ask({ accept: 'application/json' })
+  t.is(other.status, 401)
+  t.is(await other.text(), 'Unauthorized')
+  t.is((await ask({ authorization: 'Bearer' })).status, 400)
+  t.deepEqual(
+    refusals.map(({ reason, status }) => `${reason} ${status}`),
+    ['unauthenticated 401', 'unauthenticated 401', 'unauthenticated 400'],
+  )
+})
+
+test('a refusal can be a page, with the status of the refusal and its challenges', async t => {
+  const { ask } = await openSite(t, {
+    guard: {
+      refuse: (ctx, { reason, status }) => {
+        ctx.body = { reason, status }
+      },
+    },
+  })
+  const answer = await ask()
+  t.is(answer.status, 401)
+  t.is(answer.headers['www-authenticate'], 'Bearer realm="events", Cookie realm="events"')
+  t.is(answer.headers['content-type'], 'application/json; charset=utf-8')
+  t.deepEqual(JSON.parse(await answer.text()), { reason: 'unauthenticated', status: 401 })
+})
+
+test('where it throws or rejects: the ordinary refusal, and a fault', async t => {
+  for (const how of ['throws', 'rejects'] as const) {
+    const { ask, faults, errors } = await openSite(t, {
+      guard: {
+        refuse: ctx => {
+          ctx.redirect('/login')
+          if (how === 'throws') throw new Error('no template')
+          return Promise.reject(new Error('no template'))
+        },
+      },
+    })
+    const answer = await ask()
+    t.is(answer.status, 401)
+    t.is(answer.headers.location, undefined)
+    t.is(await answer.text(), 'Unauthorized')
+    t.is(answer.headers['content-type'], 'text/plain; charset=utf-8')
+    t.like(faults, [{ during: 'refuse', error: { message: 'no template' } }])
+    t.deepEqual(errors, [])
+  }
+})
+
+test('where it never answers: the ordinary refusal in time, and a fault', async t => {
+  const asked = new Deferred<void>()
+  const { ask, clock, faults } = await openSite(t, {
+    guard: {
+      limits: { timeout: 1_000 },
+      refuse: () => {
+        asked.resolve()
+        return new Promise(() => undefined)
+      },
+    },
+  })
+  const asking = ask()
+  await asked.promise
+  clock.advance(1_000)
+  t.is((await asking).status, 401)
+  t.like(faults, [{ during: 'refuse', error: { message: '`refuse` did not answer within 1000 ms' } }])
+})
+
+test('no secret of the request is in what is told of it', async t => {
+  const { ask, token, faults } = await openSite(t, {
+    guard: {
+      refuse: ctx => {
+        throw new Error(`cannot answer ${ctx.get('authorization')}`)
+      },
+    },
+  })
+  const secret = token({ exp: 1 })
+  t.is((await ask({ authorization: `Bearer ${secret}` })).status, 401)
+  t.false(JSON.stringify(faults.map(({ error }) => (error as Error).message)).includes(secret))
+})
