@@ -1,4 +1,6 @@
-import Koa, { type Middleware } from 'koa'
+import { STATUS_CODES } from 'node:http'
+import Koa, { type Context, type Middleware } from 'koa'
+import type { IdentityRefusal } from 'koa-event-stream'
 
 /** Answers errors as `{ "error": … }`. What the error says itself is shown only where it is meant to be. */
 export const jsonErrors: Middleware = async (ctx, next) => {
@@ -11,4 +13,9 @@ export const jsonErrors: Middleware = async (ctx, next) => {
     ctx.set(error.headers ?? {})
     ctx.body = { error: error.message }
   }
+}
+
+/** Answers those whom `requireIdentity()` refuses in the same way. */
+export function jsonRefusal(ctx: Context, { status }: IdentityRefusal): void {
+  ctx.body = { error: STATUS_CODES[status] }
 }

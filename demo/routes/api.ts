@@ -1,20 +1,19 @@
 import cors from '@koa/cors'
 import Router from '@koa/router'
 import Koa from 'koa'
-import { bearerToken, urlTicket, type Clock } from 'koa-event-stream'
+import { bearerToken, requireIdentity, urlTicket, type Clock } from 'koa-event-stream'
 import type { Order } from '../domain/orders.ts'
 import { topics } from '../events.ts'
 import type { Limits } from '../limits.ts'
 import type { LoginGuard } from '../login-guard.ts'
-import { bearerOnly, type Bearer } from '../middleware/bearer-only.ts'
-import { jsonErrors } from '../middleware/json-errors.ts'
+import { jsonErrors, jsonRefusal } from '../middleware/json-errors.ts'
 import { readBody } from '../middleware/read-body.ts'
 import type { Services } from '../services.ts'
 import type { TokenIssuer } from '../tokens/issuer.ts'
 import type { Logins } from '../tokens/logins.ts'
 import { apiEventsRoutes } from './api-events.ts'
 import { field } from './form.ts'
-import { tokenRoutes } from './token.ts'
+import { tokenRoutes, type Authenticated, type BearerGuard } from './token.ts'
 
 /** What the API works with, besides the shop. */
 export interface ApiParts {
@@ -34,7 +33,7 @@ export function createApi(services: Services, { guard, issuer, logins, limits, o
   const { hub } = services
   const bearer = bearerToken({ ...issuer.verification, ...(clock && { clock }) })
   const tickets = urlTicket({ hub, authenticate: bearer, audience: 'api' })
-  const authenticate = bearerOnly(bearer, hub)
+  const authenticate = requireIdentity({ hub, authenticate: bearer, refuse: jsonRefusal })
 
   const api = new Koa()
   // First of all, so that nothing comes to see a ticket.
@@ -54,8 +53,8 @@ export function createApi(services: Services, { guard, issuer, logins, limits, o
   return api
 }
 
-function orderRoutes({ orders, market, hub }: Services, authenticate: Koa.Middleware<Bearer>): Router<Bearer> {
-  const router = new Router<Bearer>()
+function orderRoutes({ orders, market, hub }: Services, authenticate: BearerGuard): Router<Authenticated> {
+  const router = new Router<Authenticated>()
   router.use(authenticate)
 
   router.get('/orders', async ctx => {

@@ -1,14 +1,22 @@
 import Router from '@koa/router'
-import type { Context, Middleware } from 'koa'
+import type { Context } from 'koa'
+import type { Identity, IdentityMiddleware } from 'koa-event-stream'
 import type { LoginGuard } from '../login-guard.ts'
-import type { Bearer } from '../middleware/bearer-only.ts'
 import { ACCESS_LIFETIME } from '../tokens/issuer.ts'
 import type { Logins, TokenPair } from '../tokens/logins.ts'
 import { field } from './form.ts'
 
+/** `ctx.state` of a route that wants a token. */
+export interface Authenticated {
+  identity: Identity
+}
+
+/** Refuses whoever has none. */
+export type BearerGuard = IdentityMiddleware<Identity>
+
 /** The API's login, refresh (RFC 6749, section 6) and log-out. */
-export function tokenRoutes(guard: LoginGuard, logins: Logins, authenticate: Middleware<Bearer>): Router<Bearer> {
-  const router = new Router<Bearer>()
+export function tokenRoutes(guard: LoginGuard, logins: Logins, authenticate: BearerGuard): Router<Authenticated> {
+  const router = new Router<Authenticated>()
 
   router.post('/token', async ctx => {
     ctx.set('Cache-Control', 'no-store')
