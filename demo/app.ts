@@ -3,10 +3,10 @@ import Koa from 'koa'
 import mount from 'koa-mount'
 import session from 'koa-session'
 import { createHub, sessionCookie, watchSessions, type Clock, type Hub } from 'koa-event-stream'
-import { redisBroker } from 'koa-event-stream/redis'
 import type { Config } from './config.ts'
+import { Accounts } from './domain/accounts.ts'
 import type { Events } from './events.ts'
-import { openLimits } from './limits.ts'
+import { createLimits, type StreamGuards } from './limits.ts'
 import { createLoginGuard } from './login-guard.ts'
 import { errorPage } from './middleware/error-page.ts'
 import { readBody } from './middleware/read-body.ts'
@@ -24,10 +24,9 @@ import { marketRoutes } from './routes/market.ts'
 import { notificationsRoutes } from './routes/notifications.ts'
 import { ordersRoutes } from './routes/orders.ts'
 import { createServices, type Services } from './services.ts'
-import { openSessionStore } from './sessions/open-store.ts'
 import type { SessionData } from './sessions/session.ts'
-import { openShelves } from './state/open-shelves.ts'
-import type { Shelves } from './state/shelf.ts'
+import { openStorage } from './storage/storage.ts'
+import type { Shelves } from './storage/shelf.ts'
 import { createTokenIssuer } from './tokens/issuer.ts'
 import { Logins } from './tokens/logins.ts'
 
@@ -43,44 +42,41 @@ export interface Demo {
   close(): Promise<void>
 }
 
-/**
- * The whole site, not listening yet. Nothing in it moves by itself: `simulation.ts` does that.
- *
- * @param clock what tokens and streams expire by, for tests; the system's unless told otherwise
- */
-export function createApp(config: Omit<Config, 'port'>, clock?: Clock): Demo {
-  const { redisUrl } = config
-  const hub = createHub<Events>({
-    ...(clock && { clock }),
-    ...(redisUrl !== undefined && { broker: redisBroker({ client: redisUrl, name: 'quayside' }) }),
-  })
-  const shelves = openShelves(redisUrl)
-  const services = createServices(hub, shelves)
-  const limits = openLimits(redisUrl)
-  const guard = createLoginGuard(services.accounts, limits.failures)
+/** What a test has in place of the site's own. */
+export interface DemoParts {
+  /** What tokens and streams expire by; the system's unless told otherwise. */
+  readonly clock?: Clock
+  readonly accounts?: Accounts
+}
+
+/** The whole site, not listening yet. Nothing in it moves by itself: `simulation.ts` does that. */
+export function createApp(config: Omit<Config, 'port'>, { clock, accounts = new Accounts() }: DemoParts = {}): Demo {
+  const { https } = config
+  const storage = openStorage(config.redisUrl)
+  const { shelves } = storage
+  const hub = createHub<Events>({ broker: storage.broker, ...(clock && { clock }) })
+  const services = createServices(hub, shelves, accounts)
+  const limits = createLimits(storage)
+  const guards: StreamGuards = { limits: limits.streams, requireSecure: https }
+  const guard = createLoginGuard(services.accounts, limits.guesses)
   const issuer = createTokenIssuer(config.tokenKey)
   const logins = new Logins(shelves, hub, issuer, () => clock?.now() ?? Date.now())
-  const sessions = openSessionStore(redisUrl)
   const login = sessionCookie<SessionData>({ identify: ({ userId }) => userId && { id: userId } })
 
   // Of the addresses in X-Forwarded-For only the last one is the proxy's word; the others are the client's own.
-  const app = new Koa({ keys: [...config.sessionKeys], proxy: config.https, maxIpsCount: 1 })
+  const app = new Koa({ keys: [...config.sessionKeys], proxy: config.behindProxy, maxIpsCount: 1 })
   app.use(securityHeaders(config))
   app.use(staticFiles)
-  app.use(
-    mount(
-      '/api',
-      createApi(services, { guard, issuer, logins, limits: limits.streams, origins: config.apiOrigins, clock }),
-    ),
-  )
+  app.use(mount('/api', createApi(services, { guard, issuer, logins, guards, origins: config.apiOrigins, clock })))
   app.use(errorPage)
   app.use(
     session(
       {
         key: 'quayside',
         prefix: 'quayside:session:',
-        store: watchSessions(sessions.store, hub),
+        store: watchSessions(storage.sessions, hub),
         maxAge: SESSION_AGE,
+        secure: https,
         sameSite: 'lax',
       },
       app,
@@ -90,14 +86,14 @@ export function createApp(config: Omit<Config, 'port'>, clock?: Clock): Demo {
   app.use(sameOrigin)
   app.use(readBody('form', 'json'))
   app.use(loginRoutes(services, guard).routes())
-  app.use(eventsRoutes(services, login, limits.streams).routes())
+  app.use(eventsRoutes(services, login, guards).routes())
 
   const pages = new Router()
   pages.use(signedIn)
   for (const routes of [ordersRoutes, marketRoutes, notificationsRoutes, connectionRoutes]) {
     pages.use(routes(services).routes())
   }
-  pages.use(assistantRoutes(services, login, limits.streams).routes())
+  pages.use(assistantRoutes(services, login, guards).routes())
   app.use(pages.routes())
 
   return {
@@ -107,9 +103,7 @@ export function createApp(config: Omit<Config, 'port'>, clock?: Clock): Demo {
     shelves,
     async close() {
       await hub.close()
-      sessions.close()
-      shelves.close()
-      limits.close()
+      storage.close()
     },
   }
 }

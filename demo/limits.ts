@@ -1,13 +1,13 @@
-import { Redis } from 'ioredis'
-import { RateLimiterMemory, RateLimiterRedis, type RateLimiterAbstract } from 'rate-limiter-flexible'
+import type { RateLimiterAbstract } from 'rate-limiter-flexible'
+import type { Storage } from './storage/storage.ts'
 
 /** Seconds that attempts are counted over. */
 const MINUTE = 60
 
-/** Failures to log in that one address has for one user name, before it must wait. */
-export const MOST_FAILURES = 10
+/** Guesses at the password of one user that come from one address, and all that come from it, which may be a whole office. */
+const MOST_GUESSES = { user: 10, address: 100 }
 
-/** Streams that a user opens, by going from page to page, and an address, which may be a whole office. */
+/** Streams that a user opens, by going from page to page, and an address. */
 const MOST_OPENINGS = { identity: 120, address: 2_400 }
 
 /** Streams of one user at once, on all instances: some more than anybody has, for the places of one that was killed. */
@@ -15,27 +15,27 @@ const MOST_STREAMS = 40
 
 /** What nobody may do more often than so many times a minute. */
 export interface Limits {
-  readonly failures: RateLimiterAbstract
-  /** For `eventStream`. */
+  readonly guesses: { readonly user: RateLimiterAbstract; readonly address: RateLimiterAbstract }
   readonly streams: {
     readonly shared: { readonly identity: number }
     readonly rate: { readonly identity: RateLimiterAbstract; readonly address: RateLimiterAbstract }
   }
-  close(): void
 }
 
-/** Counts in Redis if there is a URL, for all instances, and in this process otherwise, or while Redis is away. */
-export function openLimits(redisUrl?: string): Limits {
-  const client = redisUrl === undefined ? undefined : connect(redisUrl)
-  const limiter = (name: string, points: number): RateLimiterAbstract => {
-    const options = { keyPrefix: `quayside:rate:${name}`, points, duration: MINUTE }
-    const memory = new RateLimiterMemory(options)
-    return client === undefined
-      ? memory
-      : new RateLimiterRedis({ ...options, storeClient: client, insuranceLimiter: memory })
-  }
+/** What every route of streams is guarded by: options of `eventStream`. */
+export interface StreamGuards {
+  readonly limits: Limits['streams']
+  /** Whether nobody gets a stream over plain HTTP. */
+  readonly requireSecure: boolean
+}
+
+export function createLimits(storage: Storage): Limits {
+  const limiter = (name: string, points: number): RateLimiterAbstract => storage.limiter(name, points, MINUTE)
   return {
-    failures: limiter('login', MOST_FAILURES),
+    guesses: {
+      user: limiter('login', MOST_GUESSES.user),
+      address: limiter('login-address', MOST_GUESSES.address),
+    },
     streams: {
       shared: { identity: MOST_STREAMS },
       rate: {
@@ -43,14 +43,5 @@ export function openLimits(redisUrl?: string): Limits {
         address: limiter('address', MOST_OPENINGS.address),
       },
     },
-    close: () => client?.disconnect(),
   }
-}
-
-function connect(url: string): Redis {
-  const client = new Redis(url, { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 1_000 })
-  client.on('error', (error: Error) => {
-    console.error(`limits: ${error.message}`)
-  })
-  return client
 }

@@ -1,6 +1,6 @@
-import type { RateLimiterAbstract } from 'rate-limiter-flexible'
+import { RateLimiterRes } from 'rate-limiter-flexible'
 import type { Account, Accounts } from './domain/accounts.ts'
-import { MOST_FAILURES } from './limits.ts'
+import type { Limits } from './limits.ts'
 
 export type LoginAttempt = { outcome: 'welcome'; account: Account } | { outcome: 'wrong' } | { outcome: 'wait' }
 
@@ -8,17 +8,33 @@ export interface LoginGuard {
   attempt(username: string, password: string, address: string): Promise<LoginAttempt>
 }
 
-/** Checks passwords, for the login form and the API alike, and slows down those who guess. */
-export function createLoginGuard(accounts: Accounts, failures: RateLimiterAbstract): LoginGuard {
+/**
+ * Checks passwords, for the login form and the API alike, and slows down those who guess: one user's, or one password for
+ * many users.
+ *
+ * An attempt counts before it is checked: of many that come at once only so many are.
+ */
+export function createLoginGuard(accounts: Accounts, guesses: Limits['guesses']): LoginGuard {
+  async function mayGuess(user: string, address: string): Promise<boolean> {
+    try {
+      await guesses.address.consume(address)
+      await guesses.user.consume(user)
+      return true
+    } catch (refusal) {
+      if (refusal instanceof RateLimiterRes) return false
+      throw refusal
+    }
+  }
+
   return {
     async attempt(username, password, address) {
-      const key = `${address} ${username.slice(0, 64)}`
-      const past = await failures.get(key)
-      if (past && past.consumedPoints >= MOST_FAILURES) return { outcome: 'wait' }
+      const user = `${address} ${username.slice(0, 64)}`
+      if (!(await mayGuess(user, address))) return { outcome: 'wait' }
       const account = await accounts.verify(username, password)
-      if (account) return { outcome: 'welcome', account }
-      await failures.penalty(key)
-      return { outcome: 'wrong' }
+      if (!account) return { outcome: 'wrong' }
+      // It was no guess.
+      await Promise.all([guesses.user.delete(user), guesses.address.reward(address)])
+      return { outcome: 'welcome', account }
     },
   }
 }

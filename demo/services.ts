@@ -1,10 +1,10 @@
 import type { Hub } from 'koa-event-stream'
-import { Accounts } from './domain/accounts.ts'
+import type { Accounts } from './domain/accounts.ts'
 import { Market } from './domain/market.ts'
 import { Notifications } from './domain/notifications.ts'
 import { Orders } from './domain/orders.ts'
 import { topics, type Events } from './events.ts'
-import type { Shelves } from './state/shelf.ts'
+import type { Shelves } from './storage/shelf.ts'
 
 /** What the routes work with: the shop's state, and the hub that tells pages of its changes. */
 export interface Services {
@@ -17,8 +17,7 @@ export interface Services {
   readonly notify: (userId: string, text: string) => Promise<void>
 }
 
-export function createServices(hub: Hub<Events>, shelves: Shelves): Services {
-  const accounts = new Accounts()
+export function createServices(hub: Hub<Events>, shelves: Shelves, accounts: Accounts): Services {
   const market = new Market(shelves)
   const orders = new Orders(shelves)
   const notifications = new Notifications(shelves)

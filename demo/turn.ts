@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Shelf, Shelves } from './state/shelf.ts'
+import type { Shelf, Shelves } from './storage/shelf.ts'
 
 /** How long a turn lasts unless it is taken again, in milliseconds. */
 const LASTS = 3_000

@@ -31,6 +31,7 @@ const env = {
   REDIS_URL: process.env.REDIS_URL ?? (await startRedis()),
   SESSION_KEYS: process.env.SESSION_KEYS ?? randomBytes(32).toString('base64url'),
   TOKEN_KEY: process.env.TOKEN_KEY ?? newTokenKey(),
+  BEHIND_PROXY: '1',
 }
 const [first, second] = await Promise.all([startInstance(), startInstance()])
 console.log(`Quayside is open at http://localhost:${await startNginx()}`)

@@ -1,4 +1,4 @@
-import { scrypt, timingSafeEqual } from 'node:crypto'
+import { scrypt, timingSafeEqual, type ScryptOptions } from 'node:crypto'
 import { promisify } from 'node:util'
 
 /** Someone who can log in. The password hash never leaves this file. */
@@ -8,25 +8,24 @@ export interface Account {
   readonly company: string
 }
 
-interface Credentials {
+/** How somebody proves to be who they are. */
+export interface Credentials {
   readonly account: Account
-  /** `<salt>.<scrypt of the password>`, both base64url. */
+  /** The scrypt of the password in the PHC string format, with the parameters that it was made with. */
   readonly passwordHash: string
 }
 
-const derive = promisify<string, Buffer, number, Buffer>(scrypt)
+const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
 
-/** Compared against when the user is unknown, so that the answer takes as long as for a wrong password. */
-const NOBODY = '4eYwZE4_49G1O7Osyj8oaA.AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA'
-
+// As OWASP's Password Storage Cheat Sheet has it, of equal strength: 16 MiB of memory, five times.
 const CREDENTIALS: readonly Credentials[] = [
   {
     account: { id: 'ada', name: 'Ada Lovelace', company: 'Engine Street Roasters' },
-    passwordHash: '4eYwZE4_49G1O7Osyj8oag.eLwORA8pu7NKGIL7yoAS8u06dnCBiYbXjOsmO6Pv46U',
+    passwordHash: '$scrypt$ln=14,r=8,p=5$frROA2GrugtXEmbLwxj/aA$pZQMbBA+RPgC76GJhm7mRQrnUwxL8gT79dc+UcvkUo4',
   },
   {
     account: { id: 'grace', name: 'Grace Hopper', company: 'Harbour Light Coffee' },
-    passwordHash: '1hvytU8w72eUDGBOdXP2OA.e679rVzZCXq4HM5m3whlA4BdQ8ETQvhGPJ-f9r9Auz0',
+    passwordHash: '$scrypt$ln=14,r=8,p=5$XICHWHGtZa0swkdAMF0i7Q$VT25pxyCPFcTuTIrTS8/BQB+S9tpNKG/pRzbEWpbdeI',
   },
 ]
 
@@ -37,7 +36,14 @@ export const DEMO_LOGINS = [
 ] as const
 
 export class Accounts {
-  readonly #byId = new Map(CREDENTIALS.map(credentials => [credentials.account.id, credentials]))
+  readonly #byId: ReadonlyMap<string, Credentials>
+  // Compared with where the user is unknown, so that the answer takes as long as for a wrong password.
+  readonly #nobody: string
+
+  constructor(credentials: readonly Credentials[] = CREDENTIALS) {
+    this.#byId = new Map(credentials.map(each => [each.account.id, each]))
+    this.#nobody = credentials[0]?.passwordHash ?? ''
+  }
 
   find(id: string): Account | undefined {
     return this.#byId.get(id)?.account
@@ -50,14 +56,18 @@ export class Accounts {
   /** The account, if the password is its own. Takes equally long for an unknown user. */
   async verify(username: string, password: string): Promise<Account | undefined> {
     const credentials = this.#byId.get(username)
-    const matches = await passwordMatches(password, credentials?.passwordHash ?? NOBODY)
+    const matches = await passwordMatches(password, credentials?.passwordHash ?? this.#nobody)
     return matches ? credentials?.account : undefined
   }
 }
 
+const PHC = /^\$scrypt\$ln=(\d+),r=(\d+),p=(\d+)\$([\w+/]+)\$([\w+/]+)$/
+
 async function passwordMatches(password: string, passwordHash: string): Promise<boolean> {
-  const [salt = '', hash = ''] = passwordHash.split('.')
-  const expected = Buffer.from(hash, 'base64url')
-  const actual = await derive(password, Buffer.from(salt, 'base64url'), expected.length)
+  const [, ln, r, p, salt, hash] = PHC.exec(passwordHash) ?? []
+  if (salt === undefined || hash === undefined) throw new Error('a password hash is not in the PHC format')
+  const expected = Buffer.from(hash, 'base64')
+  const cost = { cost: 2 ** Number(ln), blockSize: Number(r), parallelization: Number(p) }
+  const actual = await derive(password, Buffer.from(salt, 'base64'), expected.length, cost)
   return timingSafeEqual(actual, expected)
 }

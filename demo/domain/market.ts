@@ -1,4 +1,4 @@
-import type { Shelf, Shelves } from '../state/shelf.ts'
+import type { Shelf, Shelves } from '../storage/shelf.ts'
 
 /** A coffee on offer. Prices are in euro cents a kilogram. */
 export interface Lot {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { Shelf, Shelves } from '../state/shelf.ts'
+import type { Shelf, Shelves } from '../storage/shelf.ts'
 
 /** A line for one user. `at` is in milliseconds since 1970. */
 export interface Notification {

@@ -1,4 +1,4 @@
-import type { Shelf, Shelves } from '../state/shelf.ts'
+import type { Shelf, Shelves } from '../storage/shelf.ts'
 import { findLot } from './market.ts'
 
 export const STATUSES = ['received', 'confirmed', 'packed', 'shipped', 'delivered'] as const

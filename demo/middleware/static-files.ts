@@ -18,6 +18,9 @@ export const staticFiles: Middleware = (ctx, next) => {
   const place = ROOTS.find(([prefix]) => ctx.path.startsWith(prefix))
   if (!place || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next()
   const [prefix, root] = place
+  const file = ctx.path.slice(prefix.length)
+  // A folder is nothing to be seen.
+  if (file === '' || file.endsWith('/')) return next()
   ctx.set('Cache-Control', 'no-cache')
-  return send(ctx, ctx.path.slice(prefix.length), { root })
+  return send(ctx, file, { root })
 }

@@ -1,7 +1,7 @@
 import Router from '@koa/router'
 import { eventStream, type Authenticator, type UrlTickets } from 'koa-event-stream'
 import { topics } from '../events.ts'
-import type { Limits } from '../limits.ts'
+import type { StreamGuards } from '../limits.ts'
 import type { Services } from '../services.ts'
 
 /** The API's event stream: with a token in the header, or with a ticket for clients that cannot set one. */
@@ -9,7 +9,7 @@ export function apiEventsRoutes(
   { hub }: Services,
   bearer: Authenticator,
   tickets: UrlTickets,
-  limits: Limits['streams'],
+  guards: StreamGuards,
 ): Router {
   const router = new Router()
 
@@ -20,7 +20,7 @@ export function apiEventsRoutes(
     eventStream({
       hub,
       authenticate: [bearer, tickets],
-      limits,
+      ...guards,
       subscribe: (stream, ctx) => {
         const own = topics.user(stream.identity.id)
         return ctx.query.market === undefined ? own : [own, topics.market]

@@ -4,7 +4,7 @@ import Koa from 'koa'
 import { bearerToken, requireIdentity, urlTicket, type Clock } from 'koa-event-stream'
 import type { Order } from '../domain/orders.ts'
 import { topics } from '../events.ts'
-import type { Limits } from '../limits.ts'
+import type { StreamGuards } from '../limits.ts'
 import type { LoginGuard } from '../login-guard.ts'
 import { jsonErrors, jsonRefusal } from '../middleware/json-errors.ts'
 import { readBody } from '../middleware/read-body.ts'
@@ -20,7 +20,7 @@ export interface ApiParts {
   readonly guard: LoginGuard
   readonly issuer: TokenIssuer
   readonly logins: Logins
-  readonly limits: Limits['streams']
+  readonly guards: StreamGuards
   readonly origins: readonly string[]
   readonly clock?: Clock | undefined
 }
@@ -29,11 +29,12 @@ export interface ApiParts {
  * The JSON API: an application of its own, mounted under `/api`, with tokens in place of cookies. Since no browser
  * sends a token of its own accord, pages of the listed origins may call it, and need no protection from each other.
  */
-export function createApi(services: Services, { guard, issuer, logins, limits, origins, clock }: ApiParts): Koa {
+export function createApi(services: Services, { guard, issuer, logins, guards, origins, clock }: ApiParts): Koa {
   const { hub } = services
+  const { requireSecure } = guards
   const bearer = bearerToken({ ...issuer.verification, ...(clock && { clock }) })
-  const tickets = urlTicket({ hub, authenticate: bearer, audience: 'api' })
-  const authenticate = requireIdentity({ hub, authenticate: bearer, refuse: jsonRefusal })
+  const tickets = urlTicket({ hub, authenticate: bearer, audience: 'api', requireSecure })
+  const authenticate = requireIdentity({ hub, authenticate: bearer, requireSecure, refuse: jsonRefusal })
 
   const api = new Koa()
   // First of all, so that nothing comes to see a ticket.
@@ -48,7 +49,7 @@ export function createApi(services: Services, { guard, issuer, logins, limits, o
   api.use(jsonErrors)
   api.use(readBody('json'))
   api.use(tokenRoutes(guard, logins, authenticate).routes())
-  api.use(apiEventsRoutes(services, bearer, tickets, limits).routes())
+  api.use(apiEventsRoutes(services, bearer, tickets, guards).routes())
   api.use(orderRoutes(services, authenticate).routes())
   return api
 }

@@ -2,13 +2,13 @@ import Router from '@koa/router'
 import { eventStream, type Authenticator, type EventInput } from 'koa-event-stream'
 import { answer, LONGEST_QUESTION } from '../domain/assistant.ts'
 import type { Events } from '../events.ts'
-import type { Limits } from '../limits.ts'
+import type { StreamGuards } from '../limits.ts'
 import type { SignedIn } from '../middleware/signed-in.ts'
 import type { Services } from '../services.ts'
 import { render } from '../views/render.ts'
 import { field } from './form.ts'
 
-export function assistantRoutes(services: Services, login: Authenticator, limits: Limits['streams']): Router<SignedIn> {
+export function assistantRoutes(services: Services, login: Authenticator, guards: StreamGuards): Router<SignedIn> {
   const router = new Router<SignedIn>()
 
   router.get('/assistant', ctx => {
@@ -21,7 +21,7 @@ export function assistantRoutes(services: Services, login: Authenticator, limits
     eventStream({
       hub: services.hub,
       authenticate: login,
-      limits,
+      ...guards,
       // `fetch` understands a status, and does not come back by itself.
       overload: 'reject',
       subscribe: (stream, ctx) => {

@@ -1,7 +1,7 @@
 import Router from '@koa/router'
 import { eventStream, type Authenticator } from 'koa-event-stream'
 import { topics } from '../events.ts'
-import type { Limits } from '../limits.ts'
+import type { StreamGuards } from '../limits.ts'
 import type { Services } from '../services.ts'
 
 /**
@@ -14,7 +14,7 @@ const REPLAY = 20
 const HEARTBEAT = 4_000
 
 /** What every page listens to: the visitor's own events, and with `?market` the prices too. */
-export function eventsRoutes({ hub }: Services, login: Authenticator, limits: Limits['streams']): Router {
+export function eventsRoutes({ hub }: Services, login: Authenticator, guards: StreamGuards): Router {
   const router = new Router()
 
   router.get(
@@ -22,7 +22,7 @@ export function eventsRoutes({ hub }: Services, login: Authenticator, limits: Li
     eventStream({
       hub,
       authenticate: login,
-      limits,
+      ...guards,
       heartbeat: { interval: HEARTBEAT, event: 'heartbeat' },
       subscribe: (stream, ctx) => {
         const own = { topic: topics.user(stream.identity.id), replay: REPLAY }

@@ -64,5 +64,7 @@ function showForm(ctx: Context, data: Record<string, unknown>): void {
 function localPath(next: string, origin: string): string {
   if (!URL.canParse(next, origin)) return '/'
   const url = new URL(next, origin)
-  return url.origin === origin ? url.pathname + url.search : '/'
+  const path = url.pathname + url.search
+  // A path that begins with two slashes, such as that of `/.//evil.example`, is another site's address for browsers.
+  return url.origin === origin && !path.startsWith('//') ? path : '/'
 }

@@ -1,7 +1,7 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto'
 import type { Hub } from 'koa-event-stream'
 import type { Events } from '../events.ts'
-import type { Shelf, Shelves } from '../state/shelf.ts'
+import type { Shelf, Shelves } from '../storage/shelf.ts'
 import { ACCESS_LIFETIME, type AccessToken, type TokenIssuer } from './issuer.ts'
 
 const DAY = 24 * 60 * 60 * 1_000

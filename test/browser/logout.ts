@@ -1,7 +1,7 @@
 import test from 'ava'
 import Koa from 'koa'
 import { createHub, watchSessions } from 'koa-event-stream'
-import { MemoryStore } from '../../demo/sessions/memory-store.ts'
+import { MemorySessions } from '../../demo/storage/memory-sessions.ts'
 import { listen, openPage } from './chromium.ts'
 import { addLogin, login } from './login.ts'
 import { openSite } from './site.ts'
@@ -9,7 +9,7 @@ import { openSite } from './site.ts'
 test('logging out in one tab ends the stream of another for good', async t => {
   const app = new Koa()
   const hub = createHub()
-  addLogin(app, { store: watchSessions(new MemoryStore(), hub) })
+  addLogin(app, { store: watchSessions(new MemorySessions(), hub) })
   const { url, requests } = await openSite(t, { app, hub, stream: { authenticate: login } })
   const page = await openPage(t, `${url}/login`)
   const stream = await listen(page, '/events', { events: ['cursor', 'message', 'gap', 'goaway'] })

@@ -1,4 +1,5 @@
 import test from 'ava'
+import { Accounts, DEMO_LOGINS } from '../../demo/domain/accounts.ts'
 import { openSite, PASSWORDS } from './site.ts'
 
 test('a visitor is sent to the login page and back to where they wanted to go', async t => {
@@ -64,7 +65,19 @@ test('a login gives the session another key, so that a planted one is worth noth
   t.regex(await (await ada.get('/')).text(), /Harbour Light/)
 })
 
-for (const next of ['//evil.example', 'https://evil.example/', '/\\evil.example', 'javascript:alert(1)', 'http://']) {
+for (const next of [
+  '//evil.example',
+  '/.//evil.example',
+  '/..//evil.example',
+  '/orders/..//evil.example',
+  './/evil.example',
+  '/%2e//evil.example',
+  '/\t/evil.example',
+  'https://evil.example/',
+  '/\\evil.example',
+  'javascript:alert(1)',
+  'http://',
+]) {
   test(`after the login nobody is sent to ${next}`, async t => {
     const response = await (await openSite(t)).visitor().logIn('ada', PASSWORDS.ada, next)
     t.is(response.headers.get('location'), '/')
@@ -78,8 +91,48 @@ test('whoever guesses is made to wait, and others are not', async t => {
   t.is((await visitor.logIn('grace', PASSWORDS.grace)).status, 303)
 })
 
+test('an address that tries the passwords of many users is made to wait, and another one is not', async t => {
+  const visitor = (await openSite(t, { behindProxy: true })).visitor()
+  const attempt = (username: string, password: string, address: string) =>
+    visitor.post('/login', { username, password }, { 'X-Forwarded-For': address })
+  for (let guess = 0; guess < 100; guess++) {
+    t.is((await attempt(`user${guess}`, 'spring2026', '203.0.113.9')).status, 401)
+  }
+  t.is((await attempt('ada', PASSWORDS.ada, '203.0.113.9')).status, 429)
+  t.is((await attempt('ada', PASSWORDS.ada, '203.0.113.10')).status, 303)
+})
+
+test('of guesses that come at once no more are checked than of those that come one by one', async t => {
+  const visitor = (await openSite(t)).visitor()
+  const guesses = Array.from({ length: 30 }, (_, n) => visitor.logIn('ada', `guess ${n}`))
+  const statuses = (await Promise.all(guesses)).map(({ status }) => status)
+  t.is(statuses.filter(status => status === 401).length, 10)
+  t.is(statuses.filter(status => status === 429).length, 20)
+})
+
+test('somebody who knows the password may log in as often as they like', async t => {
+  const visitor = (await openSite(t)).visitor()
+  for (let n = 0; n < 110; n++) t.is((await visitor.logIn('ada', PASSWORDS.ada)).status, 303)
+})
+
+test('the passwords that the login page offers are right, with the site’s own hashes', async t => {
+  const accounts = new Accounts()
+  for (const { username, password } of DEMO_LOGINS) {
+    t.is((await accounts.verify(username, password))?.id, username)
+    t.is(await accounts.verify(username, `${password} `), undefined)
+  }
+  t.is(await accounts.verify('nobody', ''), undefined)
+})
+
+test('a folder of the site’s files is nothing to be seen', async t => {
+  const { url } = await openSite(t)
+  for (const path of ['/assets/', '/assets/uplot/', '/assets', '/assets/../config.ts', '/assets/%2e%2e/config.ts']) {
+    t.is((await fetch(url + path)).status, 404, path)
+  }
+})
+
 test('behind a proxy that speaks TLS the cookie is secure, and a made-up address does not help to guess', async t => {
-  const visitor = (await openSite(t, { https: true })).visitor()
+  const visitor = (await openSite(t, { behindProxy: true, https: true })).visitor()
   const attempt = (password: string, claimed: string) =>
     visitor.post(
       '/login',

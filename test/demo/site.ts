@@ -1,11 +1,24 @@
 import type { Clock } from 'koa-event-stream'
 import { createApp, type Demo } from '../../demo/app.ts'
+import { Accounts, type Credentials } from '../../demo/domain/accounts.ts'
 import { readConfig, type Config } from '../../demo/config.ts'
 import { openStream, serve, type ReceivedStream } from '../support/http.ts'
 import type { Scope } from '../support/scope.ts'
 
 export const PASSWORDS = { ada: 'analytical-engine', grace: 'nanoseconds' } as const
 export type User = keyof typeof PASSWORDS
+
+// The site's own hashes cost a quarter of a second each.
+const CREDENTIALS: readonly Credentials[] = [
+  {
+    account: { id: 'ada', name: 'Ada Lovelace', company: 'Engine Street Roasters' },
+    passwordHash: '$scrypt$ln=10,r=8,p=1$ki2pHpFcePGeF2dVwKctDg$Fa9bk74KTAz11ZhUnbwAfoo9oFJi5N7sBhdXQcplANU',
+  },
+  {
+    account: { id: 'grace', name: 'Grace Hopper', company: 'Harbour Light Coffee' },
+    passwordHash: '$scrypt$ln=10,r=8,p=1$FhFHLXxi82/T7TjRF2NB6A$CCP/AOIV6v2sTXOQ5eLLSTLJ/jN/Ew3MFq/6iNNCY8g',
+  },
+]
 
 export interface Site extends Demo {
   readonly url: string
@@ -39,7 +52,8 @@ export function patientUrl({ url }: { readonly url: string }): string {
 
 /** Serves the demo on a free port, with nothing in it that moves by itself. */
 export async function openSite(scope: Scope, overrides: Partial<Config> = {}, clock?: Clock): Promise<Site> {
-  const demo = createApp({ ...readConfig({}), ...overrides }, clock)
+  const accounts = new Accounts(CREDENTIALS)
+  const demo = createApp({ ...readConfig({}), ...overrides }, { accounts, ...(clock && { clock }) })
   scope.teardown(() => demo.close())
   const { url } = await serve(demo.app, scope)
   const visitor = () => new Visitor(url)

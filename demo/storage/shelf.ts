@@ -12,5 +12,4 @@ export interface Shelf<Value> {
 export interface Shelves {
   /** @param ttl how long a value is kept after it was last put there, in milliseconds; for ever unless told otherwise */
   shelf<Value>(name: string, ttl?: number): Shelf<Value>
-  close(): void
 }

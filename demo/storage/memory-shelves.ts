@@ -20,10 +20,6 @@ export class MemoryShelves implements Shelves {
       },
     }
   }
-
-  close(): void {
-    // There is nothing to let go of.
-  }
 }
 
 // All of a shelf are kept equally long, so that the oldest come first.

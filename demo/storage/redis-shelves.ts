@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import type { Shelf, Shelves } from './shelf.ts'
 
 const SET_UNLESS_CHANGED = `
@@ -12,11 +12,8 @@ return 1
 export class RedisShelves implements Shelves {
   readonly #client: Redis
 
-  constructor(url: string) {
-    this.#client = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: 1_000 })
-    this.#client.on('error', (error: Error) => {
-      console.error(`state: ${error.message}`)
-    })
+  constructor(client: Redis) {
+    this.#client = client
   }
 
   shelf<Value>(name: string, ttl?: number): Shelf<Value> {
@@ -35,9 +32,5 @@ export class RedisShelves implements Shelves {
         }
       },
     }
-  }
-
-  close(): void {
-    this.#client.disconnect()
   }
 }

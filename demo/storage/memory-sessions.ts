@@ -1,10 +1,10 @@
-import type { SessionData, SessionStore } from './session.ts'
+import type { SessionData, SessionStore } from '../sessions/session.ts'
 
 /** How many sessions are kept; the oldest go first. */
 const MOST_SESSIONS = 10_000
 
 /** Sessions in this process's memory: gone with it, and unknown to any other. */
-export class MemoryStore implements SessionStore {
+export class MemorySessions implements SessionStore {
   readonly #sessions = new Map<string, { readonly data: string; readonly expiresAt: number }>()
 
   get(key: string): Promise<SessionData | undefined> {
