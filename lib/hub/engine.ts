@@ -1,5 +1,5 @@
 import type { Identity } from '../auth/identity.ts'
-import type { Broker, BrokerListener, ControlMessage } from '../broker/broker.ts'
+import type { Broker, BrokerListener, ControlMessage, DisconnectMessage } from '../broker/broker.ts'
 import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
 import { EventStreamError } from '../errors.ts'
@@ -93,7 +93,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       throw new TypeError('disconnect needs an `identity`, a `session` or a `token`')
     }
     this.#requireOpen()
-    const message: ControlMessage = { type: 'disconnect', ...filter, reason }
+    const message: DisconnectMessage = { type: 'disconnect', ...filter, reason }
     // This instance must not depend on a broker that may be down just now.
     this.control(message)
     // The mark goes before the message: whoever does not find the mark yet gets the message.
@@ -187,6 +187,25 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     return subscriber
   }
 
+  /** Makes room in this process for one more stream of an identity, at the cost of the oldest. */
+  makeRoom(identity: string, most: number): void {
+    const { open, closing } = this.#streams.surplus(identity, most)
+    for (const { stream } of open) stream.finish('superseded')
+    for (const { stream } of closing) stream.abandon('superseded')
+  }
+
+  /** Ends streams of an identity that have lost their places, on whatever instance they are. */
+  supersede(identity: string, streams: readonly string[]): void {
+    if (streams.length === 0) return
+    const message: ControlMessage = { type: 'supersede', identity, streams }
+    this.control(message)
+    const own = this.#streams.find({ identity }).map(({ stream }) => stream.id)
+    if (streams.every(id => own.includes(id))) return
+    this.broker.announce(message).catch((error: unknown) => {
+      this.failed('supersede', error)
+    })
+  }
+
   opened(subscriber: Subscriber): void {
     subscriber.wasOpened = true
     this.#counters.opened += 1
@@ -230,7 +249,15 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.registry.tell(topics, reason)
   }
 
-  control({ reason, ...filter }: ControlMessage): void {
+  control(message: ControlMessage): void {
+    if (message.type === 'supersede') {
+      const { identity, streams } = message
+      for (const { stream } of this.#streams.find({ identity })) {
+        if (streams.includes(stream.id)) stream.finish('superseded')
+      }
+      return
+    }
+    const { reason, ...filter } = message
     for (const { stream } of this.#streams.find(filter)) stream.close(reason)
   }
 

@@ -32,6 +32,7 @@ export function enter(
     turnAway(ctx, config, crowded)
     return undefined
   }
+  if (identity !== undefined && limits.identity.over === 'oldest') hub.makeRoom(identity.id, limits.identity.most)
   const revalidation = authenticator?.revalidation
   const isEventSource = ctx.method === 'GET'
   return hub.enter(policy, { identity, revalidation, address, lastEventId: lastEventIdOf(ctx), isEventSource })
@@ -47,7 +48,11 @@ export async function hasPlace(
   const { identity } = caller
   const { hub, shared } = config
   if (identity === undefined || shared.identity === undefined) return true
-  const isTaken = await hub.leases.take(`identity:${identity.id}`, stream, shared.identity)
+  const { most, over } = shared.identity
+  const key = `identity:${identity.id}`
+  let isTaken = true
+  if (over === 'oldest') hub.supersede(identity.id, await hub.leases.supersede(key, stream, most))
+  else isTaken = await hub.leases.take(key, stream, most)
   if (!isTaken) turnAway(ctx, config, 'identity-limit')
   else if (stream.closeReason !== undefined) answerEnded(ctx, config, caller, stream.closeReason)
   else return true
