@@ -16,6 +16,7 @@ import { Counters } from './counters.ts'
 import { StreamIndex, type StreamFilter, type StreamLimits } from './stream-index.ts'
 import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
 import { RevocationMarks } from './revocation-marks.ts'
+import { Endings } from './endings.ts'
 import { FanOut } from './fan-out.ts'
 import type { HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
 import { Leases } from './leases.ts'
@@ -53,6 +54,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly fanOut: FanOut
   readonly registry: Registry
   readonly revocationMarks: RevocationMarks
+  readonly endings: Endings
 
   readonly #streams = new StreamIndex()
   readonly #counters = new Counters()
@@ -72,6 +74,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
     this.revocationMarks = new RevocationMarks(broker.store, clock)
+    this.endings = new Endings(clock)
     broker.listen(this)
   }
 
@@ -96,10 +99,11 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     const message: ControlMessage = { type: 'disconnect', ...filter, reason }
     // This instance must not depend on a broker that may be down just now.
     this.control(message)
-    // The mark goes before the message: whoever does not find the mark yet gets the message.
+    // The mark goes before the message: whoever does not find the mark yet gets the message. It changes once more behind it:
+    // what was derived from the login in between, on an instance that had not heard the message yet, ends as well.
     const marked = failureOf(this.revocationMarks.mark(filter))
     await this.broker.announce(message)
-    const failure = await marked
+    const failure = (await marked) ?? (await failureOf(this.revocationMarks.mark(filter)))
     if (failure !== undefined) this.failed('disconnect', safeError(failure.error, [session, token]))
   }
 
@@ -230,18 +234,23 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.registry.tell(topics, reason)
   }
 
-  control({ reason, ...filter }: ControlMessage): void {
-    for (const { stream } of this.#streams.find(filter)) stream.close(reason)
+  control(message: ControlMessage): void {
+    this.endings.add(message)
+    for (const { stream } of this.#streams.find(message)) stream.close(message.reason)
   }
 
   controlMissed(): void {
+    this.endings.missed()
     for (const subscriber of this.#streams.all()) subscriber.verify()
   }
 
   readiness(ready: boolean, error?: unknown): void {
-    if (ready) this.leases.retry()
-    if (ready) this.tell('ready')
-    else this.tell('lost', { error })
+    if (!ready) {
+      this.tell('lost', { error })
+      return
+    }
+    this.leases.retry()
+    this.tell('ready')
   }
 
   fault(during: string, error: unknown): void {

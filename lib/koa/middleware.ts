@@ -9,7 +9,8 @@ import type { EventMap } from '../wire/event.ts'
 import type { Standing } from '../hub/feed/origin.ts'
 import { DONE_ID, parseCursor, type Position } from '../wire/cursor.ts'
 import { networkOf } from './address.ts'
-import { enter, hasPlace, hasRedeemed, isWithinRate } from './admission.ts'
+import { enter, hasPlace, hasRedeemed, isStanding, isWithinRate } from './admission.ts'
+import { noteArrival, watchArrivals } from './arrival.ts'
 import { authenticate, conceal, ended, forget, stillHolds, type Caller, type Refusal } from './authentication.ts'
 import { ClientConnection } from './client-connection.ts'
 import { handOff } from './hand-off.ts'
@@ -45,12 +46,14 @@ export function eventStream<Events extends object = EventMap>(
   options: EventStreamOptions<Events>,
 ): EventStreamMiddleware {
   const config = checkOptions(options)
+  watchArrivals()
   return ctx => answer(ctx, config)
 }
 
 async function answer(ctx: Context, config: RouteConfig): Promise<void> {
   const { hub, limits } = config
   const connection = new ClientConnection(ctx)
+  noteArrival(ctx.req)
   conceal(ctx, config)
   if (config.requireSecure && !ctx.secure) {
     refuse(ctx, config, { reason: 'insecure', status: 403 })
@@ -75,6 +78,7 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
     return
   }
   if (isHead) {
+    if (!isStanding(ctx, config, caller)) return
     const full = hub.refusal(limits, address, caller.identity)
     if (full !== undefined) {
       turnAway(ctx, config, full)
@@ -88,7 +92,9 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
     return
   }
   const inTime = await isWithinRate(ctx, config, 'identity', caller.identity?.id)
-  const subscriber = inTime && !connection.isGone ? enter(ctx, config, caller, address) : undefined
+  // Once it has a place, whatever ends the login finds the stream.
+  const mayEnter = inTime && !connection.isGone && isStanding(ctx, config, caller)
+  const subscriber = mayEnter ? enter(ctx, config, caller, address) : undefined
   if (subscriber === undefined) {
     await forget(ctx, config, caller)
     return

@@ -7,10 +7,12 @@ import type { Hub } from '../hub/hub.ts'
 import { duration, invalid, knownKeys, text } from '../options.ts'
 import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
+import { noteArrival, watchArrivals } from './arrival.ts'
 import {
   authenticate,
   conceal,
   ended,
+  endingOf,
   forget,
   inTime,
   stillHolds,
@@ -111,6 +113,7 @@ const KEYS = [
  */
 export function urlTicket<Events extends object = EventMap>(options: UrlTicketOptions<Events>): UrlTickets {
   knownKeys('urlTicket', options, KEYS)
+  watchArrivals()
   const hub = checkHub(options.hub)
   const realm = quotable('realm', text('realm', options.realm, DEFAULT_REALM))
   const param = checkParam(options.param, DEFAULT_TICKET_PARAM)
@@ -145,6 +148,7 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
 }
 
 async function issue(ctx: Context, desk: Desk): Promise<void> {
+  noteArrival(ctx.req)
   conceal(ctx, desk)
   if (ctx.method !== 'POST') {
     setNotAllowed(ctx, 'POST')
@@ -181,6 +185,10 @@ async function enter(ctx: Context, desk: Desk, caller: Caller): Promise<IssuedTi
   if (!(await stillHolds(caller, desk))) return ended(caller, desk)
   const left = Math.min(ttl, (identity.expiresAt ?? Infinity) - hub.clock.now())
   const ticket = await book.enter({ identity, origin: ctx.get('origin'), standing }, left)
+  // What was ended while the login was looked up has changed the standing already. Nobody ever sees this ticket.
+  const ending = endingOf(ctx, desk, caller)
+  if (ending === 'logout' || ending === 'revoked') return ended(caller, desk)
+  if (ending !== undefined) return { reason: 'disconnected', status: 503 }
   return { ticket, expiresIn: Math.floor(left / 1_000) }
 }
 
