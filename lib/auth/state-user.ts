@@ -5,7 +5,7 @@ import { AuthenticationError } from './authentication-error.ts'
 import type { Authenticator, Revalidation } from './authenticator.ts'
 import { bearerErrors } from './bearer-error.ts'
 import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
-import { checkPrincipal, isRecord, type Answer, type Principal } from './principal.ts'
+import { checkPrincipal, type Answer, type Principal } from './principal.ts'
 import { createIdentity, hasEnded, type Identity, type UnknownClaims } from './identity.ts'
 import { checkRevalidationPace } from './revalidation.ts'
 import { currentKey } from './session-key.ts'
@@ -115,13 +115,8 @@ function userIdentity<Claims extends object>(answer: unknown, ctx: Context): Ide
     ...(claims !== undefined && { claims: claims as Claims }),
     ...(token !== undefined && { token }),
     // One that the application has from `ctx.session.externalKey` may have got another key since.
-    ...(session !== undefined && { session: presentKey(session, ctx) }),
+    ...(session !== undefined && { session: currentKey(ctx, session) }),
   })
-}
-
-function presentKey(session: string, ctx: Context): string {
-  const own: unknown = 'session' in ctx && isRecord(ctx.session) ? ctx.session.externalKey : undefined
-  return session === own ? currentKey(ctx, session) : session
 }
 
 // Not at start-up: only `identify` can tell, for each user.

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import type { Authenticator } from '../auth/authenticator.ts'
+import { currentKey } from '../auth/session-key.ts'
 import { within } from '../deadline.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
@@ -144,6 +145,12 @@ async function prepare(
     return undefined
   }
   const source = sourceOf(resolution, stream, config.hub)
+  // The resolver has given the session another key: the client is to come back with that, as it would be refused with this.
+  const session = caller.identity?.session
+  if (session !== undefined && currentKey(ctx, session) !== session) {
+    turnAway(ctx, config, 'disconnected')
+    return undefined
+  }
   // What a resolver sends before it closes the stream goes out.
   const hasSent = stream.hasWritten
   if (!(await open(ctx, config, subscriber, resolution, place))) return undefined
