@@ -119,9 +119,7 @@ export class Subscriber implements StreamHost {
 
   /** The login may have ended without anybody here having heard of it: it is asked again, or the stream ends. */
   verify(): void {
-    // Whether a token was revoked is asked once more before its stream is opened.
-    if (this.identity === undefined || (!this.wasOpened && this.identity.token !== undefined)) return
-    this.#timers.verify()
+    if (this.identity !== undefined) this.#timers.verify()
   }
 
   firstBytes(): Uint8Array {

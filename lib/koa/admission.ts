@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Subscriber } from '../hub/subscriber.ts'
-import { redeem, type Caller } from './authentication.ts'
+import { endingOf, redeem, type Caller } from './authentication.ts'
 import { lastEventIdOf } from './last-event-id.ts'
 import type { RouteConfig } from './route-config.ts'
 import { consume, type RateLimiters } from './rate-limit.ts'
@@ -17,6 +17,13 @@ export async function isWithinRate(
   const wait = await consume(config, kind, name)
   if (wait > 0) turnAway(ctx, config, `${kind}-rate`, { wait })
   return wait === 0
+}
+
+/** Whether nobody has ended the login since the request arrived; else the request is turned away. */
+export function isStanding(ctx: Context, config: RouteConfig, caller: Caller): boolean {
+  const ending = endingOf(ctx, config, caller)
+  if (ending !== undefined) answerEnded(ctx, config, caller, ending)
+  return ending === undefined
 }
 
 /** Takes a place for a stream, or turns the request away. At once: two requests cannot both get the last place. */

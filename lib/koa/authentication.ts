@@ -5,6 +5,8 @@ import type { Authenticator } from '../auth/authenticator.ts'
 import { frozenIdentity, hasEnded, type Identity } from '../auth/identity.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { safeError } from '../safe-error.ts'
+import type { CloseReason } from '../stream/close-reason.ts'
+import { arrivalOf } from './arrival.ts'
 import { foreignOrigin, isLinked, mayUseCookie } from './origin.ts'
 import { secretsOf } from './request-secrets.ts'
 import type { AuthenticationConfig } from './door-config.ts'
@@ -116,6 +118,19 @@ export async function stillHolds(caller: Caller, config: AuthenticationConfig): 
     const holds: unknown = revalidation === undefined || (await revalidation.holds(identity))
     return Boolean(holds)
   })
+}
+
+/**
+ * Why a login has ended since its request arrived, if it has. What may have been ended without this instance having heard of
+ * it is `unverifiable`, unless the login is asked again (`stillHolds`) anyway.
+ */
+export function endingOf(
+  ctx: Context,
+  { hub }: AuthenticationConfig,
+  { identity, authenticator }: Caller,
+): CloseReason | undefined {
+  const ending = identity && hub.endings.since(arrivalOf(ctx), identity)
+  return ending === 'unverifiable' && authenticator?.revalidation !== undefined ? undefined : ending
 }
 
 async function isRevoked({ identity }: Caller, { hub }: AuthenticationConfig): Promise<boolean> {
