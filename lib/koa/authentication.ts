@@ -7,7 +7,7 @@ import type { RefusalReason } from '../hub/lifecycle.ts'
 import { safeError } from '../safe-error.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import { arrivalOf } from './arrival.ts'
-import { foreignOrigin, isLinked, mayUseCookie } from './origin.ts'
+import { foreignOrigin, isLinked, mayUseCookie, strayPreflight } from './origin.ts'
 import { secretsOf } from './request-secrets.ts'
 import type { AuthenticationConfig } from './door-config.ts'
 import { statusOf } from './response.ts'
@@ -76,7 +76,8 @@ async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller |
     const caller = { identity, authenticator }
     return (await isRevoked(caller, config)) ? ended(caller, config) : caller
   }
-  return unauthenticated(config.authenticators)
+  const error = strayPreflight(ctx)
+  return { ...unauthenticated(config.authenticators), ...(error !== undefined && { error }) }
 }
 
 /** The answer to a request whose credentials nobody knows. */

@@ -14,7 +14,7 @@ import { MAX_RETRY, MIN_RETRY } from '../wire/retry.ts'
 import { checkAuthenticators, checkDoor, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
 import type { EventStreamOptions, IdentityLimitOption } from './options.ts'
 import { checkOverload, type OverloadOption } from './overload.ts'
-import { requireOwnTickets } from './ticket-hub.ts'
+import { joinDesks } from './ticket-hub.ts'
 
 /** Milliseconds of silence after which a heartbeat is sent, unless told otherwise. */
 export const DEFAULT_HEARTBEAT = 25_000
@@ -73,7 +73,7 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
   })
   const policy = checkPolicy(options, limits)
   requireRoomForEvents(door.hub, policy)
-  requireOwnTickets(door)
+  joinDesks(door)
   return Object.freeze({
     ...door,
     subscribe: fn('subscribe', options.subscribe) as RouteConfig['subscribe'],

@@ -67,6 +67,8 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
     },
   })
   const desk: Desk = Object.freeze({ ...config, book })
+  const secured: Desk = Object.freeze({ ...desk, requireSecure: true })
+  let guarded = desk
   const hideTicket = (ctx: Context): void => {
     concealParameter(ctx, param)
   }
@@ -84,9 +86,14 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
     }),
     conceal: hideTicket,
     hide: hideBy(hideTicket),
-    issue: (ctx: Context) => issue(ctx, desk),
+    issue: (ctx: Context) => issue(ctx, guarded),
   })
-  bindTickets(tickets, hub)
+  bindTickets(tickets, {
+    hub,
+    wantTls: () => {
+      guarded = options.requireSecure === false ? desk : secured
+    },
+  })
   return tickets
 }
 
