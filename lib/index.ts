@@ -16,10 +16,10 @@ export { sessionCookie, type SessionCookieOptions } from './auth/session/session
 export { stateUser, type StateUserOptions, type UserData, type VerifiedUser } from './auth/state-user.ts'
 export type { TokenClaims } from './auth/jwt/claims.ts'
 export type { Algorithm, JsonWebKey, VerificationKey } from './auth/keys/verification-key.ts'
-export type { Broker, BrokerListener, ControlMessage } from './broker/broker.ts'
+export type { Broker, BrokerListener, ControlMessage, DisconnectMessage, SupersedeMessage } from './broker/broker.ts'
 export type { EventLog, Slice, StoredEvent } from './broker/event-log.ts'
 export type { KeyValueStore } from './broker/key-value-store.ts'
-export type { Lease, LeaseStore } from './broker/lease-store.ts'
+export type { Lease, LeaseStore, Supersession } from './broker/lease-store.ts'
 export type { HistoryOptions } from './broker/history-policy.ts'
 export { memoryBroker, type MemoryBrokerOptions } from './broker/memory/memory-broker.ts'
 export type { Clock } from './clock.ts'
@@ -32,7 +32,13 @@ export type { Snapshot, Subscription, TopicRequest } from './hub/subscription.ts
 export type { UrlTicketOptions } from './koa/ticket-options.ts'
 export { urlTicket, type UrlTickets } from './koa/ticket-route.ts'
 export { eventStream, type EventStreamMiddleware } from './koa/middleware.ts'
-export type { AuthenticatedOptions, EventStreamOptions, PublicOptions, SubscriptionResolver } from './koa/options.ts'
+export type {
+  AuthenticatedOptions,
+  EventStreamOptions,
+  IdentityLimitOption,
+  PublicOptions,
+  SubscriptionResolver,
+} from './koa/options.ts'
 export type { Overload, OverloadOption } from './koa/overload.ts'
 export type { RateLimiter } from './koa/rate-limit.ts'
 export {

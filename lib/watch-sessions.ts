@@ -2,8 +2,10 @@ import { callInTime, isPromise } from './application.ts'
 import { completeClock, type Clock } from './clock.ts'
 import { EventStreamError } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
+import { noteArrival } from './koa/arrival.ts'
 import { duration, knownKeys } from './options.ts'
 import { safeError } from './safe-error.ts'
+import { contextOf, SessionRequests } from './session-requests.ts'
 
 /** How long a call to the session store may take, unless told otherwise: 2 seconds, in milliseconds. */
 export const DEFAULT_STORE_TIMEOUT = 2_000
@@ -35,6 +37,8 @@ class SessionStoreError extends EventStreamError {
 /**
  * Wraps a koa-session store so that destroying a session closes its streams, on every instance. koa-session destroys
  * a session on `ctx.session = null` and on `ctx.session.regenerate()`.
+ *
+ * Who logs out without a session in the store has koa-session destroy one that it has just made up: nobody is told of that.
  *
  * The wrapper tells the hub once the store has destroyed the session, however late. Where the broker cannot tell the
  * other instances, the streams here are closed all the same, and the hub emits a `fault`; elsewhere the next look into
@@ -73,25 +77,37 @@ export function watchSessions<Store extends SessionStore, Events extends object>
       throw failure(error, key)
     }
   }
-  const bounded =
-    (name: 'get' | 'set') =>
-    (...args: never[]): unknown => {
-      const [key] = args
-      return attempt(key, () => {
-        const answer = store[name](...args)
-        return isPromise(answer) ? inTime(answer, key) : answer
-      })
-    }
+  const requests = new SessionRequests()
+  const get = (...args: never[]): unknown => {
+    const [key] = args
+    const ctx = contextOf(args)
+    // What ends the session from now on this request does not see.
+    if (ctx !== undefined) noteArrival(ctx.req)
+    return attempt(key, () => {
+      const answer = store.get(...args)
+      if (isPromise(answer)) return inTime(answer, key).then(data => requests.met(ctx, key, data))
+      return requests.met(ctx, key, answer)
+    })
+  }
+  const set = (...args: never[]): unknown => {
+    const [key] = args
+    requests.met(contextOf(args), key, true)
+    return attempt(key, () => {
+      const answer = store.set(...args)
+      return isPromise(answer) ? inTime(answer, key) : answer
+    })
+  }
   const destroy = async (key: string, ...rest: never[]): Promise<unknown> => {
+    const isKnown = requests.knows(contextOf(rest), key)
     const destroyed = (async () => attempt(key, () => store.destroy(key, ...rest)))()
-    const told = destroyed.then(() => disconnect(key))
+    const told = destroyed.then(() => (isKnown ? disconnect(key) : undefined))
     // Whoever waits for the session to be destroyed hears of the failure.
     told.catch(() => undefined)
     const answer = await inTime(destroyed, key)
     await told
     return answer
   }
-  const watched: Readonly<Record<PropertyKey, unknown>> = { get: bounded('get'), set: bounded('set'), destroy }
+  const watched: Readonly<Record<PropertyKey, unknown>> = { get, set, destroy }
 
   // Not a proxy of the store itself: it could not show another `destroy` for a store that is frozen.
   return new Proxy(Object.create(Reflect.getPrototypeOf(store)) as Store, {

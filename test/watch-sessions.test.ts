@@ -189,3 +189,28 @@ test('a wrong option is a TypeError that names it', t => {
   const misspelt = { timeuot: 1 } as object
   t.throws(() => watchSessions(store, createHub(), misspelt), { instanceOf: TypeError, message: /`timeuot`/ })
 })
+
+test('who logs out without a session ends nothing: nothing is announced, and nothing is marked', async t => {
+  const broker = memoryBroker()
+  const told: string[] = []
+  const { announce } = broker
+  const { set } = broker.store
+  broker.announce = message => {
+    told.push('announcement')
+    return announce.call(broker, message)
+  }
+  broker.store.set = (...args) => {
+    told.push('mark')
+    return set.apply(broker.store, args)
+  }
+  const hub = createHub({ broker })
+  const site = await openSite(t, { hub, session: { store: watchSessions(new PrivateStore(), hub) } })
+  const nobody = site.visitor()
+  for (const path of ['/logout', '/regenerate?user=ada']) await nobody.visit(path)
+  const stranger = site.visitor()
+  stranger.cookies.set('koa.sess', 'made-up')
+  await stranger.visit('/logout')
+  t.deepEqual(told, [])
+  await nobody.visit('/logout')
+  t.true(told.includes('announcement'))
+})

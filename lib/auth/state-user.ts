@@ -8,6 +8,7 @@ import { challenge, DEFAULT_REALM, quotable } from './challenge.ts'
 import { checkPrincipal, type Answer, type Principal } from './principal.ts'
 import { createIdentity, hasEnded, type Identity, type UnknownClaims } from './identity.ts'
 import { checkRevalidationPace } from './revalidation.ts'
+import { currentKey } from './session-key.ts'
 
 /** The property of `ctx.state` that koa-jwt and koa-passport use. */
 export const DEFAULT_USER_PROPERTY = 'user'
@@ -82,7 +83,7 @@ export function stateUser<User = UserData, Claims extends object = UnknownClaims
   async function authenticate(ctx: Context): Promise<Identity<Claims> | undefined> {
     const user: unknown = ctx.state[property]
     if (!user) return undefined
-    const identity = userIdentity<Claims>(await identify(user, ctx))
+    const identity = userIdentity<Claims>(await identify(user, ctx), ctx)
     if (identity !== undefined && revalidation === undefined) requireEnd(identity)
     if (identity === undefined || !hasEnded(identity, clock.now())) return identity
     throw new AuthenticationError(
@@ -102,7 +103,7 @@ export function stateUser<User = UserData, Claims extends object = UnknownClaims
   })
 }
 
-function userIdentity<Claims extends object>(answer: unknown): Identity<Claims> | undefined {
+function userIdentity<Claims extends object>(answer: unknown, ctx: Context): Identity<Claims> | undefined {
   const principal = checkPrincipal(answer)
   if (principal === undefined) return undefined
   const { claims, ...others } = principal
@@ -113,7 +114,8 @@ function userIdentity<Claims extends object>(answer: unknown): Identity<Claims> 
     // Of the application's own making, in a shape that it alone knows.
     ...(claims !== undefined && { claims: claims as Claims }),
     ...(token !== undefined && { token }),
-    ...(session !== undefined && { session }),
+    // One that the application has from `ctx.session.externalKey` may have got another key since.
+    ...(session !== undefined && { session: currentKey(ctx, session) }),
   })
 }
 

@@ -54,10 +54,21 @@ export interface BrokerListener {
 }
 
 /** What instances tell each other. */
-export interface ControlMessage {
+export type ControlMessage = DisconnectMessage | SupersedeMessage
+
+/** Streams of these are to end. All that is given must fit. */
+export interface DisconnectMessage {
   readonly type: 'disconnect'
   readonly identity?: string
   readonly session?: string
   readonly token?: string
   readonly reason: 'server' | 'done' | 'logout' | 'revoked'
+}
+
+/** These streams of an identity have lost their places to newer ones. */
+export interface SupersedeMessage {
+  readonly type: 'supersede'
+  readonly identity: string
+  /** The ids of the streams. */
+  readonly streams: readonly string[]
 }

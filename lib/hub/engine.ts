@@ -1,5 +1,5 @@
 import type { Identity } from '../auth/identity.ts'
-import type { Broker, BrokerListener, ControlMessage } from '../broker/broker.ts'
+import type { Broker, BrokerListener, ControlMessage, DisconnectMessage } from '../broker/broker.ts'
 import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
 import { EventStreamError } from '../errors.ts'
@@ -16,6 +16,8 @@ import { Counters } from './counters.ts'
 import { StreamIndex, type StreamFilter, type StreamLimits } from './stream-index.ts'
 import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
 import { RevocationMarks } from './revocation-marks.ts'
+import { Revocations } from './revocations.ts'
+import { Endings } from './endings.ts'
 import { FanOut } from './fan-out.ts'
 import type { HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
 import { Leases } from './leases.ts'
@@ -35,8 +37,6 @@ export interface HubParts extends EventRules {
   readonly clock: Clock
 }
 
-const REVOKED = 'revoked:'
-
 // March 1973 in milliseconds; in seconds, the year 5138.
 const EARLIEST_EXPIRY = 1e11
 
@@ -53,7 +53,9 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly fanOut: FanOut
   readonly registry: Registry
   readonly revocationMarks: RevocationMarks
+  readonly endings: Endings
 
+  readonly #revocations: Revocations
   readonly #streams = new StreamIndex()
   readonly #counters = new Counters()
   #drained: Promise<void> | undefined
@@ -72,6 +74,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
     this.revocationMarks = new RevocationMarks(broker.store, clock)
+    this.endings = new Endings(clock)
+    this.#revocations = new Revocations(broker.store, clock)
     broker.listen(this)
   }
 
@@ -93,13 +97,14 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       throw new TypeError('disconnect needs an `identity`, a `session` or a `token`')
     }
     this.#requireOpen()
-    const message: ControlMessage = { type: 'disconnect', ...filter, reason }
+    const message: DisconnectMessage = { type: 'disconnect', ...filter, reason }
     // This instance must not depend on a broker that may be down just now.
     this.control(message)
-    // The mark goes before the message: whoever does not find the mark yet gets the message.
+    // The mark goes before the message: whoever does not find the mark yet gets the message. It changes once more behind it:
+    // what was derived from the login in between, on an instance that had not heard the message yet, ends as well.
     const marked = failureOf(this.revocationMarks.mark(filter))
     await this.broker.announce(message)
-    const failure = await marked
+    const failure = (await marked) ?? (await failureOf(this.revocationMarks.mark(filter)))
     if (failure !== undefined) this.failed('disconnect', safeError(failure.error, [session, token]))
   }
 
@@ -112,7 +117,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.#requireOpen()
     // This instance must not depend on a broker that may be down just now.
     this.control({ type: 'disconnect', token, reason: 'revoked' })
-    const failure = await failureOf(this.broker.store.set(REVOKED + token, '1', until - this.clock.now()))
+    const failure = await failureOf(this.#revocations.add(token, until - this.clock.now()))
     // Where Redis is full it still takes the message: streams elsewhere must not live on for want of the other half.
     await this.disconnect({ token }, 'revoked')
     if (failure === undefined) return
@@ -120,14 +125,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     throw new EventStreamError('ERR_BROKER', what, { cause: safeError(failure.error, [token]) })
   }
 
-  async isRevoked(token: string): Promise<boolean> {
-    try {
-      return (await this.broker.store.get(REVOKED + token)) !== undefined
-    } catch (error) {
-      if (error instanceof EventStreamError) throw safeError(error, [token])
-      const cause = safeError(error, [token])
-      throw new EventStreamError('ERR_BROKER', 'nobody can tell just now whether a token was revoked', { cause })
-    }
+  isRevoked(token: string): Promise<boolean> {
+    return this.#revocations.has(token)
   }
 
   async cursor(): Promise<string> {
@@ -187,6 +186,25 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     return subscriber
   }
 
+  /** Makes room in this process for one more stream of an identity, at the cost of the oldest. */
+  makeRoom(identity: string, most: number): void {
+    const { open, closing } = this.#streams.surplus(identity, most)
+    for (const { stream } of open) stream.finish('superseded')
+    for (const { stream } of closing) stream.abandon('superseded')
+  }
+
+  /** Ends streams of an identity that have lost their places, on whatever instance they are. */
+  supersede(identity: string, streams: readonly string[]): void {
+    if (streams.length === 0) return
+    const message: ControlMessage = { type: 'supersede', identity, streams }
+    this.control(message)
+    const own = this.#streams.find({ identity }).map(({ stream }) => stream.id)
+    if (streams.every(id => own.includes(id))) return
+    this.broker.announce(message).catch((error: unknown) => {
+      this.failed('supersede', error)
+    })
+  }
+
   opened(subscriber: Subscriber): void {
     subscriber.wasOpened = true
     this.#counters.opened += 1
@@ -230,18 +248,31 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.registry.tell(topics, reason)
   }
 
-  control({ reason, ...filter }: ControlMessage): void {
-    for (const { stream } of this.#streams.find(filter)) stream.close(reason)
+  control(message: ControlMessage): void {
+    if (message.type === 'supersede') {
+      const { identity, streams } = message
+      for (const { stream } of this.#streams.find({ identity })) {
+        if (streams.includes(stream.id)) stream.finish('superseded')
+      }
+      return
+    }
+    this.endings.add(message)
+    for (const { stream } of this.#streams.find(message)) stream.close(message.reason)
   }
 
   controlMissed(): void {
+    this.endings.missed()
     for (const subscriber of this.#streams.all()) subscriber.verify()
   }
 
   readiness(ready: boolean, error?: unknown): void {
-    if (ready) this.leases.retry()
-    if (ready) this.tell('ready')
-    else this.tell('lost', { error })
+    if (!ready) {
+      this.tell('lost', { error })
+      return
+    }
+    this.leases.retry()
+    void this.#revocations.restore()
+    this.tell('ready')
   }
 
   fault(during: string, error: unknown): void {

@@ -1,4 +1,4 @@
-import type { Lease, LeaseStore } from '../broker/lease-store.ts'
+import type { Lease, LeaseStore, Supersession } from '../broker/lease-store.ts'
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
 import type { Task, TimerWheel } from './timer-wheel.ts'
@@ -40,7 +40,7 @@ export class Leases implements Task {
   appointment: number | undefined
 
   readonly #hub: LeasesHub
-  // By their holders.
+  // By the ids of their streams.
   readonly #held = new Map<string, Lease>()
   // What is to be given back, by when it is free by itself.
   readonly #leaving = new Map<Lease, number>()
@@ -55,10 +55,19 @@ export class Leases implements Task {
   /** Takes one of `most` places of a key for a stream, unless all are taken. */
   async take(key: string, stream: Tenant, most: number): Promise<boolean> {
     const lease: Lease = { key, holder: stream.id }
-    if (!(await this.#isGranted(lease, most))) return false
-    if (stream.destroyed) this.#giveBack(lease)
-    else this.#hold(lease)
-    return true
+    const isGranted = await this.#ask(() => this.#hub.broker.leases.lease(lease, LEASE_TTL, most), true)
+    if (isGranted) this.#keep(lease, stream)
+    return isGranted
+  }
+
+  /** Takes a place of a key for a stream. Answers the ids of those streams, on any instance, that lose theirs for it. */
+  async supersede(key: string, stream: Tenant, most: number): Promise<readonly string[]> {
+    const own: Lease = { key, holder: stream.id }
+    const uncounted: Supersession = { lease: own, superseded: [] }
+    const { leases } = this.#hub.broker
+    const { lease, superseded } = await this.#ask(() => leases.supersede(own, LEASE_TTL, most), uncounted)
+    this.#keep(lease, stream)
+    return superseded
   }
 
   /** Gives back what a stream has, if it has a place. */
@@ -93,26 +102,32 @@ export class Leases implements Task {
     return this.#held.size > 0 ? this.#renewAt : undefined
   }
 
-  async #isGranted(lease: Lease, most: number): Promise<boolean> {
+  async #ask<T>(question: () => Promise<T>, otherwise: T): Promise<T> {
     try {
-      return await this.#inTime(this.#hub.broker.leases.lease(lease, LEASE_TTL, most))
+      return await this.#inTime(question())
     } catch (error) {
       this.#hub.failed('lease', error)
-      return true
+      return otherwise
     }
   }
 
-  #hold(lease: Lease): void {
+  #keep(lease: Lease, stream: Tenant): void {
+    if (stream.destroyed) this.#giveBack(lease)
+    else this.#hold(lease, stream)
+  }
+
+  #hold(lease: Lease, { id }: Tenant): void {
     const { wheel, clock } = this.#hub
     if (this.#held.size === 0) this.#renewAt = clock.monotonic() + RENEWAL_INTERVAL
-    this.#held.set(lease.holder, lease)
+    this.#held.set(id, lease)
     wheel.hasten(this, this.#renewAt)
   }
 
   async #renew(): Promise<void> {
     if (this.#isRenewing) return
     this.#isRenewing = true
-    const leases = [...this.#held.values()]
+    const held = [...this.#held]
+    const leases = held.map(([, lease]) => lease)
     try {
       await this.#hub.broker.leases.renew(leases, LEASE_TTL)
     } catch (error) {
@@ -120,7 +135,7 @@ export class Leases implements Task {
     }
     this.#isRenewing = false
     // What was released meanwhile may have been renewed after that.
-    for (const lease of leases) if (!this.#held.has(lease.holder)) this.#giveBack(lease)
+    for (const [id, lease] of held) if (!this.#held.has(id)) this.#giveBack(lease)
   }
 
   #giveBack(lease: Lease): void {

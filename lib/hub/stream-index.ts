@@ -5,9 +5,15 @@ import type { Subscriber } from './subscriber.ts'
 
 /** How many streams there may be at once. */
 export interface StreamLimits {
-  readonly identity: number
+  readonly identity: IdentityLimit
   readonly address: number
   readonly process: number
+}
+
+/** How many streams of one identity there may be, and whether one more is refused or takes the place of the oldest. */
+export interface IdentityLimit {
+  readonly most: number
+  readonly over: 'refuse' | 'oldest'
 }
 
 /** Which streams to find. All that is given must fit. */
@@ -44,8 +50,21 @@ export class StreamIndex {
   refusal(limits: StreamLimits, address: string, identity: Identity | undefined): RefusalReason | undefined {
     if (this.#all.size >= limits.process) return 'process-limit'
     if ((this.#byAddress.get(address) ?? 0) >= limits.address) return 'address-limit'
-    if (identity !== undefined && this.#byIdentity.count(identity.id) >= limits.identity) return 'identity-limit'
-    return undefined
+    const { most, over } = limits.identity
+    if (identity === undefined || over === 'oldest') return undefined
+    return this.#byIdentity.count(identity.id) >= most ? 'identity-limit' : undefined
+  }
+
+  /**
+   * Those streams of an identity that have to go so that one more has a place: the oldest that are open, and of those that
+   * are closing already, as slow readers are, what would be too many again.
+   */
+  surplus(identity: string, most: number): { readonly open: Subscriber[]; readonly closing: Subscriber[] } {
+    const all = this.find({ identity })
+    const living = all.filter(({ stream }) => stream.closeReason === undefined)
+    const leaving = all.filter(({ stream }) => stream.closeReason !== undefined)
+    const open = living.slice(0, Math.max(0, living.length + 1 - most))
+    return { open, closing: leaving.slice(0, Math.max(0, leaving.length + open.length - most)) }
   }
 
   add(subscriber: Subscriber): void {

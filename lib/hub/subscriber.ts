@@ -9,7 +9,7 @@ import { checkTopic } from '../topic.ts'
 import { DONE_ID, parseCursor } from '../wire/cursor.ts'
 import type { EventMap, Redact } from '../wire/event.ts'
 import { encodeComment, encodeGoaway, encodeRetry } from '../wire/frame.ts'
-import { jitteredRetry } from '../wire/retry.ts'
+import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
 import type { Backlog } from './backlog.ts'
 import { Feed, type FeedHub } from './feed/feed.ts'
 import type { Standing, TopicStart } from './feed/origin.ts'
@@ -119,9 +119,7 @@ export class Subscriber implements StreamHost {
 
   /** The login may have ended without anybody here having heard of it: it is asked again, or the stream ends. */
   verify(): void {
-    // Whether a token was revoked is asked once more before its stream is opened.
-    if (this.identity === undefined || (!this.wasOpened && this.identity.token !== undefined)) return
-    this.#timers.verify()
+    if (this.identity !== undefined) this.#timers.verify()
   }
 
   firstBytes(): Uint8Array {
@@ -131,7 +129,7 @@ export class Subscriber implements StreamHost {
   lastBlock(reason: CloseReason): Uint8Array | undefined {
     // The parsers of models' clients take every block for one of the model's.
     if (UNTOLD.has(reason) || (!this.hasTopics && !this.#isEventSource)) return undefined
-    const retry = this.#isEventSource && mayComeBack(reason) ? (this.comeBackAfter ?? this.#retry()) : undefined
+    const retry = this.#isEventSource && mayComeBack(reason) ? this.#retryAfter(reason) : undefined
     // An EventSource would ask for a source again that it has read to its end.
     return encodeGoaway({ reason, retry, id: reason === 'done' && !this.#hadTopics ? DONE_ID : undefined })
   }
@@ -175,6 +173,11 @@ export class Subscriber implements StreamHost {
   closed(): void {
     this.#timers.cancel()
     this.#hub.closed(this)
+  }
+
+  // Who has been superseded would take the place of another, in turn for ever: it is to come back when it is asked to.
+  #retryAfter(reason: CloseReason): number {
+    return reason === 'superseded' ? MAX_RETRY : (this.comeBackAfter ?? this.#retry())
   }
 
   #retry(): number {

@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import type { Subscriber } from '../hub/subscriber.ts'
-import { redeem, type Caller } from './authentication.ts'
+import { endingOf, redeem, type Caller } from './authentication.ts'
 import { lastEventIdOf } from './last-event-id.ts'
 import type { RouteConfig } from './route-config.ts'
 import { consume, type RateLimiters } from './rate-limit.ts'
@@ -19,6 +19,13 @@ export async function isWithinRate(
   return wait === 0
 }
 
+/** Whether nobody has ended the login since the request arrived; else the request is turned away. */
+export function isStanding(ctx: Context, config: RouteConfig, caller: Caller): boolean {
+  const ending = endingOf(ctx, config, caller)
+  if (ending !== undefined) answerEnded(ctx, config, caller, ending)
+  return ending === undefined
+}
+
 /** Takes a place for a stream, or turns the request away. At once: two requests cannot both get the last place. */
 export function enter(
   ctx: Context,
@@ -32,6 +39,7 @@ export function enter(
     turnAway(ctx, config, crowded)
     return undefined
   }
+  if (identity !== undefined && limits.identity.over === 'oldest') hub.makeRoom(identity.id, limits.identity.most)
   const revalidation = authenticator?.revalidation
   const isEventSource = ctx.method === 'GET'
   return hub.enter(policy, { identity, revalidation, address, lastEventId: lastEventIdOf(ctx), isEventSource })
@@ -47,7 +55,11 @@ export async function hasPlace(
   const { identity } = caller
   const { hub, shared } = config
   if (identity === undefined || shared.identity === undefined) return true
-  const isTaken = await hub.leases.take(`identity:${identity.id}`, stream, shared.identity)
+  const { most, over } = shared.identity
+  const key = `identity:${identity.id}`
+  let isTaken = true
+  if (over === 'oldest') hub.supersede(identity.id, await hub.leases.supersede(key, stream, most))
+  else isTaken = await hub.leases.take(key, stream, most)
   if (!isTaken) turnAway(ctx, config, 'identity-limit')
   else if (stream.closeReason !== undefined) answerEnded(ctx, config, caller, stream.closeReason)
   else return true

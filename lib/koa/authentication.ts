@@ -5,7 +5,9 @@ import type { Authenticator } from '../auth/authenticator.ts'
 import { frozenIdentity, hasEnded, type Identity } from '../auth/identity.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { safeError } from '../safe-error.ts'
-import { foreignOrigin, isLinked, mayUseCookie } from './origin.ts'
+import type { CloseReason } from '../stream/close-reason.ts'
+import { arrivalOf } from './arrival.ts'
+import { foreignOrigin, isLinked, mayUseCookie, strayPreflight } from './origin.ts'
 import { secretsOf } from './request-secrets.ts'
 import type { AuthenticationConfig } from './door-config.ts'
 import { statusOf } from './response.ts'
@@ -74,7 +76,8 @@ async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller |
     const caller = { identity, authenticator }
     return (await isRevoked(caller, config)) ? ended(caller, config) : caller
   }
-  return unauthenticated(config.authenticators)
+  const error = strayPreflight(ctx)
+  return { ...unauthenticated(config.authenticators), ...(error !== undefined && { error }) }
 }
 
 /** The answer to a request whose credentials nobody knows. */
@@ -116,6 +119,19 @@ export async function stillHolds(caller: Caller, config: AuthenticationConfig): 
     const holds: unknown = revalidation === undefined || (await revalidation.holds(identity))
     return Boolean(holds)
   })
+}
+
+/**
+ * Why a login has ended since its request arrived, if it has. What may have been ended without this instance having heard of
+ * it is `unverifiable`, unless the login is asked again (`stillHolds`) anyway.
+ */
+export function endingOf(
+  ctx: Context,
+  { hub }: AuthenticationConfig,
+  { identity, authenticator }: Caller,
+): CloseReason | undefined {
+  const ending = identity && hub.endings.since(arrivalOf(ctx), identity)
+  return ending === 'unverifiable' && authenticator?.revalidation !== undefined ? undefined : ending
 }
 
 async function isRevoked({ identity }: Caller, { hub }: AuthenticationConfig): Promise<boolean> {

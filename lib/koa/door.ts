@@ -2,7 +2,17 @@ import type { Context } from 'koa'
 import { safeError } from '../safe-error.ts'
 import { jitteredRetry } from '../wire/retry.ts'
 import { networkOf } from './address.ts'
-import { authenticate, conceal, ended, forget, stillHolds, type Caller, type Refusal } from './authentication.ts'
+import { noteArrival } from './arrival.ts'
+import {
+  authenticate,
+  conceal,
+  ended,
+  endingOf,
+  forget,
+  stillHolds,
+  type Caller,
+  type Refusal,
+} from './authentication.ts'
 import type { AuthenticationConfig, DoorConfig } from './door-config.ts'
 import { consume, type RateLimiters } from './rate-limit.ts'
 import { secretsOf } from './request-secrets.ts'
@@ -12,6 +22,7 @@ export const ORDINARY_WAIT = 3_000
 
 /** What every request passes first: its credentials leave the URL, and plain HTTP is refused where TLS is required. */
 export function approach(ctx: Context, config: DoorConfig): Refusal | undefined {
+  noteArrival(ctx.req)
   conceal(ctx, config)
   return config.requireSecure && !ctx.secure ? { reason: 'insecure', status: 403 } : undefined
 }
@@ -38,6 +49,14 @@ export async function verify(ctx: Context, caller: Caller, config: Authenticatio
   } catch (error) {
     return { reason: 'unavailable', status: 503, error: safeError(error, secretsOf(ctx, caller.identity)) }
   }
+}
+
+/** The refusal of a request whose login somebody has ended since it arrived, where no stream has to be closed for it. */
+export function endedMeanwhile(ctx: Context, caller: Caller, config: AuthenticationConfig): Refusal | undefined {
+  const ending = endingOf(ctx, config, caller)
+  if (ending === undefined) return undefined
+  const isOver = ending === 'logout' || ending === 'revoked'
+  return isOver ? ended(caller, config) : { reason: 'disconnected', status: 503 }
 }
 
 async function tooOften(

@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import type { Authenticator } from '../auth/authenticator.ts'
+import { currentKey } from '../auth/session-key.ts'
 import { within } from '../deadline.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
@@ -8,7 +9,8 @@ import type { EventMap } from '../wire/event.ts'
 import type { Standing } from '../hub/feed/origin.ts'
 import { DONE_ID, parseCursor, type Position } from '../wire/cursor.ts'
 import { networkOf } from './address.ts'
-import { enter, hasPlace, hasRedeemed, isWithinRate } from './admission.ts'
+import { enter, hasPlace, hasRedeemed, isStanding, isWithinRate } from './admission.ts'
+import { watchArrivals } from './arrival.ts'
 import { authenticate, forget, type Caller } from './authentication.ts'
 import { ClientConnection } from './client-connection.ts'
 import { approach, verify } from './door.ts'
@@ -44,6 +46,7 @@ export function eventStream<Events extends object = EventMap>(
   options: EventStreamOptions<Events>,
 ): EventStreamMiddleware {
   const config = checkOptions(options)
+  watchArrivals()
   return ctx => answer(ctx, config)
 }
 
@@ -74,6 +77,7 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
     return
   }
   if (isHead) {
+    if (!isStanding(ctx, config, caller)) return
     const full = hub.refusal(limits, address, caller.identity)
     if (full !== undefined) {
       turnAway(ctx, config, full)
@@ -87,7 +91,9 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
     return
   }
   const inTime = await isWithinRate(ctx, config, 'identity', caller.identity?.id)
-  const subscriber = inTime && !connection.isGone ? enter(ctx, config, caller, address) : undefined
+  // Once it has a place, whatever ends the login finds the stream.
+  const mayEnter = inTime && !connection.isGone && isStanding(ctx, config, caller)
+  const subscriber = mayEnter ? enter(ctx, config, caller, address) : undefined
   if (subscriber === undefined) {
     await forget(ctx, config, caller)
     return
@@ -137,6 +143,12 @@ async function prepare(
     return undefined
   }
   const source = sourceOf(resolution, stream, config.hub)
+  // The resolver has given the session another key: the client is to come back with that, as it would be refused with this.
+  const session = caller.identity?.session
+  if (session !== undefined && currentKey(ctx, session) !== session) {
+    turnAway(ctx, config, 'disconnected')
+    return undefined
+  }
   // What a resolver sends before it closes the stream goes out.
   const hasSent = stream.hasWritten
   if (!(await open(ctx, config, subscriber, resolution, place))) return undefined

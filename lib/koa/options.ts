@@ -20,6 +20,13 @@ export type SubscriptionResolver<Events extends object = EventMap, Who = Identit
   ctx: Context,
 ) => Subscription<Events> | Promise<Subscription<Events>>
 
+/** A limit, and what becomes of one more: it is turned away, or takes the place of the oldest. */
+export interface IdentityLimitOption {
+  most: number
+  /** Default `refuse`. */
+  over?: 'refuse' | 'oldest'
+}
+
 interface CommonOptions<Events extends object> {
   /** The hub, from `createHub()`. */
   hub: Hub<Events>
@@ -55,8 +62,12 @@ interface CommonOptions<Events extends object> {
     stall?: number
   }
   limits?: {
-    /** Streams of one identity at once in this process. Default 20. */
-    identity?: number
+    /**
+     * Streams of one identity at once in this process. One more is turned away; with `over: 'oldest'` it takes the place of
+     * the oldest, which is closed as `superseded` and told to come back after an hour at the earliest, since tabs would
+     * otherwise take each other's places in turn. Default 20, `refuse`.
+     */
+    identity?: number | IdentityLimitOption
     /** Streams of one address (`ctx.ip`; of an IPv6 address its /64 network) at once in this process. Default 1,000. */
     address?: number
     /** Streams of this process at once. Default 50,000. */
@@ -68,11 +79,11 @@ interface CommonOptions<Events extends object> {
      */
     rate?: { identity?: RateLimiter; address?: RateLimiter }
     /**
-     * Streams at once over all instances that share the broker. `identity`: those of one identity. The places of an
+     * Streams at once over all instances that share the broker. `identity`: those of one identity, as above. The places of an
      * instance that died are free after a minute. While the broker cannot count, only the limits of this process hold,
      * and the hub tells of a `fault`. Default: none.
      */
-    shared?: { identity?: number }
+    shared?: { identity?: number | IdentityLimitOption }
     /**
      * Bytes that may wait in this process for all its clients together. Beyond it those that read slowest are cut first.
      * 1 MiB or more, default 512 MiB.

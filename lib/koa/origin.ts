@@ -35,6 +35,18 @@ export function mayUseCookie(ctx: Context, allowed: ReadonlySet<string>): boolea
 }
 
 /**
+ * What is to be done where a browser asks whether another origin's page may send a request (Fetch standard, "CORS-preflight
+ * request"), and gets as far as authentication. Such a request never has credentials.
+ */
+export function strayPreflight(ctx: Context): AuthenticationError | undefined {
+  if (ctx.method !== 'OPTIONS' || ctx.get('access-control-request-method') === '') return undefined
+  return new AuthenticationError(
+    'rejected',
+    'a CORS preflight was asked for a login: mount what answers it, such as @koa/cors, before this middleware',
+  )
+}
+
+/**
  * Whether somebody follows a link of another site's page, or of a mail: a request that is safe (RFC 9110, section 9.2.1),
  * and whose answer shows in a tab, where the page that it came from cannot read it. In a frame it is that page's.
  */

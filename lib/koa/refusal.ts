@@ -20,6 +20,9 @@ export function answerEnded(ctx: Context, config: RouteConfig, caller: Caller, r
     case 'done':
       setNothing(ctx)
       return
+    case 'superseded':
+      turnAway(ctx, config, 'superseded')
+      return
     default:
       turnAway(ctx, config, reason === 'drain' ? 'draining' : 'disconnected')
   }
@@ -35,6 +38,7 @@ export function refuse(ctx: Context, { hub }: Pick<RouteConfig, 'hub'>, refusal:
 
 const TOO_MANY: ReadonlySet<RefusalReason> = new Set([
   'identity-limit',
+  'superseded',
   'address-limit',
   'identity-rate',
   'address-rate',
@@ -51,7 +55,8 @@ export function turnAway(
   // A server that shuts down waits for connections that are kept alive.
   if (reason === 'draining') closeAfter(ctx)
   // Clients that may come back at the same moment would otherwise do so.
-  const delay = Math.min(MAX_RETRY, Math.ceil(wait) + jitteredRetry(policy.retry, hub.clock))
+  const spread = Math.min(MAX_RETRY, Math.ceil(wait) + jitteredRetry(policy.retry, hub.clock))
+  const delay = reason === 'superseded' ? MAX_RETRY : spread
   if (overloadFor(ctx, config) === 'postpone') {
     setPostponed(ctx, GOAWAY[reason] ?? 'overload', delay)
     hub.refused(reason, 200, error)
@@ -63,7 +68,11 @@ export function turnAway(
 }
 
 /** What the client is told, where that is not that there is too much to do. */
-const GOAWAY: Partial<Record<RefusalReason, 'drain' | 'server'>> = { draining: 'drain', disconnected: 'server' }
+const GOAWAY: Partial<Record<RefusalReason, 'drain' | 'server' | 'superseded'>> = {
+  draining: 'drain',
+  disconnected: 'server',
+  superseded: 'superseded',
+}
 
 function closeAfter(ctx: Context): void {
   const session = http2SessionOf(ctx.res)

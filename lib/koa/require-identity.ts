@@ -6,9 +6,10 @@ import type { RefusalReason } from '../hub/lifecycle.ts'
 import { duration, fn, knownKeys } from '../options.ts'
 import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
+import { watchArrivals } from './arrival.ts'
 import { forget, type Caller, type Refusal } from './authentication.ts'
 import { checkDoor, checkLogins, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
-import { pass, verify } from './door.ts'
+import { endedMeanwhile, pass, verify } from './door.ts'
 import type { IdentityOf, Logins } from './options.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import { refuse } from './refusal.ts'
@@ -65,8 +66,9 @@ const KEYS = ['hub', 'authenticate', 'origins', 'requireSecure', 'limits', 'refu
  * refuses as `eventStream()` does: 401 with its challenges, 400 for credentials that are malformed, 403 for a page of
  * another origin, 503 where nobody can tell, 429 at a limit.
  *
- * It honours what ends streams: `hub.revoke`, the end of a session, `expiresAt`, `holds`. As right before a stream opens,
- * all of that is asked once more when it is known who is calling: with `sessionCookie()` a second look into the store.
+ * It honours what ends streams: `hub.revoke`, the end of a session, `expiresAt`, `holds`, and a `hub.disconnect()` since the
+ * request arrived. As right before a stream opens, all of that is asked once more when it is known who is calling: with
+ * `sessionCookie()` a second look into the store.
  *
  * @throws {TypeError} at start-up, for a wrong option
  */
@@ -75,6 +77,7 @@ export function requireIdentity<
   Login extends Logins = Authenticator | readonly Authenticator[],
 >(options: RequireIdentityOptions<Events, Login>): IdentityMiddleware<IdentityOf<Login>> {
   const config = checkOptions(options)
+  watchArrivals()
   return async (ctx, next) => {
     const caller = await admit(ctx, config)
     if ('status' in caller) {
@@ -104,7 +107,7 @@ function checkOptions<Events extends object, Login extends Logins>(
 async function admit(ctx: Context, config: IdentityConfig): Promise<Caller | Refusal> {
   const caller = await pass(ctx, config)
   if ('status' in caller) return caller
-  const refusal = await verify(ctx, caller, config)
+  const refusal = (await verify(ctx, caller, config)) ?? endedMeanwhile(ctx, caller, config)
   if (refusal === undefined) return caller
   await forget(ctx, config, caller)
   return refusal

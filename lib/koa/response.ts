@@ -73,7 +73,11 @@ export function setNothing(ctx: Context): void {
  * Sends an EventSource away for a while, at least for `wait` milliseconds: with any other status than 200 it would never
  * come back.
  */
-export function setPostponed(ctx: Context, reason: 'overload' | 'drain' | 'server', delay: number): void {
+export function setPostponed(
+  ctx: Context,
+  reason: 'overload' | 'drain' | 'server' | 'superseded',
+  delay: number,
+): void {
   setStreamHeaders(ctx)
   // Clients that send anything but a GET would take `retry` for leave to repeat it.
   ctx.body = encodeGoaway({ reason, retry: ctx.method === 'GET' ? delay : undefined }).toString()

@@ -2,7 +2,7 @@ import type { Buffer } from 'node:buffer'
 import type { Context } from 'koa'
 import type { Identity } from '../auth/identity.ts'
 import { ConflationKeys, type ConflatedEvent } from '../hub/feed/conflation-keys.ts'
-import type { StreamLimits } from '../hub/stream-index.ts'
+import type { IdentityLimit, StreamLimits } from '../hub/stream-index.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import type { OverflowPolicy, StreamPolicy } from '../hub/stream-policy.ts'
 import { duration, fn, integer, knownKeys, oneOf } from '../options.ts'
@@ -12,9 +12,9 @@ import { checkEventName, type EventMap } from '../wire/event.ts'
 import { encodeComment, encodeEvent } from '../wire/frame.ts'
 import { MAX_RETRY, MIN_RETRY } from '../wire/retry.ts'
 import { checkAuthenticators, checkDoor, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
-import type { EventStreamOptions } from './options.ts'
+import type { EventStreamOptions, IdentityLimitOption } from './options.ts'
 import { checkOverload, type OverloadOption } from './overload.ts'
-import { requireOwnTickets } from './ticket-hub.ts'
+import { joinDesks } from './ticket-hub.ts'
 
 /** Milliseconds of silence after which a heartbeat is sent, unless told otherwise. */
 export const DEFAULT_HEARTBEAT = 25_000
@@ -41,7 +41,7 @@ export interface RouteConfig extends DoorConfig {
   readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
   readonly policy: StreamPolicy
   readonly limits: StreamLimits
-  readonly shared: { readonly identity: number | undefined }
+  readonly shared: { readonly identity: IdentityLimit | undefined }
   readonly overload: OverloadOption
 }
 
@@ -73,13 +73,13 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
   })
   const policy = checkPolicy(options, limits)
   requireRoomForEvents(door.hub, policy)
-  requireOwnTickets(door)
+  joinDesks(door)
   return Object.freeze({
     ...door,
     subscribe: fn('subscribe', options.subscribe) as RouteConfig['subscribe'],
     policy,
     limits: Object.freeze({
-      identity: integer('limits.identity', limits.identity, { min: 1, default: DEFAULT_IDENTITY_LIMIT }),
+      identity: checkIdentityLimit('limits.identity', limits.identity ?? DEFAULT_IDENTITY_LIMIT),
       address: integer('limits.address', limits.address, { min: 1, default: DEFAULT_ADDRESS_LIMIT }),
       process: integer('limits.process', limits.process, { min: 1, default: DEFAULT_PROCESS_LIMIT }),
     }),
@@ -88,11 +88,21 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
   })
 }
 
-function checkShared(shared: { identity?: number } = {}): RouteConfig['shared'] {
+function checkIdentityLimit(name: string, option: number | IdentityLimitOption): IdentityLimit {
+  if (typeof option !== 'object') return Object.freeze({ most: integer(name, option, { min: 1 }), over: 'refuse' })
+  knownKeys(name, option, ['most', 'over'])
+  const { most, over } = option
+  return Object.freeze({
+    most: integer(`${name}.most`, most, { min: 1 }),
+    over: oneOf(`${name}.over`, over, ['refuse', 'oldest'], 'refuse'),
+  })
+}
+
+function checkShared(shared: { identity?: number | IdentityLimitOption } = {}): RouteConfig['shared'] {
   knownKeys('limits.shared', shared, ['identity'])
   const { identity } = shared
   return Object.freeze({
-    identity: identity === undefined ? undefined : integer('limits.shared.identity', identity, { min: 1 }),
+    identity: identity === undefined ? undefined : checkIdentityLimit('limits.shared.identity', identity),
   })
 }
 

@@ -34,7 +34,7 @@ export interface UrlTicketOptions<Events extends object = EventMap> {
   lifetime?: number
   /** Other origins whose pages may ask for a ticket with the user's cookie, as those of `eventStream()`. Default: none. */
   origins?: readonly string[]
-  /** Refuses to issue over plain HTTP, with 403 and before anybody is asked who is calling. Default `false`. */
+  /** Refuses to issue over plain HTTP, with 403 and before anybody is asked who is calling. Default: as the streams. */
   requireSecure?: boolean
   limits?: {
     /** Tickets of one identity that are waiting to be used, on all instances. Default 20. */

@@ -4,8 +4,9 @@ import { TicketBook } from '../auth/ticket/book.ts'
 import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
 import { jitteredRetry } from '../wire/retry.ts'
+import { watchArrivals } from './arrival.ts'
 import { conceal, ended, forget, inTime, stillHolds, type Caller, type Refusal } from './authentication.ts'
-import { ORDINARY_WAIT, pass } from './door.ts'
+import { endedMeanwhile, ORDINARY_WAIT, pass } from './door.ts'
 import { concealedValues, concealParameter, hideBy, type QueryAuthenticator } from './query-parameter.ts'
 import { refuse } from './refusal.ts'
 import { secretsOf } from './request-secrets.ts'
@@ -53,6 +54,7 @@ interface Desk extends TicketConfig {
  */
 export function urlTicket<Events extends object = EventMap>(options: UrlTicketOptions<Events>): UrlTickets {
   const config = checkTicketOptions(options)
+  watchArrivals()
   const { hub, audience, most, param, realm, lifetime } = config
   const { store, leases } = hub.broker
   const book = new TicketBook({
@@ -65,6 +67,8 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
     },
   })
   const desk: Desk = Object.freeze({ ...config, book })
+  const secured: Desk = Object.freeze({ ...desk, requireSecure: true })
+  let guarded = desk
   const hideTicket = (ctx: Context): void => {
     concealParameter(ctx, param)
   }
@@ -82,9 +86,14 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
     }),
     conceal: hideTicket,
     hide: hideBy(hideTicket),
-    issue: (ctx: Context) => issue(ctx, desk),
+    issue: (ctx: Context) => issue(ctx, guarded),
   })
-  bindTickets(tickets, hub)
+  bindTickets(tickets, {
+    hub,
+    wantTls: () => {
+      guarded = options.requireSecure === false ? desk : secured
+    },
+  })
   return tickets
 }
 
@@ -126,6 +135,8 @@ async function enter(ctx: Context, desk: Desk, caller: Caller): Promise<IssuedTi
   if (!(await stillHolds(caller, desk))) return ended(caller, desk)
   const left = Math.min(ttl, (identity.expiresAt ?? Infinity) - hub.clock.now())
   const ticket = await book.enter({ identity, origin: ctx.get('origin'), standing }, left)
-  if (ticket !== undefined) return { ticket, expiresIn: Math.floor(left / 1_000) }
-  return { reason: 'ticket-limit', status: 429, wait: jitteredRetry(ORDINARY_WAIT, hub.clock) }
+  if (ticket === undefined)
+    return { reason: 'ticket-limit', status: 429, wait: jitteredRetry(ORDINARY_WAIT, hub.clock) }
+  // What was ended while the login was looked up has changed the standing already. Nobody ever sees this ticket.
+  return endedMeanwhile(ctx, caller, desk) ?? { ticket, expiresIn: Math.floor(left / 1_000) }
 }

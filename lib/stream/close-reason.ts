@@ -20,6 +20,8 @@ export type CloseReason =
   | 'max-age'
   /** The client read too slowly, or not at all. */
   | 'slow'
+  /** Newer streams of the same identity have taken its place (`limits.identity`). */
+  | 'superseded'
   /** The process is shutting down. */
   | 'drain'
   /** A later middleware put something else into the response. */
@@ -65,6 +67,7 @@ export const CLOSE_REASONS = [
   'unverifiable',
   'max-age',
   'slow',
+  'superseded',
   'drain',
   'replaced',
   'error',

@@ -390,6 +390,45 @@ export function testBroker(test: TestFn, engine: Engine): void {
     t.deepEqual([await ask('e', 60_000), await ask('d', 60_000)], [false, true])
   })
 
+  test(title('where the oldest give way, one more always gets a place, and it is told whose that was'), async t => {
+    const { broker } = await listening(t, engine, [])
+    const { leases } = broker
+    const come = (holder: string) => leases.supersede({ key: 'k', holder }, 60_000, 2)
+    const [a, b] = [await come('a'), await come('b')]
+    t.deepEqual([a.superseded, b.superseded], [[], []])
+    // Neither is younger for being renewed.
+    await leases.renew([b.lease, a.lease], 60_000)
+    const c = await come('c')
+    t.deepEqual(c.superseded, ['a'])
+    t.deepEqual((await come('d')).superseded, ['b'])
+    t.false(await leases.lease({ key: 'k', holder: 'late' }, 60_000, 2))
+    await leases.release([c.lease])
+    t.deepEqual((await come('e')).superseded, [])
+    t.deepEqual((await leases.supersede({ key: 'k', holder: 'f' }, 60_000, 1)).superseded, ['d', 'e'])
+    t.deepEqual((await leases.supersede({ key: 'other', holder: 'a' }, 60_000, 1)).superseded, [])
+  })
+
+  test(title('of any number that come at once, the oldest of them give way one by one'), async t => {
+    const { broker } = await listening(t, engine, [])
+    const holders = Array.from({ length: 20 }, (_, n) => `h${n}`)
+    const come = (holder: string) => broker.leases.supersede({ key: 'k', holder }, 60_000, 3)
+    const answers = await Promise.all(holders.map(come))
+    t.deepEqual(
+      answers.flatMap(({ superseded }) => superseded),
+      holders.slice(0, 17),
+    )
+  })
+
+  test(title('places that end by themselves are nobody’s loss, and those that were leased count as older'), async t => {
+    const { broker, log } = await listening(t, engine, [])
+    const { leases } = broker
+    await leases.supersede({ key: 'k', holder: 'brief' }, SECOND, 2)
+    await leases.lease({ key: 'k', holder: 'leased' }, 60_000, 2)
+    await log.elapse(1.5 * SECOND)
+    t.deepEqual((await leases.supersede({ key: 'k', holder: 'a' }, 60_000, 2)).superseded, [])
+    t.deepEqual((await leases.supersede({ key: 'k', holder: 'b' }, 60_000, 2)).superseded, ['leased'])
+  })
+
   test(title('thousands of places are renewed and given back at once'), async t => {
     const { broker } = await listening(t, engine, [])
     const { leases } = broker

@@ -139,6 +139,7 @@ function holdingBroker() {
       await answered.promise
       return granted
     },
+    supersede: (...args) => leases.supersede(...args),
     renew: (...args) => leases.renew(...args),
     release: (...args) => leases.release(...args),
   }
@@ -198,6 +199,7 @@ test('a place that is given back while places are renewed does not stay taken', 
   }
   const slow: LeaseStore = {
     lease: (...args) => leases.lease(...args),
+    supersede: (...args) => leases.supersede(...args),
     release: (...args) => leases.release(...args),
     renew,
   }

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
+import type { IdentityLimitOption } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
 import { openEndpoint, type Endpoint, type StreamOptions } from '../koa/endpoint.ts'
 import { eventually } from '../support/eventually.ts'
@@ -28,7 +29,7 @@ export class Instances {
     t.teardown(async () => this.admin.disconnect())
   }
 
-  async open(most: number, options: StreamOptions = {}): Promise<Instance> {
+  async open(most: number | IdentityLimitOption, options: StreamOptions = {}): Promise<Instance> {
     const clock = new ManualClock()
     const limits = { identity: 1_000, ...options.limits, shared: { identity: most } }
     const broker = redisBroker({ ...PATIENT, client: this.redis.url })

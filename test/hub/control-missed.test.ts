@@ -2,6 +2,7 @@ import test from 'ava'
 import { memoryBroker, type Broker, type Identity } from 'koa-event-stream'
 import { Deferred } from '../support/deferred.ts'
 import { eventually } from '../support/eventually.ts'
+import { Pause } from '../support/pause.ts'
 import { arrival, openSite } from './site.ts'
 
 /** An engine that tells, when the test says so, that messages of other instances may have been missed. */
@@ -51,7 +52,7 @@ test('where log-outs may have been missed, sessions are asked again, and only th
   await streams.ada.next(event => event.data === 'still here')
 })
 
-test('so are streams that are only being opened', async t => {
+test('streams that are only being opened are turned away, whatever their login: who comes back is asked anew', async t => {
   const { broker, missed, asked } = forgetful()
   const site = await openSite(t, { hub: { broker }, identify: withToken })
   const opening = ['ada', 'token'].map(user => site.open('slow', `user=${user}`))
@@ -61,10 +62,31 @@ test('so are streams that are only being opened', async t => {
   )
   missed()
   asked.resolve(undefined)
-  const [ada, token] = await Promise.all(opening)
-  // It comes back, and is asked who it is.
-  await ada?.next(({ event }) => event === 'goaway')
-  t.false(ada?.received.some(({ event }) => event === 'cursor'))
-  await site.publish('slow', 'it was asked whether the token was revoked')
-  await token?.next(event => event.data.startsWith('it was asked'))
+  for (const stream of await Promise.all(opening)) {
+    await stream.next(({ event }) => event === 'goaway')
+    t.false(stream.received.some(({ event }) => event === 'cursor'))
+  }
+  await arrival(await site.open('slow', 'user=token'))
+})
+
+test('so are requests that nobody has let in yet, unless their login is asked again before the stream opens', async t => {
+  for (const [canAsk, first] of [
+    [false, 'goaway'],
+    [true, 'cursor'],
+  ] as const) {
+    const { broker, missed } = forgetful()
+    const pause = new Pause()
+    const consume = () => pause.wait()
+    const site = await openSite(t, {
+      hub: { broker },
+      ...(canAsk && { revalidation: { interval: 600_000, grace: 60_000, holds: () => true } }),
+      limits: { rate: { identity: { consume } } },
+    })
+    const opening = site.open('a', 'user=ada')
+    await pause.reached
+    missed()
+    pause.end()
+    const { event } = await (await opening).next(({ event }) => event === first)
+    t.is(event, first)
+  }
 })

@@ -108,6 +108,30 @@ test('a session that ends while its request is being authenticated is refused, a
   t.is(store.sessions.size, 0)
 })
 
+for (const [reason, status] of [
+  ['logout', 401],
+  ['server', 503],
+] as const) {
+  test(`who is disconnected (${reason}) while being authenticated is refused with ${status}, and may come again`, async t => {
+    const [asked, answered] = [new Deferred<void>(), new Deferred<void>()]
+    const authenticate = keyed({
+      authenticate: async () => {
+        asked.resolve()
+        await answered.promise
+        return createIdentity({ id: 'robot', scheme: 'key' })
+      },
+    })
+    const { ask, hub, visits } = await openSite(t, { guard: { authenticate } })
+    const asking = ask()
+    await asked.promise
+    await hub.disconnect({ identity: 'robot' }, reason)
+    answered.resolve()
+    t.is((await asking).status, status)
+    t.deepEqual(visits, [])
+    t.is((await ask()).status, 200)
+  })
+}
+
 test('a store of sessions that cannot be asked again: 503', async t => {
   const { ask, logIn, store, refusals } = await openSite(t)
   const cookie = await logIn('ada')

@@ -49,6 +49,16 @@ test('what changes something needs a page of the site’s own, or of a listed or
   t.is((await ask({ cookie, ...listed }, { method: 'POST' })).status, 200)
 })
 
+test('a preflight that gets as far as the login is told from a visitor without one', async t => {
+  const { url, refusals } = await openSite(t)
+  const headers = { origin: 'https://app.example.com', 'access-control-request-method': 'POST' }
+  t.is((await fetch(url, { method: 'OPTIONS', headers })).status, 401)
+  t.is((await fetch(url)).status, 401)
+  const [preflight, visitor] = refusals
+  t.regex((preflight?.error as Error).message, /mount what answers it, such as @koa\/cors, before/)
+  t.is(visitor?.error, undefined)
+})
+
 test('a token is not bound to origins', async t => {
   const { ask, token } = await openSite(t)
   const headers = {

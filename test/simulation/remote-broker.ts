@@ -138,6 +138,7 @@ function leasesOf({ service: { leases }, process, line }: RemoteBrokerParts): Le
   }
   return {
     lease: (lease: Lease, ttl, most) => ask(() => leases.lease(lease, ttl, most)),
+    supersede: (lease, ttl, most) => ask(() => leases.supersede(lease, ttl, most)),
     renew: (all, ttl) => ask(() => leases.renew(all, ttl)),
     release: all => ask(() => leases.release(all)),
   }

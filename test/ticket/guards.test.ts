@@ -37,6 +37,17 @@ test('a desk that requires TLS takes no login over plain HTTP', async t => {
   t.deepEqual(uses, [])
 })
 
+test('a desk wants TLS where its streams do, unless it is told otherwise', async t => {
+  for (const [tickets, stream, status] of [
+    [{}, { requireSecure: true }, 403],
+    [{ requireSecure: false }, { requireSecure: true }, 200],
+    [{}, {}, 200],
+  ] as const) {
+    const { ask } = await openSite(t, { tickets, stream })
+    t.is((await ask()).status, status)
+  }
+})
+
 test('a user has so many tickets waiting, and more when one is used or runs out; others are unharmed', async t => {
   const { ask, ticket, open, refusals, token, clock } = await openSite(t, { tickets: { limits: { tickets: 2 } } })
   const [first] = [await ticket(), await ticket()]

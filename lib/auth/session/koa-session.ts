@@ -1,5 +1,6 @@
 import type { Context } from 'koa'
 import { isRecord } from '../principal.ts'
+import { currentKey } from '../session-key.ts'
 
 /** What a session holds: the application's own fields, without those that koa-session keeps for itself. */
 export type SessionData = Readonly<Record<string, unknown>>
@@ -49,7 +50,7 @@ export function currentSession(ctx: Context, now: number): CurrentSession | unde
   const options = sessionOptions(ctx)
   const session: unknown = ctx.session
   if (!isRecord(session)) return undefined
-  const key = typeof session.externalKey === 'string' ? session.externalKey : undefined
+  const key = typeof session.externalKey === 'string' ? currentKey(ctx, session.externalKey) : undefined
   if (hasStore(options) && key === undefined) {
     throw new TypeError(
       'sessionCookie() needs a koa-session that tells `ctx.session.externalKey`: version 6.2 or later',

@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock.ts'
-import type { Lease, LeaseStore } from '../lease-store.ts'
+import type { Lease, LeaseStore, Supersession } from '../lease-store.ts'
 import { Sweep } from './sweep.ts'
 
-/** When each holder's lease ends, by the monotonic clock. */
+/** When each holder's lease ends, by the monotonic clock; the oldest place first. */
 type Places = Map<string, number>
 
 /** Places in this process's memory. */
@@ -20,6 +20,15 @@ export class MemoryLeases implements LeaseStore {
     if (places !== undefined && this.#taken(places) >= most && !places.has(holder)) return false
     this.#take(key, holder, ttl)
     return true
+  }
+
+  async supersede(lease: Lease, ttl: number, most: number): Promise<Supersession> {
+    this.#take(lease.key, lease.holder, ttl)
+    const places = this.#keys.get(lease.key) ?? new Map<string, number>()
+    const others = Math.max(0, this.#taken(places) - most)
+    const superseded = [...places.keys()].filter(holder => holder !== lease.holder).slice(0, others)
+    for (const holder of superseded) places.delete(holder)
+    return { lease, superseded }
   }
 
   async renew(leases: readonly Lease[], ttl: number): Promise<void> {

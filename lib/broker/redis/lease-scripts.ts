@@ -21,6 +21,37 @@ take(KEYS[1], ARGV[1], now, ARGV[2])
 return 1
 `
 
+/**
+ * KEYS: places. ARGV: holder, milliseconds, the most there may be. Answers the name of the place, and of those that are
+ * taken from their holders. A name begins with when the place was taken, in 15 digits, so that it sorts by age and keeps
+ * it when it is renewed. Places without are older than those.
+ */
+export const SUPERSEDE = `${MILLISECONDS}
+local function age(name)
+  return tonumber(string.match(name, '^(%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d):')) or 0
+end
+
+local now = milliseconds()
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
+local names = redis.call('ZRANGE', KEYS[1], 0, -1)
+local ages = {}
+local since = now
+for _, name in ipairs(names) do
+  ages[name] = age(name)
+  -- Two may come in one millisecond, and the clock may have been set back.
+  since = math.max(since, ages[name] + 1)
+end
+local own = string.format('%015.0f:', since) .. ARGV[1]
+take(KEYS[1], own, now, ARGV[2])
+table.sort(names, function(a, b) return ages[a] < ages[b] or (ages[a] == ages[b] and a < b) end)
+local answer = { own }
+for index = 1, #names + 1 - tonumber(ARGV[3]) do
+  redis.call('ZREM', KEYS[1], names[index])
+  answer[#answer + 1] = names[index]
+end
+return answer
+`
+
 /** KEYS: places. ARGV: milliseconds, then the holder of each. */
 export const RENEW_LEASES = `${MILLISECONDS}
 local now = milliseconds()

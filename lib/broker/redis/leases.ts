@@ -1,13 +1,14 @@
-import type { Lease, LeaseStore } from '../lease-store.ts'
+import type { Lease, LeaseStore, Supersession } from '../lease-store.ts'
 import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
-import { LEASE, RELEASE, RENEW_LEASES } from './lease-scripts.ts'
+import { LEASE, RELEASE, RENEW_LEASES, SUPERSEDE } from './lease-scripts.ts'
 
 // What one script may do while everybody else waits.
 const BATCH = 500
 
 interface LeasingClient {
   takeLease(key: string, holder: string, ttl: number, most: number): Promise<unknown>
+  supersedeLeases(key: string, holder: string, ttl: number, most: number): Promise<unknown>
   renewLeases(keys: number, ...args: (string | number)[]): Promise<unknown>
   releaseLeases(keys: number, ...args: (string | number)[]): Promise<unknown>
 }
@@ -21,6 +22,7 @@ export class RedisLeases implements LeaseStore {
   constructor(commands: Commands, names: LogNames) {
     const { client } = commands
     client.defineCommand('takeLease', { lua: LEASE, numberOfKeys: 1 })
+    client.defineCommand('supersedeLeases', { lua: SUPERSEDE, numberOfKeys: 1 })
     client.defineCommand('renewLeases', { lua: RENEW_LEASES })
     client.defineCommand('releaseLeases', { lua: RELEASE })
     this.#commands = commands
@@ -34,6 +36,14 @@ export class RedisLeases implements LeaseStore {
       this.#client.takeLease(this.#names.places(key), holder, ttl, most),
     )
     return answer === 1
+  }
+
+  async supersede({ key, holder }: Lease, ttl: number, most: number): Promise<Supersession> {
+    const answer = await this.#commands.run('supersede', () =>
+      this.#client.supersedeLeases(this.#names.places(key), holder, ttl, most),
+    )
+    const [own = holder, ...lost] = Array.isArray(answer) ? answer.map(String) : []
+    return { lease: { key, holder: own }, superseded: lost.map(withoutAge) }
   }
 
   async renew(leases: readonly Lease[], ttl: number): Promise<void> {
@@ -55,6 +65,11 @@ export class RedisLeases implements LeaseStore {
   #keys(leases: readonly Lease[]): string[] {
     return leases.map(({ key }) => this.#names.places(key))
   }
+}
+
+// See `SUPERSEDE`.
+function withoutAge(name: string): string {
+  return name.replace(/^\d{15}:/, '')
 }
 
 function holders(leases: readonly Lease[]): string[] {

@@ -134,7 +134,7 @@ export class RedisBroker implements Broker {
 
   #control(payload: Buffer): void {
     const message = readControl(payload)
-    if (message.type === 'disconnect') this.#listener?.control(message)
+    if (message.type === 'disconnect' || message.type === 'supersede') this.#listener?.control(message)
     else if (message.type === 'renewed') this.#engine.renewed()
     else if (message.type === 'forgotten') this.#listener?.controlMissed?.()
     else if (message.type === 'junk') {

@@ -1,0 +1,162 @@
+import { connect } from 'node:net'
+import test from 'ava'
+import { eventually } from '../support/eventually.ts'
+import { HeldResolver, openEndpoint, REQUEST, type StreamOptions } from '../koa/endpoint.ts'
+import { openInstances } from './places.ts'
+
+const OLDEST = { most: 2, over: 'oldest' } as const
+const LAST_BLOCK = /retry: 3600000\nevent: goaway\ndata: {"reason":"superseded"}\n\n$/
+
+test('one stream more takes the place of the oldest, which is told to stay away; others are unharmed', async t => {
+  const { hub, open, story, tells, isEmpty } = await openEndpoint(t, { limits: { identity: OLDEST } })
+  const other = await open({ headers: { 'x-user': 'ben' } })
+  const [first, second, third] = [await open(), await open(), await open()]
+  t.regex(await first.text(), LAST_BLOCK)
+  t.is(await first.closed, 'end')
+  await tells('close superseded')
+  await hub.publish('news', { data: 'unharmed' })
+  for (const stream of [second, third, other]) {
+    t.like(await stream.next(({ event }) => event === 'message'), { data: 'unharmed' })
+  }
+  t.is(hub.stats().closed.superseded, 1)
+  t.deepEqual(story, ['open', 'open', 'open', 'open', 'close superseded'])
+  for (const stream of [second, third, other]) stream.close()
+  await isEmpty()
+})
+
+test('what was sent to the oldest before goes out first', async t => {
+  const subscribe: StreamOptions['subscribe'] = async stream => {
+    await stream.send({ data: 'x'.repeat(100_000) })
+    return 'news'
+  }
+  const { open } = await openEndpoint(t, { subscribe, limits: { identity: { most: 1, over: 'oldest' } } })
+  const first = await open()
+  await open()
+  const text = await first.text()
+  t.true(text.includes('x'.repeat(100_000)))
+  t.regex(text, LAST_BLOCK)
+})
+
+test('a POST is told no time to come back', async t => {
+  const { open } = await openEndpoint(t, { limits: { identity: { most: 1, over: 'oldest' } } })
+  const first = await open({ method: 'POST' })
+  await open()
+  const text = await first.text()
+  t.regex(text, /event: goaway\ndata: {"reason":"superseded"}\n\n$/)
+  t.notRegex(text, /retry/)
+})
+
+for (const [overload, status] of [
+  ['postpone', 200],
+  ['reject', 429],
+] as const) {
+  test(`a stream that is superseded before it began is turned away: ${overload}`, async t => {
+    const { subscribe, asked, answer } = new HeldResolver()
+    let calls = 0
+    const { open, story } = await openEndpoint(t, {
+      overload,
+      limits: { identity: { most: 1, over: 'oldest' } },
+      subscribe: (stream, ctx) => ((calls += 1) === 1 ? subscribe(stream, ctx) : 'news'),
+    })
+    const opening = open()
+    await asked
+    const second = await open()
+    answer('news')
+    const refused = await opening
+    t.is(refused.status, status)
+    const text = await refused.text()
+    if (overload === 'postpone') t.regex(text, LAST_BLOCK)
+    else t.is(refused.headers['retry-after'], '3600')
+    t.deepEqual(story, ['open', `refuse superseded ${status}`])
+    t.is((await second.next()).event, 'cursor')
+  })
+}
+
+test('HEAD takes nobody’s place', async t => {
+  const { hub, open } = await openEndpoint(t, { limits: { identity: { most: 1, over: 'oldest' } } })
+  await (await open()).next()
+  t.is((await open({ method: 'HEAD' })).status, 200)
+  t.is(hub.stats().closed.superseded, 0)
+})
+
+test('streams that nobody reads are cut before they are too many again', async t => {
+  const options: StreamOptions = {
+    limits: { identity: OLDEST },
+    buffer: { bytes: 16_777_216 },
+    subscribe: async stream => {
+      await stream.send({ data: 'x'.repeat(8_000_000) })
+      return 'news'
+    },
+  }
+  const { hub, port, tells, isEmpty } = await openEndpoint(t, options, { hub: { maxEventBytes: 9_000_000 } })
+  const sockets = Array.from({ length: 12 }, () => connect(port, '127.0.0.1'))
+  for (const socket of sockets) {
+    const { opened } = hub.stats()
+    // The end of the last ones is that of a connection which has been cut.
+    socket.on('error', () => undefined)
+    socket.pause()
+    socket.write(REQUEST)
+    await eventually(
+      () => hub.stats().opened > opened,
+      () => 'no stream was opened',
+    )
+  }
+  await tells('close superseded')
+  t.true(hub.stats().streams <= 4, `${hub.stats().streams} streams are left`)
+  for (const socket of sockets) socket.destroy()
+  await isEmpty()
+})
+
+test('over instances the oldest stream gives way, wherever it is', async t => {
+  const instances = await openInstances(t)
+  const [one, other] = [await instances.open(OLDEST), await instances.open(OLDEST)]
+  const first = await one.open()
+  await first.next()
+  const second = await other.open()
+  await second.next()
+  const ben = await one.open({ headers: { 'x-user': 'ben' } })
+  const third = await other.open()
+  t.regex(await first.text(), LAST_BLOCK)
+  await one.tells('close superseded')
+  t.is(await instances.taken(), 2)
+  // Of its own instance it is closed without a message.
+  const fourth = await other.open()
+  t.regex(await second.text(), LAST_BLOCK)
+  await other.hub.publish('news', { data: 'unharmed' })
+  for (const stream of [third, fourth, ben]) {
+    t.like(await stream.next(({ event }) => event === 'message'), { data: 'unharmed' })
+  }
+  t.deepEqual(
+    [one, other].map(({ story }) => story.filter(word => word.startsWith('fault'))),
+    [[], []],
+  )
+  third.close()
+  await instances.haveTaken(1)
+})
+
+test('a place keeps its age when it is renewed', async t => {
+  const instances = await openInstances(t)
+  const [one, other] = [await instances.open(OLDEST), await instances.open(OLDEST)]
+  const first = await one.open()
+  await first.next()
+  const second = await other.open()
+  await second.next()
+  await instances.elapse(20_000)
+  for (const { clock } of [one, other]) clock.advance(21_000)
+  await eventually(
+    async () => (await instances.left()) > 55_000,
+    () => 'the places were not renewed',
+  )
+  await one.open()
+  t.regex(await first.text(), LAST_BLOCK)
+  t.is(other.hub.stats().streams, 1)
+})
+
+test('while places cannot be counted streams open, and none is closed for it', async t => {
+  const instances = await openInstances(t)
+  const { open, story } = await instances.open({ most: 1, over: 'oldest' })
+  await (await open()).next()
+  await instances.admin.acl('SETUSER', 'default', '-zadd', '-zremrangebyscore')
+  t.is((await (await open()).next()).event, 'cursor')
+  t.deepEqual(story, ['open', 'fault lease', 'open'])
+})
