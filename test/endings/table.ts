@@ -123,9 +123,11 @@ export class Table {
 
   /** Lets time pass, a second at a turn, until a stream has found out that its login has ended. */
   async #lookAgain(stream: ReceivedStream): Promise<void> {
-    let isOpen = true
-    void stream.closed.then(() => (isOpen = false))
-    for (let second = 0; isOpen && second < LOOK_AGAIN; second += 1) {
+    const ended = new AbortController()
+    void stream.closed.then(() => {
+      ended.abort()
+    })
+    for (let second = 0; !ended.signal.aborted && second < LOOK_AGAIN; second += 1) {
       this.#clock.advance(1_000)
       await setImmediate()
     }
