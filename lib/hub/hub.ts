@@ -29,8 +29,8 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
   publish(topics: string | readonly string[], event: EventInput<Events>, options?: PublishOptions): Promise<string>
 
   /**
-   * Closes the streams that fit all that is given, on every instance. Clients come back on their own unless they are
-   * refused then.
+   * Closes the streams that fit all that is given, on every instance, and turns away the requests for one that are on their
+   * way. Clients come back on their own unless they are refused then.
    *
    * @param reason what `close` listeners are told. Default `server`.
    * @throws {TypeError} as a rejection, for what is not a string, and if nothing is given: that would be everybody

@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { createHub } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
 import { openApi } from '../jwt/api.ts'
+import { eventually } from '../support/eventually.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'
 
@@ -64,6 +65,23 @@ test('an instance that was cut off when a token was revoked closes its streams o
   await one.hub.revoke('lost', one.clock.now() + HOUR)
   t.is(await stream.closed, 'end')
   t.like(two.closes, [{ reason: 'revoked' }])
+})
+
+test('a revocation that a fail-over has lost is written again by the instance that made it', async t => {
+  const { server, admin, one } = await openInstances(t)
+  await one.hub.revoke('lost', one.clock.now() + HOUR)
+  const lost = once(one.hub, 'lost')
+  await admin.del(...(await admin.keys('*lost*')))
+  t.true(await one.hub.isRevoked('lost'))
+  await admin.client('KILL', 'TYPE', 'PUBSUB')
+  await lost
+  if (!one.hub.ready) await once(one.hub, 'ready')
+  await eventually(
+    async () => (await admin.keys('*lost*')).length === 1,
+    () => 'It was not written again',
+  )
+  const three = await openInstance(t, server)
+  t.is((await three.open(three.token({ jti: 'lost' }))).status, 401)
 })
 
 test('so does one that was frozen out for longer, in the order of what it missed', async t => {
