@@ -32,6 +32,7 @@ export class LogInMemory implements LogEngine {
 
   readonly #topics = new Map<string, LoggedEvent[]>()
   readonly #heard = new Set<string>()
+  #lives = 1
 
   start(listener: LogListener): void {
     this.listener = listener
@@ -100,13 +101,31 @@ export class LogInMemory implements LogEngine {
     if (epoch === this.epoch) this.beginAnew()
   }
 
-  /** Loses everything. */
+  /** Loses everything, and tells. */
   beginAnew(): void {
-    this.epoch += '+'
-    this.base = this.seq
+    this.flush(`one${'+'.repeat(this.#lives)}`, this.seq)
+    this.#lives += 1
+    this.listener?.renewed()
+  }
+
+  /** Begins another life behind a `seq`. */
+  flush(epoch: string, seq: number): void {
+    this.epoch = epoch
+    this.seq = seq
+    this.base = seq
     this.#topics.clear()
     this.forgotten.clear()
-    this.listener?.renewed()
+  }
+
+  /** A replica that is no further than the log is now. Answers what puts it in the log's place. */
+  replica(): () => void {
+    const { epoch, seq, base } = this
+    const topics = [...this.#topics]
+    return () => {
+      this.flush(epoch, seq)
+      this.base = base
+      for (const [topic, events] of topics) this.#topics.set(topic, events)
+    }
   }
 
   /** Loses the events of a topic up to a `seq`, as history does. */
