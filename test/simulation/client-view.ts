@@ -231,7 +231,11 @@ export class ClientView {
       this.#complain(`a gap that nobody told: ${reason} of ${topics.join()}`)
       return
     }
-    if (reason === 'epoch') this.#toldLife = told.life
+    if (reason === 'epoch') {
+      this.#toldLife = told.life
+      // An earlier life may have come back before the stream has said anything of the later one.
+      this.#streamSeq = -1
+    }
     for (const topic of topics) {
       const grant = this.#grants.get(topic)
       if (grant === undefined) {
