@@ -42,9 +42,8 @@ export class LogWriter {
     this.#pending += 1
     try {
       const appended = await this.#outbox.put(event)
-      const { epoch, seq, isRepeat } = appended
-      const here = this.#clock.monotonic()
-      if (!isRepeat && this.acknowledged.add(event.topics, appended, here)) await this.#log.renew({ epoch, seq })
+      if (appended.isRepeat) this.#remember(event.topics, appended).catch(() => undefined)
+      else await this.#acknowledge(event.topics, appended)
       return appended
     } finally {
       this.#pending -= 1
@@ -63,6 +62,23 @@ export class LogWriter {
       if (outcome === 'behind') await this.#log.renew({ epoch: state.epoch, seq: this.acknowledged.seq })
     } finally {
       this.#isVerifying = false
+    }
+  }
+
+  async #acknowledge(topics: readonly string[], appended: Appended): Promise<void> {
+    const { epoch, seq } = appended
+    const isLost = this.acknowledged.add(topics, appended, this.#clock.monotonic())
+    if (isLost) await this.#log.renew({ epoch, seq })
+  }
+
+  // The event that was published first with a key may have had other topics: only the log knows.
+  async #remember(topics: readonly string[], { epoch, seq, isRepeat }: Appended): Promise<void> {
+    const page = await this.#log.read(topics.map(topic => ({ topic, after: seq - 1, count: 1 })))
+    if (page.state.epoch !== epoch) return
+    for (const { topic, events } of page.topics) {
+      const [event] = events
+      if (event?.seq !== seq) continue
+      await this.#acknowledge([topic], { epoch, seq, at: event.at, previous: [event.previous], isRepeat })
     }
   }
 }

@@ -271,6 +271,25 @@ test('what is still there of what was acknowledged on earlier connections is no 
   t.deepEqual(recorder.gaps, [])
 })
 
+test('what was published again with its key is remembered as what was published first, on the topics that it has', async t => {
+  const { log, live, say, replica, recorder } = makeReplica()
+  await live('a')
+  const failOver = log.replica()
+  await log.append([{ ...NOTE, key: 'once' }])
+  await replica.publish({ ...NOTE, topics: ['lonely', 'other'], key: 'once' })
+  await say('lonely')
+  log.down()
+  await log.up()
+  t.is(log.epoch, 'one', 'that the first one was not of the topic `other` is no loss')
+  log.down()
+  failOver()
+  log.seq = 100
+  await say('lonely')
+  await log.up()
+  t.is(log.epoch, 'one+')
+  t.deepEqual(recorder.gaps, [{ topics: ['a'], reason: 'epoch' }])
+})
+
 test('what was acknowledged in a life of the log that comes back is asked for again', async t => {
   const { log, live, say, replica } = makeReplica()
   await live('a')
