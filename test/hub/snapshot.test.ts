@@ -1,7 +1,13 @@
 import { once } from 'node:events'
 import test from 'ava'
 import type { Middleware } from 'koa'
-import { memoryBroker, type EventInput, type EventStream, type TopicRequest } from 'koa-event-stream'
+import {
+  memoryBroker,
+  type BrokerListener,
+  type EventInput,
+  type EventStream,
+  type TopicRequest,
+} from 'koa-event-stream'
 import { openEndpoint, type StreamOptions } from '../koa/endpoint.ts'
 import { Deferred } from '../support/deferred.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -96,6 +102,39 @@ for (const [reason, id] of [
     t.is((await stream.next()).id, next)
   })
 }
+
+test('a loss that a live stream is told of is not told again once the state is there', async t => {
+  const { asked, options } = stateful(() => STATE)
+  const broker = memoryBroker()
+  const { listen, read } = { listen: broker.listen.bind(broker), read: broker.read.bind(broker) }
+  let start = 0
+  let listener: BrokerListener | undefined
+  broker.listen = own => {
+    listener = own
+    listen(own)
+  }
+  broker.read = (topic, after, limit) => {
+    const slice = read(topic, after, limit)
+    return topic === 'room' && after < start ? { ...slice, trimmed: true, start } : slice
+  }
+  const { hub, open } = await openEndpoint(t, options, { hub: { broker } })
+  const stream = await open()
+  await stream.next(isCursor)
+  start = broker.position().seq + 1
+  listener?.gap(['room'], 'trimmed')
+  await stream.next(isCursor)
+  await hub.publish('other', { data: 'next' })
+  await stream.next(({ data }) => data === 'next')
+  t.deepEqual(told(stream), [
+    'state 1',
+    'state 2',
+    'gap {"topics":["room"],"reason":"trimmed"}',
+    'state 1',
+    'state 2',
+    'message next',
+  ])
+  t.is(asked.length, 2)
+})
 
 for (const [how, events] of [
   ['throws', () => assert('not now')],

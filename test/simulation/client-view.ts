@@ -231,7 +231,11 @@ export class ClientView {
       this.#complain(`a gap that nobody told: ${reason} of ${topics.join()}`)
       return
     }
-    if (reason === 'epoch') this.#toldLife = told.life
+    if (reason === 'epoch') {
+      this.#toldLife = told.life
+      // An earlier life may have come back before the stream has said anything of the later one.
+      this.#streamSeq = -1
+    }
     for (const topic of topics) {
       const grant = this.#grants.get(topic)
       if (grant === undefined) {
@@ -300,9 +304,11 @@ export class ClientView {
 
   // It comes in pieces, behind the last of which it is whole.
   #state({ topic, count, left }: StatePiece, start: number): void {
+    // It may have been handed over before the topic was taken away, and given again since.
+    if (start < (this.#taken.get(topic) ?? 0)) return
     const grant = this.#grants.get(topic)
     if (grant === undefined) {
-      if (!this.#mayRead(topic, start)) this.#complain(`the state of ${topic}, which is not its own`)
+      this.#complain(`the state of ${topic}, which is not its own`)
       return
     }
     if (!grant.mayHaveState) this.#complain(`the state of ${topic} came over what it has`)

@@ -125,7 +125,7 @@ export class Client {
     const { view } = this
     const visit = this.#visit
     const stream = visit?.stream
-    if (stream === undefined || !this.isLive || this.topics.has(topic)) return
+    if (visit === undefined || stream === undefined || !this.isLive || this.topics.has(topic)) return
     this.topics.add(topic)
     this.#onInstance(() => {
       if (stream.closeReason !== undefined || this.#visit !== visit || view.topics.includes(topic)) return
@@ -137,8 +137,12 @@ export class Client {
           if (this.#visit === visit && this.topics.has(topic)) view.added(topic)
         },
         () => {
-          if (this.#visit === visit && stream.closeReason === undefined && this.topics.delete(topic))
-            view.removed(topic, Infinity)
+          if (this.#visit !== visit || stream.closeReason !== undefined || !this.topics.delete(topic)) return
+          view.removed(topic, Infinity)
+          // Without any topic it would wait for ever: it comes back for this one.
+          if (this.topics.size > 0) return
+          this.topics.add(topic)
+          visit.leave()
         },
       )
     })

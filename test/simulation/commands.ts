@@ -35,6 +35,9 @@ export class Commands {
     this.#timeout = timeout
   }
 
+  /** What is called when the connection is lost. */
+  onLost: () => void = () => {}
+
   /** Has something done at the server, in one step. Rejects with `ERR_BROKER`, also where it may have been done. */
   call<T>(what: string, work: (server: LogServer) => T): Promise<T> {
     return new Promise<T>((resolve, reject) => {
@@ -117,6 +120,7 @@ export class Commands {
   }
 
   #lost(): void {
+    if (this.#connection !== undefined) this.onLost()
     this.#connection = undefined
     this.#waiting = []
     for (const call of [...this.#pending]) this.#fail(call, failure(call.what, 'the connection was lost'))

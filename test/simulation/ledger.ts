@@ -33,10 +33,13 @@ export interface Fact {
   isLost: boolean
   /** Who was told that the log has it, and would miss it. */
   witness: SimulatedProcess | undefined
+  /** The lost event after which it would stand, of a server whose clock was ahead: whoever knows of that one has to tell. */
+  readonly shadow: Fact | undefined
 }
 
 /** Whether somebody lives who knows of a loss. */
-export function isOwed({ witness }: Fact): boolean {
+export function isOwed(fact: Fact): boolean {
+  const { witness } = fact.shadow ?? fact
   return witness?.isDead === false
 }
 
@@ -63,7 +66,8 @@ export class Ledger {
   #flushedTo = 0
   readonly #byTopic = new Map<string, Map<string, Fact[]>>()
   readonly #byId = new Map<string, Fact>()
-  readonly #lossy = new Map<string, number>()
+  // The last event that each life of the log has lost.
+  readonly #lossy = new Map<string, Fact>()
 
   constructor(time: VirtualTime) {
     this.#time = time
@@ -142,6 +146,8 @@ export class Ledger {
   appended(epoch: string, { seq, frame, topics }: Entry, body: Uint8Array): void {
     const publication = this.publications[numberIn(body)]
     if (publication === undefined) throw new Error('the log took what nobody published')
+    const lost = this.#lossy.get(epoch)
+    const shadow = lost !== undefined && seq < lost.seq ? lost : undefined
     const fact: Fact = {
       publication,
       epoch,
@@ -150,8 +156,9 @@ export class Ledger {
       at: this.#time.now,
       bytes: frame.length,
       // It stands before what the log has lost, which goes with it once that is noticed.
-      isLost: seq < (this.#lossy.get(epoch) ?? 0),
+      isLost: shadow !== undefined,
       witness: undefined,
+      shadow,
     }
     this.#facts.push(fact)
     for (const earlier of publication.facts) {
@@ -174,7 +181,7 @@ export class Ledger {
       const isKept = fact.epoch === epoch ? fact.seq <= seq : fact.epoch !== this.epoch
       if (fact.isLost || isKept) continue
       fact.isLost = true
-      this.#lossy.set(fact.epoch, Math.max(fact.seq, this.#lossy.get(fact.epoch) ?? 0))
+      if (fact.seq > (this.#lossy.get(fact.epoch)?.seq ?? 0)) this.#lossy.set(fact.epoch, fact)
     }
     this.hasFallenBack ||= epoch !== this.epoch
     if (epoch !== this.epoch || this.#lossy.has(epoch)) this.began(epoch)
@@ -186,8 +193,12 @@ export class Ledger {
     for (const fact of this.#facts) if (fact.isLost) fact.witness = undefined
   }
 
-  evicted(epoch: string, topic: string): void {
-    for (const fact of this.facts(epoch, topic)) fact.isLost = true
+  /** @param isWhole whether the log denies that there were any: who knows better may not hear of it before they are old */
+  evicted(epoch: string, topic: string, isWhole: boolean): void {
+    for (const fact of this.facts(epoch, topic)) {
+      fact.isLost = true
+      if (isWhole) fact.witness = undefined
+    }
   }
 
   /** All is gone, also what was published with which key. */

@@ -117,7 +117,7 @@ export class LogService {
   evict(topic: string, isWhole: boolean): void {
     this.#primary.evict(topic, isWhole)
     this.#follower.evict(topic, isWhole)
-    this.#ledger.evicted(this.#primary.state.epoch, topic)
+    this.#ledger.evicted(this.#primary.state.epoch, topic, isWhole)
   }
 
   // In their order, and not after a fail-over or a flush.

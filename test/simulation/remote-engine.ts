@@ -69,6 +69,9 @@ export class RemoteEngine implements LogEngine {
 
   start(listener: LogListener): void {
     this.#listener = listener
+    this.#parts.commands.onLost = () => {
+      listener.interrupted()
+    }
     this.#connect()
   }
 

@@ -18,6 +18,8 @@ export class SimulatedProcess implements Clock {
   readonly #start: number
   #isDead = false
   #frozenUntil = 0
+  // What came while it was frozen, in its order.
+  readonly #waiting: (() => void)[] = []
   // By how much the wall clock is wrong.
   #offset = 0
   #ids = 0
@@ -50,6 +52,10 @@ export class SimulatedProcess implements Clock {
   freeze(ms: number): void {
     this.frozenFor = ms
     this.#frozenUntil = Math.max(this.#frozenUntil, this.#time.now + ms)
+    this.#time.after(ms, () => {
+      if (this.#isFrozen) return
+      for (const task of this.#waiting.splice(0)) this.#time.after(0, () => this.run(task))
+    })
   }
 
   /** Sets the wall clock back or forth. */
@@ -60,12 +66,8 @@ export class SimulatedProcess implements Clock {
   /** Runs something here, now or once the process goes on. */
   run(task: () => void): void {
     if (this.#isDead) return
-    const left = this.#frozenUntil - this.#time.now
-    if (left > 0) {
-      this.#time.after(left, () => {
-        this.run(task)
-      })
-    } else task()
+    if (this.#isFrozen) this.#waiting.push(task)
+    else task()
   }
 
   now(): number {
@@ -78,13 +80,9 @@ export class SimulatedProcess implements Clock {
 
   after(ms: number, task: () => void): () => void {
     let wanted: (() => void) | undefined = task
-    const due = (): void => {
-      if (wanted === undefined || this.#isDead) return
-      const left = this.#frozenUntil - this.#time.now
-      if (left > 0) this.#time.after(left, due)
-      else wanted()
-    }
-    const moment = this.#time.after(ms, due)
+    const moment = this.#time.after(ms, () => {
+      this.run(() => wanted?.())
+    })
     return () => {
       wanted = undefined
       moment.cancel()
@@ -112,6 +110,10 @@ export class SimulatedProcess implements Clock {
 
   random(): number {
     return this.#random.next()
+  }
+
+  get #isFrozen(): boolean {
+    return this.#frozenUntil > this.#time.now
   }
 
   id(): string {

@@ -96,7 +96,9 @@ class Run implements Life {
       time.after(50, () => this.#publish(random, burst))
       return
     }
+    let hasBegun = false
     instance.process.run(() => {
+      hasBegun = true
       for (let n = 0; n < burst; n += 1) {
         const topics = random.chance(0.2)
           ? random.some(LIVELY)
@@ -105,6 +107,13 @@ class Run implements Life {
         this.#world.publish(instance, topics, bytes)
       }
     })
+    // A process that is frozen may die before it goes on: somebody else publishes then.
+    const look = (): void => {
+      if (hasBegun) return
+      if (instance.process.isDead) this.#publish(random, burst)
+      else time.after(50, look)
+    }
+    look()
   }
 
   #harm(random: Random): void {

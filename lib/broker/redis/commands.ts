@@ -32,6 +32,11 @@ export class Commands {
     client.on('error', () => undefined)
   }
 
+  /** Calls back whenever a connection is lost, of a Cluster that to any of its nodes. */
+  onLost(listener: () => void): void {
+    for (const event of ['close', '-node']) this.client.on(event, listener)
+  }
+
   /** @throws {EventStreamError} `ERR_BROKER` */
   async run<T>(what: string, work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
     if (this.#calls >= this.#most) {

@@ -54,14 +54,19 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
   const commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
   const log = new Log(commands, names, policy, connections.command)
   const writer = new LogWriter(log, { maxPending, clock })
-  // Behind a lost connection may be a fail-over. If this fails, too, there is the next connection.
-  commands.client.on('ready', () => {
-    writer.verify().catch(() => undefined)
+  commands.onLost(() => {
+    writer.acknowledged.interrupted()
   })
+  // Behind a lost connection may be a fail-over. If this fails, too, there is the next publish, and the next connection.
+  const verify = (): void => {
+    writer.verify().catch(() => undefined)
+  }
+  commands.client.on('ready', verify)
   return {
     publish: async (topics, event, options) => {
       const { topics: list, body, notes } = encodePublication(topics, event, rules, options)
       const { epoch, seq } = await writer.publish({ topics: list, body, ...notes })
+      verify()
       return formatPosition(epoch, seq)
     },
     close: async () => {

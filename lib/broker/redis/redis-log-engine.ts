@@ -27,6 +27,9 @@ export class RedisLogEngine implements LogEngine, SessionMember {
 
   start(listener: LogListener): void {
     this.#listener = listener
+    this.#session.commands.onLost(() => {
+      this.#listener?.interrupted()
+    })
   }
 
   async append(events: readonly Outgoing[]): Promise<readonly (Appended | Error)[]> {

@@ -1,6 +1,6 @@
 import { EventStreamError } from '../../errors.ts'
 import type { Clock } from '../../clock.ts'
-import { isMissing, type Moment, type Remembered } from './acknowledged.ts'
+import { isMissing, type AcknowledgedEvent, type Moment, type Remembered } from './acknowledged.ts'
 import {
   PAGE_BYTES,
   PAGE_TOPICS,
@@ -32,50 +32,63 @@ export interface Known {
   readonly epoch: string
   /** What was handed on, or seen, is no newer than this. */
   readonly seq: number
-  /** The last event of each topic that was acknowledged here. */
-  readonly acknowledged: ReadonlyMap<string, Remembered>
+  /** What was acknowledged here, and the log must know of as long as it is in the life of which that is. */
+  readonly acknowledged: readonly AcknowledgedEvent[]
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
 // Pages in flight: while one is put in order the next is on its way.
 const LANES = 2
 
+/** A wish, for whom it is, and what is known to stand where it begins or after that. */
+interface Question {
+  readonly wish: Wish
+  readonly mirror?: Mirror
+  readonly remembered: readonly AcknowledgedEvent[]
+}
+
 /**
  * Asks the log for what mirrors miss, page by page. What has been fetched stays with them if it is interrupted: the next
  * attempt goes on from there.
  */
-export async function catchUp(engine: LogEngine, mirrors: readonly Mirror[], known: Known): Promise<CatchUp> {
-  const byTopic = new Map(mirrors.map(mirror => [mirror.topic, mirror]))
+export async function catchUp(
+  engine: Pick<LogEngine, 'read'>,
+  mirrors: readonly Mirror[],
+  known: Known,
+): Promise<CatchUp> {
   const epochs = new Set<string>()
-  const wishes = wishesOf(byTopic, known.acknowledged)
+  const questions = questionsOf(mirrors, known.acknowledged)
   let outcome: CatchUp['outcome'] = 'complete'
   let state: LogState | undefined
 
   async function ask(): Promise<void> {
-    const batch = wishes.splice(0, Math.min(PAGE_TOPICS, Math.ceil(wishes.length / LANES)))
+    const batch = nextBatch(questions)
     // What has been kept aside by now will be in the answer.
-    for (const { topic } of batch) {
-      for (const epoch of byTopic.get(topic)?.forgetArrived() ?? []) epochs.add(epoch)
-    }
-    const page = await engine.read(batch, { bytes: PAGE_BYTES })
+    for (const { mirror } of batch) for (const epoch of mirror?.forgetArrived() ?? []) epochs.add(epoch)
+    const page = await engine.read(
+      batch.map(({ wish }) => wish),
+      { bytes: PAGE_BYTES },
+    )
     if (outcome !== 'complete') return
-    outcome = outcomeOf(page, state, byTopic, known)
+    outcome = outcomeOf(page, state, batch, known)
     if (state === undefined || outcome !== 'complete' || page.state.seq < state.seq) state = page.state
-    if (outcome === 'complete') for (const topic of page.topics) take(topic, page.state)
+    if (outcome === 'complete')
+      for (const [index, topic] of page.topics.entries()) take(batch[index], topic, page.state)
   }
 
-  function take(page: TopicPage, state: LogState): void {
-    const mirror = byTopic.get(page.topic)
-    mirror?.fetch(page, state)
-    if (mirror !== undefined && page.more) wishes.unshift(mirror.wish)
+  function take(question: Question | undefined, page: TopicPage, state: LogState): void {
+    if (question?.mirror === undefined) return
+    const { mirror, remembered } = question
+    mirror.fetch(page, state)
+    if (page.more) questions.unshift({ wish: mirror.wish, mirror, remembered })
   }
 
   async function goOn(): Promise<void> {
     do await ask()
-    while (wishes.length > 0 && outcome === 'complete')
+    while (questions.length > 0 && outcome === 'complete')
   }
 
-  await Promise.all(Array.from({ length: wishes.length > 1 ? LANES : 1 }, goOn))
+  await Promise.all(Array.from({ length: questions.length > 1 ? LANES : 1 }, goOn))
   if (state === undefined) throw new EventStreamError('ERR_BROKER', 'the log did not say where it stands')
   return { outcome, state, epochs }
 }
@@ -83,22 +96,25 @@ export async function catchUp(engine: LogEngine, mirrors: readonly Mirror[], kno
 function outcomeOf(
   page: LogPage,
   before: LogState | undefined,
-  mirrors: ReadonlyMap<string, Mirror>,
+  batch: readonly Question[],
   known: Known,
 ): CatchUp['outcome'] {
   const { epoch } = page.state
   if (before !== undefined && epoch !== before.epoch) return 'renewed'
   if (known.epoch !== '' && epoch !== known.epoch) return 'renewed'
-  return isBehind(page, mirrors, known) ? 'behind' : 'complete'
+  return isBehind(page, batch, known) ? 'behind' : 'complete'
 }
 
-function isBehind({ state, topics }: LogPage, mirrors: ReadonlyMap<string, Mirror>, known: Known): boolean {
+function isBehind({ state, topics }: LogPage, batch: readonly Question[], known: Known): boolean {
   if (state.seq < known.seq) return true
   const said = { log: state.now, here: known.clock.monotonic() }
-  return topics.some(page => {
-    const { topic } = page
-    const own = [mirrors.get(topic)?.remembered, known.acknowledged.get(topic)]
-    return own.some(event => event !== undefined && hasLost(page, event, said))
+  return batch.some(({ mirror, remembered }, index) => {
+    const page = topics[index]
+    if (page === undefined) return false
+    const own = remembered.filter(({ epoch }) => epoch === state.epoch)
+    return (
+      (mirror !== undefined && hasLost(page, mirror.remembered, said)) || own.some(event => hasLost(page, event, said))
+    )
   })
 }
 
@@ -108,7 +124,7 @@ function isBehind({ state, topics }: LogPage, mirrors: ReadonlyMap<string, Mirro
  *
  * @param said when the log answered with the page
  */
-export function hasLost({ last, next, events, more }: TopicPage, event: Remembered, said: Moment): boolean {
+function hasLost({ last, next, events, more }: TopicPage, event: Remembered, said: Moment): boolean {
   if (next !== undefined) return isMissing(event, next.previous, momentOf(next, said))
   const behind = events.find(({ seq }) => seq > event.seq)
   if (behind !== undefined) return isMissing(event, behind.previous, momentOf(behind, said))
@@ -120,11 +136,32 @@ function momentOf({ at }: { readonly at: number }, { log, here }: Moment): Momen
   return { log: at, here: here - (log - at) }
 }
 
-function wishesOf(mirrors: ReadonlyMap<string, Mirror>, acknowledged: ReadonlyMap<string, Remembered>): Wish[] {
-  const wishes = new Map<string, Wish>()
-  for (const [topic, { wish }] of mirrors) wishes.set(topic, wish)
-  for (const [topic, { seq: after }] of acknowledged) {
-    if (mirrors.get(topic)?.last === undefined) wishes.set(topic, { topic, after, count: 0 })
+// An event that was acknowledged is asked for where no mirror begins before it. Of a topic several may be, one at a time.
+function questionsOf(mirrors: readonly Mirror[], acknowledged: readonly AcknowledgedEvent[]): Question[] {
+  const followed = new Map(mirrors.filter(({ last }) => last !== undefined).map(mirror => [mirror.topic, mirror]))
+  const remembered = new Map<string, AcknowledgedEvent[]>()
+  const alone: Question[] = []
+  for (const event of acknowledged) {
+    const { topic, seq: after } = event
+    const own = remembered.get(topic)
+    if (!followed.has(topic)) alone.push({ wish: { topic, after, count: 0 }, remembered: [event] })
+    else if (own === undefined) remembered.set(topic, [event])
+    else own.push(event)
   }
-  return [...wishes.values()]
+  return [
+    ...mirrors.map(mirror => ({ wish: mirror.wish, mirror, remembered: remembered.get(mirror.topic) ?? [] })),
+    ...alone,
+  ]
+}
+
+/** Takes the next ones out that can be asked in one step: no two are of one topic. */
+function nextBatch(questions: Question[]): Question[] {
+  const most = Math.min(PAGE_TOPICS, Math.ceil(questions.length / LANES))
+  const topics = new Set<string>()
+  while (topics.size < most) {
+    const topic = questions[topics.size]?.wish.topic
+    if (topic === undefined || topics.has(topic)) break
+    topics.add(topic)
+  }
+  return questions.splice(0, topics.size)
 }

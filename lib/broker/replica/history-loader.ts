@@ -53,7 +53,7 @@ export class HistoryLoader {
         const isOfEpoch = state.epoch === load.epoch
         if (isOfEpoch) for (const event of page.events) load.events.push(event)
         if (isOfEpoch && page.more) continue
-        if (isOfEpoch) mirror.load(load.events)
+        if (isOfEpoch) mirror.load({ events: load.events, last: page.last })
         this.#loads.delete(mirror)
         load.resolve()
       }

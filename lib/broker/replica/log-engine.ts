@@ -88,6 +88,12 @@ export interface LogListener {
   /** The connection is lost, or has not been made. Anything may be missed from now on, until `up`. */
   down(error: unknown): void
 
+  /**
+   * A connection is lost on which events were appended, be the log up or not. Behind the next one may be another server,
+   * which need not have what was acknowledged on this one. An engine without connections of that kind never tells.
+   */
+  interrupted(): void
+
   /** An event of a topic that is listened to. Of one topic in the order of the log, and each one once a life of `up`. */
   event(topic: string, event: LoggedEvent): void
 

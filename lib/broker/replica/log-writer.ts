@@ -1,8 +1,8 @@
 import type { Clock } from '../../clock.ts'
 import { EventStreamError } from '../../errors.ts'
 import { Acknowledged } from './acknowledged.ts'
-import { hasLost } from './catch-up.ts'
-import { PAGE_TOPICS, type Appended, type LogEngine, type Outgoing } from './log-engine.ts'
+import { catchUp } from './catch-up.ts'
+import type { Appended, LogEngine, Outgoing } from './log-engine.ts'
 import { Outbox } from './outbox.ts'
 
 /** What a writer needs of an engine. */
@@ -24,6 +24,7 @@ export class LogWriter {
   readonly #clock: Clock
   readonly #maxPending: number
   #pending = 0
+  #isVerifying = false
 
   constructor(log: WritableLog, { maxPending, clock }: LogWriterOptions) {
     this.#log = log
@@ -41,30 +42,43 @@ export class LogWriter {
     this.#pending += 1
     try {
       const appended = await this.#outbox.put(event)
-      const { epoch, seq, isRepeat } = appended
-      const here = this.#clock.monotonic()
-      if (!isRepeat && this.acknowledged.add(event.topics, appended, here)) await this.#log.renew({ epoch, seq })
+      if (appended.isRepeat) this.#remember(event.topics, appended).catch(() => undefined)
+      else await this.#acknowledge(event.topics, appended)
       return appended
     } finally {
       this.#pending -= 1
     }
   }
 
-  /** Begins a new life of the log if it has lost what was published here. */
+  /** Where a connection was lost since: begins a new life of the log if it has lost what was published here before. */
   async verify(): Promise<void> {
-    const acknowledged = this.acknowledged.of('')
-    if (acknowledged.size === 0) return
-    const wishes = [...acknowledged].map(([topic, { seq: after }]) => ({ topic, after, count: 0 }))
-    while (wishes.length > 0) {
-      const { state, topics } = await this.#log.read(wishes.splice(0, PAGE_TOPICS))
-      if (this.acknowledged.of(state.epoch).size === 0) return
-      const isLost = topics.some(page => {
-        const event = acknowledged.get(page.topic)
-        return event !== undefined && hasLost(page, event, { log: state.now, here: this.#clock.monotonic() })
-      })
-      if (!isLost) continue
-      await this.#log.renew({ epoch: state.epoch, seq: this.acknowledged.seq })
-      return
+    const acknowledged = this.acknowledged.doubtful
+    if (acknowledged.length === 0 || this.#isVerifying) return
+    this.#isVerifying = true
+    try {
+      const known = { epoch: '', seq: 0, acknowledged, clock: this.#clock }
+      const { outcome, state } = await catchUp(this.#log, [], known)
+      if (outcome === 'complete') this.acknowledged.confirm(acknowledged)
+      if (outcome === 'behind') await this.#log.renew({ epoch: state.epoch, seq: this.acknowledged.seq })
+    } finally {
+      this.#isVerifying = false
+    }
+  }
+
+  async #acknowledge(topics: readonly string[], appended: Appended): Promise<void> {
+    const { epoch, seq } = appended
+    const isLost = this.acknowledged.add(topics, appended, this.#clock.monotonic())
+    if (isLost) await this.#log.renew({ epoch, seq })
+  }
+
+  // The event that was published first with a key may have had other topics: only the log knows.
+  async #remember(topics: readonly string[], { epoch, seq, isRepeat }: Appended): Promise<void> {
+    const page = await this.#log.read(topics.map(topic => ({ topic, after: seq - 1, count: 1 })))
+    if (page.state.epoch !== epoch) return
+    for (const { topic, events } of page.topics) {
+      const [event] = events
+      if (event?.seq !== seq) continue
+      await this.#acknowledge([topic], { epoch, seq, at: event.at, previous: [event.previous], isRepeat })
     }
   }
 }

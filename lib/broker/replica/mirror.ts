@@ -11,6 +11,9 @@ export interface Heard {
   readonly at: number
 }
 
+/** Where history begins: behind an event, or behind a place in the log. */
+type Beginning = Pick<Predecessor, 'seq' | 'isKnown'>
+
 /** What is read of a topic of which nothing is here. */
 export const NOTHING: Slice = Object.freeze({ events: [], more: false, trimmed: false, start: 0 })
 
@@ -35,6 +38,8 @@ export class Mirror {
 
   readonly #limits: HistoryLimits
   #history: History | undefined
+  // Where it was begun, unless that is where an event stands.
+  #place: number | undefined
   #loaded = false
   // When the newest event was published that is known here, by the log's own time, and when it came, by the monotonic clock.
   #at = 0
@@ -107,7 +112,7 @@ export class Mirror {
    * @param loaded whether the log has nothing of it either
    */
   begin(seq: number, loaded = false): void {
-    this.#begin(new History(seq), loaded)
+    this.#begin({ seq, isKnown: false }, loaded)
   }
 
   /** Keeps aside what comes, until it is known what is missing. Of what was published until it was heard nothing is. */
@@ -136,7 +141,7 @@ export class Mirror {
    */
   fetch({ last, events, more }: TopicPage, { seq, now }: Pick<LogState, 'seq' | 'now'>): void {
     if (this.#history === undefined) {
-      this.#begin(historyBehind(last), !last.isKnown)
+      this.#begin(last, !last.isKnown)
       this.#complete = { seq: Math.max(seq, last.seq), at: now }
       return
     }
@@ -145,7 +150,7 @@ export class Mirror {
     if (first === undefined && more) return
     const before = first?.previous ?? last
     if (before.isKnown ? before.seq > this.#end(this.#history.last) : this.#mayHaveMissed(before, now)) {
-      this.#begin(historyBehind(before), true)
+      this.#begin(before, true)
       this.hasLost = true
     }
     const end = this.#end(this.#history.last)
@@ -207,17 +212,30 @@ export class Mirror {
   }
 
   /** Puts what the log has of the topic's history before what is here. */
-  load(events: readonly LoggedEvent[]): void {
+  load({ events, last }: Pick<TopicPage, 'events' | 'last'>): void {
     const recent = this.#history
     if (recent === undefined) return
     this.#loaded = true
     const older = events.filter(({ seq }) => seq <= recent.trimmed)
-    const [first] = older
+    const next = events[older.length]
     // If the log has lost its own, what is here is still whole.
-    if (first === undefined || older.at(-1)?.seq !== recent.trimmed) return
-    const joined = historyBehind(first.previous)
+    if (!this.#isBehind(recent, older.at(-1), next, next?.previous ?? last)) return
+    const joined = historyBehind(older[0]?.previous ?? next?.previous ?? last)
     for (const event of [...older, ...recent.read(recent.trimmed, Infinity).events]) joined.append(event, this.#limits)
     this.#history = joined
+  }
+
+  // Whether what is here follows the last one of older events, or what stands before the next one of the log if there are none.
+  #isBehind(
+    recent: History,
+    older: LoggedEvent | undefined,
+    next: LoggedEvent | undefined,
+    before: Predecessor,
+  ): boolean {
+    if (older?.seq === recent.trimmed) return true
+    // Nobody knows of an event where it was begun: one before may be the last one.
+    if (recent.trimmed !== this.#place || recent.read(recent.trimmed, 1).events[0]?.seq !== next?.seq) return false
+    return older === undefined ? before.seq < recent.trimmed : before.isKnown && before.seq === older.seq
   }
 
   /** Forgets what is too old by the log's own time, in milliseconds since 1970. */
@@ -233,12 +251,13 @@ export class Mirror {
     return this.#history?.startOfLast(count) ?? 0
   }
 
-  #begin(history: History, loaded: boolean): void {
-    this.#history = history
+  #begin(before: Beginning, loaded: boolean): void {
+    this.#history = historyBehind(before)
+    this.#place = before.isKnown ? undefined : before.seq
     this.#loaded = loaded
     this.#at = 0
     this.#fetched = []
-    this.#complete = { seq: history.last, at: -Infinity }
+    this.#complete = { seq: before.seq, at: -Infinity }
   }
 
   // The log has forgotten the topic's last event: nothing came after a `seq`, nor after a time. Before that something may have.
@@ -265,6 +284,6 @@ export class Mirror {
 
 // Of an event that is known, and not here, whoever wishes for more than there is has to hear. When it was published its `seq`
 // says, which is the time in microseconds, but for a log that is ahead of its clock.
-function historyBehind({ seq, isKnown }: Predecessor): History {
+function historyBehind({ seq, isKnown }: Beginning): History {
   return new History(seq, isKnown && seq > 0 ? seq / 1_000 : undefined)
 }

@@ -5,7 +5,7 @@ import type { Position } from '../../wire/cursor.ts'
 import type { BrokerListener } from '../broker.ts'
 import type { Slice } from '../event-log.ts'
 import type { HistoryPolicy } from '../history-policy.ts'
-import type { Moment, Remembered } from './acknowledged.ts'
+import type { Moment } from './acknowledged.ts'
 import { catchUp } from './catch-up.ts'
 import { HistoryLoader } from './history-loader.ts'
 import type { LogEngine, LoggedEvent, LogListener, LogState, Outgoing } from './log-engine.ts'
@@ -132,6 +132,8 @@ export class Replica implements LogListener {
 
   /** Catches up if a client is ahead of us, and fetches the history of topics of which not enough is here. */
   async load(topics: readonly string[], since: number, epoch?: string): Promise<void> {
+    // What is still to come is part of a topic's latest events. If it does not come, there is what is here.
+    if (this.#phase === 'holding') await this.#inTime(this.#liveOf(topics)).catch(() => undefined)
     if (this.#isAhead(since, epoch)) await this.#catchUpWith(topics, since, epoch)
     const lacking = topics.flatMap(topic => this.#mirrors.get(topic) ?? []).filter(mirror => mirror.lacks(since))
     await Promise.all(lacking.map(mirror => this.#loader.load(mirror, this.#epoch)))
@@ -179,6 +181,10 @@ export class Replica implements LogListener {
     this.#phase = 'connecting'
     this.#holdAll()
     this.#tellReadiness(error)
+  }
+
+  interrupted(): void {
+    this.#writer.acknowledged.interrupted()
   }
 
   event(topic: string, event: LoggedEvent): void {
@@ -298,17 +304,16 @@ export class Replica implements LogListener {
     this.#unasked.clear()
     try {
       await this.#listenTo(batch, connection)
-      const answer = await catchUp(this.#engine, batch, {
-        ...this.position,
-        acknowledged: this.#acknowledged(isWhole),
-        clock: this.#parts.clock,
-      })
+      const acknowledged = isWhole ? this.#writer.acknowledged.all : []
+      const { clock } = this.#parts
+      const answer = await catchUp(this.#engine, batch, { ...this.position, acknowledged, clock })
       // What was handed out before the log answered must have arrived.
       await this.#engine.fence()
       for (const epoch of answer.epochs) if (epoch !== answer.state.epoch) this.#past.add(epoch)
       // What has come up meanwhile is asked about next.
       if (doubts !== this.#doubts) return
       if (answer.outcome === 'complete' && batch.every(mirror => isOfEpoch(mirror, answer.state.epoch))) {
+        this.#writer.acknowledged.confirm(acknowledged)
         this.#goOn(batch, answer.state)
         return
       }
@@ -326,10 +331,6 @@ export class Replica implements LogListener {
     if (mirrors.length === 0) return
     await this.#engine.listen(mirrors.map(({ topic }) => topic))
     if (this.#connection === connection) for (const mirror of mirrors) mirror.isListenedTo = true
-  }
-
-  #acknowledged(isWhole: boolean): ReadonlyMap<string, Remembered> {
-    return isWhole ? this.#writer.acknowledged.of(this.#epoch) : new Map()
   }
 
   async #renew({ epoch }: LogState): Promise<void> {
@@ -385,12 +386,16 @@ export class Replica implements LogListener {
 
   async #catchUpWith(topics: readonly string[], since: number, epoch?: string): Promise<void> {
     const seen = await this.look()
-    await this.#inTime(Promise.all(topics.flatMap(topic => this.#mirrors.get(topic)?.live ?? [])))
+    await this.#inTime(this.#liveOf(topics))
     if (seen.epoch === this.#epoch) this.#seq = Math.max(this.#seq, seen.seq)
     // What takes no events may be a copy of the log that is behind: there the client has been where the log is not yet.
     if (!this.#isWritable && this.#isAhead(since, epoch)) {
       throw new EventStreamError('ERR_BROKER', 'the log takes no events, and may be behind what the client has seen')
     }
+  }
+
+  #liveOf(topics: readonly string[]): Promise<unknown> {
+    return Promise.all(topics.flatMap(topic => this.#mirrors.get(topic)?.live ?? []))
   }
 
   async #look(): Promise<LogState> {

@@ -167,7 +167,10 @@ export class Feed implements Member, FeedAccess {
     this.flush()
     if (reason === 'epoch') this.#beginAnew(topics)
     // A feed that is not live finds in history what is missing.
-    else if (this.#strategy.isLive && this.#joins === 0) this.tellGap({ topics, reason })
+    else if (this.#strategy.isLive && this.#joins === 0) {
+      for (const topic of topics) this.cursors.advance(topic, this.broker.read(topic, 0, 0).start)
+      this.tellGap({ topics, reason })
+    }
   }
 
   /** The client has taken everything that was written. */

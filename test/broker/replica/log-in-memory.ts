@@ -32,6 +32,8 @@ export class LogInMemory implements LogEngine {
 
   readonly #topics = new Map<string, LoggedEvent[]>()
   readonly #heard = new Set<string>()
+  readonly #keys = new Map<string, Appended>()
+  #lives = 1
 
   start(listener: LogListener): void {
     this.listener = listener
@@ -49,7 +51,9 @@ export class LogInMemory implements LogEngine {
   }
 
   async append(events: readonly Outgoing[]): Promise<Appended[]> {
-    return events.map(({ topics, body }) => {
+    return events.map(({ topics, body, key }) => {
+      const first = key === undefined ? undefined : this.#keys.get(key)
+      if (first !== undefined) return { ...first, previous: [], isRepeat: true }
       this.seq += 1
       const { epoch, seq, now: at } = this
       const previous = topics.map(topic => this.#endOf(topic))
@@ -60,7 +64,9 @@ export class LogInMemory implements LogEngine {
         this.forgotten.delete(topic)
         if (this.hands && this.#heard.has(topic)) this.listener?.event(topic, event)
       }
-      return { epoch, seq, at, isRepeat: false, previous }
+      const appended = { epoch, seq, at, isRepeat: false, previous }
+      if (key !== undefined) this.#keys.set(key, appended)
+      return appended
     })
   }
 
@@ -100,13 +106,34 @@ export class LogInMemory implements LogEngine {
     if (epoch === this.epoch) this.beginAnew()
   }
 
-  /** Loses everything. */
+  /** Loses everything, and tells. */
   beginAnew(): void {
-    this.epoch += '+'
-    this.base = this.seq
+    this.flush(`one${'+'.repeat(this.#lives)}`, this.seq)
+    this.#lives += 1
+    this.listener?.renewed()
+  }
+
+  /** Begins another life behind a `seq`. */
+  flush(epoch: string, seq: number): void {
+    this.epoch = epoch
+    this.seq = seq
+    this.base = seq
     this.#topics.clear()
     this.forgotten.clear()
-    this.listener?.renewed()
+  }
+
+  /** A replica that is no further than the log is now. Answers what puts it in the log's place. */
+  replica(): () => void {
+    const { epoch, seq, base } = this
+    const topics = [...this.#topics]
+    const keys = [...this.#keys]
+    return () => {
+      this.flush(epoch, seq)
+      this.#keys.clear()
+      for (const [key, first] of keys) this.#keys.set(key, first)
+      this.base = base
+      for (const [topic, events] of topics) this.#topics.set(topic, events)
+    }
   }
 
   /** Loses the events of a topic up to a `seq`, as history does. */

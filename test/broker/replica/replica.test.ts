@@ -237,3 +237,100 @@ test('history is loaded a page at a time, each topic once for all who wait', asy
   }
   t.true(log.asked.length <= 13)
 })
+
+const NOTE = { topics: ['lonely'], body: Buffer.alloc(10) }
+
+test('what was acknowledged on a connection that is lost is asked for, though more has been acknowledged since', async t => {
+  const { log, live, say, replica, recorder } = makeReplica()
+  await live('a')
+  const failOver = log.replica()
+  await replica.publish(NOTE)
+  log.down()
+  replica.interrupted()
+  failOver()
+  log.seq = 100
+  for (let n = 0; n < 3; n += 1) await say('lonely')
+  await replica.publish(NOTE)
+  await log.up()
+  t.is(log.epoch, 'one+')
+  t.deepEqual(recorder.gaps, [{ topics: ['a'], reason: 'epoch' }])
+})
+
+test('what is still there of what was acknowledged on earlier connections is no loss, of one topic as of several', async t => {
+  const { log, live, say, replica, recorder } = makeReplica()
+  await live('a')
+  for (let n = 0; n < 3; n += 1) {
+    await replica.publish(NOTE)
+    await replica.publish({ topics: ['a', 'lonely'], body: Buffer.alloc(10) })
+    replica.interrupted()
+    await say('lonely')
+  }
+  log.down()
+  await log.up()
+  t.is(log.epoch, 'one')
+  t.deepEqual(recorder.gaps, [])
+})
+
+test('what was published again with its key is remembered as what was published first, on the topics that it has', async t => {
+  const { log, live, say, replica, recorder } = makeReplica()
+  await live('a')
+  const failOver = log.replica()
+  await log.append([{ ...NOTE, key: 'once' }])
+  await replica.publish({ ...NOTE, topics: ['lonely', 'other'], key: 'once' })
+  await say('lonely')
+  log.down()
+  await log.up()
+  t.is(log.epoch, 'one', 'that the first one was not of the topic `other` is no loss')
+  log.down()
+  failOver()
+  log.seq = 100
+  await say('lonely')
+  await log.up()
+  t.is(log.epoch, 'one+')
+  t.deepEqual(recorder.gaps, [{ topics: ['a'], reason: 'epoch' }])
+})
+
+test('what was acknowledged in a life of the log that comes back is asked for again', async t => {
+  const { log, live, say, replica } = makeReplica()
+  await live('a')
+  const failOver = log.replica()
+  await replica.publish(NOTE)
+  log.beginAnew()
+  await replica.publish(NOTE)
+  await new Promise(resolve => setImmediate(resolve))
+  log.down()
+  failOver()
+  log.seq = 100
+  for (let n = 0; n < 9; n += 1) await say('lonely')
+  await log.up()
+  t.is(log.epoch, 'one++')
+})
+
+test('a life of the log that begins before the last one is told of as a whole to who comes from its beginning', async t => {
+  const { log, live, say, replica } = makeReplica()
+  log.seq = 1_000
+  await live('a')
+  log.down()
+  log.flush('two', 500)
+  for (let n = 0; n < 3; n += 1) await say('b')
+  await log.up()
+  await replica.load(['a'], 500, 'two')
+  t.like(replica.read('a', 500, 10), { events: [], trimmed: false })
+  const seq = await say('a')
+  t.like(replica.read('a', 500, 10), { events: [{ seq }], trimmed: false })
+})
+
+test('which are the latest events of a topic is known once what is missing has come', async t => {
+  const { log, live, say, replica } = makeReplica()
+  await live('a')
+  log.hands = false
+  const missed = await say('a')
+  log.hands = true
+  const next = await say('a')
+  await replica.load(['a'], 0)
+  t.is(replica.startOfLast('a', 1), missed)
+  t.deepEqual(
+    replica.read('a', 0, 10).events.map(({ seq }) => seq),
+    [missed, next],
+  )
+})
