@@ -58,7 +58,7 @@ export class GroupReader {
   constructor(options: GroupReaderOptions) {
     this.#options = options
     const connections = connectionsOf(options.client, options.stream)
-    this.#commands = new Commands(connections.commands(TIMEOUT), TIMEOUT, Infinity, systemClock)
+    this.#commands = new Commands(connections, TIMEOUT, Infinity, systemClock)
   }
 
   /** Creates the group where it is missing, at the beginning of the stream. */

@@ -83,14 +83,14 @@ test('a copy of an earlier life of the log is restored: a gap, and live', async 
   const second = await publish(broker, 'a', '2')
   await recorder.until(second[0] ?? '')
   await admin.copy('copy', hash, 'REPLACE')
-  const third = await publish(broker, 'a', '3')
-  await recorder.until(third[0] ?? '')
-  const fourth = await publish(broker, 'a', '4')
-  const heard = await recorder.until(fourth[0] ?? '')
+  // That life has not got its first event any more: this instance knows, and has another one begun.
+  await publish(broker, 'a', '3')
+  const [fourth = ''] = await publish(broker, 'a', '4')
+  const heard = await recorder.until(fourth)
   t.deepEqual(heard.slice(0, 2), [...first, ...second])
-  t.deepEqual(heard.slice(-2), [...third, ...fourth])
+  t.is(heard.at(-1), fourth)
   t.true(recorder.gaps.length >= 2)
-  t.is(`${broker.position().epoch}-`, (third[0] ?? '').replace(/[^-]*$/, ''))
+  t.is(`${broker.position().epoch}-`, fourth.replace(/[^-]*$/, ''))
 })
 
 test('a topic’s events are evicted: living streams lose nothing, and who comes back to another instance is told', async t => {

@@ -86,6 +86,11 @@ export class ClientView {
     }
   }
 
+  /** Nobody knew in time which events are the last ones. */
+  late(): void {
+    for (const grant of this.#grants.values()) grant.unwishedTo = 0
+  }
+
   /** A topic is being added to the living stream. */
   adding(topic: string): void {
     this.#grants.set(topic, { ...this.#newGrant(topic, this.#ledger.count), isPending: true })

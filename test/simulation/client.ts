@@ -71,6 +71,9 @@ export class Client {
     const visit: Visit = new Visit(instance, fields, {
       logins: this.#world.logins,
       resolve: isKnown => this.#resolve(visit, isKnown),
+      late: () => {
+        if (this.#visit === visit) this.view.late()
+      },
       news: () => {
         if (this.#visit !== visit) return
         // Of a process that has died nothing more comes.

@@ -87,6 +87,7 @@ export class Instance {
       this.#silence = process.age - this.#lostAt
       this.#readyAt = process.age
       this.isReady = true
+      ledger.asked(process)
       trace.note(() => `${process.name} is ready`)
     })
     this.hub.on('lost', () => {

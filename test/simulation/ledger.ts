@@ -33,6 +33,8 @@ export interface Fact {
   isLost: boolean
   /** Who was told that the log has it, and would miss it. */
   witness: SimulatedProcess | undefined
+  /** Whether that one has asked the log since. */
+  isAsked: boolean
   /** The lost event after which it would stand, of a server whose clock was ahead: whoever knows of that one has to tell. */
   readonly shadow: Fact | undefined
 }
@@ -136,8 +138,7 @@ export class Ledger {
     const fact = this.#byId.get(id)
     if (fact?.publication !== publication)
       return `event ${number} was acknowledged as ${id}, where the log does not have it`
-    // Whoever is only told of an earlier one does not miss it.
-    if (publication.tries === 1) fact.witness = witness
+    fact.witness = witness
     return undefined
   }
 
@@ -158,6 +159,7 @@ export class Ledger {
       // It stands before what the log has lost, which goes with it once that is noticed.
       isLost: shadow !== undefined,
       witness: undefined,
+      isAsked: false,
       shadow,
     }
     this.#facts.push(fact)
@@ -191,6 +193,15 @@ export class Ledger {
   stepped(ms: number): void {
     this.steps += ms
     for (const fact of this.#facts) if (fact.isLost) fact.witness = undefined
+  }
+
+  /** An instance has asked the log. Where newer events have taken a lost one's place already, nothing tells it of the loss. */
+  asked(process: SimulatedProcess): void {
+    for (const fact of this.#facts) {
+      if (!fact.isLost || fact.witness !== process || fact.isAsked) continue
+      fact.isAsked = true
+      if (fact.publication.topics.every(topic => fact.seq <= this.goneTo(fact.epoch, topic))) fact.witness = undefined
+    }
   }
 
   /** @param isWhole whether the log denies that there were any: who knows better may not hear of it before they are old */

@@ -113,11 +113,15 @@ export class LogServer {
   }
 
   /** Where the event stands that was published with a key before. */
-  firstOf(key: string): Appended | undefined {
+  firstOf(key: string, topics: readonly string[]): Appended | undefined {
     const first = this.#keys.get(key)
-    const at = Math.floor(this.now)
-    if (first === undefined || first.until < at) return undefined
-    return { epoch: first.epoch, seq: first.seq, at, previous: [], isRepeat: true }
+    if (first === undefined || first.until < Math.floor(this.now)) return undefined
+    const { epoch, seq } = first
+    const events = topics.map(topic => {
+      return epoch === this.#epoch ? this.#eventsOf(topic).find(event => event.seq === seq) : undefined
+    })
+    const at = events.find(event => event !== undefined)?.at ?? 0
+    return { epoch, seq, at, previous: events.map(event => event?.previous), isRepeat: true }
   }
 
   /** Where an event that has just been taken stands. */

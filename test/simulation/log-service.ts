@@ -53,7 +53,7 @@ export class LogService {
     this.#requirePrimary(server)
     const taken: Entry[] = []
     const answers = events.map(outgoing => {
-      const first = outgoing.key === undefined ? undefined : server.firstOf(outgoing.key)
+      const first = outgoing.key === undefined ? undefined : server.firstOf(outgoing.key, outgoing.topics)
       if (first !== undefined) return first
       if (server.isFull) return new Error('no memory is left')
       const previous = server.predecessors(outgoing.topics)

@@ -21,7 +21,9 @@ export interface RemoteBrokerParts {
   readonly line: Line
 }
 
+/** Milliseconds that an answer may take, and a whole look. */
 const TIMEOUT = 800
+export const ANSWER_TIMEOUT = 2 * TIMEOUT
 const WATCHDOG = 1_500
 const MAX_PENDING = 1_000
 
@@ -63,7 +65,7 @@ export class RemoteBroker implements Broker {
     const { process: clock } = this.#parts
     const policy = new HistoryPolicy({ ...COMMON, of: ownOf })
     this.#listener = listener
-    const parts = { engine: this.#engine, policy, clock, listener, timeout: TIMEOUT * 2, maxPending: MAX_PENDING }
+    const parts = { engine: this.#engine, policy, clock, listener, timeout: ANSWER_TIMEOUT, maxPending: MAX_PENDING }
     this.#replica = new Replica(parts)
     this.#engine.start(this.#replica)
   }

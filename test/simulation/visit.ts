@@ -8,12 +8,15 @@ import { SimulatedSink } from '../support/simulated-sink.ts'
 import type { ToldGap } from './told-gap.ts'
 import type { Instance } from './instance.ts'
 import type { Logins, Person } from './person.ts'
+import { ANSWER_TIMEOUT } from './remote-broker.ts'
 
 /** What a visit asks of the world around it. */
 export interface VisitHost {
   readonly logins: Logins
   /** The resolver is called: answers what it gives. `isKnown` is whether it is known where the log stands. */
   resolve(isKnown: boolean): readonly TopicStart[]
+  /** The log did not answer in time: the last events are counted from what the instance has. */
+  late(visit: Visit): void
   /** There is something to read, or the connection has ended. */
   news(visit: Visit): void
   /** The client has lost the right to read what was not handed over by then. */
@@ -121,7 +124,9 @@ export class Visit {
     // An instance that is still behind counts the last events from what it has.
     const starts = this.#host.resolve(place.isKnown && hub.ready)
     await new Promise<void>(resolve => process.after(process.random() * 5, resolve))
+    const since = process.age
     await within(process, policy.timeout, Promise.resolve(subscriber.open(starts, place)), late)
+    if (process.age - since >= ANSWER_TIMEOUT) this.#host.late(this)
     const holds = await this.#holds()
     if (!holds || this.hasEnded) return false
     hub.opened(subscriber)

@@ -2,6 +2,7 @@ import type { Cluster, Redis } from 'ioredis'
 import type { Clock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
 import { EventStreamError } from '../../errors.ts'
+import type { Connections } from './connections.ts'
 import { redisFailure } from './failure.ts'
 
 // How often a server that turns out to be a replica is left for another one, in milliseconds.
@@ -14,6 +15,10 @@ const SEARCH_INTERVAL = 2_000
  */
 export class Commands {
   readonly client: Redis | Cluster
+  readonly #connections: Connections
+  readonly #listeners: (() => void)[] = []
+  // The node that has answered last.
+  #owner: string | undefined
   readonly #timeout: number
   readonly #most: number
   readonly #clock: Clock
@@ -23,18 +28,28 @@ export class Commands {
   #searchesAgainAt = -Infinity
   #stopWaiting: () => void = () => undefined
 
-  constructor(client: Redis | Cluster, timeout: number, most: number, clock: Clock) {
-    this.client = client
+  constructor(connections: Connections, timeout: number, most: number, clock: Clock) {
+    this.client = connections.commands(timeout)
+    this.#connections = connections
     this.#timeout = timeout
     this.#most = most
     this.#clock = clock
     // Each call says what became of it; without a listener ioredis prints what goes wrong in between.
-    client.on('error', () => undefined)
+    this.client.on('error', () => undefined)
+    for (const event of ['close', '-node']) {
+      this.client.on(event, () => {
+        this.#lost()
+      })
+    }
   }
 
-  /** Calls back whenever a connection is lost, of a Cluster that to any of its nodes. */
+  /**
+   * Calls back when what was answered may be known to nobody any more: a connection is lost (of a Cluster that to any of its
+   * nodes), or another node answers than before, which has not to be because of a lost one. It is called before the first answer
+   * of that one is.
+   */
   onLost(listener: () => void): void {
-    for (const event of ['close', '-node']) this.client.on(event, listener)
+    this.#listeners.push(listener)
   }
 
   /** @throws {EventStreamError} `ERR_BROKER` */
@@ -71,12 +86,26 @@ export class Commands {
   // Between the end of a connection and the news of it nothing is sent: that is waited for like any connection.
   async #sent<T>(work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
     try {
-      return await work(this.client)
+      return await this.#answered(work)
     } catch (error) {
       if (!wasNotSent(error)) throw error
     }
     await this.#available()
-    return work(this.client)
+    return this.#answered(work)
+  }
+
+  async #answered<T>(work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
+    const answer = await work(this.client)
+    const owner = this.#connections.owner()
+    if (owner !== undefined && owner !== this.#owner) {
+      if (this.#owner !== undefined) this.#lost()
+      this.#owner = owner
+    }
+    return answer
+  }
+
+  #lost(): void {
+    for (const listener of this.#listeners) listener()
   }
 
   close(): void {

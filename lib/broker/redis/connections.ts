@@ -10,6 +10,8 @@ export interface Connections {
   readonly command: PublishCommand
   /** A connection for commands, which reconnects by itself. Nothing is queued or sent twice behind the caller's back. */
   commands(timeout: number): Redis | Cluster
+  /** The address of the node of a Cluster that has the log, as far as it is known. It may change under a living connection. */
+  owner(): string | undefined
   /**
    * A connection of one's own, connected, which does not reconnect: whoever holds it has to catch up anyway.
    *
@@ -99,6 +101,10 @@ class SingleConnections implements Connections {
     return this.#client.duplicate({ ...COMMANDS, ...deadlines(timeout), commandTimeout: timeout })
   }
 
+  owner(): undefined {
+    // Behind a connection is one server.
+  }
+
   async dedicated(timeout: number, signal: AbortSignal): Promise<Redis> {
     return connected(this.#client.duplicate({ ...DEDICATED, ...deadlines(timeout) }), timeout, signal)
   }
@@ -156,6 +162,7 @@ class ClusterConnections implements Connections {
   readonly #source: Cluster
   readonly #key: string
   #cluster: Cluster | undefined
+  #slot: number | undefined
 
   constructor(source: Cluster, key: string) {
     this.#source = source
@@ -183,7 +190,14 @@ class ClusterConnections implements Connections {
       lazyConnect: false,
       redisOptions: { ...redisOptions, ...COMMANDS, ...deadlines(timeout), commandTimeout: timeout },
     })
+    this.#cluster.on('ready', () => {
+      this.#findSlot().catch(() => undefined)
+    })
     return this.#cluster
+  }
+
+  owner(): string | undefined {
+    return this.#slot === undefined ? undefined : this.#cluster?.slots[this.#slot]?.[0]
   }
 
   async dedicated(timeout: number, signal: AbortSignal): Promise<Redis> {
@@ -200,12 +214,16 @@ class ClusterConnections implements Connections {
         else reject(error)
       })
     })
-    const slot = await cluster.cluster('KEYSLOT', this.#key)
-    const owner = cluster.slots[slot]?.[0]
+    await this.#findSlot()
+    const owner = this.owner()
     const master = cluster
       .nodes('master')
       .find(({ options: { host, port } }) => owner === `${String(host)}:${String(port)}`)
-    if (master === undefined) throw new Error(`no master of the cluster has slot ${String(slot)}`)
+    if (master === undefined) throw new Error(`no master of the cluster has slot ${String(this.#slot)}`)
     return master
+  }
+
+  async #findSlot(): Promise<void> {
+    this.#slot ??= await this.#cluster?.cluster('KEYSLOT', this.#key)
   }
 }

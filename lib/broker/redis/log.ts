@@ -160,7 +160,7 @@ function numberOf(topic: string, numbers: Map<string, number>): number {
 
 function appended(epoch: string, at: number, place: string): Appended | Error {
   if (place.startsWith('!')) return redisFailure('publish', new Error(place.slice(1)))
-  if (place.includes('-')) return repeated(place, at)
+  if (place.includes('-')) return repeated(place)
   const [seq, ...previous] = place.split(' ')
   return { epoch, seq: integer(seq), at, isRepeat: false, previous: previous.map(predecessor) }
 }
@@ -169,10 +169,12 @@ function newEpoch(): string {
   return randomUUID().slice(-12)
 }
 
-function repeated(id: string, at: number): Appended {
+function repeated(place: string): Appended {
+  const [id = '', at, ...previous] = place.split(' ')
   const position = parseCursor(id)
   if (typeof position !== 'object') throw unexpected()
-  return { ...position, at, isRepeat: true, previous: [] }
+  const known = previous.map(before => (before === '-' ? undefined : predecessor(before)))
+  return { ...position, at: integer(at), isRepeat: true, previous: known }
 }
 
 function topicPage(topic: string, answer: unknown, epoch: string): TopicPage {

@@ -89,8 +89,9 @@ end
  * where its key follows, and an `h` where its headers do.
  *
  * Answers lines: the epoch and the log's time in milliseconds, and for each event its `seq` and the event before it on each of
- * its topics; or `!` and what went wrong; or, for a key that was used before, `<epoch>-<seq>` of the first. One text is far
- * cheaper than many for all who have it in hands.
+ * its topics; or `!` and what went wrong; or, for a key that was used before, `<epoch>-<seq>` of the first, its milliseconds,
+ * and the event before that on each of the topics, `-` where it is not known. One text is far cheaper than many for all who have
+ * it in hands.
  *
  * An entry of a topic's stream has `h`: previous event, milliseconds, bytes before it, and its headers if it has any; and `d`,
  * its lines. Keys are a hash of `<end> <epoch>-<seq>`, with their `seq` in a sorted set.
@@ -208,6 +209,24 @@ local function firstOf(key)
   return tonumber(ends) >= time and place
 end
 
+-- What stands before the first event with a key, on each topic that still has it, and when it was published. A few topics do:
+-- looking means to copy the event.
+local function aboutFirst(place, own)
+  local life, first = string.match(place, '^(%S+)%-(%d+)$')
+  local at, before, looked = '0', '', 0
+  for _, topic in ipairs(own) do
+    local entry = life == log[1] and looked < 65536 and
+      redis.call('XRANGE', topic.stream, first .. '-0', first .. '-0')[1]
+    local previous, milliseconds
+    if entry then
+      previous, milliseconds = string.match(entry[2][2], '^(%S+) (%d+)')
+      at, looked = milliseconds, looked + #entry[2][4]
+    end
+    before = before .. ' ' .. (previous or '-')
+  end
+  return place .. ' ' .. at .. before
+end
+
 local function note(key, own)
   local age = 0
   for _, topic in ipairs(own) do age = math.max(age, topic.kept.age) end
@@ -253,7 +272,7 @@ local function publishOne(event)
   if event.own.failure then return '!' .. event.own.failure end
   if event.key then
     local place, failure = firstOf(event.key)
-    if place then return place end
+    if place then return aboutFirst(place, event.own) end
     if failure then return '!' .. failure end
   end
   seq = math.max(seq + 1, now)

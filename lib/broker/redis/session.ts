@@ -79,7 +79,7 @@ export class Session {
     this.#options = options
     this.#patience = { clock, ms: timeout }
     this.#channel = names.session(clock.id())
-    this.commands = new Commands(connections.commands(timeout), timeout, maxPending, clock)
+    this.commands = new Commands(connections, timeout, maxPending, clock)
     this.#writing = new Health(writable)
     this.#reading = new Health(readable)
     this.#bulk = new BulkConnection({

@@ -1,7 +1,8 @@
 import type { Appended, Predecessor } from './log-engine.ts'
 
-// Topics of which the last published event is remembered.
+// Topics of which the last published event is remembered, events of earlier connections, and those of one topic.
 const MOST = 1_000
+const MOST_OF_TOPIC = 8
 
 /** An event that the log must know of, for as long as it remembers anything of that time. */
 export interface Remembered {
@@ -36,6 +37,13 @@ export interface AcknowledgedEvent extends Remembered {
   readonly epoch: string
 }
 
+/** Events for which the log is asked. */
+export interface Doubts {
+  readonly events: readonly AcknowledgedEvent[]
+  /** The log knows of all of them. Means nothing where a connection was lost since. */
+  settle(): void
+}
+
 /**
  * The last event of each topic that the log acknowledged to this process. If the log does not know it any more, a
  * fail-over has lost it (Redis replicates after it has answered), and this process may be the only one that can tell.
@@ -47,23 +55,14 @@ export interface AcknowledgedEvent extends Remembered {
 export class Acknowledged {
   #epoch = ''
   readonly #last = new Map<string, AcknowledgedEvent>()
-  // The last ones of earlier connections and lives, and those of them that are of this life.
+  // The last ones of earlier connections and lives, and those of them that are of this life, by topic.
   #earlier: readonly AcknowledgedEvent[] = []
-  #doubtful: readonly AcknowledgedEvent[] = []
-
-  /** What the log must know of, as long as it is in the life of which these are. */
-  get all(): readonly AcknowledgedEvent[] {
-    return [...this.#earlier, ...this.#last.values()]
-  }
-
-  /** Those of connections that were lost, and for which the log has not been asked since. */
-  get doubtful(): readonly AcknowledgedEvent[] {
-    return this.#doubtful
-  }
+  #doubtful: ReadonlyMap<string, readonly AcknowledgedEvent[]> = new Map()
+  #interruptions = 0
 
   /** The highest `seq` of all. */
   get seq(): number {
-    return Math.max(0, ...this.all.map(({ seq }) => seq))
+    return Math.max(0, ...this.#all().map(({ seq }) => seq))
   }
 
   /**
@@ -77,10 +76,11 @@ export class Acknowledged {
     let isLost = false
     for (const [index, topic] of topics.entries()) {
       const before = previous[index]
-      const known = [this.#last.get(topic), ...this.#doubtful.filter(event => event.topic === topic)]
+      if (before === undefined) continue
       const said = { log: at, here }
-      if (before !== undefined && known.some(event => event && event.seq < seq && isMissing(event, before, said)))
-        isLost = true
+      const isGone = (event: AcknowledgedEvent): boolean => event.seq < seq && isMissing(event, before, said)
+      const last = this.#last.get(topic)
+      if ((last !== undefined && isGone(last)) || this.#doubtful.get(topic)?.some(isGone) === true) isLost = true
       else this.#note({ topic, epoch, seq, at, heardAt: here })
     }
     this.#forget()
@@ -89,26 +89,53 @@ export class Acknowledged {
 
   /** The connection is lost, and what was acknowledged on it may be. */
   interrupted(): void {
-    this.#keep(this.all.slice(-MOST))
+    this.#interruptions += 1
+    if (this.#last.size === 0) return
+    this.#keep(newestOf(this.#all()))
     this.#last.clear()
   }
 
-  /** The log has been asked for events, and knows of them. */
-  confirm(events: readonly AcknowledgedEvent[]): void {
-    if (this.#doubtful.length === 0) return
-    const confirmed = new Set(events.filter(({ epoch }) => epoch === this.#epoch))
-    for (const event of this.#earlier) if (confirmed.has(event)) this.#note(event)
-    this.#keep(this.#earlier.filter(event => !confirmed.has(event)))
+  /** What the log must know of, as long as it is in the life of which these are. */
+  all(): Doubts {
+    return this.#toSettle(this.#all())
+  }
+
+  /** Those of connections that were lost, and for which the log has not been asked since. */
+  doubts(): Doubts {
+    return this.#toSettle([...this.#doubtful.values()].flat())
+  }
+
+  // What answers mean where a connection was lost between them nobody knows: they may be those of two servers.
+  #toSettle(events: readonly AcknowledgedEvent[]): Doubts {
+    const since = this.#interruptions
+    return {
+      events,
+      settle: () => {
+        if (since === this.#interruptions && this.#doubtful.size > 0) this.#confirm(new Set(events))
+      },
+    }
+  }
+
+  #confirm(events: ReadonlySet<AcknowledgedEvent>): void {
+    const isKnown = (event: AcknowledgedEvent): boolean => event.epoch === this.#epoch && events.has(event)
+    for (const event of this.#earlier) if (isKnown(event)) this.#note(event)
+    this.#keep(this.#earlier.filter(event => !isKnown(event)))
+  }
+
+  #all(): AcknowledgedEvent[] {
+    return [...this.#earlier, ...this.#last.values()]
   }
 
   #begin(epoch: string): void {
     this.#epoch = epoch
     this.interrupted()
+    this.#keep(this.#earlier)
   }
 
   #keep(earlier: readonly AcknowledgedEvent[]): void {
     this.#earlier = earlier
-    this.#doubtful = earlier.filter(({ epoch }) => epoch === this.#epoch)
+    const own = earlier.filter(({ epoch }) => epoch === this.#epoch)
+    this.#doubtful = byTopic(own)
   }
 
   #note(event: AcknowledgedEvent): void {
@@ -123,4 +150,21 @@ export class Acknowledged {
       this.#last.delete(oldest)
     }
   }
+}
+
+// The last ones, of each topic and altogether: a connection may be lost again and again.
+function newestOf(events: readonly AcknowledgedEvent[]): AcknowledgedEvent[] {
+  const newest = [...byTopic(events).values()].flatMap(own => own.slice(-MOST_OF_TOPIC))
+  const kept = new Set(newest)
+  return events.filter(event => kept.has(event)).slice(-MOST)
+}
+
+function byTopic(events: readonly AcknowledgedEvent[]): Map<string, AcknowledgedEvent[]> {
+  const topics = new Map<string, AcknowledgedEvent[]>()
+  for (const event of events) {
+    const own = topics.get(event.topic)
+    if (own === undefined) topics.set(event.topic, [event])
+    else own.push(event)
+  }
+  return topics
 }

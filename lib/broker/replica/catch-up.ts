@@ -136,15 +136,17 @@ function momentOf({ at }: { readonly at: number }, { log, here }: Moment): Momen
   return { log: at, here: here - (log - at) }
 }
 
-// An event that was acknowledged is asked for where no mirror begins before it. Of a topic several may be, one at a time.
+// What is asked for a mirror answers for an event that was acknowledged, too, if that comes behind the place where the mirror
+// goes on. Of one before that the mirror may never have heard. Of a topic several may be asked for, one at a time.
 function questionsOf(mirrors: readonly Mirror[], acknowledged: readonly AcknowledgedEvent[]): Question[] {
-  const followed = new Map(mirrors.filter(({ last }) => last !== undefined).map(mirror => [mirror.topic, mirror]))
+  const wishes = new Map(mirrors.filter(({ last }) => last !== undefined).map(({ topic, wish }) => [topic, wish]))
   const remembered = new Map<string, AcknowledgedEvent[]>()
   const alone: Question[] = []
   for (const event of acknowledged) {
     const { topic, seq: after } = event
     const own = remembered.get(topic)
-    if (!followed.has(topic)) alone.push({ wish: { topic, after, count: 0 }, remembered: [event] })
+    if (after <= (wishes.get(topic)?.after ?? Infinity))
+      alone.push({ wish: { topic, after, count: 0 }, remembered: [event] })
     else if (own === undefined) remembered.set(topic, [event])
     else own.push(event)
   }

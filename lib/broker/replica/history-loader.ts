@@ -51,7 +51,7 @@ export class HistoryLoader {
         const page = topics[index]
         if (page === undefined) continue
         const isOfEpoch = state.epoch === load.epoch
-        if (isOfEpoch) for (const event of page.events) load.events.push(event)
+        if (isOfEpoch) add(load.events, page.events)
         if (isOfEpoch && page.more) continue
         if (isOfEpoch) mirror.load({ events: load.events, last: page.last })
         this.#loads.delete(mirror)
@@ -64,4 +64,12 @@ export class HistoryLoader {
       }
     }
   }
+}
+
+// What is between two pages may have been trimmed since the first was read: then that is in no history any more either.
+function add(events: LoggedEvent[], page: readonly LoggedEvent[]): void {
+  const last = events.at(-1)
+  const [next] = page
+  if (last !== undefined && next !== undefined && next.previous.seq !== last.seq) events.length = 0
+  for (const event of page) events.push(event)
 }

@@ -124,8 +124,11 @@ export interface Appended extends Position {
   readonly at: number
   /** Whether it is the place of an earlier event with the same key, and nothing was appended. */
   readonly isRepeat: boolean
-  /** What stands before it, on each of its topics, in the order of these; nothing of a repeat. */
-  readonly previous: readonly Predecessor[]
+  /**
+   * What stands before it, on each of its topics, in the order of these. Of a repeat `undefined` on those topics on which the
+   * first one is not known to stand: it may have had others.
+   */
+  readonly previous: readonly (Predecessor | undefined)[]
 }
 
 /**

@@ -8,6 +8,9 @@ import { Outbox } from './outbox.ts'
 /** What a writer needs of an engine. */
 export type WritableLog = Pick<LogEngine, 'append' | 'read' | 'renew'>
 
+// Milliseconds until a look that has failed is tried again.
+const PAUSE = 1_000
+
 export interface LogWriterOptions {
   /** How many events may be on their way at once. */
   readonly maxPending: number
@@ -25,6 +28,7 @@ export class LogWriter {
   readonly #maxPending: number
   #pending = 0
   #isVerifying = false
+  #verifiesAt = -Infinity
 
   constructor(log: WritableLog, { maxPending, clock }: LogWriterOptions) {
     this.#log = log
@@ -42,43 +46,32 @@ export class LogWriter {
     this.#pending += 1
     try {
       const appended = await this.#outbox.put(event)
-      if (appended.isRepeat) this.#remember(event.topics, appended).catch(() => undefined)
-      else await this.#acknowledge(event.topics, appended)
+      const { epoch, seq } = appended
+      const isLost = this.acknowledged.add(event.topics, appended, this.#clock.monotonic())
+      if (isLost) await this.#log.renew({ epoch, seq })
       return appended
     } finally {
       this.#pending -= 1
     }
   }
 
-  /** Where a connection was lost since: begins a new life of the log if it has lost what was published here before. */
+  /**
+   * Where a connection was lost since: begins a new life of the log if it has lost what was published here before. Does nothing
+   * where it has failed a moment ago.
+   */
   async verify(): Promise<void> {
-    const acknowledged = this.acknowledged.doubtful
-    if (acknowledged.length === 0 || this.#isVerifying) return
+    const doubts = this.acknowledged.doubts()
+    if (doubts.events.length === 0 || this.#isVerifying || this.#clock.monotonic() < this.#verifiesAt) return
     this.#isVerifying = true
+    this.#verifiesAt = this.#clock.monotonic() + PAUSE
     try {
-      const known = { epoch: '', seq: 0, acknowledged, clock: this.#clock }
+      const known = { epoch: '', seq: 0, acknowledged: doubts.events, clock: this.#clock }
       const { outcome, state } = await catchUp(this.#log, [], known)
-      if (outcome === 'complete') this.acknowledged.confirm(acknowledged)
+      if (outcome === 'complete') doubts.settle()
       if (outcome === 'behind') await this.#log.renew({ epoch: state.epoch, seq: this.acknowledged.seq })
+      this.#verifiesAt = -Infinity
     } finally {
       this.#isVerifying = false
-    }
-  }
-
-  async #acknowledge(topics: readonly string[], appended: Appended): Promise<void> {
-    const { epoch, seq } = appended
-    const isLost = this.acknowledged.add(topics, appended, this.#clock.monotonic())
-    if (isLost) await this.#log.renew({ epoch, seq })
-  }
-
-  // The event that was published first with a key may have had other topics: only the log knows.
-  async #remember(topics: readonly string[], { epoch, seq, isRepeat }: Appended): Promise<void> {
-    const page = await this.#log.read(topics.map(topic => ({ topic, after: seq - 1, count: 1 })))
-    if (page.state.epoch !== epoch) return
-    for (const { topic, events } of page.topics) {
-      const [event] = events
-      if (event?.seq !== seq) continue
-      await this.#acknowledge([topic], { epoch, seq, at: event.at, previous: [event.previous], isRepeat })
     }
   }
 }

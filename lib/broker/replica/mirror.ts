@@ -79,7 +79,9 @@ export class Mirror {
 
   /** The last event that was handed on, as the log must still know it. */
   get remembered(): Remembered {
-    return { seq: this.#history?.last ?? 0, at: this.#at, heardAt: this.#heardAt }
+    const { last = 0 } = this
+    // Where nothing has come since it was begun at a place, nothing stands there.
+    return { seq: last === this.#place ? 0 : last, at: this.#at, heardAt: this.#heardAt }
   }
 
   /** What is to be asked for: what comes after all that is here, and before the first look only where the topic stands. */

@@ -304,16 +304,16 @@ export class Replica implements LogListener {
     this.#unasked.clear()
     try {
       await this.#listenTo(batch, connection)
-      const acknowledged = isWhole ? this.#writer.acknowledged.all : []
-      const { clock } = this.#parts
-      const answer = await catchUp(this.#engine, batch, { ...this.position, acknowledged, clock })
+      const own = isWhole ? this.#writer.acknowledged.all() : undefined
+      const known = { ...this.position, acknowledged: own?.events ?? [], clock: this.#parts.clock }
+      const answer = await catchUp(this.#engine, batch, known)
       // What was handed out before the log answered must have arrived.
       await this.#engine.fence()
       for (const epoch of answer.epochs) if (epoch !== answer.state.epoch) this.#past.add(epoch)
       // What has come up meanwhile is asked about next.
       if (doubts !== this.#doubts) return
       if (answer.outcome === 'complete' && batch.every(mirror => isOfEpoch(mirror, answer.state.epoch))) {
-        this.#writer.acknowledged.confirm(acknowledged)
+        own?.settle()
         this.#goOn(batch, answer.state)
         return
       }

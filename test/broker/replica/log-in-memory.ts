@@ -53,7 +53,10 @@ export class LogInMemory implements LogEngine {
   async append(events: readonly Outgoing[]): Promise<Appended[]> {
     return events.map(({ topics, body, key }) => {
       const first = key === undefined ? undefined : this.#keys.get(key)
-      if (first !== undefined) return { ...first, previous: [], isRepeat: true }
+      if (first !== undefined) {
+        const places = topics.map(topic => this.#topics.get(topic)?.find(({ seq }) => seq === first.seq)?.previous)
+        return { ...first, previous: places, isRepeat: true }
+      }
       this.seq += 1
       const { epoch, seq, now: at } = this
       const previous = topics.map(topic => this.#endOf(topic))

@@ -334,3 +334,78 @@ test('which are the latest events of a topic is known once what is missing has c
     [missed, next],
   )
 })
+
+test('an acknowledged event is asked for though a stream has the topic since, and that began behind it', async t => {
+  const { log, live, say, replica, recorder } = makeReplica()
+  await live('a')
+  const failOver = log.replica()
+  await replica.publish(NOTE)
+  log.down()
+  replica.interrupted()
+  failOver()
+  log.seq = 100
+  await say('lonely')
+  const subscribed = replica.subscribe('lonely')
+  log.failures.push(undefined, new Error('cut'))
+  await t.throwsAsync(log.up(), { message: 'cut' })
+  await log.up()
+  await subscribed
+  t.is(log.epoch, 'one+')
+  t.deepEqual(recorder.gaps, [{ topics: ['a', 'lonely'], reason: 'epoch' }])
+})
+
+test('what is answered before and after a connection was lost may be of two logs, and confirms nothing', async t => {
+  const { log, live, say, replica } = makeReplica()
+  await live('a')
+  const failOver = log.replica()
+  await replica.publish(NOTE)
+  replica.interrupted()
+  const read = log.read.bind(log)
+  log.read = async (wishes, page) => {
+    const answer = await read(wishes, page)
+    log.read = read
+    replica.interrupted()
+    return answer
+  }
+  await log.up()
+  failOver()
+  log.seq = 100
+  await say('lonely')
+  log.down()
+  await log.up()
+  t.is(log.epoch, 'one+')
+})
+
+test('what is trimmed between two pages of history is a gap, and no hole', async t => {
+  const { log, live, say, replica } = makeReplica()
+  for (let n = 0; n < 3; n += 1) await say('a', 200_000)
+  await live('a')
+  const read = log.read.bind(log)
+  log.read = async (wishes, page) => {
+    const answer = await read(wishes, page)
+    log.read = read
+    log.trim('a', 2)
+    return answer
+  }
+  await replica.load(['a'], 0)
+  t.like(replica.read('a', 0, 10), { events: [{ seq: 3 }], trimmed: true })
+})
+
+test('a life of the log that comes back is no loss to topics that had nothing where it was left', async t => {
+  const { log, live, say, replica, recorder } = makeReplica()
+  await live('a', 'b')
+  for (const topic of ['b', 'a', 'a']) await say(topic)
+  const back = log.replica()
+  log.beginAnew()
+  await replica.look()
+  log.down()
+  back()
+  await log.up()
+  const next = [await say('b'), await say('a')]
+  await replica.load(['a', 'b'], 0)
+  t.is(log.epoch, 'one')
+  t.deepEqual(
+    recorder.heard.slice(-2).map(({ event: { seq } }) => seq),
+    next,
+  )
+})
