@@ -231,6 +231,43 @@ test('nothing of a state leaves the process once its topic has been taken away',
   t.deepEqual(told(stream), ['message end'])
 })
 
+test('a topic that is taken away and given again without its state gets none', async t => {
+  const first = new Deferred<void>()
+  const asked: string[] = []
+  let held: EventStream | undefined
+  const { hub, open } = await openEndpoint(t, {
+    heartbeat: false,
+    subscribe: stream => {
+      held = stream
+      return [
+        {
+          topic: 'slow',
+          snapshot: async () => {
+            await first.promise
+            return [{ event: 'state', data: 'slow' }]
+          },
+        },
+        {
+          topic: 'room',
+          snapshot: () => {
+            asked.push('room')
+            return [{ event: 'state', data: 'room' }]
+          },
+        },
+      ]
+    },
+  })
+  const stream = await open()
+  held?.unsubscribe('room')
+  await held?.subscribe('room')
+  first.resolve()
+  await stream.next(isCursor)
+  const id = await hub.publish('room', { data: 'end' })
+  t.is((await stream.next()).id, id)
+  t.deepEqual(told(stream), ['state slow', 'message end'])
+  t.deepEqual(asked, [])
+})
+
 function assert(message: string): never {
   throw new Error(message)
 }

@@ -93,7 +93,9 @@ export class ClientView {
 
   /** A topic is being added to the living stream. */
   adding(topic: string): void {
-    this.#grants.set(topic, { ...this.#newGrant(topic, this.#ledger.count), isPending: true })
+    const grant = this.#newGrant(topic, this.#ledger.count)
+    grant.isPending = true
+    this.#grants.set(topic, grant)
   }
 
   /** The topic is live. */
@@ -222,7 +224,10 @@ export class ClientView {
     }
   }
 
-  #isMissing({ due, goneTo, lostTo }: Grant, { index, seq, publication, isLost }: Fact): boolean {
+  #isMissing(
+    { due, goneTo, lostTo }: Pick<Grant, 'due' | 'goneTo' | 'lostTo'>,
+    { index, seq, publication, isLost }: Fact,
+  ): boolean {
     return index >= due && seq > goneTo && !(isLost && index < lostTo) && !this.received.has(publication.number)
   }
 
@@ -286,7 +291,7 @@ export class ClientView {
     const facts = isHere ? all.slice(placeIn(all, this.#seq)) : all
     // What another gap has told of already may be told again to a client whose cursor is before it.
     const isNew = this.cursor === undefined && !grant.isTold
-    const known = { ...grant, goneTo: 0, ...(!isNew && { due: 0, lostTo: 0 }) }
+    const known = { due: isNew ? grant.due : 0, goneTo: 0, lostTo: isNew ? grant.lostTo : 0 }
     return facts.some(
       fact =>
         fact.index < told.count &&

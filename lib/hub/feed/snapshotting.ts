@@ -20,7 +20,8 @@ export function isOfState(frame: Frame): frame is StateFrame {
 export class Snapshotting implements Strategy {
   readonly isLive = false
   readonly #feed: FeedAccess
-  readonly #topics: ReadonlyMap<string, Snapshot>
+  // Without those that are taken away meanwhile: whoever is given one of them again did not ask for its state.
+  readonly #topics: Map<string, Snapshot>
   readonly #then: { done(): void; failed(error: unknown): void }
   // The topic whose state is being made.
   #making: { readonly topic: string; readonly abort: AbortController } | undefined
@@ -33,7 +34,7 @@ export class Snapshotting implements Strategy {
     then: { done(): void; failed(error: unknown): void },
   ) {
     this.#feed = feed
-    this.#topics = topics
+    this.#topics = new Map(topics)
     this.#then = then
   }
 
@@ -52,7 +53,8 @@ export class Snapshotting implements Strategy {
   }
 
   retain(): void {
-    if (this.#making !== undefined && !this.#feed.cursors.has(this.#making.topic)) this.#giveUp()
+    for (const topic of this.#topics.keys()) if (!this.#feed.cursors.has(topic)) this.#topics.delete(topic)
+    if (this.#making !== undefined && !this.#topics.has(this.#making.topic)) this.#giveUp()
   }
 
   stop(): void {
@@ -96,7 +98,7 @@ export class Snapshotting implements Strategy {
   }
 
   #isWanted(topic: string): boolean {
-    return this.#isCurrent && this.#feed.cursors.has(topic)
+    return this.#isCurrent && this.#topics.has(topic)
   }
 
   // Waits until the client has taken it: state may be larger than what may be buffered.
