@@ -169,7 +169,7 @@ export class Mirror {
     for (const event of this.#arrived) {
       const { previous, seq } = event
       // Where the log has forgotten what stands before it, nothing has come since it was asked.
-      if ((previous.isKnown && previous.seq !== end) || seq <= end) continue
+      if ((previous.isKnown && !this.#isAt(previous.seq, end)) || seq <= end) continue
       missed.push(event)
       end = seq
     }
@@ -197,7 +197,7 @@ export class Mirror {
    * @param here the time by the monotonic clock
    */
   isNext({ previous, at }: LoggedEvent, here: number): boolean {
-    if (previous.isKnown) return previous.seq === (this.last ?? 0)
+    if (previous.isKnown) return this.#isAt(previous.seq, this.last ?? 0)
     return !isMissing(this.remembered, previous, { log: at, here })
   }
 
@@ -260,6 +260,11 @@ export class Mirror {
     this.#at = 0
     this.#fetched = []
     this.#complete = { seq: before.seq, at: -Infinity }
+  }
+
+  // Whether nothing is between an event and where the mirror ends: a place at which it was begun stands behind the last one.
+  #isAt(seq: number, end: number): boolean {
+    return seq === end || (seq < end && end === this.#place)
   }
 
   // The log has forgotten the topic's last event: nothing came after a `seq`, nor after a time. Before that something may have.
