@@ -240,15 +240,21 @@ test('history is loaded a page at a time, each topic once for all who wait', asy
 
 const NOTE = { topics: ['lonely'], body: Buffer.alloc(10) }
 
-test('what was acknowledged on a connection that is lost is asked for, though more has been acknowledged since', async t => {
-  const { log, live, say, replica, recorder } = makeReplica()
-  await live('a')
+/** Has the log acknowledge an event of which nobody else hears, and lose it. */
+async function loseAcknowledged({ log, replica }: ReturnType<typeof makeReplica>): Promise<void> {
   const failOver = log.replica()
   await replica.publish(NOTE)
   log.down()
   replica.interrupted()
   failOver()
   log.seq = 100
+}
+
+test('what was acknowledged on a connection that is lost is asked for, though more has been acknowledged since', async t => {
+  const made = makeReplica()
+  const { log, live, say, replica, recorder } = made
+  await live('a')
+  await loseAcknowledged(made)
   for (let n = 0; n < 3; n += 1) await say('lonely')
   await replica.publish(NOTE)
   await log.up()
@@ -336,14 +342,10 @@ test('which are the latest events of a topic is known once what is missing has c
 })
 
 test('an acknowledged event is asked for though a stream has the topic since, and that began behind it', async t => {
-  const { log, live, say, replica, recorder } = makeReplica()
+  const made = makeReplica()
+  const { log, live, say, replica, recorder } = made
   await live('a')
-  const failOver = log.replica()
-  await replica.publish(NOTE)
-  log.down()
-  replica.interrupted()
-  failOver()
-  log.seq = 100
+  await loseAcknowledged(made)
   await say('lonely')
   const subscribed = replica.subscribe('lonely')
   log.failures.push(undefined, new Error('cut'))
