@@ -236,7 +236,10 @@ export class Mirror {
   ): boolean {
     if (older?.seq === recent.trimmed) return true
     // Nobody knows of an event where it was begun: one before may be the last one.
-    if (recent.trimmed !== this.#place || recent.read(recent.trimmed, 1).events[0]?.seq !== next?.seq) return false
+    if (recent.trimmed !== this.#place) return false
+    const [first] = recent.read(recent.trimmed, 1).events
+    // The next one may still be on its way here.
+    if (first !== undefined && first.seq !== next?.seq) return false
     return older === undefined ? before.seq < recent.trimmed : before.isKnown && before.seq === older.seq
   }
 

@@ -326,6 +326,23 @@ test('a life of the log that begins before the last one is told of as a whole to
   t.like(replica.read('a', 500, 10), { events: [{ seq }], trimmed: false })
 })
 
+test('history is joined to a topic that was begun at a place before the next event has come here', async t => {
+  const { log, live, say, replica } = makeReplica()
+  await live('a', 'b')
+  for (const topic of ['a', 'b']) await say(topic)
+  const back = log.replica()
+  log.beginAnew()
+  await replica.look()
+  log.down()
+  back()
+  await log.up()
+  log.hands = false
+  const late = await say('a')
+  await replica.load(['a'], 0)
+  t.like(replica.read('a', 0, 10), { events: [{ seq: 1 }], trimmed: false })
+  t.is(late, 3)
+})
+
 test('which are the latest events of a topic is known once what is missing has come', async t => {
   const { log, live, say, replica } = makeReplica()
   await live('a')
