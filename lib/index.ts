@@ -31,6 +31,7 @@ export type { ClosableServer } from './hub/shutdown.ts'
 export type { Snapshot, Subscription, TopicRequest } from './hub/subscription.ts'
 export type { UrlTicketOptions } from './koa/ticket-options.ts'
 export { urlTicket, type UrlTickets } from './koa/ticket-route.ts'
+export { networkOf } from './koa/address.ts'
 export { eventStream, type EventStreamMiddleware } from './koa/middleware.ts'
 export type {
   AuthenticatedOptions,

@@ -14,7 +14,7 @@ const SHORTEST_SECRET = 4
  * Only name, code, message and the places in the code go on, of its causes too; of an error that Koa is to answer with
  * its `status` also that, `expose` and `headers`. In messages whatever is in `secrets`, or looks like a key or a token, is
  * `[hidden]`; those of a `SyntaxError` are left out, as JSON.parse quotes what it could not read. Errors of this package
- * stay themselves, with a safe cause.
+ * stay themselves, with a safe cause and nothing that somebody else has put on them.
  *
  * @param secrets what is known to be secret; those of less than 4 characters count for nothing
  */
@@ -45,8 +45,14 @@ function cleaned(error: EventStreamError, secrets: readonly string[], depth: num
     error.stack = `${error.name}: ${message}\n${framesOf(error, secrets)}`
   }
   if (error.cause !== undefined) error.cause = safe(error.cause, secrets, depth - 1)
+  for (const name of Reflect.ownKeys(error)) {
+    if (!OWN.has(name) && !Reflect.deleteProperty(error, name)) return new EventStreamError(error.code, message)
+  }
   return error
 }
+
+// What an error of this package has of itself. Whoever throws one may have put more on it.
+const OWN = new Set<string | symbol>(['name', 'message', 'stack', 'code', 'cause', 'status', 'challenge'])
 
 function copyOf(error: Error, secrets: readonly string[], depth: number): Error {
   const name = /^\w{1,64}$/.test(error.name) ? error.name : 'Error'

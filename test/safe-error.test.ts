@@ -1,6 +1,7 @@
 import { inspect } from 'node:util'
 import test from 'ava'
 import { AuthenticationError } from 'koa-event-stream'
+import { EventStreamError } from '../lib/errors.ts'
 import { safeError } from '../lib/safe-error.ts'
 
 /** Everything that a logger may come to see of an error. */
@@ -115,4 +116,16 @@ test('a circle of causes ends', t => {
   const error = new Error('a')
   error.cause = error
   t.regex(shown(safeError(error)), /Error: a/)
+})
+
+test('what somebody has put on an error of this package goes nowhere', t => {
+  const error = new EventStreamError('ERR_BROKER', 'introspection failed')
+  const request = { headers: { authorization: 'Bearer token-token' } }
+  const safe = safeError(Object.assign(error, { request, status: 503, challenge: 'Bearer' }))
+  t.is(safe, error)
+  t.like(safe, { status: 503, code: 'ERR_BROKER', challenge: 'Bearer' })
+  t.false(inspect(safe, { depth: 9 }).includes('token-token'))
+  const frozen = safeError(Object.freeze(Object.assign(new EventStreamError('ERR_BROKER', 'gone'), { request })))
+  t.like(frozen, { code: 'ERR_BROKER', message: 'gone' })
+  t.false(inspect(frozen, { depth: 9 }).includes('token-token'))
 })

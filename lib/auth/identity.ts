@@ -20,6 +20,9 @@ export interface Identity<Claims extends object = UnknownClaims> {
   readonly claims?: Readonly<Claims>
 }
 
+// What `createIdentity()` has made. Others may be frozen, too, and show their session.
+const made = new WeakSet<Identity<object>>()
+
 /**
  * Builds a frozen identity whose `session` stays out of logs.
  *
@@ -30,7 +33,8 @@ export function createIdentity<Claims extends object = UnknownClaims>(fields: Id
   const { session, ...visible } = checkIdentity(plainCopy(fields))
   const identity = visible as Identity<Claims>
   if (session !== undefined) Object.defineProperty(identity, 'session', { value: session, enumerable: false })
-  return Object.freeze(identity)
+  made.add(Object.freeze(identity))
+  return identity
 }
 
 /** Whether a login has ended by its own time; `now` in milliseconds since 1970. */
@@ -46,7 +50,7 @@ export function hasEnded({ expiresAt = Infinity }: Pick<Identity, 'expiresAt'>, 
  */
 export function frozenIdentity(answer: unknown): Identity {
   const identity = checkIdentity(answer)
-  return isFixed(identity) ? identity : createIdentity(identity)
+  return made.has(identity) ? identity : createIdentity(identity)
 }
 
 /**
@@ -79,13 +83,6 @@ function plainCopy(fields: unknown): unknown {
     if (value !== undefined) copy[name] = value
   }
   return copy
-}
-
-function isFixed(identity: Identity): boolean {
-  return (
-    Object.isFrozen(identity) &&
-    FIELDS.every(name => !(name in identity) || 'value' in (Object.getOwnPropertyDescriptor(identity, name) ?? {}))
-  )
 }
 
 // What JavaScript makes of a value that is missing: `String(session.userId)` would make one user of all visitors.

@@ -5,23 +5,25 @@ import { isIPv4, isIPv6 } from 'node:net'
  * the whole of one (RFC 6177).
  *
  * An IPv4 client is the same one however it is written: with the port that some proxies add (RFC 7239, section 6), mapped
- * into IPv6 (RFC 4291, section 2.5.5.2) in either spelling, or behind NAT64 (RFC 6052, section 2.1).
+ * into IPv6 (RFC 4291, section 2.5.5.2) in either spelling, or behind NAT64 (RFC 6052, section 2.1). What is no address is
+ * answered as it is.
+ *
+ * For limits of an application's own, such as on guesses at a password: counted by `ctx.ip`, a client has as many as it has
+ * spellings.
  */
 export function networkOf(ip: string): string {
-  if (!ip.includes(':')) return ip
-  const address = withoutPort(ip)
-  if (isIPv4(address)) return address
-  if (!isIPv6(address)) return ip
+  const address = withoutPort(ip.replaceAll('"', ''))
+  if (!isIPv6(address)) return isIPv4(address) ? address : ip
   const groups = groupsOf(address)
   return embeddedIPv4(groups) ?? `${groups.slice(0, 4).map(hex).join(':')}::/64`
 }
 
-// `1.2.3.4:5678`, `[2001:db8::1]` or `[2001:db8::1]:5678`.
-const PORTED = /^(?:\[([^\]]+)\](?::\d+)?|([\d.]+):\d+)$/
+// `1.2.3.4:5678`, `[2001:db8::1]` or `[2001:db8::1]:5678`; and `::ffff:1.2.3.4:5678`, which is no address, and is sent.
+const PORTED = /^(?:\[([^\]]+)\](?::\d+)?|(?:::ffff:)?([\d.]+):\d+)$/i
 
 function withoutPort(ip: string): string {
   const [, v6, v4] = PORTED.exec(ip) ?? []
-  return v6 ?? v4 ?? ip
+  return v6 ?? (v4 !== undefined && isIPv4(v4) ? v4 : ip)
 }
 
 // All eight, of a valid address.

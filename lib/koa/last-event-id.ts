@@ -5,7 +5,7 @@ import { MAX_ID_LENGTH } from '../wire/cursor.ts'
  * The id that the client saw last: the `Last-Event-ID` header, or the query `lastEventId` of clients that re-create their
  * EventSource. The header is newer, where both are there: the URL stays the same over reconnects.
  *
- * Whatever a client sends, the answer is short; what is malformed or doubled is found to be unknown later.
+ * Whatever a client sends, the answer is short; what is malformed is found to be unknown later.
  */
 export function lastEventIdOf(ctx: Context): string | undefined {
   const id = ctx.get('last-event-id') || queried(ctx)
@@ -16,5 +16,6 @@ export function lastEventIdOf(ctx: Context): string | undefined {
 function queried(ctx: Context): string {
   if (!ctx.url.includes('?')) return ''
   const { lastEventId = '' } = ctx.query
-  return Array.isArray(lastEventId) ? lastEventId.join() : lastEventId
+  // Clients add theirs to what the URL has.
+  return Array.isArray(lastEventId) ? (lastEventId.at(-1) ?? '') : lastEventId
 }

@@ -1,5 +1,6 @@
 import test from 'ava'
 import { createIdentity, type Identity } from 'koa-event-stream'
+import { frozenIdentity } from '../../lib/auth/identity.ts'
 import { byName, openEndpoint } from '../koa/endpoint.ts'
 
 /** An authenticator as an application without a compiler may write it. */
@@ -36,3 +37,11 @@ for (const [field, answer] of wrong) {
     t.throws(() => createIdentity(answer as Identity), { instanceOf: TypeError, message: field })
   })
 }
+
+test('an identity that somebody else has frozen is copied, so that its session does not show', t => {
+  const made = frozenIdentity({ id: 'ada', scheme: 'session', session: 'key' })
+  t.is(frozenIdentity(made), made)
+  const frozen = frozenIdentity(Object.freeze({ id: 'ada', scheme: 'session', session: 'key' }))
+  t.is(frozen.session, 'key')
+  t.false(JSON.stringify(frozen).includes('key'))
+})

@@ -102,6 +102,18 @@ test('an address that tries the passwords of many users is made to wait, and ano
   t.is((await attempt('ada', PASSWORDS.ada, '203.0.113.10')).status, 303)
 })
 
+test('a client that guesses is the same one however a proxy writes its address', async t => {
+  const visitor = (await openSite(t, { behindProxy: true })).visitor()
+  const guess = async (address: string) => {
+    const form = { username: 'ada', password: 'guess' }
+    return (await visitor.post('/login', form, { 'X-Forwarded-For': address })).status
+  }
+  for (let n = 0; n < 10; n++) t.is(await guess(`203.0.113.9:${5_000 + n}`), 401)
+  t.is(await guess('::ffff:203.0.113.9'), 429)
+  for (let n = 0; n < 10; n++) t.is(await guess(`2001:db8:1:2::${n}`), 401)
+  t.is(await guess('2001:db8:1:2:3::1'), 429)
+})
+
 test('of guesses that come at once no more are checked than of those that come one by one', async t => {
   const visitor = (await openSite(t)).visitor()
   const guesses = Array.from({ length: 30 }, (_, n) => visitor.logIn('ada', `guess ${n}`))

@@ -132,6 +132,14 @@ test('a newcomer whose wish is not met is told, where count or bytes have taken 
   t.deepEqual(gaps(await arrival(await open('many:5000,few:5000'))), [], 'what age has taken is not missed')
 })
 
+test('of a doubled cursor in the query the last one counts: clients add theirs', async t => {
+  const { open, publish } = await openSite(t)
+  const [first = '', second = ''] = await publish('a', '1', '2', '3')
+  const received = await arrival(await open('a', `lastEventId=${first}&lastEventId=${second}`))
+  t.deepEqual(gaps(received), [])
+  t.deepEqual(messages(received), ['3'])
+})
+
 test('a cursor that is none of this log is told, and the stream goes on from now', async t => {
   const { open, publish } = await openSite(t)
   const [id = ''] = await publish('a', 'old')
@@ -141,7 +149,7 @@ test('a cursor that is none of this log is told, and the stream goes on from now
     [`lastEventId=${epoch}-${Number(seq) + 1}`, 'unknown'],
     [`lastEventId=${epoch}-0${seq}`, 'unknown'],
     [`lastEventId=${'9'.repeat(5_000)}`, 'unknown'],
-    [`lastEventId=${id}&lastEventId=${id}`, 'unknown'],
+    [`lastEventId=${id}&lastEventId=x${id}`, 'epoch'],
     ['lastEventId=%00', 'unknown'],
     ['lastEventId=%E2%82%AC', 'unknown'],
   ]

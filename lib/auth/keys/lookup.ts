@@ -10,6 +10,14 @@ const MAX_PROVEN = 1_000
 /** How many names are remembered that have not: anyone can make them up. */
 const MAX_UNPROVEN = 100
 
+/** How many searches wait at once. */
+const MAX_WAITING = 20
+
+interface Search {
+  readonly begin: () => Promise<void>
+  readonly refuse: (error: Error) => void
+}
+
 type Finding = Fetched<ImportedKey | undefined>
 
 /**
@@ -26,7 +34,9 @@ export class KeyLookup implements KeySource {
   readonly #clock: Clock
   readonly #proven = new BoundedMap<Finding>(MAX_PROVEN)
   readonly #unproven = new BoundedMap<Finding>(MAX_UNPROVEN)
-  #lastSearch: Promise<unknown> = Promise.resolve()
+  // The one that came last is at the end.
+  readonly #waiting: Search[] = []
+  #isSearching = false
   #closedUntil = -Infinity
 
   constructor(
@@ -58,11 +68,23 @@ export class KeyLookup implements KeySource {
     return finding?.isSettled === true ? finding : undefined
   }
 
-  /** One after another, in the order in which they were asked for. */
+  /** One at a time, the one that was asked for last first: of a flood that came before nobody may be waiting any more. */
   #search(header: TokenHeader, kid: string): Promise<ImportedKey | undefined> {
-    const search = this.#lastSearch.then(() => this.#explore(header, kid))
-    this.#lastSearch = search.catch(() => undefined)
-    return search
+    return new Promise((resolve, reject) => {
+      const begin = (): Promise<void> => this.#explore(header, kid).then(resolve, reject)
+      this.#waiting.push({ begin, refuse: reject })
+      if (this.#waiting.length > MAX_WAITING) {
+        this.#waiting.shift()?.refuse(keysUnavailable(new Error('too many unknown keys are being looked for')))
+      }
+      void this.#searchNext()
+    })
+  }
+
+  async #searchNext(): Promise<void> {
+    if (this.#isSearching) return
+    this.#isSearching = true
+    for (let search = this.#waiting.pop(); search !== undefined; search = this.#waiting.pop()) await search.begin()
+    this.#isSearching = false
   }
 
   async #explore(header: TokenHeader, kid: string): Promise<ImportedKey | undefined> {

@@ -3,7 +3,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import type { Context } from 'koa'
-import { bearerToken, type VerificationKey } from 'koa-event-stream'
+import { bearerToken, type AuthenticationError, type VerificationKey } from 'koa-event-stream'
 import { BoundedMap } from '../../../lib/auth/keys/bounded-map.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { AUDIENCE, claims, ISSUER, issue, RSA } from '../jwt/keys.ts'
@@ -107,3 +107,33 @@ function settledHeap(): number {
   collectGarbage()
   return process.memoryUsage().heapUsed
 }
+
+test('while a slow `getKey` is asked for made-up names, a new key is looked for next, and the flood waits for nothing', async t => {
+  const answers: (() => void)[] = []
+  const asked: string[] = []
+  const { authenticate } = bearerToken({
+    getKey: ({ kid = '' }) => {
+      asked.push(kid)
+      return new Promise<VerificationKey>(resolve => answers.push(() => resolve(RSA.publicKey)))
+    },
+    algorithms: ['RS256'],
+    issuer: ISSUER,
+    audience: AUDIENCE,
+  })
+  const flood = Array.from({ length: 600 }, (_, n) => authenticate(contextWith(forged(`x${String(n)}`))))
+  const outcomes = flood.map(attempt =>
+    Promise.resolve(attempt).then(
+      () => 'let in',
+      (error: AuthenticationError) => error.status,
+    ),
+  )
+  const turnedAway = await Promise.race([Promise.all(outcomes.slice(1, 500)), new Promise(() => undefined)])
+  t.deepEqual([...new Set(turnedAway as unknown[])], [503])
+  const known = authenticate(contextWith(issue(claims(Date.now()), 'RS256', RSA.privateKey, { kid: 'good' })))
+  for (let n = 0; n < 2; n += 1) {
+    while (answers.length === 0) await new Promise(setImmediate)
+    answers.shift()?.()
+  }
+  t.truthy(await known)
+  t.deepEqual(asked.slice(0, 2), ['x0', 'good'])
+})
