@@ -1,3 +1,5 @@
+import { contextSessionOf } from './auth/session-key.ts'
+
 /** The part of a Koa context that is used here. */
 export interface RequestContext {
   readonly req: object
@@ -23,9 +25,13 @@ export class SessionRequests {
     return data
   }
 
-  /** Whether a session may be in the store: one that only its own request could know is not, before it has saved it. */
-  knows(ctx: RequestContext | undefined, key: unknown): boolean {
-    return ctx === undefined || this.#keys.get(ctx)?.has(key) === true
+  /**
+   * Whether a session is of a request's own making, and nothing has ever been stored under its key: koa-session has it
+   * destroyed like any other. Sessions of others are none of these, whether the request has met them or not.
+   */
+  hasMadeUp(ctx: RequestContext | undefined, key: unknown): boolean {
+    if (ctx === undefined || this.#keys.get(ctx)?.has(key) === true) return false
+    return contextSessionOf(ctx)?.externalKey === key
   }
 }
 

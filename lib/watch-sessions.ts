@@ -98,9 +98,9 @@ export function watchSessions<Store extends SessionStore, Events extends object>
     })
   }
   const destroy = async (key: string, ...rest: never[]): Promise<unknown> => {
-    const isKnown = requests.knows(contextOf(rest), key)
+    const isMadeUp = requests.hasMadeUp(contextOf(rest), key)
     const destroyed = (async () => attempt(key, () => store.destroy(key, ...rest)))()
-    const told = destroyed.then(() => (isKnown ? disconnect(key) : undefined))
+    const told = destroyed.then(() => (isMadeUp ? undefined : disconnect(key)))
     // Whoever waits for the session to be destroyed hears of the failure.
     told.catch(() => undefined)
     const answer = await inTime(destroyed, key)

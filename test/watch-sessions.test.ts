@@ -2,6 +2,7 @@ import { EventEmitter, once } from 'node:events'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import redisStore from 'koa-redis'
+import type { Context, Middleware } from 'koa'
 import type { CreateSessionOptions } from 'koa-session'
 import { createHub, memoryBroker, watchSessions, type Hub } from 'koa-event-stream'
 import { openSite, type Data, type Site } from './session/site.ts'
@@ -213,4 +214,27 @@ test('who logs out without a session ends nothing: nothing is announced, and not
   t.deepEqual(told, [])
   await nobody.visit('/logout')
   t.true(told.includes('announcement'))
+})
+
+test('a session of another is destroyed with the context of a request: its streams end, whatever the request has met', async t => {
+  const hub = createHub()
+  const sessions = new PrivateStore()
+  const store = watchSessions(sessions, hub)
+  let others: string | undefined
+  const inner: Middleware = async (ctx: Context, next) => {
+    if (ctx.path !== '/logout-others') return next()
+    await store.destroy(others ?? '', ...([{ ctx }] as unknown as []))
+    ctx.body = 'done'
+  }
+  for (const isLoggedIn of [true, false]) {
+    const site = await openSite(t, { hub, session: { store }, inner })
+    hub.once('open', ({ stream }) => (others = stream.identity?.session))
+    const phone = await site.loggedIn('ada')
+    const stream = await phone.openStream()
+    const laptop = isLoggedIn ? await site.loggedIn('ada') : site.visitor()
+    t.is((await laptop.visit('/logout-others')).status, 200)
+    t.is(await stream.closed, 'end')
+    t.is(site.closes.at(-1)?.reason, 'logout')
+    t.is((await phone.openStream()).status, 401)
+  }
 })

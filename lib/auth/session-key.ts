@@ -1,9 +1,21 @@
 import type { Context } from 'koa'
-import { isRecord } from './principal.ts'
 
-/** What koa-session 6 and 7 keep on the context, under a symbol of their own. */
-interface ContextSession {
-  readonly externalKey: string
+/** What koa-session 6 and 7 keep of a request on its context, under a symbol of their own. */
+export interface ContextSession {
+  /** `false` once the request has ended it, `undefined` before it has been looked at. */
+  readonly session: unknown
+  readonly externalKey: unknown
+  /** Saves or destroys the session, and sets the cookie, as is called for at the end of the request. */
+  commit: (...args: never[]) => unknown
+}
+
+/** What koa-session keeps of a request; `undefined` where it keeps nothing, or not in this shape. */
+export function contextSessionOf(ctx: object): ContextSession | undefined {
+  for (const symbol of Object.getOwnPropertySymbols(ctx)) {
+    const value: unknown = Reflect.get(ctx, symbol)
+    if (isContextSession(value, ctx)) return value
+  }
+  return undefined
 }
 
 /**
@@ -13,15 +25,15 @@ interface ContextSession {
  * @param key a key: what is not the one of `ctx.session` is answered as it is, as is one where koa-session tells of no other
  */
 export function currentKey(ctx: Context, key: string): string {
-  if (!('session' in ctx) || !isRecord(ctx.session) || ctx.session.externalKey !== key) return key
-  for (const symbol of Object.getOwnPropertySymbols(ctx)) {
-    const value: unknown = Reflect.get(ctx, symbol)
-    if (isContextSession(value, ctx.session)) return value.externalKey
-  }
-  return key
+  if (!('session' in ctx)) return key
+  const session: unknown = ctx.session
+  if (typeof session !== 'object' || session === null) return key
+  if (!('externalKey' in session) || session.externalKey !== key) return key
+  const held = contextSessionOf(ctx)
+  return held?.session === session && typeof held.externalKey === 'string' ? held.externalKey : key
 }
 
-function isContextSession(value: unknown, session: object): value is ContextSession {
-  if (typeof value !== 'object' || value === null || !('session' in value) || !('externalKey' in value)) return false
-  return value.session === session && typeof value.externalKey === 'string'
+function isContextSession(value: unknown, ctx: object): value is ContextSession {
+  if (typeof value !== 'object' || value === null || !('ctx' in value) || value.ctx !== ctx) return false
+  return 'session' in value && 'externalKey' in value && 'commit' in value && typeof value.commit === 'function'
 }

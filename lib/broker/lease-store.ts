@@ -24,6 +24,8 @@ export interface LeaseStore {
    * have been longest are taken from their holders, in the same step; one that has been renewed is as old as before.
    */
   supersede(lease: Lease, ttl: number, most: number): Promise<Supersession>
+  /** How many of a key's places are taken. Takes none. */
+  taken(key: string): Promise<number>
   /** Prolongs leases, and takes places for those that have ended, however many are taken. Any number of leases. */
   renew(leases: readonly Lease[], ttl: number): Promise<void>
   /** Gives places back. Any number of leases, held or not. */

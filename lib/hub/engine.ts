@@ -186,10 +186,10 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     return subscriber
   }
 
-  /** Makes room in this process for one more stream of an identity, at the cost of the oldest. */
-  makeRoom(identity: string, most: number): void {
-    const { open, closing } = this.#streams.surplus(identity, most)
-    for (const { stream } of open) stream.finish('superseded')
+  /** Makes room in this process for a stream that opens now, at the cost of the oldest of its identity. */
+  makeRoom(subscriber: Subscriber, most: number): void {
+    const { open, opening, closing } = this.#streams.surplus(subscriber, most)
+    for (const { stream } of [...open, ...opening]) stream.finish('superseded')
     for (const { stream } of closing) stream.abandon('superseded')
   }
 
@@ -206,8 +206,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   }
 
   opened(subscriber: Subscriber): void {
-    subscriber.wasOpened = true
     this.#counters.opened += 1
+    subscriber.order = this.#counters.opened
     this.tell('open', { stream: subscriber.stream })
   }
 
@@ -231,7 +231,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.leases.release(subscriber.stream)
     this.#streams.delete(subscriber)
     const reason = subscriber.stream.closeReason
-    if (!subscriber.wasOpened || reason === undefined) return
+    if (subscriber.order === undefined || reason === undefined) return
     this.#counters.closed(reason)
     const duration = Math.round(this.clock.monotonic() - subscriber.openedAt)
     this.tell('close', { stream: subscriber.stream, reason, duration })

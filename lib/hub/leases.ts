@@ -60,6 +60,11 @@ export class Leases implements Task {
     return isGranted
   }
 
+  /** Whether all of `most` places of a key are taken. Takes none. */
+  async areTaken(key: string, most: number): Promise<boolean> {
+    return (await this.#ask(() => this.#hub.broker.leases.taken(key), 0)) >= most
+  }
+
   /** Takes a place of a key for a stream. Answers the ids of those streams, on any instance, that lose theirs for it. */
   async supersede(key: string, stream: Tenant, most: number): Promise<readonly string[]> {
     const own: Lease = { key, holder: stream.id }

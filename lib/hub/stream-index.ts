@@ -26,6 +26,16 @@ export interface StreamFilter {
   readonly token?: string
 }
 
+// Bytes. A stream that is closed as soon as it was opened has less to send, and is about to tell its client why.
+const UNREAD = 65_536
+
+/** Streams that have to go, by how far they are. */
+export interface Surplus {
+  readonly open: readonly Subscriber[]
+  readonly opening: readonly Subscriber[]
+  readonly closing: readonly Subscriber[]
+}
+
 /** All streams of this instance, and whose they are. It counts a stream from its opening until nothing is left of it. */
 export class StreamIndex {
   readonly #all = new Set<Subscriber>()
@@ -56,15 +66,24 @@ export class StreamIndex {
   }
 
   /**
-   * Those streams of an identity that have to go so that one more has a place: the oldest that are open, and of those that
-   * are closing already, as slow readers are, what would be too many again.
+   * Those streams of an identity that have to go once another of them opens, since there would be more than `most`: of those
+   * that are open the ones that have been longest; of those whose resolvers are still busy the ones that came before all that
+   * stay; and of those that are closing already, and that much still waits for, what would be too many again. What may yet
+   * come to nothing takes nobody's place.
    */
-  surplus(identity: string, most: number): { readonly open: Subscriber[]; readonly closing: Subscriber[] } {
-    const all = this.find({ identity })
+  surplus(newcomer: Subscriber, most: number): Surplus {
+    const all = newcomer.identity === undefined ? [] : this.find({ identity: newcomer.identity.id })
     const living = all.filter(({ stream }) => stream.closeReason === undefined)
-    const leaving = all.filter(({ stream }) => stream.closeReason !== undefined)
-    const open = living.slice(0, Math.max(0, living.length + 1 - most))
-    return { open, closing: leaving.slice(0, Math.max(0, leaving.length + open.length - most)) }
+    const opened = living.filter(({ order }) => order !== undefined).sort((a, b) => (a.order ?? 0) - (b.order ?? 0))
+    const staying = living.includes(newcomer) ? [...opened, newcomer] : opened
+    const oldest = staying.splice(0, Math.max(0, staying.length - most))
+    const outdated = staying.length < most ? 0 : living.findIndex(subscriber => staying.includes(subscriber))
+    const leaving = all.filter(({ stream }) => stream.closeReason !== undefined && stream.bufferedBytes > UNREAD)
+    return {
+      open: oldest,
+      opening: living.slice(0, outdated).filter(({ isOpening }) => isOpening),
+      closing: leaving.slice(0, Math.max(0, leaving.length + oldest.length - most)),
+    }
   }
 
   add(subscriber: Subscriber): void {

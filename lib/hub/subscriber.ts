@@ -47,8 +47,8 @@ export class Subscriber implements StreamHost {
   readonly openedAt: number
   /** Whether the resolver is still being asked: nobody reads the stream yet. */
   isOpening = true
-  /** Whether the stream got as far as being announced. */
-  wasOpened = false
+  /** Which of the hub's streams it was when it was announced; `undefined` where it has not got as far. */
+  order: number | undefined
   /** When the client is to come back after a drain, in milliseconds. */
   comeBackAfter: number | undefined
 

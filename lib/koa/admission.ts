@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import type { Identity } from '../auth/identity.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import { endingOf, redeem, type Caller } from './authentication.ts'
 import { lastEventIdOf } from './last-event-id.ts'
@@ -39,13 +40,12 @@ export function enter(
     turnAway(ctx, config, crowded)
     return undefined
   }
-  if (identity !== undefined && limits.identity.over === 'oldest') hub.makeRoom(identity.id, limits.identity.most)
   const revalidation = authenticator?.revalidation
   const isEventSource = ctx.method === 'GET'
   return hub.enter(policy, { identity, revalidation, address, lastEventId: lastEventIdOf(ctx), isEventSource })
 }
 
-/** Takes a place among the identity's streams on all instances, where those are limited. */
+/** Takes a place among the identity's streams on all instances, where one more is refused. */
 export async function hasPlace(
   ctx: Context,
   config: RouteConfig,
@@ -54,16 +54,47 @@ export async function hasPlace(
 ): Promise<boolean> {
   const { identity } = caller
   const { hub, shared } = config
-  if (identity === undefined || shared.identity === undefined) return true
-  const { most, over } = shared.identity
-  const key = `identity:${identity.id}`
-  let isTaken = true
-  if (over === 'oldest') hub.supersede(identity.id, await hub.leases.supersede(key, stream, most))
-  else isTaken = await hub.leases.take(key, stream, most)
+  if (identity === undefined || shared.identity?.over !== 'refuse') return true
+  const isTaken = await hub.leases.take(placesOf(identity), stream, shared.identity.most)
   if (!isTaken) turnAway(ctx, config, 'identity-limit')
   else if (stream.closeReason !== undefined) answerEnded(ctx, config, caller, stream.closeReason)
   else return true
   return false
+}
+
+/** Whether there are places left among the identity's streams on all instances. Takes none. */
+export async function mayHavePlace(ctx: Context, config: RouteConfig, { identity }: Caller): Promise<boolean> {
+  const { hub, shared } = config
+  if (identity === undefined || shared.identity?.over !== 'refuse') return true
+  const areTaken = await hub.leases.areTaken(placesOf(identity), shared.identity.most)
+  if (areTaken) turnAway(ctx, config, 'identity-limit')
+  return !areTaken
+}
+
+/**
+ * Takes the place of the oldest on all instances, where one more does that, for a stream that has passed everything else.
+ * Answers the streams that have lost theirs: they are to be ended when the stream opens.
+ */
+export async function succeed({ hub, shared }: RouteConfig, subscriber: Subscriber): Promise<readonly string[]> {
+  const { identity, stream } = subscriber
+  if (identity === undefined || stream.closeReason !== undefined || shared.identity?.over !== 'oldest') return []
+  return hub.leases.supersede(placesOf(identity), stream, shared.identity.most)
+}
+
+/**
+ * Ends those that give way to a stream, right before it opens. At once, and with nothing in between: two that open cannot
+ * both leave the same ones a place.
+ */
+export function replaceOldest({ hub, limits }: RouteConfig, subscriber: Subscriber, lost: readonly string[]): void {
+  const { identity, stream } = subscriber
+  if (identity === undefined) return
+  // One that was itself replaced meanwhile has handed on the place that it took.
+  if (stream.closeReason === undefined || stream.closeReason === 'superseded') hub.supersede(identity.id, lost)
+  if (limits.identity.over === 'oldest') hub.makeRoom(subscriber, limits.identity.most)
+}
+
+function placesOf({ id }: Identity): string {
+  return `identity:${id}`
 }
 
 /** Has the credentials used up, where they are good for one stream. The stream may be closed meanwhile, as any. */

@@ -9,7 +9,16 @@ import type { EventMap } from '../wire/event.ts'
 import type { Standing } from '../hub/feed/origin.ts'
 import { DONE_ID, parseCursor, type Position } from '../wire/cursor.ts'
 import { networkOf } from './address.ts'
-import { enter, hasPlace, hasRedeemed, isStanding, isWithinRate } from './admission.ts'
+import {
+  enter,
+  hasPlace,
+  hasRedeemed,
+  isStanding,
+  isWithinRate,
+  mayHavePlace,
+  replaceOldest,
+  succeed,
+} from './admission.ts'
 import { watchArrivals } from './arrival.ts'
 import { authenticate, forget, type Caller } from './authentication.ts'
 import { ClientConnection } from './client-connection.ts'
@@ -77,17 +86,7 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
     return
   }
   if (isHead) {
-    if (!isStanding(ctx, config, caller)) return
-    const full = hub.refusal(limits, address, caller.identity)
-    if (full !== undefined) {
-      turnAway(ctx, config, full)
-      return
-    }
-    if (lastEventIdOf(ctx) === DONE_ID) {
-      setNothing(ctx)
-      return
-    }
-    setStreamHeaders(ctx)
+    if (!(await tell(ctx, config, caller, address))) await forget(ctx, config, caller)
     return
   }
   const inTime = await isWithinRate(ctx, config, 'identity', caller.identity?.id)
@@ -102,22 +101,57 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
   await admit(ctx, config, caller, subscriber)
 }
 
+/** Answers what a GET would get, as far as that can be told without the resolver. Answers whether that is a stream. */
+async function tell(ctx: Context, config: RouteConfig, caller: Caller, address: string): Promise<boolean> {
+  if (!isStanding(ctx, config, caller)) return false
+  const full = config.hub.refusal(config.limits, address, caller.identity)
+  if (full !== undefined) {
+    turnAway(ctx, config, full)
+    return false
+  }
+  if (!(await mayHavePlace(ctx, config, caller))) return false
+  if (lastEventIdOf(ctx) === DONE_ID) {
+    setNothing(ctx)
+    return false
+  }
+  const failure = await verify(ctx, caller, config)
+  if (failure !== undefined) {
+    refuse(ctx, config, failure)
+    return false
+  }
+  // What has ended the login meanwhile has found no stream to close.
+  if (!isStanding(ctx, config, caller)) return false
+  setStreamHeaders(ctx)
+  return true
+}
+
+/** A stream whose subscription stands. */
+interface Prepared {
+  readonly source: Source
+  /** Whether its resolver has written to it. */
+  readonly hasSent: boolean
+}
+
 // From here on the stream holds a place, and is let go of on every way out that does not hand it to Koa.
 async function admit(ctx: Context, config: RouteConfig, caller: Caller, subscriber: Subscriber): Promise<void> {
-  let source: Source | undefined
+  let prepared: Prepared | undefined
+  let isOpen = false
   try {
-    source = await prepare(ctx, config, caller, subscriber)
+    prepared = await prepare(ctx, config, caller, subscriber)
+    if (prepared !== undefined) {
+      const lost = await succeed(config, subscriber)
+      isOpen = begins(ctx, config, caller, subscriber, prepared, lost)
+    }
   } finally {
-    if (source === undefined) {
+    if (!isOpen) {
       subscriber.stream.abandon('error')
       await forget(ctx, config, caller)
     }
   }
-  if (source === undefined) return
-  config.hub.opened(subscriber)
+  if (prepared === undefined || !isOpen) return
   handOff(ctx, subscriber)
-  source.start()
-  if (source === NO_SOURCE) expectUse(subscriber, config)
+  prepared.source.start()
+  if (prepared.source === NO_SOURCE) expectUse(subscriber, config)
 }
 
 /** Makes the subscription stand. Answers `undefined` where there is to be no stream, and the request is answered. */
@@ -126,7 +160,7 @@ async function prepare(
   config: RouteConfig,
   caller: Caller,
   subscriber: Subscriber,
-): Promise<Source | undefined> {
+): Promise<Prepared | undefined> {
   const { stream } = subscriber
   if (!(await hasPlace(ctx, config, caller, stream))) return undefined
   if (!(await hasRedeemed(ctx, config, caller, stream))) return undefined
@@ -152,19 +186,38 @@ async function prepare(
   // What a resolver sends before it closes the stream goes out.
   const hasSent = stream.hasWritten
   if (!(await open(ctx, config, subscriber, resolution, place))) return undefined
-  const isOver = () => stream.closeReason !== undefined && !(hasSent && wasClosed(stream))
-  const failure = isOver() ? undefined : await verify(ctx, caller, config)
-  if (failure !== undefined) {
-    refuse(ctx, config, failure)
-    return undefined
+  const prepared = { source, hasSent }
+  const failure = isOver(stream, prepared) ? undefined : await verify(ctx, caller, config)
+  if (failure === undefined) return prepared
+  refuse(ctx, config, failure)
+  return undefined
+}
+
+/** Opens a stream whose subscription stands. Answers whether there is one: else the request is answered. */
+function begins(
+  ctx: Context,
+  config: RouteConfig,
+  caller: Caller,
+  subscriber: Subscriber,
+  prepared: Prepared,
+  lost: readonly string[],
+): boolean {
+  const { stream } = subscriber
+  replaceOldest(config, subscriber, lost)
+  if (stream.closeReason === undefined || !isOver(stream, prepared)) {
+    config.hub.opened(subscriber)
+    return true
   }
-  if (stream.closeReason === undefined || !isOver()) return source
   if (stream.errored !== null) {
     config.hub.refused('resolver', statusOf(stream.errored), stream.errored)
     throw stream.errored
   }
   answerEnded(ctx, config, caller, stream.closeReason)
-  return undefined
+  return false
+}
+
+function isOver(stream: Subscriber['stream'], { hasSent }: Prepared): boolean {
+  return stream.closeReason !== undefined && !(hasSent && wasClosed(stream))
 }
 
 /** Whether a stream was closed by the application, for no fault of its client's, and what it holds can still be read. */

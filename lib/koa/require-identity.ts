@@ -46,8 +46,8 @@ export interface RequireIdentityOptions<
   }
   /**
    * Answers who is refused, such as by `ctx.redirect('/login')` or a page as `ctx.body`, whose status is the refusal's
-   * unless it sets one. What it leaves unanswered, throws at or takes too long for is answered as `eventStream()` does; the
-   * latter two are a `fault`. Default: as `eventStream()`.
+   * unless it sets one. What it leaves unanswered, throws at or takes too long for is answered as `eventStream()` does, also
+   * after `ctx.respond = false`; the latter two are a `fault`. Default: as `eventStream()`.
    */
   refuse?: (ctx: Context, refusal: IdentityRefusal) => unknown
 }
@@ -134,8 +134,17 @@ async function isAnswered(ctx: Context, config: IdentityConfig, { reason, status
     await callInTime({ clock: hub.clock, ms: timeout, what: '`refuse`' }, () => answer(ctx, { reason, status }))
   } catch (error) {
     hub.failed('refuse', safeError(error, secretsOf(ctx)))
-    ctx.remove('Location')
+    takeBack(ctx)
     return false
   }
   return ctx.status !== status || Boolean(ctx.body) || ctx.respond === false
+}
+
+/** Takes back an answer that has failed, so that Koa answers the request. */
+function takeBack(ctx: Context): void {
+  ctx.remove('Location')
+  // Whoever it was handed to, Koa would leave the client without an answer.
+  ctx.respond = undefined
+  // What has been begun cannot be answered otherwise. It must not look complete.
+  if (ctx.headerSent && !ctx.res.writableEnded) ctx.res.destroy()
 }

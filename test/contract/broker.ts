@@ -369,7 +369,9 @@ export function testBroker(test: TestFn, engine: Engine): void {
       { key: 'k', holder: lucky[0] ?? '' },
       { key: 'k', holder: 'nobody' },
     ])
+    t.is(await leases.taken('k'), 2)
     t.deepEqual([await ask('late'), await ask('later')], [true, false])
+    t.deepEqual([await leases.taken('k'), await leases.taken('unknown')], [3, 0])
     await leases.release([])
   })
 
@@ -381,6 +383,7 @@ export function testBroker(test: TestFn, engine: Engine): void {
     await leases.renew([{ key: 'k', holder: 'a' }], 60_000)
     t.deepEqual([await ask('b', SECOND), await ask('c', SECOND)], [true, false])
     await log.elapse(1.5 * SECOND)
+    t.is(await leases.taken('k'), 1)
     t.deepEqual([await ask('c', 60_000), await ask('d', 60_000)], [true, false])
     await leases.renew(
       ['b', 'd'].map(holder => ({ key: 'k', holder })),

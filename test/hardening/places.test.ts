@@ -140,6 +140,7 @@ function holdingBroker() {
       return granted
     },
     supersede: (...args) => leases.supersede(...args),
+    taken: key => leases.taken(key),
     renew: (...args) => leases.renew(...args),
     release: (...args) => leases.release(...args),
   }
@@ -200,6 +201,7 @@ test('a place that is given back while places are renewed does not stay taken', 
   const slow: LeaseStore = {
     lease: (...args) => leases.lease(...args),
     supersede: (...args) => leases.supersede(...args),
+    taken: key => leases.taken(key),
     release: (...args) => leases.release(...args),
     renew,
   }
@@ -216,4 +218,22 @@ test('a place that is given back while places are renewed does not stay taken', 
     () => leases.lease({ key: 'identity:ann', holder: 'probe' }, 60_000, 1),
     () => 'the place is taken',
   )
+})
+
+test('HEAD is told that all places are taken, as a GET is, and takes none', async t => {
+  const instances = await openInstances(t)
+  const [one, other] = [await instances.open(1), await instances.open(1)]
+  t.is((await one.open({ method: 'HEAD' })).status, 200)
+  t.is(await instances.taken(), 0)
+  const stream = await one.open()
+  await stream.next()
+  const [head, get] = [await other.open({ method: 'HEAD' }), await other.open()]
+  t.deepEqual([head.status, get.status], [429, 429])
+  t.truthy(head.headers['retry-after'])
+  stream.close()
+  await instances.haveTaken(0)
+  t.is((await other.open({ method: 'HEAD' })).status, 200)
+  await instances.admin.acl('SETUSER', 'default', '-zcount')
+  t.is((await other.open({ method: 'HEAD' })).status, 200)
+  t.is(other.story.at(-1), 'fault lease')
 })

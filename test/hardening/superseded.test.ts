@@ -1,7 +1,10 @@
 import { connect } from 'node:net'
 import test from 'ava'
+import { AuthenticationError, type Authenticator } from 'koa-event-stream'
 import { eventually } from '../support/eventually.ts'
-import { HeldResolver, openEndpoint, REQUEST, type StreamOptions } from '../koa/endpoint.ts'
+import { byName, HeldResolver, openEndpoint, REQUEST, type StreamOptions } from '../koa/endpoint.ts'
+import type { OpenOptions } from '../support/http.ts'
+import { Random } from '../support/random.ts'
 import { openInstances } from './places.ts'
 
 const OLDEST = { most: 2, over: 'oldest' } as const
@@ -69,6 +72,86 @@ for (const [overload, status] of [
     else t.is(refused.headers['retry-after'], '3600')
     t.deepEqual(story, ['open', `refuse superseded ${status}`])
     t.is((await second.next()).event, 'cursor')
+  })
+}
+
+const COMES_TO_NOTHING: readonly [number, OpenOptions, StreamOptions['subscribe']?][] = [
+  [403, {}, (_, ctx) => ctx.throw(403)],
+  [204, {}, () => null],
+  [204, { headers: { 'last-event-id': '~done' } }],
+  [401, { headers: { 'x-credentials': 'used' } }],
+  [401, { headers: { 'x-credentials': 'ended' } }],
+]
+
+for (const where of ['in this process', 'on all instances']) {
+  test(`what gets no stream itself takes nobody’s place: ${where}`, async t => {
+    let refusing: StreamOptions['subscribe']
+    const authenticate: Authenticator = {
+      ...byName,
+      redeem: ctx => {
+        if (ctx.get('x-credentials') === 'used') throw new AuthenticationError('rejected', 'used by another')
+      },
+      authenticate: ctx => ({
+        id: 'ann',
+        scheme: 'name',
+        ...(ctx.get('x-credentials') === 'ended' && { token: 'ended' }),
+      }),
+      revalidation: { interval: 60_000, grace: 0, holds: ({ token }) => token === undefined },
+    }
+    const options: StreamOptions = {
+      authenticate,
+      limits: where === 'in this process' ? { identity: OLDEST } : { shared: { identity: OLDEST } },
+      subscribe: (stream, ctx) => (refusing === undefined ? 'news' : refusing(stream, ctx)),
+    }
+    const { open, hub, story } = await openEndpoint(t, options, { expectsErrors: true })
+    const living = [await open(), await open()]
+    for (const [status, options, subscribe] of COMES_TO_NOTHING) {
+      refusing = subscribe
+      for (let times = 0; times < 3; times += 1) t.is((await open(options)).status, status)
+    }
+    await hub.publish('news', { data: 'unharmed' })
+    for (const stream of living) t.like(await stream.next(({ event }) => event === 'message'), { data: 'unharmed' })
+    t.false(story.includes('close superseded'))
+    refusing = undefined
+    const third = await open()
+    t.regex((await living[0]?.text()) ?? '', LAST_BLOCK)
+    t.is((await third.next()).event, 'cursor')
+  })
+}
+
+for (const limits of [{ identity: true }, { shared: true }, { identity: true, shared: true }]) {
+  test(`of sixty that open at once on two instances the bound holds: ${Object.keys(limits).join(' and ')}`, async t => {
+    const instances = await openInstances(t)
+    const random = new Random(7)
+    const subscribe = async () => {
+      await new Promise(resolve => setTimeout(resolve, random.between(0, 40)))
+      return 'news'
+    }
+    const limit = { most: 3, over: 'oldest' } as const
+    const most = 'shared' in limits ? limit : 1_000
+    const options: StreamOptions = {
+      subscribe,
+      overload: 'postpone',
+      ...('identity' in limits && { limits: { identity: limit } }),
+    }
+    const sites = [await instances.open(most, options), await instances.open(most, options)]
+    const opening = Array.from({ length: 60 }, async (_, n) => sites[n % 2]?.open())
+    const streams = await Promise.all(opening)
+    const bound = 'shared' in limits ? 3 : 6
+    const left = () => sites.reduce((sum, { hub }) => sum + hub.stats().streams, 0)
+    await eventually(
+      () => left() === bound,
+      () => `${left()} streams are left`,
+    )
+    const ends: string[] = []
+    for (const stream of streams) void stream?.text().then(text => ends.push(text))
+    await eventually(
+      () => ends.length === 60 - bound,
+      () => `${ends.length} streams have ended`,
+    )
+    for (const end of ends) t.regex(end, LAST_BLOCK)
+    if ('shared' in limits) await instances.haveTaken(3)
+    for (const stream of streams) stream?.close()
   })
 }
 

@@ -61,6 +61,46 @@ test('where it throws or rejects: the ordinary refusal, and a fault', async t =>
   }
 })
 
+test('where it hands the request to somebody else, and fails or never ends: the ordinary refusal, and a fault', async t => {
+  for (const how of ['throws', 'rejects', 'hangs'] as const) {
+    const asked = new Deferred<void>()
+    const { ask, clock, faults, errors } = await openSite(t, {
+      guard: {
+        limits: { timeout: 1_000 },
+        refuse: ctx => {
+          ctx.respond = false
+          asked.resolve()
+          if (how === 'throws') throw new Error('no proxy')
+          return how === 'hangs' ? new Promise(() => undefined) : Promise.reject(new Error('no proxy'))
+        },
+      },
+    })
+    const asking = ask()
+    await asked.promise
+    if (how === 'hangs') clock.advance(1_000)
+    const answer = await asking
+    t.is(answer.status, 401)
+    t.is(await answer.text(), 'Unauthorized')
+    t.is(faults.length, 1)
+    t.deepEqual(errors, [])
+  }
+})
+
+test('where it fails in the middle of its answer, the answer is cut', async t => {
+  const { ask, faults } = await openSite(t, {
+    guard: {
+      refuse: ctx => {
+        ctx.respond = false
+        ctx.res.writeHead(200)
+        ctx.res.write('half of it')
+        throw new Error('no template')
+      },
+    },
+  })
+  await t.throwsAsync(async () => (await ask()).text())
+  t.like(faults, [{ during: 'refuse', error: { message: 'no template' } }])
+})
+
 test('where it never answers: the ordinary refusal in time, and a fault', async t => {
   const asked = new Deferred<void>()
   const { ask, clock, faults } = await openSite(t, {

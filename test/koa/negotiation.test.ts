@@ -1,4 +1,5 @@
 import test from 'ava'
+import type { Authenticator } from 'koa-event-stream'
 import { raw } from '../support/http.ts'
 import { byName, openEndpoint } from './endpoint.ts'
 import { onEveryKoa } from './every-koa.ts'
@@ -145,4 +146,25 @@ onEveryKoa('a client of HTTP/1.0 gets the stream without chunks, until the conne
   const goaway = 'retry: \\d+\nevent: goaway\ndata: \\{"reason":"server"}\n\n'
   t.regex(body.join(), new RegExp(`^retry: \\d+\n${cursor}id: ${id}\ndata: a\n\n${goaway}$`))
   await tells('close server')
+})
+
+onEveryKoa('HEAD asks whether the login still holds, as a GET does', async (t, Koa) => {
+  const logins = [
+    [401, () => false, undefined],
+    [503, () => Promise.reject(new Error('no database')), undefined],
+    [401, () => true, 1],
+  ] as const
+  for (const [status, holds, expiresAt] of logins) {
+    const authenticate: Authenticator = {
+      ...byName,
+      authenticate: () => ({ id: 'ann', scheme: 'name', ...(expiresAt !== undefined && { expiresAt }) }),
+      revalidation: { interval: 1_000, grace: 0, holds },
+    }
+    const { open, hub } = await openEndpoint(t, { authenticate }, { Koa })
+    const [get, head] = [await open(), await open({ method: 'HEAD' })]
+    t.deepEqual([get.status, head.status], [status, status])
+    t.is(head.headers['www-authenticate'], get.headers['www-authenticate'])
+    t.is(head.headers['content-type'], get.headers['content-type'])
+    t.is(hub.stats().opened, 0)
+  }
 })

@@ -1,4 +1,5 @@
 import test from 'ava'
+import type { Middleware } from 'koa'
 import { CountingStore } from '../auth/session/site.ts'
 import { koaVersions } from '../support/koa-versions.ts'
 import { openStream } from '../support/http.ts'
@@ -86,7 +87,7 @@ test('what the resolver puts into the session is saved', async t => {
   t.like(data, { userId: 'ada', watching: 'news' })
 })
 
-test('HEAD asks the store for nothing that koa-session does not ask it', async t => {
+test('HEAD looks once more whether the session is there, as a GET does, and writes nothing', async t => {
   const store = new CountingStore()
   const site = await openSite(t, { session: { store } })
   const ada = await site.loggedIn('ada')
@@ -95,7 +96,25 @@ test('HEAD asks the store for nothing that koa-session does not ask it', async t
   const reads = store.reads
   const head = await openStream(`${site.url}/events`, { method: 'HEAD', headers: { cookie: ada.cookie } })
   t.is(head.status, 200)
-  t.is(store.reads, reads + 1)
+  // koa-session's own look, and ours.
+  t.is(store.reads, reads + 2)
   t.is(store.writes, writes)
   t.like(site.hub.stats(), { streams: 0, opened: 0 })
+})
+
+test('HEAD of a session that is gone meanwhile is refused as a GET is, and does not bring it back', async t => {
+  const store = new CountingStore()
+  const inner: Middleware = (ctx, next) => {
+    if (ctx.path === '/events') store.sessions.clear()
+    return next()
+  }
+  const site = await openSite(t, { session: { store, rolling: true }, inner })
+  for (const method of ['GET', 'HEAD']) {
+    const ada = await site.loggedIn('ada')
+    const answer = await openStream(`${site.url}/events`, { method, headers: { cookie: ada.cookie } })
+    t.is(answer.status, 401, method)
+    t.is(answer.headers['www-authenticate'], 'Cookie realm="events"')
+    t.is(answer.headers['set-cookie'], undefined)
+    t.is(store.sessions.size, 0)
+  }
 })

@@ -141,6 +141,7 @@ function leasesOf({ service: { leases }, process, line }: RemoteBrokerParts): Le
   return {
     lease: (lease: Lease, ttl, most) => ask(() => leases.lease(lease, ttl, most)),
     supersede: (lease, ttl, most) => ask(() => leases.supersede(lease, ttl, most)),
+    taken: key => ask(() => leases.taken(key)),
     renew: (all, ttl) => ask(() => leases.renew(all, ttl)),
     release: all => ask(() => leases.release(all)),
   }

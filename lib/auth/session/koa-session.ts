@@ -1,6 +1,6 @@
 import type { Context } from 'koa'
 import { isRecord } from '../principal.ts'
-import { currentKey } from '../session-key.ts'
+import { contextSessionOf, currentKey } from '../session-key.ts'
 
 /** What a session holds: the application's own fields, without those that koa-session keeps for itself. */
 export type SessionData = Readonly<Record<string, unknown>>
@@ -104,14 +104,28 @@ export function keepExpiry(ctx: Context): void {
 }
 
 /**
- * Keeps koa-session from prolonging the session of this request. One that is gone from its store it would otherwise
- * create again, where `rolling` or `renew` says so or something has changed it.
+ * Keeps koa-session from prolonging the session of this request, and from all that it would still do with one that is gone
+ * from its store, or that nobody can tell of: saving it would create it again, and ending it would take the cookie from the
+ * browser, which may have a newer one of another request by now.
  */
 export async function releaseSession(ctx: Context, now: number): Promise<void> {
   keepExpiry(ctx)
   const session = currentSession(ctx, now)
   if (session?.key === undefined || session.isNew) return
-  if ((await storedSession(ctx, session.key, now)) === undefined) ctx.session = null
+  const resume = suspendCommit(ctx)
+  if ((await storedSession(ctx, session.key, now)) !== undefined) resume()
+}
+
+/** Has koa-session do nothing at the end of this request. What is answered takes that back. */
+function suspendCommit(ctx: Context): () => void {
+  const held = contextSessionOf(ctx)
+  if (held === undefined) return () => undefined
+  const { commit } = held
+  const nothing = async (): Promise<void> => undefined
+  held.commit = nothing
+  return () => {
+    if (held.commit === nothing) held.commit = commit
+  }
 }
 
 function sessionOptions(ctx: Context): SessionOptions {

@@ -53,7 +53,7 @@ const OPTIONS = ['identify', 'streamsProlong', 'revalidate', 'grace', 'timeout',
 /**
  * Authenticates by the session of koa-session (6.2 to 7), which must be mounted before. It only ever reads
  * `ctx.session`: it never saves, prolongs or creates a session. A request that gets no stream does not prolong one
- * either, and where its session has been destroyed meanwhile, koa-session is told so: it would create it again.
+ * either, and where its session has been destroyed meanwhile, koa-session neither creates it again nor sets a cookie.
  *
  * With a session store (`store` or `ContextStore`) an open stream's session is looked up every `revalidate`
  * milliseconds. The stream is closed when the session is gone, has expired, or is another user's. A session that the

@@ -44,15 +44,21 @@ export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
     if (!mayComeFrom(ctx, ticket.origin)) throw refuse('rejected', 'the ticket was issued to a page of another origin')
     const identity = ticketIdentity(ticket.identity, clock.now() + lifetime * spread(clock))
     if (hasEnded(identity, clock.now())) throw refuse('rejected', 'the login behind the ticket has expired')
+    // A GET is told so when it has used the ticket up.
+    if (ctx.method === 'HEAD') await requireStanding(ticket, code)
     return identity
+  }
+
+  async function requireStanding(ticket: Ticket, code: string | undefined): Promise<void> {
+    if (await askStore(() => stands(ticket), [code, ticket.identity.session])) return
+    throw refuse('rejected', 'the login behind the ticket has been ended')
   }
 
   async function redeem(ctx: Context): Promise<void> {
     const code = codeOf(ctx)
     const ticket = code === undefined ? undefined : await book.take(code)
     if (ticket === undefined) throw refuse('rejected', 'the ticket has been used by another request just now')
-    if (!(await askStore(() => stands(ticket), [code, ticket.identity.session])))
-      throw refuse('rejected', 'the login behind the ticket has been ended')
+    await requireStanding(ticket, code)
   }
 
   return Object.freeze({

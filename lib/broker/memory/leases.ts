@@ -31,6 +31,11 @@ export class MemoryLeases implements LeaseStore {
     return { lease, superseded }
   }
 
+  async taken(key: string): Promise<number> {
+    const places = this.#keys.get(key)
+    return places === undefined ? 0 : this.#taken(places)
+  }
+
   async renew(leases: readonly Lease[], ttl: number): Promise<void> {
     for (const { key, holder } of leases) this.#take(key, holder, ttl)
   }

@@ -52,6 +52,11 @@ end
 return answer
 `
 
+/** KEYS: places. Answers how many are taken, and changes nothing. */
+export const TAKEN = `${MILLISECONDS}
+return redis.call('ZCOUNT', KEYS[1], string.format('(%.0f', milliseconds()), '+inf')
+`
+
 /** KEYS: places. ARGV: milliseconds, then the holder of each. */
 export const RENEW_LEASES = `${MILLISECONDS}
 local now = milliseconds()

@@ -1,7 +1,7 @@
 import type { Lease, LeaseStore, Supersession } from '../lease-store.ts'
 import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
-import { LEASE, RELEASE, RENEW_LEASES, SUPERSEDE } from './lease-scripts.ts'
+import { LEASE, RELEASE, RENEW_LEASES, SUPERSEDE, TAKEN } from './lease-scripts.ts'
 
 // What one script may do while everybody else waits.
 const BATCH = 500
@@ -9,6 +9,7 @@ const BATCH = 500
 interface LeasingClient {
   takeLease(key: string, holder: string, ttl: number, most: number): Promise<unknown>
   supersedeLeases(key: string, holder: string, ttl: number, most: number): Promise<unknown>
+  countLeases(key: string): Promise<unknown>
   renewLeases(keys: number, ...args: (string | number)[]): Promise<unknown>
   releaseLeases(keys: number, ...args: (string | number)[]): Promise<unknown>
 }
@@ -23,6 +24,7 @@ export class RedisLeases implements LeaseStore {
     const { client } = commands
     client.defineCommand('takeLease', { lua: LEASE, numberOfKeys: 1 })
     client.defineCommand('supersedeLeases', { lua: SUPERSEDE, numberOfKeys: 1 })
+    client.defineCommand('countLeases', { lua: TAKEN, numberOfKeys: 1 })
     client.defineCommand('renewLeases', { lua: RENEW_LEASES })
     client.defineCommand('releaseLeases', { lua: RELEASE })
     this.#commands = commands
@@ -44,6 +46,10 @@ export class RedisLeases implements LeaseStore {
     )
     const [own = holder, ...lost] = Array.isArray(answer) ? answer.map(String) : []
     return { lease: { key, holder: own }, superseded: lost.map(withoutAge) }
+  }
+
+  async taken(key: string): Promise<number> {
+    return Number(await this.#commands.run('count leases', () => this.#client.countLeases(this.#names.places(key))))
   }
 
   async renew(leases: readonly Lease[], ttl: number): Promise<void> {
