@@ -5,7 +5,7 @@ import { ANNOUNCE, ANNOUNCED } from './announcement-scripts.ts'
 import type { Commands } from './commands.ts'
 import { FORGOTTEN } from './control.ts'
 import type { LogNames } from './keys.ts'
-import type { PublishCommand } from './log.ts'
+import type { PublishCommand } from './client.ts'
 import type { SessionMember } from './session.ts'
 
 // How many announcements are remembered, and for how many milliseconds after the last one was made or looked for.

@@ -68,3 +68,6 @@ function isClient(client: unknown): client is Redis | Cluster {
 function isOutdated(client: Redis | Cluster): boolean {
   return '_addedScriptHashes' in client
 }
+
+/** How the log publishes: sharded on a Cluster. */
+export type PublishCommand = 'PUBLISH' | 'SPUBLISH'

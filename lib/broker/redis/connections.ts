@@ -2,8 +2,7 @@ import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
-import { isCluster, type Source } from './client.ts'
-import type { PublishCommand } from './log.ts'
+import { isCluster, type PublishCommand, type Source } from './client.ts'
 
 /** Makes the connections that a log needs, to a single Redis, by Sentinels, or to a Cluster. */
 export interface Connections {

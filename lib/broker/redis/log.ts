@@ -5,6 +5,7 @@ import { REMEMBERED_KEYS, type HistoryPolicy } from '../history-policy.ts'
 import { parseCursor, type Position } from '../../wire/cursor.ts'
 import type { Appended, LogPage, LogState, Outgoing, Page, TopicPage, Wish } from '../replica/log-engine.ts'
 import { bytes, integer, list, number, text, unexpected } from './answers.ts'
+import type { PublishCommand } from './client.ts'
 import type { Commands } from './commands.ts'
 import { RENEWED } from './control.ts'
 import { redisFailure } from './failure.ts'
@@ -19,9 +20,6 @@ export interface LogConnection {
   renewLogBuffer(keys: number, ...args: (string | number)[]): Promise<unknown>
   tryLogBuffer(keys: number, ...args: string[]): Promise<unknown>
 }
-
-/** How the log publishes: sharded on a Cluster. */
-export type PublishCommand = 'PUBLISH' | 'SPUBLISH'
 
 const EVERYTHING: Page = { bytes: Number.MAX_SAFE_INTEGER }
 
