@@ -1,5 +1,5 @@
 import { connect } from 'node:net'
-import test from 'ava'
+import test, { type ExecutionContext } from 'ava'
 import { AuthenticationError, type Authenticator } from 'koa-event-stream'
 import { eventually } from '../support/eventually.ts'
 import { byName, HeldResolver, openEndpoint, REQUEST, type StreamOptions } from '../koa/endpoint.ts'
@@ -190,13 +190,19 @@ test('streams that nobody reads are cut before they are too many again', async t
   await isEmpty()
 })
 
-test('over instances the oldest stream gives way, wherever it is', async t => {
+/** A stream on each of two instances, one after the other: the identity has no place left. */
+async function openTwoPlaces(t: ExecutionContext) {
   const instances = await openInstances(t)
   const [one, other] = [await instances.open(OLDEST), await instances.open(OLDEST)]
   const first = await one.open()
   await first.next()
   const second = await other.open()
   await second.next()
+  return { instances, one, other, first, second }
+}
+
+test('over instances the oldest stream gives way, wherever it is', async t => {
+  const { instances, one, other, first, second } = await openTwoPlaces(t)
   const ben = await one.open({ headers: { 'x-user': 'ben' } })
   const third = await other.open()
   t.regex(await first.text(), LAST_BLOCK)
@@ -218,12 +224,7 @@ test('over instances the oldest stream gives way, wherever it is', async t => {
 })
 
 test('a place keeps its age when it is renewed', async t => {
-  const instances = await openInstances(t)
-  const [one, other] = [await instances.open(OLDEST), await instances.open(OLDEST)]
-  const first = await one.open()
-  await first.next()
-  const second = await other.open()
-  await second.next()
+  const { instances, one, other, first } = await openTwoPlaces(t)
   await instances.elapse(20_000)
   for (const { clock } of [one, other]) clock.advance(21_000)
   await eventually(
