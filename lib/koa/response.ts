@@ -73,10 +73,15 @@ export function setNothing(ctx: Context): void {
  * Sends an EventSource away for a while, at least for `wait` milliseconds: with any other status than 200 it would never
  * come back.
  */
-export function setPostponed(ctx: Context, reason: 'overload' | 'drain' | 'server', delay: number): void {
+export function setPostponed(
+  ctx: Context,
+  reason: 'overload' | 'drain' | 'server',
+  delay: number,
+  isVisible: boolean,
+): void {
   setStreamHeaders(ctx)
   // Clients that send anything but a GET would take `retry` for leave to repeat it.
-  ctx.body = encodeGoaway({ reason, retry: ctx.method === 'GET' ? delay : undefined }).toString()
+  ctx.body = encodeGoaway({ reason, retry: ctx.method === 'GET' ? delay : undefined, isVisible }).toString()
 }
 
 /** Sends a client away for a while that understands `Retry-After`. */

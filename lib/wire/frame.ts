@@ -81,16 +81,28 @@ export interface Goaway {
   readonly retry: number | undefined
   /** The id that the client is to come back with, where that is not the one it has. */
   readonly id?: string | undefined
+  /** Whether `retry` is in the data as well: an EventSource keeps the field to itself. */
+  readonly isVisible?: boolean
 }
 
 /** Tells the client that the server ends the stream, and why. */
-export function encodeGoaway({ reason, retry, id }: Goaway): Buffer {
+export function encodeGoaway({ reason, retry, id, isVisible = false }: Goaway): Buffer {
+  const told = isVisible && retry !== undefined ? `,"retry":${String(retry)}` : ''
   const lines = [
     retry === undefined ? '' : `retry: ${String(retry)}\n`,
     id === undefined ? '' : `id: ${id}\n`,
-    `event: goaway\ndata: {"reason":${JSON.stringify(reason)}}\n\n`,
+    `event: goaway\ndata: {"reason":${JSON.stringify(reason)}${told}}\n\n`,
   ]
   return Buffer.from(lines.join(''))
+}
+
+/**
+ * A heartbeat that pages can see: the data says how often one comes, `null` where none does, and as the first block of a
+ * stream how long to wait before a reconnect. Both are milliseconds.
+ */
+export function encodeHeartbeat(interval: number | null, retry?: number): Buffer {
+  const told = retry === undefined ? '' : `,"retry":${String(retry)}`
+  return Buffer.from(`event: heartbeat\ndata: {"heartbeat":${String(interval)}${told}}\n\n`)
 }
 
 /** A comment: seen by proxies and by nobody else. Each line of the text becomes a line of the block that comes next. */
