@@ -1,0 +1,160 @@
+import type { GapReason } from '../wire/frame.ts'
+import type { Environment } from './environment.ts'
+import type { Reason, State } from './reasons.ts'
+
+/** An attempt to open the stream, as the functions that prepare it are told of it. */
+export interface Attempt {
+  /** 1 for the first one. */
+  readonly attempt: number
+  /** What it is made for. */
+  readonly reason: Reason
+  /** Aborted when nobody waits for the answer any more: after 30 s, or once the stream has been closed. */
+  readonly signal: AbortSignal
+}
+
+/** Answers the URL to ask for, or `null` where there is nothing to come back for. */
+export type UrlFunction = (attempt: Attempt) => string | URL | null | Promise<string | URL | null>
+
+/** Why the application's state is to be loaded: at the start, or since events are missing. */
+export type LoadReason =
+  { readonly reason: 'start' } | { readonly reason: GapReason; readonly topics: readonly string[] }
+
+/** What a state includes: all events up to `cursor`, the answer of `hub.cursor()` before it was read. */
+export interface Loaded {
+  readonly cursor?: string | undefined
+}
+
+/** Headers of a request, by their names. */
+export type Headers = Readonly<Record<string, string>>
+
+/** Options of `connect()`. */
+export interface ConnectOptions {
+  /** `hub.cursor()` when the page was rendered: what came after it is read first, and `load` is called for gaps only. */
+  since?: string | undefined
+  /**
+   * Loads the application's state: at the start, unless `since` is given, and after a gap. It is joined with the stream:
+   * events that come meanwhile are told after it, but for those that are not after the `cursor` that it answers. A gap in
+   * the middle aborts `signal` and has it run again, for all topics that are missing by then. If it fails, or takes more
+   * than 30 s, it is called again after a while.
+   */
+  load?: (why: LoadReason, signal: AbortSignal) => Loaded | void | Promise<Loaded | void>
+  /**
+   * `eventsource`: the browser's own, with its cookies or a ticket in the URL. `fetch`: with headers and a body.
+   * Default: `fetch` if `headers`, `method` or `body` is given, or if there is no EventSource; else `eventsource`.
+   */
+  transport?: 'eventsource' | 'fetch'
+  /** Headers, or a function that is asked for them before each attempt. Only of `fetch`. */
+  headers?: Headers | ((attempt: Attempt) => Headers | Promise<Headers>)
+  /** Only of `fetch`. Default `GET`, or `POST` where there is a body. */
+  method?: 'GET' | 'POST'
+  /** Only of `fetch`, with `POST`. */
+  body?: string
+  /** Whether cookies go to other origins, too. Default `false`. */
+  withCredentials?: boolean
+  /**
+   * Names of events, besides those that are listened to: an EventSource shows no others, to `for await` for instance.
+   * `fetch` shows all.
+   */
+  events?: readonly string[]
+  /** Is told whenever the state, or the reason for it, has changed. */
+  onState?: (state: State, reason: Reason) => unknown
+  /** Is told what the application's own functions fail with. Default: the console, as of any uncaught error. */
+  onError?: (error: unknown) => unknown
+  /** Reads the data of an event. Default: JSON; what is none is handed on as it is, and data that is empty as `undefined`. */
+  parse?: (data: string, event: string) => unknown
+}
+
+/** Checked options. */
+export interface Settings {
+  readonly url: UrlFunction
+  /** Whether another attempt may have other credentials. */
+  readonly isFresh: boolean
+  readonly transport: 'eventsource' | 'fetch'
+  readonly method: string
+  readonly headers: (attempt: Attempt) => unknown
+  readonly body: string | undefined
+  readonly withCredentials: boolean
+}
+
+const KEYS = {
+  since: 'string',
+  load: 'function',
+  transport: 'string',
+  headers: '',
+  method: 'string',
+  body: 'string',
+  withCredentials: 'boolean',
+  events: '',
+  onState: 'function',
+  onError: 'function',
+  parse: 'function',
+}
+
+/** @throws {TypeError} that names the option. No message shows what was given: it could be a secret */
+export function checkOptions(url: unknown, options: ConnectOptions, env: Environment): Settings {
+  const given: Readonly<Record<string, unknown>> = { ...options }
+  const types: Readonly<Record<string, string | undefined>> = KEYS
+  for (const [key, value] of Object.entries(given)) {
+    const type = types[key]
+    if (type === undefined) throw new TypeError(`connect() has no option \`${key}\``)
+    if (type !== '' && value !== undefined && typeof value !== type) throw wrong(key, `a ${type}`)
+  }
+  const {
+    headers,
+    body,
+    events,
+    withCredentials = false,
+    transport,
+    method = body === undefined ? 'GET' : 'POST',
+  } = options
+  if (typeof url !== 'function') absolute(url, env)
+  if (headers !== undefined && typeof headers !== 'function') checkHeaders(headers)
+  if (events !== undefined && !(Array.isArray(events) && events.every(name => typeof name === 'string')))
+    throw wrong('events', 'a list of strings')
+  if (!['GET', 'POST'].includes(method)) throw wrong('method', 'GET or POST')
+  if (body !== undefined && method === 'GET') throw wrong('body', 'left out with GET')
+  const needsFetch = headers !== undefined || method !== 'GET'
+  const chosen = transport ?? (needsFetch || env.EventSource === undefined ? 'fetch' : 'eventsource')
+  if (!['eventsource', 'fetch'].includes(chosen)) throw wrong('transport', 'eventsource or fetch')
+  if (chosen === 'eventsource' && (needsFetch || env.EventSource === undefined)) {
+    throw wrong('transport', needsFetch ? 'fetch with headers or POST' : 'fetch where there is no EventSource')
+  }
+  return {
+    url: isFunction(url) ? url : () => String(url),
+    isFresh: typeof url === 'function' || typeof headers === 'function',
+    transport: chosen,
+    method,
+    headers: typeof headers === 'function' ? headers : () => headers ?? {},
+    body,
+    withCredentials,
+  }
+}
+
+/** @throws {TypeError} for what is no URL here */
+export function absolute(url: unknown, { base }: Environment): URL {
+  if (typeof url === 'string' || url instanceof URL) {
+    try {
+      return new URL(url, base)
+    } catch {
+      // The error would show the URL, and a ticket in it.
+    }
+  }
+  throw wrong('url', base === undefined ? 'an absolute URL' : 'a URL')
+}
+
+/** @throws {TypeError} for what are no headers */
+export function checkHeaders(headers: unknown): Record<string, string> {
+  const entries = Object.entries(headers ?? {})
+  if (typeof headers === 'object' && entries.every(([, value]) => typeof value === 'string')) {
+    return Object.fromEntries(entries)
+  }
+  throw wrong('headers', 'an object of strings')
+}
+
+function isFunction(url: unknown): url is UrlFunction {
+  return typeof url === 'function'
+}
+
+function wrong(name: string, expected: string): TypeError {
+  return new TypeError(`\`${name}\` must be ${expected}`)
+}
