@@ -123,7 +123,10 @@ export class ScriptedWorld {
         body: init.body,
         lastEventId: init.headers['Last-Event-ID'] ?? new URL(url).searchParams.get('lastEventId'),
         open: () => resolve(new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } })),
-        send: text => push?.enqueue(new TextEncoder().encode(text)),
+        send: text => {
+          // A client that has left hears nothing.
+          if (!signal.aborted) push?.enqueue(new TextEncoder().encode(text))
+        },
         end: () => push?.close(),
         cut: () => {
           push?.error(new TypeError('terminated'))
