@@ -1,3 +1,4 @@
+import type { Answer } from './environment.ts'
 import type { Block } from './parser.ts'
 import type { Reason } from './reasons.ts'
 
@@ -10,7 +11,7 @@ export interface End {
   readonly wait?: number
 }
 
-/** What one attempt tells, of whatever transport. Nothing once it has been closed. */
+/** What one attempt tells, of whatever transport. It need not care whether it has been given up meanwhile. */
 export interface Receiver {
   /** The server has answered with an event stream. */
   opened(): void
@@ -27,7 +28,7 @@ export interface Receiver {
 const REPEATED: ReadonlySet<number> = new Set([404, 408, 421, 425, 429])
 
 /** What an answer means for an event stream: an end, or nothing where it is one. */
-export function judge({ status, headers }: Response, now: number): End | undefined {
+export function judge({ status, headers }: Answer, now: number): End | undefined {
   if (status === 204) return { reason: 'done', isFinal: true }
   if (status === 200) {
     const isStream = /^text\/event-stream\s*(;|$)/i.test(headers.get('content-type') ?? '')

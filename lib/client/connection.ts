@@ -1,8 +1,8 @@
 import type { End, Receiver } from './attempt.ts'
 import { BackOff } from './back-off.ts'
 import { bounded } from './bounded.ts'
-import type { Environment, Wake } from './environment.ts'
-import { openByEventSource, type EventSourceAttempt } from './eventsource-attempt.ts'
+import type { Environment, FetchInit, Wake } from './environment.ts'
+import { openByEventSource } from './eventsource-attempt.ts'
 import { openByFetch } from './fetch-attempt.ts'
 import { absolute, checkHeaders, type Settings } from './options.ts'
 import type { Block } from './parser.ts'
@@ -22,7 +22,8 @@ export interface Message {
 
 /** What a connection tells. */
 export interface ConnectionHost {
-  state(state: State, reason: Reason): void
+  /** The state, or the reason for it, has changed. */
+  changed(): void
   /** A stream stands that began without a cursor: what came before it is not known. */
   began(): void
   message(message: Message): void
@@ -54,11 +55,12 @@ export class Connection {
   readonly #names: Set<string>
   readonly #backOff = new BackOff()
   readonly #watch: Watch
-  #stopWake: () => void = () => undefined
+  readonly #life = new AbortController()
   #attempts = 0
   // Ends what is under way: an attempt, its preparation, or the wait for it.
   #current = new AbortController()
-  #source: EventSourceAttempt | undefined
+  // Has the EventSource, where there is one, listen for events of another name.
+  #listenFor: ((name: string) => void) | undefined
   #cancelWait: () => void = () => undefined
   #notBefore = 0
   // Whether an answer is awaited, or read.
@@ -80,16 +82,13 @@ export class Connection {
     this.#names = names
     this.lastId = since
     this.#isLog = since !== ''
-    this.#watch = new Watch(env, {
-      silent: () => this.#silent(),
-      held: () => this.#held(),
-    })
+    this.#watch = new Watch(env, hasBytes => (hasBytes ? this.#silent() : this.#held()))
     // A POST is not made twice on a mere suspicion.
     this.#watch.mayHold = settings.method === 'GET'
   }
 
   start(): void {
-    this.#stopWake = this.#env.onWake(wake => this.#wake(wake))
+    this.#env.onWake(wake => this.#wake(wake), this.#life.signal)
     void this.#attempt('start')
   }
 
@@ -97,13 +96,13 @@ export class Connection {
   listen(name: string): void {
     if (this.#names.has(name)) return
     this.#names.add(name)
-    this.#source?.listen(name)
+    this.#listenFor?.(name)
   }
 
   end(reason: Reason): void {
     if (this.state === 'ended') return
     this.#stop()
-    this.#stopWake()
+    this.#life.abort()
     this.#become('ended', reason)
   }
 
@@ -112,7 +111,7 @@ export class Connection {
     if (this.#isFull || this.state !== 'open') return
     this.#isFull = true
     // A response of `fetch` is not read on; what has come of it is still told. An EventSource can only be closed.
-    if (this.#source !== undefined) this.#stop()
+    if (this.#listenFor !== undefined) this.#stop()
     this.#watch.stop()
     this.#become('paused', 'slow')
   }
@@ -167,11 +166,12 @@ export class Connection {
       return
     }
     this.url = url.href
-    this.#open(url, headers, this.#receiver(signal))
+    this.#open(url, headers, signal)
   }
 
-  #open(url: URL, given: Record<string, string>, to: Receiver): void {
+  #open(url: URL, given: Record<string, string>, signal: AbortSignal): void {
     const env = this.#env
+    const to = this.#receiver(signal)
     const { transport, method, body, withCredentials } = this.#settings
     const headers: Record<string, string> = { Accept: 'text/event-stream', ...given }
     this.#isAttached = true
@@ -186,23 +186,21 @@ export class Connection {
     }
     // What the URL holds stays as the application wrote it: it may be signed.
     url.search += (url.search === '' ? '' : '&') + words.join('&')
-    this.#watch.begin(this.#isPolling)
-    if (transport === 'eventsource' && !this.#isPolling && env.EventSource !== undefined) {
-      const source = openByEventSource(env, env.EventSource, url.href, withCredentials, to)
-      this.#source = source
-      for (const name of this.#names) source.listen(name)
-      this.#current.signal.addEventListener('abort', () => source.close())
-      return
-    }
-    const init = {
+    url.hash = ''
+    const credentials = withCredentials ? 'include' : 'same-origin'
+    const init: FetchInit = {
       method,
       headers,
+      cache: 'no-store',
+      credentials,
+      signal,
       ...(body !== undefined && { body }),
-      cache: 'no-store' as const,
-      credentials: withCredentials ? ('include' as const) : ('same-origin' as const),
     }
-    url.hash = ''
-    this.#current.signal.addEventListener('abort', openByFetch(env, url.href, init, to))
+    this.#watch.begin(this.#isPolling)
+    if (transport === 'eventsource' && !this.#isPolling && env.EventSource !== undefined) {
+      this.#listenFor = openByEventSource(env, env.EventSource, url.href, init, to)
+      this.#names.forEach(this.#listenFor)
+    } else void openByFetch(env, url.href, init, to)
   }
 
   // Of one attempt, which is over once its signal is aborted.
@@ -213,13 +211,15 @@ export class Connection {
     let hasEvents = false
     return {
       opened: () => {
+        if (signal.aborted) return
         this.#healthySince ??= this.#env.now()
         this.#hasAskedAgain = false
         this.#watch.opened()
-        if (!this.#isFull) this.#become('open', this.#isPolling ? 'poll' : 'stream')
+        this.#become('open', this.#isPolling ? 'poll' : 'stream')
         if (isNew) this.#host.began()
       },
       sign: () => {
+        if (signal.aborted) return
         firstAt ??= this.#env.now()
         this.#watch.sign()
       },
@@ -233,9 +233,8 @@ export class Connection {
       room: () => (this.#isFull ? new Promise(resolve => (this.#room = resolve)) : undefined),
       ended: end => {
         if (signal.aborted) return
-        if (this.#isPolling && end.reason === 'closed' && firstAt !== undefined) {
-          this.#pollAgain(startedAt, firstAt)
-        } else this.#ended(end, hasEvents)
+        if (this.#isPolling && end.reason === 'closed' && firstAt !== undefined) this.#pollAgain(startedAt, firstAt)
+        else this.#ended(end, hasEvents)
       },
     }
   }
@@ -248,11 +247,11 @@ export class Connection {
       if (!isKnown) this.lastId = id
     }
     if (data === undefined) return
+    // An EventSource does not show the field.
+    if (OWN.has(event)) this.#backOff.retry = numberIn(data, 'retry') ?? this.#backOff.retry
     if (event === 'heartbeat' || event === 'cursor') {
       if (event === 'cursor') this.#isLog = true
       this.#watch.expect(numberIn(data, 'heartbeat'))
-      const retry = numberIn(data, 'retry')
-      if (retry !== undefined) this.#backOff.retry = retry
       if (event === 'heartbeat') return
     }
     this.#host.message({ event, data, id: this.lastId, hasId: id !== undefined })
@@ -261,8 +260,6 @@ export class Connection {
 
   // The last block: nothing of use comes after it.
   #goAway(data: string): void {
-    const retry = numberIn(data, 'retry')
-    if (retry !== undefined) this.#backOff.retry = retry
     const reason = FAREWELLS.find(one => data.includes(`"reason":"${one}"`)) ?? 'server'
     if (reason === 'done' || reason === 'logout' || reason === 'revoked') this.end(reason)
     else this.#wait(reason)
@@ -309,7 +306,7 @@ export class Connection {
     this.#current.abort()
     this.#cancelWait()
     this.#watch.stop()
-    this.#source = undefined
+    this.#listenFor = undefined
     this.#isAttached = false
     this.#room = undefined
   }
@@ -320,7 +317,7 @@ export class Connection {
     if (state === this.state && reason === this.reason && this.#attempts > 0) return
     this.state = state
     this.reason = reason
-    this.#host.state(state, reason)
+    this.#host.changed()
   }
 
   #silent(): void {
@@ -359,6 +356,9 @@ export class Connection {
     } else this.#watch.look()
   }
 }
+
+// The events of the library's own that say how long to wait.
+const OWN: ReadonlySet<string> = new Set(['heartbeat', 'goaway'])
 
 // All but those that no block tells.
 const FAREWELLS = ['done', 'logout', 'revoked', 'expired', 'unverifiable', 'max-age', 'drain', 'overload'] as const

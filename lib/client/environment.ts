@@ -19,8 +19,18 @@ export interface FetchInit {
   readonly signal: AbortSignal
 }
 
+/** A response, as far as it is needed. */
+export interface Answer {
+  readonly status: number
+  readonly headers: { get(name: string): string | null }
+  readonly body: {
+    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> }
+    cancel(): Promise<void>
+  } | null
+}
+
 /** `fetch`, as far as it is needed. */
-export type Fetch = (url: string, init: FetchInit) => Promise<Response>
+export type Fetch = (url: string, init: FetchInit) => Promise<Answer>
 
 /** Signs that the world around the page has changed. */
 export type Wake = 'online' | 'visible' | 'leave' | 'return'
@@ -37,15 +47,14 @@ export interface Environment {
   readonly EventSource: EventSourceClass | undefined
   /** What relative URLs are relative to; `undefined` outside of pages. */
   readonly base: string | undefined
-  /** Listens until the answer is called. */
-  onWake(listener: (wake: Wake) => void): () => void
+  /** Listens until the signal is aborted. */
+  onWake(listener: (wake: Wake) => void, signal: AbortSignal): void
   /** Tells of an error of the application's that nobody else listens to. */
   report(error: unknown): void
 }
 
 interface Target {
-  addEventListener(name: string, listener: (event: { persisted?: boolean }) => void): void
-  removeEventListener(name: string, listener: (event: { persisted?: boolean }) => void): void
+  addEventListener(name: string, listener: () => void, options: { signal: AbortSignal }): void
 }
 
 // Of a page. In Node, Bun and Deno some of them are missing.
@@ -69,20 +78,20 @@ export const system: Environment = {
   get base() {
     return typeof document === 'undefined' ? undefined : document.baseURI
   },
-  onWake(listener) {
-    if (typeof window === 'undefined' || typeof document === 'undefined') return () => undefined
+  onWake(listener, signal) {
+    if (typeof window === 'undefined' || typeof document === 'undefined') return
     const page = document
-    const looks: [Target, string, () => void][] = [
-      [window, 'online', () => listener('online')],
-      [window, 'pagehide', () => listener('leave')],
-      [window, 'pageshow', () => listener('return')],
-      [page, 'resume', () => listener('visible')],
-      [page, 'visibilitychange', () => page.visibilityState === 'visible' && listener('visible')],
-    ]
-    for (const [target, name, look] of looks) target.addEventListener(name, look)
-    return () => {
-      for (const [target, name, look] of looks) target.removeEventListener(name, look)
+    const listen = (target: Target, name: string, wake: Wake): void => {
+      const look = (): void => {
+        if (wake !== 'visible' || page.visibilityState === wake) listener(wake)
+      }
+      target.addEventListener(name, look, { signal })
     }
+    listen(window, 'online', 'online')
+    listen(window, 'pagehide', 'leave')
+    listen(window, 'pageshow', 'return')
+    listen(page, 'resume', 'visible')
+    listen(page, 'visibilitychange', 'visible')
   },
   report(error) {
     if (typeof reportError === 'function') reportError(error)

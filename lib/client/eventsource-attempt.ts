@@ -1,37 +1,27 @@
 import { judge, type Receiver } from './attempt.ts'
-import type { Environment, EventSourceClass } from './environment.ts'
+import type { Environment, EventSourceClass, FetchInit } from './environment.ts'
 
 const CLOSED = 2
 
-/** An EventSource that makes one attempt. */
-export interface EventSourceAttempt {
-  /** Listens for events of a name. */
-  listen(name: string): void
-  close(): void
-}
-
 /**
- * Asks for a stream by an EventSource. It is never left to reconnect by itself: the browser would come back with the same
- * URL, whose ticket has been used, and give up for good on any status but 200.
+ * Asks for a stream by an EventSource, until the signal of the request is aborted. It is never left to reconnect by itself:
+ * the browser would come back with the same URL, whose ticket has been used, and give up for good on any status but 200.
+ *
+ * @returns a function that listens for events of another name
  */
 export function openByEventSource(
   env: Environment,
   Source: EventSourceClass,
   url: string,
-  withCredentials: boolean,
+  init: FetchInit,
   to: Receiver,
-): EventSourceAttempt {
-  const closing = new AbortController()
-  const { signal } = closing
-  const source = new Source(url, { withCredentials })
+): (name: string) => void {
+  const source = new Source(url, { withCredentials: init.credentials === 'include' })
   // An event without an id of its own shows that of the one before it.
   let lastId = ''
-  source.addEventListener('open', () => {
-    if (!signal.aborted) to.opened()
-  })
-  source.addEventListener('error', event => {
-    // The package `eventsource` fires an event of this name for the connection only; a server's would have data.
-    if (signal.aborted || event.data !== undefined) return
+  init.signal.addEventListener('abort', () => source.close())
+  source.addEventListener('open', () => to.opened())
+  source.addEventListener('error', () => {
     const { readyState } = source
     source.close()
     if (readyState === CLOSED) void ask()
@@ -39,34 +29,17 @@ export function openByEventSource(
   })
   // An EventSource does not tell why it gave up. A HEAD gets the same status, and uses nothing up.
   const ask = async (): Promise<void> => {
-    try {
-      const response = await env.fetch(url, {
-        method: 'HEAD',
-        headers: { Accept: 'text/event-stream' },
-        cache: 'no-store',
-        credentials: withCredentials ? 'include' : 'same-origin',
-        signal,
-      })
-      const end = judge(response, env.now())
-      if (!isOver()) to.ended(end?.reason === 'status 405' ? { reason: 'network' } : (end ?? { reason: 'network' }))
-    } catch {
-      if (!isOver()) to.ended({ reason: 'network' })
-    }
+    const response = await env.fetch(url, { ...init, method: 'HEAD' }).catch(() => undefined)
+    const end = response && judge(response, env.now())
+    // Where the route knows no HEAD, it says nothing.
+    to.ended(end === undefined || end.reason === 'status 405' ? { reason: 'network' } : end)
   }
-  const isOver = (): boolean => signal.aborted
-  return {
-    listen(name) {
-      source.addEventListener(name, ({ data, lastEventId = '' }) => {
-        if (isOver() || typeof data !== 'string') return
-        to.sign()
-        const id = lastEventId === lastId ? undefined : lastEventId
-        lastId = lastEventId
-        to.block({ event: name, data, id })
-      })
-    },
-    close() {
-      closing.abort()
-      source.close()
-    },
+  return name => {
+    source.addEventListener(name, ({ data, lastEventId = '' }) => {
+      to.sign()
+      const id = lastEventId === lastId ? undefined : lastEventId
+      lastId = lastEventId
+      to.block({ event: name, data: String(data), id })
+    })
   }
 }

@@ -1,6 +1,5 @@
 import type { EventMap } from '../wire/event.ts'
 import type { Arrival, Gap } from '../wire/frame.ts'
-import { bounded } from './bounded.ts'
 import { Connection, type Message } from './connection.ts'
 import type { Environment } from './environment.ts'
 import { Inbox } from './inbox.ts'
@@ -66,7 +65,7 @@ export class Live<Events extends object = EventMap> extends EventTarget implemen
     const { since = '', load, events = [] } = options
     const names = new Set(['message', 'cursor', 'gap', 'goaway', 'heartbeat', ...events])
     this.#connection = new Connection(env, settings, since, names, {
-      state: (state, reason) => this.#stateChanged(state, reason),
+      changed: () => this.#stateChanged(),
       began: () => this.#loader?.run({ reason: 'start' }),
       message: message => this.#take(message),
       failed: error => this.#failed(error),
@@ -84,7 +83,7 @@ export class Live<Events extends object = EventMap> extends EventTarget implemen
         stuck: isStuck => {
           if (this.#isStuck === isStuck) return
           this.#isStuck = isStuck
-          this.#tell(this.state, this.reason)
+          this.#tell()
         },
       })
     }
@@ -92,12 +91,12 @@ export class Live<Events extends object = EventMap> extends EventTarget implemen
   }
 
   get state(): State {
-    return this.#isStuck && this.#connection.state === 'open' ? 'paused' : this.#connection.state
+    return this.#isPaused ? 'paused' : this.#connection.state
   }
 
   /** Why it is in its state. */
   get reason(): Reason {
-    return this.#isStuck && this.#connection.state === 'open' ? 'load' : this.#connection.reason
+    return this.#isPaused ? 'load' : this.#connection.reason
   }
 
   /** The id that the next attempt resumes from; empty before there is one. */
@@ -170,7 +169,7 @@ export class Live<Events extends object = EventMap> extends EventTarget implemen
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Received<Events>, undefined>
   [Symbol.asyncIterator](): AsyncIterableIterator<Received, undefined> {
-    const reader: Reader<Received> = new Reader({
+    const reader = new Reader<Received>({
       full: () => this.#connection.pause(),
       room: () => this.#goOn(),
       left: () => {
@@ -238,16 +237,20 @@ export class Live<Events extends object = EventMap> extends EventTarget implemen
     if ([...this.#readers].every(reader => !reader.isFull)) this.#connection.resume()
   }
 
-  #stateChanged(state: State, reason: Reason): void {
-    if (state === 'ended') {
+  #stateChanged(): void {
+    if (this.state === 'ended') {
       this.#loader?.stop()
       for (const reader of this.#readers) reader.end()
     }
-    if (state !== 'open') this.#tell(state, reason)
-    else this.#tell(this.state, this.reason)
+    this.#tell()
   }
 
-  #tell(state: State, reason: Reason): void {
+  get #isPaused(): boolean {
+    return this.#isStuck && this.#connection.state === 'open'
+  }
+
+  #tell(): void {
+    const { state, reason } = this
     this.#call(() => this.#options.onState?.(state, reason))
     if (state === 'connecting' || state === 'paused') return
     const event = new Event(state === 'open' ? 'open' : 'error')

@@ -76,55 +76,46 @@ export interface Settings {
   readonly withCredentials: boolean
 }
 
-const KEYS = {
-  since: 'string',
-  load: 'function',
-  transport: 'string',
-  headers: '',
-  method: 'string',
-  body: 'string',
-  withCredentials: 'boolean',
-  events: '',
-  onState: 'function',
-  onError: 'function',
-  parse: 'function',
+// The words of the messages: each says the type that is checked.
+const OPTIONS: Readonly<Record<string, string | undefined>> = {
+  since: 'a string',
+  load: 'a function',
+  transport: 'a string',
+  headers: 'an object of strings, or a function',
+  method: 'a string',
+  body: 'a string',
+  withCredentials: 'a boolean',
+  events: 'an object: a list of strings',
+  onState: 'a function',
+  onError: 'a function',
+  parse: 'a function',
 }
 
 /** @throws {TypeError} that names the option. No message shows what was given: it could be a secret */
 export function checkOptions(url: unknown, options: ConnectOptions, env: Environment): Settings {
-  const given: Readonly<Record<string, unknown>> = { ...options }
-  const types: Readonly<Record<string, string | undefined>> = KEYS
-  for (const [key, value] of Object.entries(given)) {
-    const type = types[key]
-    if (type === undefined) throw new TypeError(`connect() has no option \`${key}\``)
-    if (type !== '' && value !== undefined && typeof value !== type) throw wrong(key, `a ${type}`)
+  for (const [name, value] of Object.entries(options)) {
+    const type = OPTIONS[name] ?? 'left out: there is no such option'
+    must(value === undefined || type.includes(typeof value), name, type)
   }
-  const {
-    headers,
-    body,
-    events,
-    withCredentials = false,
-    transport,
-    method = body === undefined ? 'GET' : 'POST',
-  } = options
-  if (typeof url !== 'function') absolute(url, env)
-  if (headers !== undefined && typeof headers !== 'function') checkHeaders(headers)
-  if (events !== undefined && !(Array.isArray(events) && events.every(name => typeof name === 'string')))
-    throw wrong('events', 'a list of strings')
-  if (!['GET', 'POST'].includes(method)) throw wrong('method', 'GET or POST')
-  if (body !== undefined && method === 'GET') throw wrong('body', 'left out with GET')
-  const needsFetch = headers !== undefined || method !== 'GET'
-  const chosen = transport ?? (needsFetch || env.EventSource === undefined ? 'fetch' : 'eventsource')
-  if (!['eventsource', 'fetch'].includes(chosen)) throw wrong('transport', 'eventsource or fetch')
-  if (chosen === 'eventsource' && (needsFetch || env.EventSource === undefined)) {
-    throw wrong('transport', needsFetch ? 'fetch with headers or POST' : 'fetch where there is no EventSource')
-  }
+  const { headers, body, events = [], withCredentials = false } = options
+  const { method = body === undefined ? 'GET' : 'POST' } = options
+  const isPlain = headers === undefined && method === 'GET' && env.EventSource !== undefined
+  const { transport = isPlain ? 'eventsource' : 'fetch' } = options
+  if (!isFunction(url)) absolute(url, env)
+  if (typeof headers === 'object') checkHeaders(headers)
+  must(Array.isArray(events) && events.every(isString), 'events', 'a list of strings')
+  must(method === 'POST' || (isGet(method) && body === undefined), 'method', 'GET without a body, or POST')
+  must(
+    transport === 'fetch' || (isPlain && isEventSource(transport)),
+    'transport',
+    'fetch, or eventsource where there is one, with GET and without headers',
+  )
   return {
     url: isFunction(url) ? url : () => String(url),
     isFresh: typeof url === 'function' || typeof headers === 'function',
-    transport: chosen,
+    transport,
     method,
-    headers: typeof headers === 'function' ? headers : () => headers ?? {},
+    headers: typeof headers === 'function' ? headers : () => headers,
     body,
     withCredentials,
   }
@@ -132,27 +123,31 @@ export function checkOptions(url: unknown, options: ConnectOptions, env: Environ
 
 /** @throws {TypeError} for what is no URL here */
 export function absolute(url: unknown, { base }: Environment): URL {
-  if (typeof url === 'string' || url instanceof URL) {
-    try {
-      return new URL(url, base)
-    } catch {
-      // The error would show the URL, and a ticket in it.
-    }
+  try {
+    if (isString(url) || url instanceof URL) return new URL(url, base)
+  } catch {
+    // The error would show the URL, and a ticket in it.
   }
   throw wrong('url', base === undefined ? 'an absolute URL' : 'a URL')
 }
 
 /** @throws {TypeError} for what are no headers */
-export function checkHeaders(headers: unknown): Record<string, string> {
-  const entries = Object.entries(headers ?? {})
-  if (typeof headers === 'object' && entries.every(([, value]) => typeof value === 'string')) {
-    return Object.fromEntries(entries)
-  }
-  throw wrong('headers', 'an object of strings')
+export function checkHeaders(headers: unknown = {}): Record<string, string> {
+  const entries = isObject(headers) ? Object.entries(headers) : []
+  must(isObject(headers) && entries.every(isHeader), 'headers', 'an object of strings')
+  return Object.fromEntries(entries.filter(isHeader))
 }
 
-function isFunction(url: unknown): url is UrlFunction {
-  return typeof url === 'function'
+// What a caller gives that the compiler has not looked at.
+const isString = (value: unknown): value is string => typeof value === 'string'
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
+const isHeader = (entry: [string, unknown]): entry is [string, string] => isString(entry[1])
+const isFunction = (url: unknown): url is UrlFunction => typeof url === 'function'
+const isGet = (method: string): boolean => method === 'GET'
+const isEventSource = (transport: string): boolean => transport === 'eventsource'
+
+function must(is: boolean, name: string, expected: string): void {
+  if (!is) throw wrong(name, expected)
 }
 
 function wrong(name: string, expected: string): TypeError {

@@ -7,14 +7,6 @@ export const ANSWER = 40_000
 /** How often silence is looked for, in milliseconds: so soon after a sleep it is noticed. */
 const TICK = 5_000
 
-/** Who is told. */
-export interface WatchHost {
-  /** Nothing has come for too long: the connection is dead, whatever it looks like. */
-  silent(): void
-  /** Not one byte has come. */
-  held(): void
-}
-
 /**
  * Tells silence from death. The server says in its `cursor` and `heartbeat` events how often it sends something; a stream
  * of another server, which says nothing, may be silent for as long as it likes.
@@ -23,63 +15,59 @@ export class Watch {
   /** Whether streams without a byte may mean that the network holds bytes back. */
   mayHold = true
   readonly #env: Environment
-  readonly #host: WatchHost
+  readonly #silent: (hasBytes: boolean) => void
   #cancel: () => void = () => undefined
-  #isOpen = false
   #hasBytes = false
   #isPoll = false
+  // How long it may be silent, in milliseconds.
+  #bound = 0
   // Wall time: it goes on in a sleep. A clock that is set costs one reconnect.
   #signAt = 0
-  #heartbeat: number | undefined
 
-  constructor(env: Environment, host: WatchHost) {
+  /** @param silent is told when nothing has come for too long, and whether anything had come before */
+  constructor(env: Environment, silent: (hasBytes: boolean) => void) {
     this.#env = env
-    this.#host = host
+    this.#silent = silent
   }
 
   /** An attempt begins. */
   begin(isPoll: boolean): void {
-    this.stop()
-    this.#isOpen = this.#hasBytes = false
     this.#isPoll = isPoll
-    this.#heartbeat = undefined
+    this.#hasBytes = false
+    this.#bound = this.mayHold && !isPoll ? FIRST_BYTE : ANSWER
+    this.goOn()
+  }
+
+  /** Nobody looked for a while, since nothing was read. */
+  goOn(): void {
+    this.stop()
     this.#signAt = this.#env.now()
     this.#tick()
   }
 
   opened(): void {
-    this.#isOpen = true
+    if (!this.mayHold && !this.#isPoll) this.#bound = Infinity
   }
 
   sign(): void {
-    this.#hasBytes = true
     this.#signAt = this.#env.now()
+    if (this.#hasBytes) return
+    this.#hasBytes = true
+    this.#bound = this.#isPoll ? ANSWER : Infinity
   }
 
-  /** Something comes at least every `heartbeat` milliseconds; nothing is known where there is none. */
+  /** Something comes every so many milliseconds at least; `undefined` where that is not known. */
   expect(heartbeat: number | undefined): void {
-    this.#heartbeat = heartbeat
+    this.#bound = heartbeat === undefined ? Infinity : heartbeat * 1.25 + 2_000
   }
 
   stop(): void {
     this.#cancel()
   }
 
-  /** Nobody looked for a while, since nothing was read. */
-  goOn(): void {
-    this.stop()
-    this.sign()
-    this.#tick()
-  }
-
   /** Looks at once: the page, or its device, has been asleep. */
   look(): void {
-    const silence = Math.abs(this.#env.now() - this.#signAt)
-    if (!this.#hasBytes) {
-      if (this.mayHold && !this.#isPoll ? silence >= FIRST_BYTE : !this.#isOpen && silence >= ANSWER) this.#host.held()
-      else if (this.#isPoll && silence >= ANSWER) this.#host.held()
-    } else if (this.#heartbeat !== undefined && silence > this.#heartbeat * 1.25 + 2_000) this.#host.silent()
-    else if (this.#isPoll && silence >= ANSWER) this.#host.silent()
+    if (Math.abs(this.#env.now() - this.#signAt) >= this.#bound) this.#silent(this.#hasBytes)
   }
 
   #tick(): void {

@@ -3,28 +3,31 @@ import { cursor, event, goaway, HEARTBEAT, ScriptedWorld, STREAM } from './scrip
 import { onBoth } from './on-both.ts'
 import { Seen } from './seen.ts'
 
-onBoth('a stream that is cut is resumed behind the last event, none of it told twice', async (t, { world, seen, options }) => {
-  const live = world.connect('/events?a=%20b', options)
-  seen.listen(live)
-  const first = await world.next()
-  t.is(first.url.href.split('&')[0], 'https://app.test/events?a=%20b')
-  t.is(first.lastEventId, null)
-  first.open()
-  first.send(event(1) + event(2) + cursor(3))
-  await seen.until('tick 2')
-  first.cut()
-  await seen.until(`waiting ${first.kind === 'fetch' ? 'network' : 'closed'}`)
-  world.clock.advance(1)
-  const second = await world.next()
-  t.is(second.lastEventId, 'e-3')
-  t.true(first.isClosed || first.kind === 'fetch')
-  second.open()
-  second.send(event(2) + event(3) + event(4))
-  await seen.until('tick 4')
-  t.deepEqual(seen.of('tick'), ['1', '2', '4'])
-  t.is(live.lastEventId, 'e-4')
-  live.close()
-})
+onBoth(
+  'a stream that is cut is resumed behind the last event, none of it told twice',
+  async (t, { world, seen, options }) => {
+    const live = world.connect('/events?a=%20b', options)
+    seen.listen(live)
+    const first = await world.next()
+    t.is(first.url.href.split('&')[0], 'https://app.test/events?a=%20b')
+    t.is(first.lastEventId, null)
+    first.open()
+    first.send(event(1) + event(2) + cursor(3))
+    await seen.until('tick 2')
+    first.cut()
+    await seen.until(`waiting ${first.kind === 'fetch' ? 'network' : 'closed'}`)
+    world.clock.advance(1)
+    const second = await world.next()
+    t.is(second.lastEventId, 'e-3')
+    t.true(first.isClosed || first.kind === 'fetch')
+    second.open()
+    second.send(event(2) + event(3) + event(4))
+    await seen.until('tick 4')
+    t.deepEqual(seen.of('tick'), ['1', '2', '4'])
+    t.is(live.lastEventId, 'e-4')
+    live.close()
+  },
+)
 
 onBoth('another life of the log is not taken for an old one', async (t, { world, seen, options }) => {
   const live = world.connect('/events', { ...options, since: 'e-900' })
@@ -73,26 +76,34 @@ onBoth('the URL is asked for before each attempt, until there is none', async (t
   t.deepEqual(asked, ['1 start', '2 closed', '3 closed'])
 })
 
-onBoth('a URL function that throws, rejects, answers junk or hangs is asked again', async (t, { world, seen, options }) => {
-  const answers = [
-    () => {
-      throw new Error('threw')
-    },
-    () => Promise.reject(new Error('rejected')),
-    () => 'http://[ticket',
-    () => new Promise<never>(() => undefined),
-    () => '/events',
-  ]
-  const live = world.connect(({ attempt }) => answers[attempt - 1]?.() ?? null, options)
-  for (const n of [1, 2, 3, 4]) {
-    if (n === 4) world.clock.advance(30_000)
-    await seen.until('waiting url', n)
-    world.clock.advance(1)
-  }
-  await world.next()
-  t.deepEqual(seen.of('failed:'), ['threw', 'rejected', '`url` must be a URL', '`url` did not answer within 30000 ms'])
-  live.close()
-})
+onBoth(
+  'a URL function that throws, rejects, answers junk or hangs is asked again',
+  async (t, { world, seen, options }) => {
+    const answers = [
+      () => {
+        throw new Error('threw')
+      },
+      () => Promise.reject(new Error('rejected')),
+      () => 'http://[ticket',
+      () => new Promise<never>(() => undefined),
+      () => '/events',
+    ]
+    const live = world.connect(({ attempt }) => answers[attempt - 1]?.() ?? null, options)
+    for (const n of [1, 2, 3, 4]) {
+      if (n === 4) world.clock.advance(30_000)
+      await seen.until('waiting url', n)
+      world.clock.advance(1)
+    }
+    await world.next()
+    t.deepEqual(seen.of('failed:'), [
+      'threw',
+      'rejected',
+      '`url` must be a URL',
+      '`url` did not answer within 30000 ms',
+    ])
+    live.close()
+  },
+)
 
 onBoth('204 ends', async (t, { world, seen, options }) => {
   const live = world.connect('/events', options)
@@ -159,45 +170,48 @@ onBoth('an error of a server, a login page and `Retry-After` are waited for', as
   t.is(world.clock.pending, 0)
 })
 
-onBoth('the wait grows with full jitter to 30 s, on top of what the server says', async (t, { world, seen, options }) => {
-  world.chance = 0.5
-  const live = world.connect('/events', options)
-  const waits: number[] = []
-  for (let n = 1; n <= 7; n += 1) {
+onBoth(
+  'the wait grows with full jitter to 30 s, on top of what the server says',
+  async (t, { world, seen, options }) => {
+    world.chance = 0.5
+    const live = world.connect('/events', options)
+    const waits: number[] = []
+    for (let n = 1; n <= 7; n += 1) {
+      const peer = await world.next()
+      const reason = `waiting ${peer.kind === 'fetch' ? 'network' : 'closed'}`
+      peer.cut()
+      await seen.until(reason, n)
+      let waited = 0
+      while (world.unseen === 0) {
+        world.clock.advance(100)
+        waited += 100
+        // The URL is asked for as a promise.
+        await new Promise(setImmediate)
+      }
+      waits.push(waited)
+    }
+    t.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000])
     const peer = await world.next()
-    const reason = `waiting ${peer.kind === 'fetch' ? 'network' : 'closed'}`
-    peer.cut()
-    await seen.until(reason, n)
-    let waited = 0
-    while (world.unseen === 0) {
-      world.clock.advance(100)
-      waited += 100
-      // The URL is asked for as a promise.
+    peer.open()
+    peer.send('retry: 2000\nevent: heartbeat\ndata: {"heartbeat":25000,"retry":2000}\n\n')
+    await seen.until('open stream')
+    await new Promise(setImmediate)
+    // Healthy for a minute.
+    for (let n = 0; n < 12; n += 1) {
+      world.clock.advance(5_000)
+      peer.send(HEARTBEAT)
       await new Promise(setImmediate)
     }
-    waits.push(waited)
-  }
-  t.deepEqual(waits, [500, 1_000, 2_000, 4_000, 8_000, 15_000, 15_000])
-  const peer = await world.next()
-  peer.open()
-  peer.send('retry: 2000\nevent: heartbeat\ndata: {"heartbeat":25000,"retry":2000}\n\n')
-  await seen.until('open stream')
-  await new Promise(setImmediate)
-  // Healthy for a minute.
-  for (let n = 0; n < 12; n += 1) {
-    world.clock.advance(5_000)
-    peer.send(HEARTBEAT)
+    peer.cut()
+    await seen.until(`waiting ${peer.kind === 'fetch' ? 'network' : 'closed'}`, 8)
+    world.clock.advance(2_499)
     await new Promise(setImmediate)
-  }
-  peer.cut()
-  await seen.until(`waiting ${peer.kind === 'fetch' ? 'network' : 'closed'}`, 8)
-  world.clock.advance(2_499)
-  await new Promise(setImmediate)
-  t.is(world.unseen, 0)
-  world.clock.advance(1)
-  await world.next()
-  live.close()
-})
+    t.is(world.unseen, 0)
+    world.clock.advance(1)
+    await world.next()
+    live.close()
+  },
+)
 
 for (const reason of ['done', 'logout', 'revoked']) {
   onBoth(`a server that goes away with \`${reason}\` is not asked again`, async (t, { world, seen, options }) => {

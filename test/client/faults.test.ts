@@ -127,7 +127,10 @@ for (const transport of ['fetch', 'eventsource'] as const) {
     t.true(isRising(page.told))
     t.is(page.reasons.filter(reason => reason !== 'start').length > 0, page.seen.all.includes('gap'))
     t.deepEqual(page.seen.of('failed:'), [])
-    t.log(JSON.stringify(faults), `${page.told.length} of ${site.published.length} told, loaded: ${page.reasons.length}`)
+    t.log(
+      JSON.stringify(faults),
+      `${page.told.length} of ${site.published.length} told, loaded: ${page.reasons.length}`,
+    )
     page.live.close()
   })
 

@@ -16,42 +16,48 @@ function loading() {
   return { calls, load }
 }
 
-onBoth('events that come while the state is loaded are told after it, but for those it has', async (t, { world, seen, options }) => {
-  const { calls, load } = loading()
-  const live = world.connect('/events', { ...options, load })
-  seen.listen(live)
-  const peer = await world.next()
-  t.is(calls.length, 0)
-  peer.open()
-  await seen.until('open stream')
-  await turn()
-  t.deepEqual(calls[0]?.why, { reason: 'start' })
-  peer.send(cursor(4) + event(5) + event(6) + event(7) + event(1, 'f1', 'tick', 'f'))
-  await turn()
-  t.deepEqual(seen.of('tick'), [])
-  seen.note('loaded')
-  calls[0]?.answer.resolve({ cursor: 'e-6' })
-  await seen.until('tick "f1"')
-  t.deepEqual(seen.of('tick'), ['7', '"f1"'])
-  live.close()
-})
+onBoth(
+  'events that come while the state is loaded are told after it, but for those it has',
+  async (t, { world, seen, options }) => {
+    const { calls, load } = loading()
+    const live = world.connect('/events', { ...options, load })
+    seen.listen(live)
+    const peer = await world.next()
+    t.is(calls.length, 0)
+    peer.open()
+    await seen.until('open stream')
+    await turn()
+    t.deepEqual(calls[0]?.why, { reason: 'start' })
+    peer.send(cursor(4) + event(5) + event(6) + event(7) + event(1, 'f1', 'tick', 'f'))
+    await turn()
+    t.deepEqual(seen.of('tick'), [])
+    seen.note('loaded')
+    calls[0]?.answer.resolve({ cursor: 'e-6' })
+    await seen.until('tick "f1"')
+    t.deepEqual(seen.of('tick'), ['7', '"f1"'])
+    live.close()
+  },
+)
 
-onBoth('a state that is ahead of the stream: its events are not told later either', async (t, { world, seen, options }) => {
-  const { calls, load } = loading()
-  const live = world.connect('/events', { ...options, load })
-  seen.listen(live)
-  const peer = await world.next()
-  peer.open()
-  peer.send(cursor(4))
-  await seen.until('open stream')
-  await turn()
-  calls[0]?.answer.resolve({ cursor: 'e-6' })
-  await turn()
-  peer.send(event(5) + event(6) + event(7))
-  await seen.until('tick 7')
-  t.deepEqual(seen.of('tick'), ['7'])
-  live.close()
-})
+onBoth(
+  'a state that is ahead of the stream: its events are not told later either',
+  async (t, { world, seen, options }) => {
+    const { calls, load } = loading()
+    const live = world.connect('/events', { ...options, load })
+    seen.listen(live)
+    const peer = await world.next()
+    peer.open()
+    peer.send(cursor(4))
+    await seen.until('open stream')
+    await turn()
+    calls[0]?.answer.resolve({ cursor: 'e-6' })
+    await turn()
+    peer.send(event(5) + event(6) + event(7))
+    await seen.until('tick 7')
+    t.deepEqual(seen.of('tick'), ['7'])
+    live.close()
+  },
+)
 
 onBoth('a page that was rendered with its state loads it for gaps only', async (t, { world, seen, options }) => {
   const { calls, load } = loading()
@@ -63,7 +69,10 @@ onBoth('a page that was rendered with its state loads it for gaps only', async (
   peer.send(event(4) + gap('trimmed', ['a']) + event(9))
   await seen.until('tick 4')
   await turn()
-  t.deepEqual(calls.map(({ why }) => why), [{ reason: 'trimmed', topics: ['a'] }])
+  t.deepEqual(
+    calls.map(({ why }) => why),
+    [{ reason: 'trimmed', topics: ['a'] }],
+  )
   t.deepEqual(seen.of('tick'), ['4'])
   calls[0]?.answer.resolve(undefined)
   await seen.until('tick 9')
@@ -92,42 +101,45 @@ onBoth('a gap in the middle has it loaded again, for all that is missing', async
   live.close()
 })
 
-onBoth('one that throws, rejects, hangs or answers junk: it is called again, and events wait', async (t, { world, seen, options }) => {
-  let calls = 0
-  const live = world.connect('/events', {
-    ...options,
-    load: () => {
-      calls += 1
-      if (calls === 1) throw new Error('threw')
-      if (calls === 2) return Promise.reject(new Error('rejected'))
-      if (calls === 3) return new Promise<never>(() => undefined)
-      return { cursor: 5 } as never
-    },
-  })
-  seen.listen(live)
-  const peer = await world.next()
-  peer.open()
-  peer.send(cursor(1, null) + event(2))
-  await seen.until('paused load')
-  await turn()
-  world.clock.advance(1)
-  await turn()
-  world.clock.advance(1)
-  await turn()
-  world.clock.advance(30_000)
-  await turn()
-  t.deepEqual(seen.of('tick'), [])
-  world.clock.advance(1)
-  await seen.until('tick 2')
-  t.deepEqual(seen.of('failed:'), [
-    'threw',
-    'rejected',
-    '`load` did not answer within 30000 ms',
-    '`load` must answer nothing or { cursor: string }',
-  ])
-  t.is(live.state, 'open')
-  live.close()
-})
+onBoth(
+  'one that throws, rejects, hangs or answers junk: it is called again, and events wait',
+  async (t, { world, seen, options }) => {
+    let calls = 0
+    const live = world.connect('/events', {
+      ...options,
+      load: () => {
+        calls += 1
+        if (calls === 1) throw new Error('threw')
+        if (calls === 2) return Promise.reject(new Error('rejected'))
+        if (calls === 3) return new Promise<never>(() => undefined)
+        return { cursor: 5 } as never
+      },
+    })
+    seen.listen(live)
+    const peer = await world.next()
+    peer.open()
+    peer.send(cursor(1, null) + event(2))
+    await seen.until('paused load')
+    await turn()
+    world.clock.advance(1)
+    await turn()
+    world.clock.advance(1)
+    await turn()
+    world.clock.advance(30_000)
+    await turn()
+    t.deepEqual(seen.of('tick'), [])
+    world.clock.advance(1)
+    await seen.until('tick 2')
+    t.deepEqual(seen.of('failed:'), [
+      'threw',
+      'rejected',
+      '`load` did not answer within 30000 ms',
+      '`load` must answer nothing or { cursor: string }',
+    ])
+    t.is(live.state, 'open')
+    live.close()
+  },
+)
 
 onBoth('a stream that never had a cursor is loaded for anew', async (t, { world, seen, options }) => {
   const { calls, load } = loading()

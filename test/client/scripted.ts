@@ -42,14 +42,26 @@ export class ScriptedWorld {
   #seen = 0
   #answers: { status: number; headers: Record<string, string> } | undefined
 
-  constructor({ hasEventSource = true, base = 'https://app.test/page' }: { hasEventSource?: boolean; base?: string } = {}) {
+  constructor({
+    hasEventSource = true,
+    base = 'https://app.test/page',
+  }: { hasEventSource?: boolean; base?: string } = {}) {
     const addSource = (url: string): EventSourceLike => this.#addSource(url)
-    // A class whose instances are what the world makes of them.
-    const Source = class {
+    class Source implements EventSourceLike {
+      readonly #source: EventSourceLike
       constructor(url: string) {
-        return addSource(url)
+        this.#source = addSource(url)
       }
-    } as unknown as NonNullable<Environment['EventSource']>
+      get readyState() {
+        return this.#source.readyState
+      }
+      addEventListener(...args: Parameters<EventSourceLike['addEventListener']>) {
+        this.#source.addEventListener(...args)
+      }
+      close() {
+        this.#source.close()
+      }
+    }
     this.env = {
       now: this.clock.now,
       after: this.clock.after,
@@ -57,15 +69,18 @@ export class ScriptedWorld {
       fetch: (url, init) => this.#fetch(url, init),
       EventSource: hasEventSource ? Source : undefined,
       base: base === '' ? undefined : base,
-      onWake: listener => {
+      onWake: (listener, signal) => {
         this.#wakes.add(listener)
-        return () => this.#wakes.delete(listener)
+        signal.addEventListener('abort', () => this.#wakes.delete(listener))
       },
       report: error => this.reported.push(error),
     }
   }
 
-  connect<Events extends object = EventMap>(url: string | URL | UrlFunction, options: ConnectOptions = {}): Live<Events> {
+  connect<Events extends object = EventMap>(
+    url: string | URL | UrlFunction,
+    options: ConnectOptions = {},
+  ): Live<Events> {
     return new Live<Events>(this.env, checkOptions(url, options, this.env), options)
   }
 
@@ -114,7 +129,7 @@ export class ScriptedWorld {
       push?.error(signal.reason)
     })
     return new Promise<Response>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason))
+      signal.addEventListener('abort', () => reject(new DOMException('aborted', 'AbortError')))
       this.#add({
         kind: 'fetch',
         url: new URL(url),

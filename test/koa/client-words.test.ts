@@ -115,7 +115,7 @@ test('the next poll in a row is no attempt, a first one is', async t => {
     await client.until('event: cursor')
     await hub.publish('news', { event: 'tick', data: 1 })
     await client.until('0\r\n\r\n')
-    }
+  }
   await poll()
   await tells('close done')
   t.is(counted.length, 2)
