@@ -7,6 +7,8 @@ export interface End {
   readonly reason: Reason
   /** Whether there is nothing to come back for. */
   readonly isFinal?: boolean
+  /** Whether the status was not to be seen, and another transport would show it. */
+  readonly isHidden?: boolean
   /** `Retry-After`, in milliseconds. */
   readonly wait?: number
 }

@@ -72,6 +72,8 @@ export class Connection {
   // Whether the stream is read as a long poll, and whether that has been found to work.
   #poll: 'no' | 'trial' | 'proved' = 'no'
   #hasAskedAgain = false
+  // Whether the next attempt is made by `fetch`, to see the status that an EventSource hides.
+  #isVisible = false
   #isFull = false
   #room: (() => void) | undefined
 
@@ -197,7 +199,9 @@ export class Connection {
       ...(body !== undefined && { body }),
     }
     this.#watch.begin(this.#isPolling)
-    if (transport === 'eventsource' && !this.#isPolling && env.EventSource !== undefined) {
+    const isVisible = this.#isVisible || this.#isPolling
+    this.#isVisible = false
+    if (transport === 'eventsource' && !isVisible && env.EventSource !== undefined) {
       this.#listenFor = openByEventSource(env, env.EventSource, url.href, init, to)
       this.#names.forEach(this.#listenFor)
     } else void openByFetch(env, url.href, init, to)
@@ -265,7 +269,8 @@ export class Connection {
     else this.#wait(reason)
   }
 
-  #ended({ reason, isFinal = false, wait = 0 }: End, hasEvents: boolean): void {
+  #ended({ reason, isFinal = false, isHidden = false, wait = 0 }: End, hasEvents: boolean): void {
+    this.#isVisible = isHidden
     const isGet = this.#settings.method === 'GET'
     if (isFinal) this.end(reason)
     else if (reason === 'unauthenticated') {

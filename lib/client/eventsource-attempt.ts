@@ -31,8 +31,9 @@ export function openByEventSource(
   const ask = async (): Promise<void> => {
     const response = await env.fetch(url, { ...init, method: 'HEAD' }).catch(() => undefined)
     const end = response && judge(response, env.now())
-    // Where the route knows no HEAD, it says nothing.
-    to.ended(end === undefined || end.reason === 'status 405' ? { reason: 'network' } : end)
+    // A HEAD does not ask who decides what a stream carries, and some routes know none.
+    const isHidden = response !== undefined && (end === undefined || end.reason === 'status 405')
+    to.ended(isHidden ? { reason: 'network', isHidden } : (end ?? { reason: 'network' }))
   }
   return name => {
     source.addEventListener(name, ({ data, lastEventId = '' }) => {

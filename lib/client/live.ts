@@ -141,8 +141,14 @@ export class Live<Events extends object = EventMap> extends EventTarget implemen
   }
 
   /**
-   * Has the event not told that the page's own action publishes: the route answers its id in the header `Event-ID`. Given the
-   * request itself, events wait until it is answered, for 5 s at most: the event often comes before the response.
+   * Has the event not told that the page's own action publishes: the route answers its id in the header `Event-ID`, or several
+   * ids with commas between. Given the request itself, events wait until it is answered, for 5 s at most: the event often
+   * comes before the response.
+   *
+   *     ctx.set('Event-ID', await hub.publish('orders', { event: 'order.created', data: order }))  // in the route
+   *     const response = await live.mine(fetch('/orders', { method: 'POST', body }))               // in the page
+   *
+   * To pages of other origins the header has to be exposed (`Access-Control-Expose-Headers`).
    *
    * @returns what was given
    * @throws what the request fails with, as a rejection

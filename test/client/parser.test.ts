@@ -41,12 +41,12 @@ test('any text, cut anywhere, is read as another parser reads it', t => {
   const piece = fc.constantFrom('data', 'event', 'id', 'foo', ':', ' ', 'x', '\n', '\r', '\r\n', '\n\n', '5', 'é')
   fc.assert(
     fc.property(fc.array(fc.array(piece, { maxLength: 8 }), { maxLength: 12 }), pieces => {
-      const texts = pieces.map(parts => parts.join(''))
+      // The comment ends a CR at the end, which may be half of a line end to the other parser.
+      const texts = [...pieces.map(parts => parts.join('')), ':\n']
       const expected: unknown[] = []
       const other = createParser({
         onEvent: ({ event = 'message', data, id }) => expected.push({ event, data, id }),
       })
-      // That one wants whole line ends in one piece.
       other.feed(texts.join(''))
       const events = parse(...texts).blocks.filter(({ data }) => data !== undefined)
       t.deepEqual(
