@@ -6,7 +6,7 @@ import { system } from './environment.ts'
 import { Live } from './live.ts'
 import { checkOptions, type ConnectOptions, type UrlFunction } from './options.ts'
 
-export type { Arrival, Gap, GapReason } from '../wire/frame.ts'
+export type { Arrival, Gap, GapReason } from '../wire/notices.ts'
 export type { About, Live, OwnEvents, Received } from './live.ts'
 export type { Attempt, ConnectOptions, Headers, Loaded, LoadReason, UrlFunction } from './options.ts'
 export type { Reason, State } from './reasons.ts'

@@ -1,5 +1,5 @@
 import type { EventMap } from '../wire/event.ts'
-import type { Arrival, Gap } from '../wire/frame.ts'
+import type { Arrival, Gap } from '../wire/notices.ts'
 import { Connection, type Message } from './connection.ts'
 import type { Environment } from './environment.ts'
 import { Inbox } from './inbox.ts'

@@ -1,4 +1,4 @@
-import type { GapReason } from '../wire/frame.ts'
+import type { GapReason } from '../wire/notices.ts'
 import type { Environment } from './environment.ts'
 import type { Reason, State } from './reasons.ts'
 
