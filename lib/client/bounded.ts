@@ -1,30 +1,22 @@
 import type { Environment } from './environment.ts'
 
+/** How long a function of the application may take, in milliseconds. */
+const LIMIT = 30_000
+
 /**
- * Calls a function of the application, which may throw, reject, hang or answer too late. Its signal is aborted when the
- * time is over, or `stop` is.
+ * Calls a function of the application, which may throw, reject, hang or answer too late.
  *
  * @throws what the function throws, or an error that names it, as a rejection
  */
-export async function bounded<T>(
-  env: Environment,
-  { what, ms, stop }: { what: string; ms: number; stop: AbortSignal },
-  call: (signal: AbortSignal) => T | Promise<T>,
-): Promise<T> {
-  const calling = new AbortController()
-  const abort = (): void => calling.abort()
-  let cancel = abort
-  stop.addEventListener('abort', abort)
-  try {
-    const late = new Promise<never>((_, reject) => {
-      cancel = env.after(ms, () => {
-        reject(new Error(`\`${what}\` did not answer within ${ms} ms`))
-        abort()
-      })
-    })
-    return await Promise.race([call(calling.signal), late])
-  } finally {
-    cancel()
-    stop.removeEventListener('abort', abort)
-  }
+export async function bounded<T>(env: Environment, what: string, call: () => Promise<T>): Promise<T> {
+  let cancel = (): void => undefined
+  const late = new Promise<never>((_, reject) => {
+    cancel = env.after(LIMIT, () => reject(new Error(`\`${what}\` did not answer within ${LIMIT} ms`)))
+  })
+  return Promise.race([call(), late]).finally(cancel)
+}
+
+/** Calls a function of the application, and tells what it fails with, at once or later. */
+export function safely(call: () => unknown, failed: (error: unknown) => void): void {
+  void (async () => call())().catch(failed)
 }

@@ -1,24 +1,23 @@
 import type { End, Receiver } from './attempt.ts'
-import { BackOff } from './back-off.ts'
 import { bounded } from './bounded.ts'
-import type { Environment, FetchInit, Wake } from './environment.ts'
-import { openByEventSource } from './eventsource-attempt.ts'
-import { openByFetch } from './fetch-attempt.ts'
-import { absolute, checkHeaders, type Settings } from './options.ts'
-import type { Block } from './parser.ts'
+import type { Environment, Wake } from './environment.ts'
+import type { Message } from './inbox.ts'
+import type { Settings } from './options.ts'
+import { ownEvent } from './own-event.ts'
 import { isUpTo } from './position.ts'
 import type { Reason, State } from './reasons.ts'
-import { Watch } from './watch.ts'
+import { open, prepare, type Prepared } from './request.ts'
+import { createSchedule } from './schedule.ts'
+import { createWatch } from './watch.ts'
 
-/** An event, as it is told. */
-export interface Message {
-  readonly event: string
-  readonly data: string
-  /** Its own id, or that of the last event before it that had one. */
-  readonly id: string
-  /** Whether that is its own. */
-  readonly hasId: boolean
-}
+/** How long a stream may take to its first byte before it is tried as a long poll, in milliseconds. */
+const FIRST_BYTE = 10_000
+/** How long an answer may take where there is no other way to ask, in milliseconds: a long poll lasts 25 s. */
+const ANSWER = 40_000
+/** The first bytes of a long poll come so many milliseconds before its end only where nobody holds them back. */
+const HELD_NO_MORE = 2_000
+/** Two polls begin at least so many milliseconds apart. */
+const POLL_SPACING = 500
 
 /** What a connection tells. */
 export interface ConnectionHost {
@@ -30,346 +29,261 @@ export interface ConnectionHost {
   failed(error: unknown): void
 }
 
-/** How long the functions of the application may take before an attempt, in milliseconds. */
-const PREPARATION = 30_000
-/** The first bytes of a long poll come so many milliseconds before its end only where nobody holds them back. */
-const HELD_NO_MORE = 2_000
-/** Two polls begin at least so many milliseconds apart. */
-const POLL_SPACING = 500
-
-/**
- * One stream over any number of attempts, each of which resumes where the last one stopped. Events come in order, each
- * once.
- */
-export class Connection {
-  state: State = 'connecting'
-  reason: Reason = 'start'
+/** One stream over any number of attempts. */
+export interface Connection {
+  state: State
+  reason: Reason
   /** The last id that was seen. */
   lastId: string
   /** The URL of the last attempt, as the application gave it. */
-  url = ''
-
-  readonly #env: Environment
-  readonly #settings: Settings
-  readonly #host: ConnectionHost
-  readonly #names: Set<string>
-  readonly #backOff = new BackOff()
-  readonly #watch: Watch
-  readonly #life = new AbortController()
-  #attempts = 0
-  // Ends what is under way: an attempt, its preparation, or the wait for it.
-  #current = new AbortController()
-  // Has the EventSource, where there is one, listen for events of another name.
-  #listenFor: ((name: string) => void) | undefined
-  #cancelWait: () => void = () => undefined
-  #notBefore = 0
-  // Whether an answer is awaited, or read.
-  #isAttached = false
-  // Since when streams have been open, but for the moments in which they were replaced.
-  #healthySince: number | undefined
-  // Whether ids are of the log: they rise.
-  #isLog: boolean
-  // Whether the stream is read as a long poll, and whether that has been found to work.
-  #poll: 'no' | 'trial' | 'proved' = 'no'
-  #hasAskedAgain = false
-  // Whether the next attempt is made by `fetch`, to see the status that an EventSource hides.
-  #isVisible = false
-  #isFull = false
-  #room: (() => void) | undefined
-
-  constructor(env: Environment, settings: Settings, since: string, names: Set<string>, host: ConnectionHost) {
-    this.#env = env
-    this.#settings = settings
-    this.#host = host
-    this.#names = names
-    this.lastId = since
-    this.#isLog = since !== ''
-    this.#watch = new Watch(env, hasBytes => (hasBytes ? this.#silent() : this.#held()))
-    // A POST is not made twice on a mere suspicion.
-    this.#watch.mayHold = settings.method === 'GET'
-  }
-
-  start(): void {
-    this.#env.onWake(wake => this.#wake(wake), this.#life.signal)
-    void this.#attempt('start')
-  }
-
+  url: string
+  start(): void
   /** Shows events of another name from now on. */
-  listen(name: string): void {
-    if (this.#names.has(name)) return
-    this.#names.add(name)
-    this.#listenFor?.(name)
-  }
-
-  end(reason: Reason): void {
-    if (this.state === 'ended') return
-    this.#stop()
-    this.#life.abort()
-    this.#become('ended', reason)
-  }
-
+  listen(name: string): void
+  end(reason: Reason): void
   /** More comes than is taken: nothing is to come until `resume()`. */
-  pause(): void {
-    if (this.#isFull || this.state !== 'open') return
-    this.#isFull = true
-    // A response of `fetch` is not read on; what has come of it is still told. An EventSource can only be closed.
-    if (this.#listenFor !== undefined) this.#stop()
-    this.#watch.stop()
-    this.#become('paused', 'slow')
-  }
+  pause(): void
+  resume(): void
+}
 
-  resume(): void {
-    if (!this.#isFull) return
-    this.#isFull = false
-    const room = this.#room
-    this.#room = undefined
-    room?.()
-    if (this.state !== 'paused' || this.reason !== 'slow') return
-    if (this.#isAttached) {
-      this.#become('open', this.#isPolling ? 'poll' : 'stream')
-      this.#watch.goOn()
-    } else void this.#attempt('slow')
-  }
+/** Each attempt resumes where the last one stopped. Events come in order, each once. */
+export function createConnection(
+  env: Environment,
+  settings: Settings,
+  lastId: string,
+  names: Set<string>,
+  host: ConnectionHost,
+): Connection {
+  const { isGet } = settings
+  const life = new AbortController()
+  let attempts = 0
+  // Ends what is under way: an attempt, or its preparation.
+  let current = new AbortController()
+  // Has the EventSource, where there is one, listen for events of another name.
+  let listenFor: ((name: string) => void) | undefined
+  // Whether an answer is awaited, or read.
+  let isAttached = false
+  // Whether ids are of the log: they rise.
+  let isLog = lastId !== ''
+  // Whether streams without a byte may mean that the network holds bytes back. A POST is not made twice on a suspicion.
+  let mayHold = isGet
+  // Whether the stream is read as a long poll, and whether that has been found to work.
+  let isPoll = false
+  let isProved = false
+  let hasAskedAgain = false
+  // Whether the next attempt is made by `fetch`, to see the status that an EventSource hides.
+  let isByFetch = false
+  let hasBytes = false
+  let isFull = false
+  let room: (() => void) | undefined
 
-  get #isPolling(): boolean {
-    return this.#poll !== 'no'
-  }
-
-  async #attempt(reason: Reason): Promise<void> {
-    this.#stop()
-    if (this.#isFull) {
-      this.#become('paused', 'slow')
+  const attempt = async (reason: Reason): Promise<void> => {
+    stop()
+    if (isFull) {
+      become('paused', 'slow')
       return
     }
-    const { signal } = (this.#current = new AbortController())
-    this.#become('connecting', reason)
-    const settings = this.#settings
-    const env = this.#env
-    this.#attempts += 1
-    let url: URL
-    let headers: Record<string, string>
+    const { signal } = (current = new AbortController())
+    // Between two polls nothing is to be seen.
+    if (reason !== 'poll') become('connecting', reason)
     try {
-      const limit = { what: 'url', ms: PREPARATION, stop: signal }
-      const prepared = await bounded(env, limit, async calling => {
-        const attempt = { attempt: this.#attempts, reason, signal: calling }
-        const given = await settings.url(attempt)
-        return given === null ? null : ([absolute(given, env), checkHeaders(await settings.headers(attempt))] as const)
-      })
+      const about = { attempt: ++attempts, reason, signal }
+      const prepared = await bounded(env, 'url', () => prepare(env, settings, about))
       if (signal.aborted) return
-      if (prepared === null) {
-        this.end('url')
-        return
-      }
-      ;[url, headers] = prepared
+      if (prepared) begin(prepared, signal)
+      else end('url')
     } catch (error) {
       if (signal.aborted) return
-      this.#host.failed(error)
-      this.#wait('url')
-      return
+      host.failed(error)
+      wait('url')
     }
-    this.url = url.href
-    this.#open(url, headers, signal)
   }
 
-  #open(url: URL, given: Record<string, string>, signal: AbortSignal): void {
-    const env = this.#env
-    const to = this.#receiver(signal)
-    const { transport, method, body, withCredentials } = this.#settings
-    const headers: Record<string, string> = { Accept: 'text/event-stream', ...given }
-    this.#isAttached = true
-    const words = this.#isPolling ? ['heartbeat=event', 'stream=poll'] : ['heartbeat=event']
-    if (this.lastId !== '') {
-      // In the URL it needs no leave of CORS.
-      if (transport === 'fetch') headers['Last-Event-ID'] = this.lastId
-      else {
-        if (url.searchParams.has('lastEventId')) url.searchParams.delete('lastEventId')
-        words.push(`lastEventId=${encodeURIComponent(this.lastId)}`)
-      }
-    }
-    // What the URL holds stays as the application wrote it: it may be signed.
-    url.search += (url.search === '' ? '' : '&') + words.join('&')
-    url.hash = ''
-    const credentials = withCredentials ? 'include' : 'same-origin'
-    const init: FetchInit = {
-      method,
-      headers,
-      cache: 'no-store',
-      credentials,
-      signal,
-      ...(body !== undefined && { body }),
-    }
-    this.#watch.begin(this.#isPolling)
-    const isVisible = this.#isVisible || this.#isPolling
-    this.#isVisible = false
-    if (transport === 'eventsource' && !isVisible && env.EventSource !== undefined) {
-      this.#listenFor = openByEventSource(env, env.EventSource, url.href, init, to)
-      this.#names.forEach(this.#listenFor)
-    } else void openByFetch(env, url.href, init, to)
+  const begin = ({ url, headers }: Prepared, signal: AbortSignal): void => {
+    self.url = url.href
+    isAttached = true
+    hasBytes = false
+    watch.start(mayHold && !isPoll ? FIRST_BYTE : ANSWER)
+    const request = { url, headers, signal, lastId: self.lastId, isPoll, isByFetch: isByFetch || isPoll }
+    isByFetch = false
+    listenFor = open(env, settings, request, receiver(signal))
+    if (listenFor) names.forEach(listenFor)
   }
 
   // Of one attempt, which is over once its signal is aborted.
-  #receiver(signal: AbortSignal): Receiver {
-    const isNew = this.lastId === ''
-    const startedAt = this.#env.now()
-    let firstAt: number | undefined
+  const receiver = (signal: AbortSignal): Receiver => {
+    const isNew = self.lastId === ''
+    const startedAt = env.now()
+    let firstAt = 0
     let hasEvents = false
     return {
-      opened: () => {
+      opened() {
         if (signal.aborted) return
-        this.#healthySince ??= this.#env.now()
-        this.#hasAskedAgain = false
-        this.#watch.opened()
-        this.#become('open', this.#isPolling ? 'poll' : 'stream')
-        if (isNew) this.#host.began()
+        schedule.opened()
+        hasAskedAgain = false
+        if (!mayHold && !isPoll) watch.allow(Infinity)
+        stand()
+        if (isNew) host.began()
       },
-      sign: () => {
+      sign() {
         if (signal.aborted) return
-        firstAt ??= this.#env.now()
-        this.#watch.sign()
+        watch.sign()
+        if (hasBytes) return
+        hasBytes = true
+        firstAt = env.now()
+        watch.allow(isPoll ? ANSWER : Infinity)
       },
-      block: block => {
-        hasEvents ||= block.event !== 'heartbeat'
-        if (!signal.aborted) this.#take(block)
+      block(event, data, id) {
+        hasEvents ||= event !== 'heartbeat'
+        if (!signal.aborted) take(event, data, id)
       },
-      retry: ms => {
-        this.#backOff.retry = Math.min(ms, 3_600_000)
-      },
-      room: () => (this.#isFull ? new Promise(resolve => (this.#room = resolve)) : undefined),
-      ended: end => {
+      retry: schedule.retry,
+      room: () => (isFull ? new Promise(resolve => (room = resolve)) : undefined),
+      ended(end, isHidden = false) {
         if (signal.aborted) return
-        if (this.#isPolling && end.reason === 'closed' && firstAt !== undefined) this.#pollAgain(startedAt, firstAt)
-        else this.#ended(end, hasEvents)
+        isByFetch = isHidden
+        if (!isPoll || !hasBytes || end[0] !== 'closed') {
+          ended(end, hasEvents)
+          return
+        }
+        // Its bytes came before its end: nobody holds them back, or not any more.
+        isPoll = isProved = env.now() - firstAt <= HELD_NO_MORE
+        current.abort()
+        watch.stop()
+        schedule.at(startedAt + POLL_SPACING, 'poll')
       },
     }
   }
 
-  #take({ event, data, id }: Block): void {
+  const take = (event: string, data: string | undefined, id: string | undefined): void => {
+    const isCursor = event === 'cursor'
     if (id !== undefined) {
       // What a connection that was thought dead has brought already.
-      const isKnown = this.#isLog && isUpTo(id, this.lastId)
-      if (isKnown && event !== 'cursor') return
-      if (!isKnown) this.lastId = id
+      if (!isLog || !isUpTo(id, self.lastId)) self.lastId = id
+      else if (!isCursor) return
     }
     if (data === undefined) return
-    // An EventSource does not show the field.
-    if (OWN.has(event)) this.#backOff.retry = numberIn(data, 'retry') ?? this.#backOff.retry
-    if (event === 'heartbeat' || event === 'cursor') {
-      if (event === 'cursor') this.#isLog = true
-      this.#watch.expect(numberIn(data, 'heartbeat'))
-      if (event === 'heartbeat') return
-    }
-    this.#host.message({ event, data, id: this.lastId, hasId: id !== undefined })
-    if (event === 'goaway') this.#goAway(data)
+    const isHeartbeat = event === 'heartbeat'
+    const isLast = event === 'goaway'
+    const own = isCursor || isHeartbeat || isLast ? ownEvent(data) : {}
+    isLog ||= isCursor
+    if (own.retry) schedule.retry(own.retry)
+    if (isCursor || isHeartbeat) watch.allow(own.heartbeat ? own.heartbeat * 1.25 + 2_000 : Infinity)
+    if (!isHeartbeat) host.message({ event, data, id: self.lastId, hasId: id !== undefined })
+    // Nothing of use comes after it.
+    if (isLast) ended([own.reason ?? 'server', FINAL.has(own.reason)])
   }
 
-  // The last block: nothing of use comes after it.
-  #goAway(data: string): void {
-    const reason = FAREWELLS.find(one => data.includes(`"reason":"${one}"`)) ?? 'server'
-    if (reason === 'done' || reason === 'logout' || reason === 'revoked') this.end(reason)
-    else this.#wait(reason)
-  }
-
-  #ended({ reason, isFinal = false, isHidden = false, wait = 0 }: End, hasEvents: boolean): void {
-    this.#isVisible = isHidden
-    const isGet = this.#settings.method === 'GET'
-    if (isFinal) this.end(reason)
-    else if (reason === 'unauthenticated') {
-      if (!this.#settings.isFresh || this.#hasAskedAgain) this.end(reason)
-      else {
-        this.#hasAskedAgain = true
-        void this.#attempt(reason)
-      }
-    }
+  const ended = ([reason, isFinal = false, asked]: End, hasEvents = false): void => {
+    if (reason === 'unauthenticated' && settings.isFresh && !hasAskedAgain) {
+      hasAskedAgain = true
+      void attempt(reason)
+    } else if (isFinal) end(reason)
     // An answer that was read to its end; only of a GET does a proxy's end mean nothing.
-    else if (!isGet && reason === 'closed') this.end('done')
+    else if (!isGet && reason === 'closed') end('done')
     // It would begin anew.
-    else if (!isGet && hasEvents && this.lastId === '') this.end('interrupted')
-    else this.#wait(reason, wait)
+    else if (!isGet && hasEvents && self.lastId === '') end('interrupted')
+    else wait(reason, asked)
   }
 
-  #pollAgain(startedAt: number, firstAt: number): void {
-    const now = this.#env.now()
-    // Its bytes came before its end: nobody holds them back, or not any more.
-    this.#poll = now - firstAt > HELD_NO_MORE ? 'no' : 'proved'
-    this.#current.abort()
-    this.#watch.stop()
-    this.#cancelWait = this.#env.after(Math.max(0, startedAt + POLL_SPACING - now), () => void this.#attempt('poll'))
+  const wait = (reason: Reason, asked = 0): void => {
+    stop()
+    isPoll &&= isProved
+    schedule.later(reason, asked)
+    become('waiting', reason)
   }
 
-  #wait(reason: Reason, asked = 0): void {
-    const lived = this.#healthySince === undefined ? 0 : this.#env.now() - this.#healthySince
-    this.#healthySince = undefined
-    this.#stop()
-    if (this.#poll === 'trial') this.#poll = 'no'
-    const { floor, wait } = this.#backOff.next(lived, asked, this.#env.random())
-    this.#notBefore = this.#env.now() + floor
-    this.#cancelWait = this.#env.after(wait, () => void this.#attempt(reason))
-    this.#become('waiting', reason)
+  const stop = (): void => {
+    current.abort()
+    schedule.cancel()
+    watch.stop()
+    listenFor = room = undefined
+    isAttached = false
   }
 
-  #stop(): void {
-    this.#current.abort()
-    this.#cancelWait()
-    this.#watch.stop()
-    this.#listenFor = undefined
-    this.#isAttached = false
-    this.#room = undefined
+  const end = (reason: Reason): void => {
+    if (self.state === 'ended') return
+    stop()
+    life.abort()
+    become('ended', reason)
   }
 
-  #become(state: State, reason: Reason): void {
-    // Between two polls nothing is to be seen.
-    if (this.#isPolling && state === 'connecting' && reason === 'poll') return
-    if (state === this.state && reason === this.reason && this.#attempts > 0) return
-    this.state = state
-    this.reason = reason
-    this.#host.changed()
+  const become = (state: State, reason: Reason): void => {
+    if (state === self.state && reason === self.reason) return
+    self.state = state
+    self.reason = reason
+    host.changed()
   }
 
-  #silent(): void {
-    if (this.state === 'open') void this.#attempt('silent')
-    else this.#wait('silent')
-  }
+  const stand = (): void => become('open', isPoll ? 'poll' : 'stream')
 
-  // No byte has come of an attempt.
-  #held(): void {
-    if (this.#isPolling || !this.#watch.mayHold) {
-      this.#watch.mayHold = false
-      this.#wait('silent')
-      return
+  const silent = (): void => {
+    if (hasBytes) void attempt('silent')
+    else if (isPoll || !mayHold) {
+      mayHold = false
+      wait('silent')
+    } else {
+      // No byte has come of an attempt.
+      isPoll = true
+      isProved = false
+      void attempt('held-back')
     }
-    this.#poll = 'trial'
-    void this.#attempt('held-back')
   }
 
-  #wake(wake: Wake): void {
-    if (wake === 'leave') {
-      this.#stop()
-      this.#become('paused', 'page')
-    } else if (this.state === 'paused') {
-      if (this.reason === 'page' && wake === 'return') void this.#attempt('page')
-    } else if (this.state === 'waiting') {
-      this.#cancelWait()
-      this.#cancelWait = this.#env.after(
-        Math.max(0, this.#notBefore - this.#env.now()),
-        () => void this.#attempt(wake === 'online' ? 'online' : this.reason),
-      )
-    } else if (wake === 'online') {
+  const wake = (sign: Wake): void => {
+    if (sign === 'pagehide') {
+      stop()
+      become('paused', 'page')
+    } else if (self.state === 'paused') {
+      if (self.reason === 'page') void attempt('page')
+    } else if (self.state === 'waiting') schedule.hasten(sign === 'online' ? sign : self.reason)
+    else if (sign === 'online') {
       // What was connected by the old network may be dead without a word.
-      this.#poll = 'no'
-      this.#watch.mayHold = this.#settings.method === 'GET'
-      void this.#attempt('online')
-    } else this.#watch.look()
+      isPoll = false
+      mayHold = isGet
+      void attempt(sign)
+    } else watch.look()
   }
+
+  const schedule = createSchedule(env, attempt)
+  const watch = createWatch(env, silent)
+  const self: Connection = {
+    state: 'connecting',
+    // Of nobody's interest: the first attempt is made at once.
+    reason: 'client',
+    lastId,
+    url: '',
+    start() {
+      env.onWake(wake, life.signal)
+      void attempt('start')
+    },
+    listen(name) {
+      if (names.has(name)) return
+      names.add(name)
+      listenFor?.(name)
+    },
+    end,
+    pause() {
+      if (isFull || self.state !== 'open') return
+      isFull = true
+      // A response of `fetch` is not read on; what has come of it is still told. An EventSource can only be closed.
+      if (listenFor) stop()
+      watch.stop()
+      become('paused', 'slow')
+    },
+    resume() {
+      if (!isFull) return
+      isFull = false
+      room?.()
+      room = undefined
+      if (self.reason !== 'slow') return
+      if (isAttached) {
+        stand()
+        watch.start()
+      } else void attempt('slow')
+    },
+  }
+  return self
 }
 
-// The events of the library's own that say how long to wait.
-const OWN: ReadonlySet<string> = new Set(['heartbeat', 'goaway'])
-
-// All but those that no block tells.
-const FAREWELLS = ['done', 'logout', 'revoked', 'expired', 'unverifiable', 'max-age', 'drain', 'overload'] as const
-
-// From the library's own JSON, whose shape is known: one bad answer of a proxy must not throw.
-function numberIn(data: string, field: string): number | undefined {
-  const found = new RegExp(`"${field}":(\\d+)`).exec(data)
-  return found === null ? undefined : Number(found[1])
-}
+const FINAL: ReadonlySet<Reason | undefined> = new Set<Reason>(['done', 'logout', 'revoked'])

@@ -13,7 +13,7 @@ export type EventSourceClass = new (url: string, init?: { withCredentials?: bool
 export interface FetchInit {
   readonly method: string
   readonly headers: Record<string, string>
-  readonly body?: string
+  readonly body: string | null
   readonly cache: 'no-store'
   readonly credentials: 'include' | 'same-origin'
   readonly signal: AbortSignal
@@ -32,8 +32,11 @@ export interface Answer {
 /** `fetch`, as far as it is needed. */
 export type Fetch = (url: string, init: FetchInit) => Promise<Answer>
 
-/** Signs that the world around the page has changed. */
-export type Wake = 'online' | 'visible' | 'leave' | 'return'
+/** Events of the page which say that the world around it has changed. */
+const WAKES = ['online', 'pagehide', 'pageshow', 'resume', 'visibilitychange'] as const
+
+/** One of them. `visibilitychange` is that the page has become visible. */
+export type Wake = (typeof WAKES)[number]
 
 /** Everything that is not ours. Tests replace it. */
 export interface Environment {
@@ -53,15 +56,15 @@ export interface Environment {
   report(error: unknown): void
 }
 
-interface Target {
-  addEventListener(name: string, listener: () => void, options: { signal: AbortSignal }): void
+/** What a page has. In Node, Bun and Deno some of it is missing. */
+interface Globals {
+  readonly EventSource?: EventSourceClass
+  readonly document?: { readonly hidden: boolean; readonly baseURI: string }
+  addEventListener?(name: string, listener: () => void, options: { signal: AbortSignal; capture: boolean }): void
+  reportError?(error: unknown): void
 }
 
-// Of a page. In Node, Bun and Deno some of them are missing.
-declare const EventSource: EventSourceClass | undefined
-declare const document: (Target & { readonly visibilityState: string; readonly baseURI: string }) | undefined
-declare const window: Target | undefined
-declare const reportError: ((error: unknown) => void) | undefined
+const page: Globals = globalThis
 
 /** The page, or the process, that this runs in. */
 export const system: Environment = {
@@ -73,28 +76,22 @@ export const system: Environment = {
   },
   fetch: (url, init) => fetch(url, init),
   get EventSource() {
-    return typeof EventSource === 'undefined' ? undefined : EventSource
+    return page.EventSource
   },
   get base() {
-    return typeof document === 'undefined' ? undefined : document.baseURI
+    return page.document?.baseURI
   },
   onWake(listener, signal) {
-    if (typeof window === 'undefined' || typeof document === 'undefined') return
-    const page = document
-    const listen = (target: Target, name: string, wake: Wake): void => {
+    for (const name of WAKES) {
       const look = (): void => {
-        if (wake !== 'visible' || page.visibilityState === wake) listener(wake)
+        if (name !== 'visibilitychange' || !page.document?.hidden) listener(name)
       }
-      target.addEventListener(name, look, { signal })
+      // Some are events of the document: a window meets those on their way down.
+      page.addEventListener?.(name, look, { signal, capture: true })
     }
-    listen(window, 'online', 'online')
-    listen(window, 'pagehide', 'leave')
-    listen(window, 'pageshow', 'return')
-    listen(page, 'resume', 'visible')
-    listen(page, 'visibilitychange', 'visible')
   },
   report(error) {
-    if (typeof reportError === 'function') reportError(error)
+    if (page.reportError) page.reportError(error)
     // Thrown, it would end a process of Node for one listener's mistake.
     // eslint-disable-next-line no-console -- there is no other place where an operator would look
     else console.error(error)

@@ -1,6 +1,6 @@
 import { judge, type Receiver } from './attempt.ts'
 import type { Environment, FetchInit } from './environment.ts'
-import { Parser } from './parser.ts'
+import { createParser } from './parser.ts'
 
 /** Asks for a stream by `fetch`, until the signal of the request is aborted. */
 export async function openByFetch(env: Environment, url: string, init: FetchInit, to: Receiver): Promise<void> {
@@ -11,22 +11,22 @@ export async function openByFetch(env: Environment, url: string, init: FetchInit
     if (end !== undefined || body === null) {
       // The connection is free for other requests once the body is of no interest to anybody.
       body?.cancel().catch(() => undefined)
-      to.ended(end ?? { reason: 'closed' })
+      to.ended(end ?? ['closed'])
       return
     }
     to.opened()
-    const parser = new Parser(to)
+    const parse = createParser(to.block, to.retry)
     const decoder = new TextDecoder()
     const reader = body.getReader()
     for (;;) {
       const { done, value } = await reader.read()
       if (done) break
       to.sign()
-      parser.push(decoder.decode(value, { stream: true }))
+      parse(decoder.decode(value, { stream: true }))
       await to.room()
     }
-    to.ended({ reason: 'closed' })
+    to.ended(['closed'])
   } catch {
-    to.ended({ reason: 'network' })
+    to.ended(['network'])
   }
 }

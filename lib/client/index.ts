@@ -7,7 +7,8 @@ import { Live } from './live.ts'
 import { checkOptions, type ConnectOptions, type UrlFunction } from './options.ts'
 
 export type { Arrival, Gap, GapReason } from '../wire/notices.ts'
-export type { About, Live, OwnEvents, Received } from './live.ts'
+export type { Live } from './live.ts'
+export type { About, OwnEvents, Received } from './received.ts'
 export type { Attempt, ConnectOptions, Headers, Loaded, LoadReason, UrlFunction } from './options.ts'
 export type { Reason, State } from './reasons.ts'
 

@@ -1,37 +1,15 @@
 import type { EventMap } from '../wire/event.ts'
-import type { Arrival, Gap } from '../wire/notices.ts'
-import { Connection, type Message } from './connection.ts'
+import type { GapReason } from '../wire/notices.ts'
+import { safely } from './bounded.ts'
+import { createConnection, type Connection } from './connection.ts'
 import type { Environment } from './environment.ts'
-import { Inbox } from './inbox.ts'
-import { Loader } from './loader.ts'
+import { createInbox, type Inbox, type Message } from './inbox.ts'
+import { createLoader } from './loader.ts'
 import type { ConnectOptions, Settings } from './options.ts'
-import { Reader } from './reader.ts'
+import { ownEvent, parseJson } from './own-event.ts'
+import { createReader, type Reader } from './reader.ts'
 import type { Reason, State } from './reasons.ts'
-
-/** What a listener gets beside the data. */
-export interface About {
-  /** The name of the event. */
-  readonly event: string
-  /** Its id, or that of the last one before it: what `Last-Event-ID` would be. */
-  readonly id: string
-}
-
-/** The events that the server's library sends itself: where the stream stands, what is missing, why it ends. */
-export interface OwnEvents {
-  cursor: Arrival
-  gap: Gap
-  goaway: { readonly reason: string }
-}
-
-/** An event, as `for await` reads it. A gap is one of them. */
-export type Received<Events extends object = EventMap> = string extends keyof Events
-  ? { readonly event: string; readonly data: unknown; readonly id: string }
-  : | {
-        [Name in keyof Events & string]: { readonly event: Name; readonly data: Events[Name]; readonly id: string }
-      }[keyof Events & string]
-    | { readonly event: 'gap'; readonly data: Gap; readonly id: string }
-
-type All<Events extends object> = Omit<Events, keyof OwnEvents> & OwnEvents
+import type { About, All, Received } from './received.ts'
 
 // How long events wait for the answer to the page's own action, in milliseconds.
 const OWN_ACTION = 5_000
@@ -49,44 +27,57 @@ export class Live<Events extends object = EventMap> extends EventTarget implemen
   onerror: ((event: Event) => unknown) | null = null
 
   readonly #env: Environment
-  readonly #options: ConnectOptions
   readonly #connection: Connection
   readonly #inbox: Inbox
-  readonly #loader: Loader | undefined
-  readonly #listeners = new Map<string, Set<(data: unknown, about: About) => unknown>>()
+  readonly #failed: (error: unknown) => void
   readonly #readers = new Set<Reader<Received>>()
+  // What is being told: the event, and its data as the application reads it.
+  #told: Event | undefined
+  #value: () => unknown = () => undefined
   #isStuck = false
 
   /** @internal */
   constructor(env: Environment, settings: Settings, options: ConnectOptions) {
     super()
-    this.#env = env
-    this.#options = options
-    const { since = '', load, events = [] } = options
-    const names = new Set(['message', 'cursor', 'gap', 'goaway', 'heartbeat', ...events])
-    this.#connection = new Connection(env, settings, since, names, {
-      changed: () => this.#stateChanged(),
-      began: () => this.#loader?.run({ reason: 'start' }),
-      message: message => this.#take(message),
-      failed: error => this.#failed(error),
-    })
-    this.#inbox = new Inbox({
-      deliver: message => this.#deliver(message),
-      full: () => this.#connection.pause(),
-      empty: () => this.#goOn(),
-    })
-    if (load !== undefined) {
-      this.#loader = new Loader(env, load, {
-        hold: () => this.#inbox.hold(),
-        include: cursor => this.#inbox.include(cursor),
-        failed: error => this.#failed(error),
-        stuck: isStuck => {
-          if (this.#isStuck === isStuck) return
-          this.#isStuck = isStuck
-          this.#tell()
-        },
-      })
+    const { since = '', load, events = [], parse = parseJson, onState, onError = env.report } = options
+    const failed = (error: unknown): void => safely(() => onError(error), env.report)
+    const tell = (): void => {
+      const { state, reason } = this
+      safely(() => onState?.(state, reason), failed)
+      if (state !== 'connecting' && state !== 'paused') this.dispatchEvent(new Event(state === 'open' ? state : 'error'))
     }
+    this.#env = env
+    this.#failed = failed
+    for (const name of ['message', 'open', 'error'] as const) {
+      super.addEventListener(name, event => safely(() => this[`on${name}`]?.(event as MessageEvent), failed))
+    }
+    const names = new Set(['message', 'cursor', 'gap', 'goaway', 'heartbeat', ...events])
+    this.#connection = createConnection(env, settings, since, names, {
+      changed: () => {
+        if (this.state === 'ended') {
+          loader?.stop()
+          for (const reader of this.#readers) reader.end()
+        }
+        tell()
+      },
+      began: () => loader?.run({ reason: 'start' }),
+      message: message => {
+        if (message.event === 'gap') {
+          const { topics, reason } = ownEvent(message.data)
+          if (topics) loader?.run({ topics, reason: reason as GapReason })
+        }
+        this.#inbox.take(message)
+      },
+      failed,
+    })
+    this.#inbox = createInbox(message => this.#deliver(message, parse), this.#connection.pause, this.#goOn)
+    const loader =
+      load &&
+      createLoader(env, load, this.#inbox, failed, isStuck => {
+        if (this.#isStuck === isStuck) return
+        this.#isStuck = isStuck
+        tell()
+      })
     this.#connection.start()
   }
 
@@ -125,13 +116,14 @@ export class Live<Events extends object = EventMap> extends EventTarget implemen
     listener: (data: All<Events>[Name], about: About) => unknown,
   ): () => void
   on(name: string, listener: (data: never, about: About) => unknown): () => void {
-    const call = (data: unknown, about: About): unknown => listener(data as never, about)
-    const listeners = this.#listeners.get(name) ?? new Set()
-    this.#listeners.set(name, listeners.add(call))
-    this.#connection.listen(name)
-    return () => {
-      listeners.delete(call)
+    const call = (event: Event): void => {
+      if (event !== this.#told) return
+      const about = { event: name, id: (event as MessageEvent).lastEventId }
+      const value = this.#value()
+      safely(() => listener(value as never, about), this.#failed)
     }
+    this.addEventListener(name, call)
+    return () => this.removeEventListener(name, call)
   }
 
   override addEventListener(...args: Parameters<EventTarget['addEventListener']>): void {
@@ -175,119 +167,52 @@ export class Live<Events extends object = EventMap> extends EventTarget implemen
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<Received<Events>, undefined>
   [Symbol.asyncIterator](): AsyncIterableIterator<Received, undefined> {
-    const reader = new Reader<Received>({
-      full: () => this.#connection.pause(),
-      room: () => this.#goOn(),
-      left: () => {
-        this.#readers.delete(reader)
-        this.#goOn()
-      },
+    const reader = createReader<Received>(this.#connection.pause, this.#goOn, () => {
+      this.#readers.delete(reader)
+      this.#goOn()
     })
     if (this.state === 'ended') reader.end()
     else this.#readers.add(reader)
-    return reader
+    return reader.iterator
   }
 
   /** Ends it for good. Nothing is told after it. */
   close(): void {
     for (const reader of this.#readers) reader.clear()
     this.#inbox.clear()
+    this.#told?.stopImmediatePropagation()
+    this.#told = undefined
     this.#connection.end('client')
   }
 
-  #take(message: Message): void {
-    if (message.event === 'gap') this.#gap(message.data)
-    this.#inbox.take(message)
-  }
-
-  #gap(data: string): void {
-    const gap = this.#parsed(data, 'gap', parseJson)
-    if (isGap(gap)) this.#loader?.run(gap)
-  }
-
-  #deliver({ event, data, id }: Message): void {
-    const about = { event, id }
+  #deliver({ event, data, id }: Message, parse: NonNullable<ConnectOptions['parse']>): void {
     const isOurs = event === 'cursor' || event === 'goaway'
-    const listeners = this.#listeners.get(event)
-    if (listeners?.size || (this.#readers.size > 0 && !isOurs)) {
-      const parse = isOurs || event === 'gap' ? parseJson : (this.#options.parse ?? parseJson)
-      const value = this.#parsed(data, event, parse)
-      for (const listener of [...(listeners ?? [])]) {
-        if (this.#isClosed) return
-        this.#call(() => listener(value, about))
+    const { origin } = new URL(this.url)
+    const told = (this.#told = new MessageEvent(event, { data, lastEventId: id, origin }))
+    this.#value = once(() => {
+      try {
+        return (isOurs || event === 'gap' ? parseJson : parse)(data, event)
+      } catch (error) {
+        this.#failed(error)
       }
-      if (!isOurs) for (const reader of this.#readers) reader.push({ event, data: value, id })
-    }
-    if (this.#isClosed) return
-    const origin = this.url === '' ? '' : new URL(this.url).origin
-    const dispatched = new MessageEvent(event, { data, lastEventId: id, origin })
-    if (event === 'message') this.#call(() => this.onmessage?.(dispatched))
-    this.dispatchEvent(dispatched)
+    })
+    this.dispatchEvent(told)
+    // Unless a listener has closed it.
+    if (told !== this.#told || isOurs) return
+    for (const reader of this.#readers) reader.push({ event, data: this.#value(), id })
   }
 
-  // `close()` was called, by a listener it may be; an end by the server still lets through what came before it.
-  get #isClosed(): boolean {
-    return this.#connection.reason === 'client'
-  }
-
-  #parsed(data: string, event: string, parse: (data: string, event: string) => unknown): unknown {
-    try {
-      return parse(data, event)
-    } catch (error) {
-      this.#failed(error)
-      return undefined
-    }
-  }
-
-  #goOn(): void {
-    if ([...this.#readers].every(reader => !reader.isFull)) this.#connection.resume()
-  }
-
-  #stateChanged(): void {
-    if (this.state === 'ended') {
-      this.#loader?.stop()
-      for (const reader of this.#readers) reader.end()
-    }
-    this.#tell()
+  readonly #goOn = (): void => {
+    for (const reader of this.#readers) if (reader.isFull()) return
+    this.#connection.resume()
   }
 
   get #isPaused(): boolean {
     return this.#isStuck && this.#connection.state === 'open'
   }
-
-  #tell(): void {
-    const { state, reason } = this
-    this.#call(() => this.#options.onState?.(state, reason))
-    if (state === 'connecting' || state === 'paused') return
-    const event = new Event(state === 'open' ? 'open' : 'error')
-    this.#call(() => (state === 'open' ? this.onopen : this.onerror)?.(event))
-    this.dispatchEvent(event)
-  }
-
-  // Whatever it fails with, at once or later, is nobody else's business.
-  #call(listener: () => unknown): void {
-    void (async () => listener())().catch((error: unknown) => this.#failed(error))
-  }
-
-  #failed(error: unknown): void {
-    const { onError } = this.#options
-    if (onError === undefined) {
-      this.#env.report(error)
-      return
-    }
-    void (async () => onError(error))().catch((failure: unknown) => this.#env.report(failure))
-  }
 }
 
-function parseJson(data: string): unknown {
-  if (data === '') return undefined
-  try {
-    return JSON.parse(data)
-  } catch {
-    return data
-  }
-}
-
-function isGap(gap: unknown): gap is Gap {
-  return typeof gap === 'object' && gap !== null && 'topics' in gap && Array.isArray(gap.topics) && 'reason' in gap
+function once<T>(make: () => T): () => T {
+  let made: [T] | undefined
+  return () => (made ??= [make()])[0]
 }

@@ -1,84 +1,73 @@
-import { BackOff } from './back-off.ts'
+import { createBackOff } from './back-off.ts'
 import { bounded } from './bounded.ts'
 import type { Environment } from './environment.ts'
-import type { ConnectOptions, Loaded, LoadReason } from './options.ts'
-
-/** How long a state may take to load, in milliseconds. */
-const LOAD_TIME = 30_000
-
-/** What a loader does with the events of its stream. */
-export interface LoaderHost {
-  /** Keeps events waiting until the answer is called. */
-  hold(): () => void
-  /** The state includes the events up to this id. */
-  include(cursor: string): void
-  failed(error: unknown): void
-  /** Whether it is being waited for another try. */
-  stuck(isStuck: boolean): void
-}
+import type { Inbox } from './inbox.ts'
+import type { ConnectOptions, LoadReason } from './options.ts'
 
 /** Loads the application's state, and keeps events waiting meanwhile. */
-export class Loader {
-  readonly #env: Environment
-  readonly #load: NonNullable<ConnectOptions['load']>
-  readonly #host: LoaderHost
-  #backOff = new BackOff()
-  #why: LoadReason | undefined
-  #current = new AbortController()
-  #cancelWait: () => void = () => undefined
-  #release: (() => void) | undefined
-
-  constructor(env: Environment, load: NonNullable<ConnectOptions['load']>, host: LoaderHost) {
-    this.#env = env
-    this.#load = load
-    this.#host = host
-  }
-
+export interface Loader {
   /** Loads; what is being loaded for another reason is loaded anew for both. */
-  run(why: LoadReason): void {
-    this.#why = merged(this.#why, why)
-    this.#release ??= this.#host.hold()
-    void this.#try(this.#why)
+  run(why: LoadReason): void
+  stop(): void
+}
+
+/**
+ * @param failed is told what `load` fails with
+ * @param stuck is told whether another try is being waited for
+ */
+export function createLoader(
+  env: Environment,
+  load: NonNullable<ConnectOptions['load']>,
+  inbox: Inbox,
+  failed: (error: unknown) => void,
+  stuck: (isStuck: boolean) => void,
+): Loader {
+  let backOff = createBackOff(env)
+  let pending: LoadReason | undefined
+  let current = new AbortController()
+  let cancelWait = (): void => undefined
+  let release: (() => void) | undefined
+
+  const stop = (): void => {
+    current.abort()
+    cancelWait()
   }
 
-  stop(): void {
-    this.#current.abort()
-    this.#cancelWait()
-    this.#why = undefined
-  }
-
-  async #try(why: LoadReason): Promise<void> {
-    this.#current.abort()
-    this.#cancelWait()
-    const { signal } = (this.#current = new AbortController())
+  const attempt = async (why: LoadReason): Promise<void> => {
+    stop()
+    const { signal } = (current = new AbortController())
     try {
-      const limit = { what: 'load', ms: LOAD_TIME, stop: signal }
-      const answer: unknown = await bounded<Loaded | void>(this.#env, limit, calling => this.#load(why, calling))
+      const answer: unknown = await bounded(env, 'load', async () => load(why, signal))
       if (signal.aborted) return
-      this.#include(answer)
+      if (answer != null) include(answer)
     } catch (error) {
       if (signal.aborted) return
-      this.#host.failed(error)
-      this.#host.stuck(true)
-      const { wait } = this.#backOff.next(0, 0, this.#env.random())
-      this.#cancelWait = this.#env.after(wait, () => void this.#try(why))
+      current.abort()
+      failed(error)
+      stuck(true)
+      cancelWait = env.after(backOff(0), () => void attempt(why))
       return
     }
-    this.#host.stuck(false)
-    this.#backOff = new BackOff()
-    this.#why = undefined
-    const release = this.#release
-    this.#release = undefined
-    release?.()
+    stuck(false)
+    backOff = createBackOff(env)
+    pending = undefined
+    const free = release
+    release = undefined
+    free?.()
   }
 
-  #include(answer: unknown): void {
-    if (answer === undefined || answer === null) return
-    const cursor: unknown = typeof answer === 'object' && 'cursor' in answer ? answer.cursor : undefined
-    if (typeof cursor === 'string') this.#host.include(cursor)
-    else if (cursor !== undefined || typeof answer !== 'object') {
-      this.#host.failed(new TypeError('`load` must answer nothing or { cursor: string }'))
-    }
+  const include = (answer: unknown): void => {
+    const { cursor = '' } = answer as { cursor?: unknown }
+    if (typeof answer === 'object' && typeof cursor === 'string') inbox.include(cursor)
+    else failed(new TypeError('`load` must answer nothing or { cursor: string }'))
+  }
+
+  return {
+    run(why) {
+      release ??= inbox.hold()
+      void attempt((pending = merged(pending, why)))
+    },
+    stop,
   }
 }
 

@@ -70,52 +70,56 @@ export interface Settings {
   /** Whether another attempt may have other credentials. */
   readonly isFresh: boolean
   readonly transport: 'eventsource' | 'fetch'
-  readonly method: string
+  readonly isGet: boolean
   readonly headers: (attempt: Attempt) => unknown
   readonly body: string | undefined
   readonly withCredentials: boolean
 }
 
 // The words of the messages: each says the type that is checked.
-const OPTIONS: Readonly<Record<string, string | undefined>> = {
-  since: 'a string',
-  load: 'a function',
-  transport: 'a string',
-  headers: 'an object of strings, or a function',
-  method: 'a string',
-  body: 'a string',
+const STRING = 'a string'
+const FUNCTION = 'a function'
+const STRINGS = 'an object of strings'
+const TYPES: Readonly<Record<string, string | undefined>> = {
+  since: STRING,
+  load: FUNCTION,
+  transport: STRING,
+  headers: `${STRINGS} or ${FUNCTION}`,
+  method: STRING,
+  body: STRING,
   withCredentials: 'a boolean',
   events: 'an object: a list of strings',
-  onState: 'a function',
-  onError: 'a function',
-  parse: 'a function',
+  onState: FUNCTION,
+  onError: FUNCTION,
+  parse: FUNCTION,
 }
 
 /** @throws {TypeError} that names the option. No message shows what was given: it could be a secret */
 export function checkOptions(url: unknown, options: ConnectOptions, env: Environment): Settings {
   for (const [name, value] of Object.entries(options)) {
-    const type = OPTIONS[name] ?? 'left out: there is no such option'
+    const type = TYPES[name] ?? 'left out: there is no such option'
     must(value === undefined || type.includes(typeof value), name, type)
   }
   const { headers, body, events = [], withCredentials = false } = options
   const { method = body === undefined ? 'GET' : 'POST' } = options
-  const isPlain = headers === undefined && method === 'GET' && env.EventSource !== undefined
+  const isGet = method === 'GET'
+  const isPlain = headers === undefined && isGet && env.EventSource !== undefined
   const { transport = isPlain ? 'eventsource' : 'fetch' } = options
-  if (!isFunction(url)) absolute(url, env)
-  if (typeof headers === 'object') checkHeaders(headers)
-  must(Array.isArray(events) && events.every(isString), 'events', 'a list of strings')
-  must(method === 'POST' || (isGet(method) && body === undefined), 'method', 'GET without a body, or POST')
+  if (!isFunction<UrlFunction>(url)) absolute(url, env)
+  if (!isFunction(headers)) checkHeaders(headers)
+  must(isStrings(events) && Array.isArray(events), 'events', 'a list of strings')
+  must(isGet ? body === undefined : WORDS.method.test(method), 'method', 'GET without a body, or POST')
   must(
-    transport === 'fetch' || (isPlain && isEventSource(transport)),
+    transport === 'fetch' || (isPlain && WORDS.transport.test(transport)),
     'transport',
     'fetch, or eventsource where there is one, with GET and without headers',
   )
   return {
-    url: isFunction(url) ? url : () => String(url),
-    isFresh: typeof url === 'function' || typeof headers === 'function',
+    url: isFunction<UrlFunction>(url) ? url : () => String(url),
+    isFresh: isFunction(url) || isFunction(headers),
     transport,
-    method,
-    headers: typeof headers === 'function' ? headers : () => headers,
+    isGet,
+    headers: isFunction<Settings['headers']>(headers) ? headers : () => headers,
     body,
     withCredentials,
   }
@@ -124,7 +128,7 @@ export function checkOptions(url: unknown, options: ConnectOptions, env: Environ
 /** @throws {TypeError} for what is no URL here */
 export function absolute(url: unknown, { base }: Environment): URL {
   try {
-    if (isString(url) || url instanceof URL) return new URL(url, base)
+    if (typeof url === 'string' || url instanceof URL) return new URL(url, base)
   } catch {
     // The error would show the URL, and a ticket in it.
   }
@@ -132,19 +136,16 @@ export function absolute(url: unknown, { base }: Environment): URL {
 }
 
 /** @throws {TypeError} for what are no headers */
-export function checkHeaders(headers: unknown = {}): Record<string, string> {
-  const entries = isObject(headers) ? Object.entries(headers) : []
-  must(isObject(headers) && entries.every(isHeader), 'headers', 'an object of strings')
-  return Object.fromEntries(entries.filter(isHeader))
+export function checkHeaders(headers: unknown = {}): Headers {
+  if (isStrings(headers)) return headers
+  throw wrong('headers', STRINGS)
 }
 
 // What a caller gives that the compiler has not looked at.
-const isString = (value: unknown): value is string => typeof value === 'string'
-const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
-const isHeader = (entry: [string, unknown]): entry is [string, string] => isString(entry[1])
-const isFunction = (url: unknown): url is UrlFunction => typeof url === 'function'
-const isGet = (method: string): boolean => method === 'GET'
-const isEventSource = (transport: string): boolean => transport === 'eventsource'
+const WORDS = { method: /^POST$/, transport: /^eventsource$/ }
+const isFunction = <F>(value: unknown): value is F => typeof value === 'function'
+const isStrings = (value: unknown): value is Headers =>
+  typeof value === 'object' && value !== null && Object.values(value).every(one => typeof one === 'string')
 
 function must(is: boolean, name: string, expected: string): void {
   if (!is) throw wrong(name, expected)

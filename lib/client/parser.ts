@@ -1,77 +1,51 @@
-/** One block of an event stream. */
-export interface Block {
-  /** `message` where the block names none. */
-  readonly event: string
-  /** `undefined` for a block that has an id and nothing else: it is no event, but moves the cursor. */
-  readonly data: string | undefined
-  /** The id of this block; `undefined` where it has none. */
-  readonly id: string | undefined
-}
-
-/** What a parser finds. */
-export interface ParserHost {
-  block(block: Block): void
-  /** The server says how long to wait before a reconnect, in milliseconds. */
-  retry(ms: number): void
-}
-
-const LINE_END = /\r\n|\r|\n/
+/**
+ * Is told of each block of an event stream.
+ *
+ * @param event `message` where the block names none
+ * @param data `undefined` for a block that has an id and nothing else: it is no event, but moves the cursor
+ * @param id of this block; `undefined` where it has none
+ */
+export type BlockListener = (event: string, data: string | undefined, id: string | undefined) => void
 
 /**
  * Reads the text of an event stream, however it is cut into pieces (WHATWG HTML, section 9.2.6). A block that has no end
  * is never told. The byte order mark is left to the decoder.
+ *
+ * @param onRetry is told how long to wait before a reconnect, in milliseconds
+ * @returns a function that takes the next piece
  */
-export class Parser {
-  readonly #host: ParserHost
+export function createParser(onBlock: BlockListener, onRetry: (ms: number) => void): (piece: string) => void {
   // The line that has begun.
-  #line = ''
-  #afterCr = false
-  #event = ''
-  #data: string[] = []
-  #id: string | undefined
+  let begun = ''
+  let isAfterCr = false
+  let event = ''
+  let data: string | undefined
+  let id: string | undefined
 
-  constructor(host: ParserHost) {
-    this.#host = host
-  }
-
-  push(piece: string): void {
-    if (piece === '') return
-    const text = this.#afterCr && piece.startsWith('\n') ? piece.slice(1) : piece
-    this.#afterCr = piece.endsWith('\r')
-    // Only the new piece is searched: a line of megabytes comes in many.
-    const lines = text.split(LINE_END)
-    const rest = lines.pop() ?? ''
-    for (const line of lines) {
-      const whole = this.#line + line
-      this.#line = ''
-      this.#take(whole)
-    }
-    this.#line += rest
-  }
-
-  #take(line: string): void {
+  const take = (line: string): void => {
     if (line === '') {
-      this.#end()
+      if ((data ?? id) !== undefined) onBlock(event || 'message', data, id)
+      event = ''
+      data = id = undefined
       return
     }
-    const colon = line.indexOf(':')
-    const field = colon < 0 ? line : line.slice(0, colon)
-    const value = colon < 0 ? '' : line.slice(colon + (line[colon + 1] === ' ' ? 2 : 1))
-    if (field === 'data') this.#data.push(value)
-    else if (field === 'event') this.#event = value
-    else if (field === 'id' && !value.includes('\0')) this.#id = value
-    else if (field === 'retry' && /^\d+$/.test(value)) this.#host.retry(Number(value))
+    const [, field, value = ''] = /^([^:]*):? ?(.*)/s.exec(line) ?? []
+    if (field === 'data') data = data === undefined ? value : data + '\n' + value
+    if (field === 'event') event = value
+    if (field === 'id' && !value.includes('\0')) id = value
+    if (field === 'retry' && /^\d+$/.test(value)) onRetry(Number(value))
   }
 
-  #end(): void {
-    const block = {
-      event: this.#event || 'message',
-      data: this.#data.length > 0 ? this.#data.join('\n') : undefined,
-      id: this.#id,
+  return piece => {
+    if (piece === '') return
+    // Only the new piece is searched: a line of megabytes comes in many.
+    const lines = piece.slice(isAfterCr && piece.startsWith('\n') ? 1 : 0).split(/\r\n?|\n/)
+    isAfterCr = piece.endsWith('\r')
+    const rest = lines.pop() ?? ''
+    for (const line of lines) {
+      take(begun + line)
+      begun = ''
     }
-    this.#event = ''
-    this.#data = []
-    this.#id = undefined
-    if (block.data !== undefined || block.id !== undefined) this.#host.block(block)
+    begun += rest
   }
 }

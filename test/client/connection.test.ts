@@ -232,7 +232,7 @@ onBoth('a server that drains says when to come back', async (t, { world, seen, o
   peer.open()
   peer.send(cursor(1) + goaway('drain', 7_000))
   await seen.until('waiting drain')
-  world.wake('visible')
+  world.wake('visibilitychange')
   world.clock.advance(6_999)
   await new Promise(setImmediate)
   t.is(world.unseen, 0)

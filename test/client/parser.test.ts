@@ -1,13 +1,22 @@
 import test from 'ava'
 import { createParser } from 'eventsource-parser'
 import fc from 'fast-check'
-import { Parser, type Block } from '../../lib/client/parser.ts'
+import { createParser as createOurs } from '../../lib/client/parser.ts'
+
+interface Block {
+  event: string
+  data: string | undefined
+  id: string | undefined
+}
 
 function parse(...pieces: string[]): { blocks: Block[]; retries: number[] } {
   const blocks: Block[] = []
   const retries: number[] = []
-  const parser = new Parser({ block: block => blocks.push(block), retry: ms => retries.push(ms) })
-  for (const piece of pieces) parser.push(piece)
+  const take = createOurs(
+    (event, data, id) => blocks.push({ event, data, id }),
+    ms => retries.push(ms),
+  )
+  for (const piece of pieces) take(piece)
   return { blocks, retries }
 }
 

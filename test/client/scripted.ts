@@ -135,7 +135,7 @@ export class ScriptedWorld {
         url: new URL(url),
         method: init.method,
         headers: init.headers,
-        body: init.body,
+        body: init.body ?? undefined,
         lastEventId: init.headers['Last-Event-ID'] ?? new URL(url).searchParams.get('lastEventId'),
         open: () => resolve(new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } })),
         send: text => {

@@ -1,0 +1,53 @@
+import { createBackOff } from './back-off.ts'
+import type { Environment } from './environment.ts'
+import type { Reason } from './reasons.ts'
+
+// No timer is to count further: what a server asks for beyond an hour is taken for an hour.
+const LONGEST = 3_600_000
+
+/** When the next attempt is made. */
+export interface Schedule {
+  /** A stream is open. */
+  opened(): void
+  /** The server says how long to wait at least, in milliseconds. */
+  retry(ms: number): void
+  /** After the growing wait, on top of what the server says: here, or in this answer. */
+  later(reason: Reason, asked: number): void
+  /** As soon as the server allows. */
+  hasten(reason: Reason): void
+  /** At a time. */
+  at(time: number, reason: Reason): void
+  cancel(): void
+}
+
+export function createSchedule(env: Environment, attempt: (reason: Reason) => unknown): Schedule {
+  const backOff = createBackOff(env)
+  let cancel = (): void => undefined
+  let floor = 0
+  let notBefore = 0
+  // Since when streams have been open, but for the moments in which they were replaced.
+  let healthySince: number | undefined
+
+  const at = (time: number, reason: Reason): void => {
+    cancel()
+    cancel = env.after(Math.max(0, time - env.now()), () => attempt(reason))
+  }
+
+  return {
+    opened() {
+      healthySince ??= env.now()
+    },
+    retry(ms) {
+      floor = Math.min(ms, LONGEST)
+    },
+    later(reason, asked) {
+      const now = env.now()
+      notBefore = now + Math.min(Math.max(floor, asked), LONGEST)
+      at(notBefore + backOff(now - (healthySince ?? now)), reason)
+      healthySince = undefined
+    },
+    hasten: reason => at(notBefore, reason),
+    at,
+    cancel: () => cancel(),
+  }
+}
