@@ -25,13 +25,12 @@ export function judge({ status, headers }: Answer, now: number): End | undefined
   if (status === 204) return ['done', true]
   if (status === 401) return ['unauthenticated', true]
   if (status === 200) {
-    const isStream = /^text\/event-stream\s*(;|$)/i.test(String(headers.get('content-type')))
+    const isStream = /^text\/event-stream\b/i.test(String(headers.get('content-type')))
     return isStream ? undefined : ['not-a-stream']
   }
   // Seconds, or a date (RFC 9110, section 10.2.3).
   const asked = headers.get('retry-after') ?? ''
   const wait = Number(asked) * 1_000 || Date.parse(asked) - now || 0
   // A repetition changes no other status of the client's. 404 is what many a proxy says during a deploy.
-  const isFinal = status >= 400 && status < 500 && ![404, 408, 421, 425, 429].includes(status)
-  return [`status ${status}`, isFinal, wait]
+  return [`status ${status}`, /^4(?!0[48]|2[159])/.test(String(status)), wait]
 }

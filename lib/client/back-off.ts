@@ -1,10 +1,5 @@
 import type { Environment } from './environment.ts'
-
-/** How long our own growth of the wait goes on, in milliseconds. */
-const FIRST_WAIT = 1_000
-const LONGEST_WAIT = 30_000
-/** After so many milliseconds a stream counts as healthy: the growth begins anew. */
-const HEALTHY = 60_000
+import { FIRST_WAIT, HEALTHY, LONGEST_WAIT } from './limits.ts'
 
 /**
  * How long to wait before the next attempt, on top of what the server says. Clients that lost their streams together do

@@ -1,7 +1,5 @@
 import type { Environment } from './environment.ts'
-
-/** How long a function of the application may take, in milliseconds. */
-const LIMIT = 30_000
+import { APPLICATION } from './limits.ts'
 
 /**
  * Calls a function of the application, which may throw, reject, hang or answer too late.
@@ -11,7 +9,7 @@ const LIMIT = 30_000
 export async function bounded<T>(env: Environment, what: string, call: () => Promise<T>): Promise<T> {
   let cancel = (): void => undefined
   const late = new Promise<never>((_, reject) => {
-    cancel = env.after(LIMIT, () => reject(new Error(`\`${what}\` did not answer within ${LIMIT} ms`)))
+    cancel = env.after(APPLICATION, () => reject(new Error(`\`${what}\` did not answer within ${APPLICATION} ms`)))
   })
   return Promise.race([call(), late]).finally(cancel)
 }

@@ -33,7 +33,7 @@ export interface Answer {
 export type Fetch = (url: string, init: FetchInit) => Promise<Answer>
 
 /** Events of the page which say that the world around it has changed. */
-const WAKES = ['online', 'pagehide', 'pageshow', 'resume', 'visibilitychange'] as const
+const WAKES = ['online', 'pagehide', 'pageshow', 'visibilitychange'] as const
 
 /** One of them. `visibilitychange` is that the page has become visible. */
 export type Wake = (typeof WAKES)[number]
@@ -86,7 +86,7 @@ export const system: Environment = {
       const look = (): void => {
         if (name !== 'visibilitychange' || !page.document?.hidden) listener(name)
       }
-      // Some are events of the document: a window meets those on their way down.
+      // The last is an event of the document: a window meets it on its way down.
       page.addEventListener?.(name, look, { signal, capture: true })
     }
   },

@@ -1,9 +1,6 @@
 import { judge, type Receiver } from './attempt.ts'
 import type { Environment, EventSourceClass, FetchInit } from './environment.ts'
 
-const CLOSED = 2
-const METHOD_NOT_ALLOWED = 405
-
 /**
  * Asks for a stream by an EventSource, until the signal of the request is aborted. It is never left to reconnect by itself:
  * the browser would come back with the same URL, whose ticket has been used, and give up for good on any status but 200.
@@ -25,15 +22,15 @@ export function openByEventSource(
   source.addEventListener('error', () => {
     const { readyState } = source
     source.close()
-    if (readyState === CLOSED) void ask()
+    // It has given up.
+    if (readyState === 2) void ask()
     else to.ended(['closed'])
   })
-  // An EventSource does not tell why it gave up. A HEAD gets the same status, and uses nothing up. But it does not ask who
-  // decides what a stream carries, and some routes know none.
+  // An EventSource does not tell why. A HEAD gets the same status, and uses nothing up. But it does not ask who decides
+  // what a stream carries, and some routes know none (405).
   const ask = async (): Promise<void> => {
     const response = await env.fetch(url, { ...init, method: 'HEAD' }).catch(() => undefined)
-    const isAnswered = response !== undefined && response.status !== METHOD_NOT_ALLOWED
-    to.ended((isAnswered ? judge(response, env.now()) : undefined) ?? ['network'], true)
+    to.ended((response && response.status !== 405 && judge(response, env.now())) || ['network'], true)
   }
   return name =>
     source.addEventListener(name, ({ data, lastEventId = '' }) => {

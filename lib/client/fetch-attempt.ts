@@ -8,7 +8,7 @@ export async function openByFetch(env: Environment, url: string, init: FetchInit
     const response = await env.fetch(url, init)
     const { body } = response
     const end = judge(response, env.now())
-    if (end !== undefined || body === null) {
+    if (end || !body) {
       // The connection is free for other requests once the body is of no interest to anybody.
       body?.cancel().catch(() => undefined)
       to.ended(end ?? ['closed'])
@@ -18,11 +18,9 @@ export async function openByFetch(env: Environment, url: string, init: FetchInit
     const parse = createParser(to.block, to.retry)
     const decoder = new TextDecoder()
     const reader = body.getReader()
-    for (;;) {
-      const { done, value } = await reader.read()
-      if (done) break
+    for (let read; !(read = await reader.read()).done; ) {
       to.sign()
-      parse(decoder.decode(value, { stream: true }))
+      parse(decoder.decode(read.value, { stream: true }))
       await to.room()
     }
     to.ended(['closed'])

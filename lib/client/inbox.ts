@@ -1,3 +1,4 @@
+import { MOST_WAITING } from './limits.ts'
 import { isUpTo } from './position.ts'
 
 /** An event, as it is told. */
@@ -10,14 +11,12 @@ export interface Message {
   readonly hasId: boolean
 }
 
-/** How many events may wait to be told before the stream is paused, and how many of the page's own are remembered. */
-export const MOST_WAITING = 1_000
-
 /** Events on their way to the application: they wait in order while anything holds them, such as a state that is being loaded. */
 export interface Inbox {
   take(message: Message): void
-  /** Keeps events waiting until the answer is called, once. */
-  hold(): () => void
+  /** Keeps events waiting until all that hold them have released them. */
+  hold(holder: object): void
+  release(holder: object): void
   /** Tells no events up to this id: the state that was loaded includes them. */
   include(cursor: string): void
   /** Does not tell these events: the page has shown what it did itself. */
@@ -30,16 +29,16 @@ export interface Inbox {
  * @param full as many wait as may
  * @param empty nothing waits any more
  */
-export function createInbox(deliver: (message: Message) => void, full: () => void, empty: () => void): Inbox {
+export function createInbox(
+  deliver: (event: string, data: string, id: string) => void,
+  full: () => void,
+  empty: () => void,
+): Inbox {
   let waiting: Message[] = []
   const holds = new Set<unknown>()
   // What the application's state includes.
   let included = ''
   const own = new Set<string>()
-
-  const isSkipped = ({ event, id, hasId }: Message): boolean =>
-    // Those without an id of their own are in no history, and in no state.
-    hasId && event !== 'cursor' && (isUpTo(id, included) || own.delete(id))
 
   // A listener may have more of them wait, or end it all.
   const flush = (): void => {
@@ -49,7 +48,9 @@ export function createInbox(deliver: (message: Message) => void, full: () => voi
         empty()
         return
       }
-      if (!isSkipped(message)) deliver(message)
+      const { event, data, id, hasId } = message
+      // Those without an id of their own are in no history, and in no state.
+      if (!hasId || event === 'cursor' || !(isUpTo(id, included) || own.delete(id))) deliver(event, data, id)
     }
   }
 
@@ -59,12 +60,11 @@ export function createInbox(deliver: (message: Message) => void, full: () => voi
       flush()
       if (waiting.length >= MOST_WAITING) full()
     },
-    hold() {
-      const release = (): void => {
-        if (holds.delete(release)) flush()
-      }
-      holds.add(release)
-      return release
+    hold(holder) {
+      holds.add(holder)
+    },
+    release(holder) {
+      if (holds.delete(holder)) flush()
     },
     include(cursor) {
       if (cursor !== '' && !isUpTo(cursor, included)) included = cursor

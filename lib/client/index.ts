@@ -3,7 +3,8 @@
  */
 import type { EventMap } from '../wire/event.ts'
 import { system } from './environment.ts'
-import { Live } from './live.ts'
+import type { Live } from './live.ts'
+import { createLive } from './live-target.ts'
 import { checkOptions, type ConnectOptions, type UrlFunction } from './options.ts'
 
 export type { Arrival, Gap, GapReason } from '../wire/notices.ts'
@@ -24,5 +25,5 @@ export function connect<Events extends object = EventMap>(
   url: string | URL | UrlFunction,
   options: ConnectOptions = {},
 ): Live<Events> {
-  return new Live<Events>(system, checkOptions(url, options, system), options)
+  return createLive<Events>(system, checkOptions(url, options, system), options)
 }

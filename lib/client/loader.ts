@@ -26,7 +26,6 @@ export function createLoader(
   let pending: LoadReason | undefined
   let current = new AbortController()
   let cancelWait = (): void => undefined
-  let release: (() => void) | undefined
 
   const stop = (): void => {
     current.abort()
@@ -51,9 +50,7 @@ export function createLoader(
     stuck(false)
     backOff = createBackOff(env)
     pending = undefined
-    const free = release
-    release = undefined
-    free?.()
+    inbox.release(load)
   }
 
   const include = (answer: unknown): void => {
@@ -64,14 +61,14 @@ export function createLoader(
 
   return {
     run(why) {
-      release ??= inbox.hold()
-      void attempt((pending = merged(pending, why)))
+      inbox.hold(load)
+      void attempt((pending = merged(pending ?? why, why)))
     },
     stop,
   }
 }
 
-function merged(before: LoadReason | undefined, why: LoadReason): LoadReason {
-  if (before === undefined || before.reason === 'start' || why.reason === 'start') return before ?? why
-  return { reason: why.reason, topics: [...new Set([...before.topics, ...why.topics])] }
+function merged(before: LoadReason, why: LoadReason): LoadReason {
+  if (!('topics' in before) || !('topics' in why)) return before
+  return { ...why, topics: [...new Set([...before.topics, ...why.topics])] }
 }

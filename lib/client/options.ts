@@ -1,5 +1,5 @@
 import type { GapReason } from '../wire/notices.ts'
-import type { Environment } from './environment.ts'
+import type { Environment, EventSourceClass } from './environment.ts'
 import type { Reason, State } from './reasons.ts'
 
 /** An attempt to open the stream, as the functions that prepare it are told of it. */
@@ -67,12 +67,13 @@ export interface ConnectOptions {
 /** Checked options. */
 export interface Settings {
   readonly url: UrlFunction
+  readonly headers: (attempt: Attempt) => unknown
   /** Whether another attempt may have other credentials. */
   readonly isFresh: boolean
-  readonly transport: 'eventsource' | 'fetch'
+  /** The class of EventSource, where the transport is that; else it is `fetch`. */
+  readonly Source: EventSourceClass | undefined
   readonly isGet: boolean
-  readonly headers: (attempt: Attempt) => unknown
-  readonly body: string | undefined
+  readonly body: string | null
   readonly withCredentials: boolean
 }
 
@@ -97,29 +98,27 @@ const TYPES: Readonly<Record<string, string | undefined>> = {
 /** @throws {TypeError} that names the option. No message shows what was given: it could be a secret */
 export function checkOptions(url: unknown, options: ConnectOptions, env: Environment): Settings {
   for (const [name, value] of Object.entries(options)) {
-    const type = TYPES[name] ?? 'left out: there is no such option'
+    const type = TYPES[name] ?? 'left out: no such option'
     must(value === undefined || type.includes(typeof value), name, type)
   }
-  const { headers, body, events = [], withCredentials = false } = options
-  const { method = body === undefined ? 'GET' : 'POST' } = options
+  const { headers, body = null, events = [], withCredentials = false } = options
+  // What a caller gives may be another word than the types allow.
+  const method: string = options.method ?? (body === null ? 'GET' : 'POST')
   const isGet = method === 'GET'
-  const isPlain = headers === undefined && isGet && env.EventSource !== undefined
-  const { transport = isPlain ? 'eventsource' : 'fetch' } = options
+  const Source = isGet && headers === undefined ? env.EventSource : undefined
+  const transport: string = options.transport ?? (Source ? 'eventsource' : 'fetch')
+  const isFetch = transport === 'fetch'
   if (!isFunction<UrlFunction>(url)) absolute(url, env)
   if (!isFunction(headers)) checkHeaders(headers)
   must(isStrings(events) && Array.isArray(events), 'events', 'a list of strings')
-  must(isGet ? body === undefined : WORDS.method.test(method), 'method', 'GET without a body, or POST')
-  must(
-    transport === 'fetch' || (isPlain && WORDS.transport.test(transport)),
-    'transport',
-    'fetch, or eventsource where there is one, with GET and without headers',
-  )
+  must(isGet ? body === null : method === 'POST', 'method', 'GET without a body, or POST')
+  must(isFetch || (Source && transport === 'eventsource'), 'transport', 'fetch, or eventsource with GET and no headers')
   return {
     url: isFunction<UrlFunction>(url) ? url : () => String(url),
-    isFresh: isFunction(url) || isFunction(headers),
-    transport,
-    isGet,
     headers: isFunction<Settings['headers']>(headers) ? headers : () => headers,
+    isFresh: isFunction(url) || isFunction(headers),
+    Source: isFetch ? undefined : Source,
+    isGet,
     body,
     withCredentials,
   }
@@ -142,12 +141,11 @@ export function checkHeaders(headers: unknown = {}): Headers {
 }
 
 // What a caller gives that the compiler has not looked at.
-const WORDS = { method: /^POST$/, transport: /^eventsource$/ }
 const isFunction = <F>(value: unknown): value is F => typeof value === 'function'
 const isStrings = (value: unknown): value is Headers =>
   typeof value === 'object' && value !== null && Object.values(value).every(one => typeof one === 'string')
 
-function must(is: boolean, name: string, expected: string): void {
+function must(is: unknown, name: string, expected: string): void {
   if (!is) throw wrong(name, expected)
 }
 

@@ -1,4 +1,4 @@
-import { MOST_WAITING } from './inbox.ts'
+import { MOST_WAITING } from './limits.ts'
 
 /** What `for await` reads: a bounded queue. */
 export interface Reader<T> {
@@ -18,14 +18,13 @@ export interface Reader<T> {
 export function createReader<T>(full: () => void, room: () => void, left: () => void): Reader<T> {
   const done = { value: undefined, done: true } as const
   let items: T[] = []
-  let waiting: ((result: IteratorResult<T, undefined>) => void)[] = []
+  const waiting: ((result: IteratorResult<T, undefined>) => void)[] = []
   let isOver = false
 
   const isFull = (): boolean => items.length >= MOST_WAITING
   const end = (): void => {
     isOver = true
-    for (const next of waiting) next(done)
-    waiting = []
+    for (const next of waiting.splice(0)) next(done)
   }
   const clear = (): void => {
     items = []

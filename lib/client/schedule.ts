@@ -1,9 +1,7 @@
 import { createBackOff } from './back-off.ts'
 import type { Environment } from './environment.ts'
+import { LONGEST_ASKED } from './limits.ts'
 import type { Reason } from './reasons.ts'
-
-// No timer is to count further: what a server asks for beyond an hour is taken for an hour.
-const LONGEST = 3_600_000
 
 /** When the next attempt is made. */
 export interface Schedule {
@@ -38,11 +36,11 @@ export function createSchedule(env: Environment, attempt: (reason: Reason) => un
       healthySince ??= env.now()
     },
     retry(ms) {
-      floor = Math.min(ms, LONGEST)
+      floor = Math.min(ms, LONGEST_ASKED)
     },
     later(reason, asked) {
       const now = env.now()
-      notBefore = now + Math.min(Math.max(floor, asked), LONGEST)
+      notBefore = now + Math.min(Math.max(floor, asked), LONGEST_ASKED)
       at(notBefore + backOff(now - (healthySince ?? now)), reason)
       healthySince = undefined
     },

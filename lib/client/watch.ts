@@ -1,7 +1,5 @@
 import type { Environment } from './environment.ts'
-
-/** How often silence is looked for, in milliseconds: so soon after a sleep it is noticed. */
-const TICK = 5_000
+import { TICK } from './limits.ts'
 
 /** Notices when nothing has come for too long. */
 export interface Watch {

@@ -2,7 +2,8 @@ import test, { type ExecutionContext } from 'ava'
 import Koa from 'koa'
 import { createHub, eventStream, memoryBroker, type Hub } from 'koa-event-stream'
 import { setTimeout } from 'node:timers/promises'
-import { Live } from '../../lib/client/live.ts'
+import type { Live } from '../../lib/client/live.ts'
+import { createLive } from '../../lib/client/live-target.ts'
 import { checkOptions, type ConnectOptions } from '../../lib/client/options.ts'
 import { serve } from '../support/http.ts'
 import { Random, seedOf } from '../support/random.ts'
@@ -65,7 +66,7 @@ class Page {
       },
       ...more,
     }
-    this.live = new Live(hastened, checkOptions(url, options, hastened), options)
+    this.live = createLive(hastened, checkOptions(url, options, hastened), options)
     this.live.on('tick', ({ number }) => {
       this.told.push(number)
       this.shown.push(number)

@@ -1,6 +1,7 @@
 import { createParser } from 'eventsource-parser'
 import type { Environment, EventSourceLike, FetchInit, Wake } from '../../lib/client/environment.ts'
-import { Live } from '../../lib/client/live.ts'
+import type { Live } from '../../lib/client/live.ts'
+import { createLive } from '../../lib/client/live-target.ts'
 import { checkOptions, type ConnectOptions, type UrlFunction } from '../../lib/client/options.ts'
 import type { EventMap } from '../../lib/wire/event.ts'
 import { ManualClock } from '../support/manual-clock.ts'
@@ -81,7 +82,7 @@ export class ScriptedWorld {
     url: string | URL | UrlFunction,
     options: ConnectOptions = {},
   ): Live<Events> {
-    return new Live<Events>(this.env, checkOptions(url, options, this.env), options)
+    return createLive<Events>(this.env, checkOptions(url, options, this.env), options)
   }
 
   /** Whether anybody listens for signs of waking up. */
