@@ -8,12 +8,12 @@ export type End = readonly [reason: Reason, isFinal?: boolean, wait?: number]
 /** What one attempt tells, of whatever transport. It need not care whether it has been given up meanwhile. */
 export interface Receiver {
   /** The server has answered with an event stream. */
-  opened(): void
+  readonly opened: () => void
   /** A sign of life. */
   sign(): void
   readonly block: BlockListener
   /** The server says how long to wait before a reconnect, in milliseconds. */
-  retry(ms: number): void
+  readonly askFor: (ms: number) => void
   /** `undefined` while more may come; otherwise a promise that resolves once it may. */
   room(): Promise<void> | undefined
   /** `isHidden`: whether this transport may not have been shown why, and another one would be. */

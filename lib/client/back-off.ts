@@ -11,6 +11,6 @@ export function createBackOff(env: Environment): (lived: number) => number {
   let failures = 0
   return lived => {
     if (lived >= HEALTHY) failures = 0
-    return env.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures++)
+    return env.chance() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures++)
   }
 }

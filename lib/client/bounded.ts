@@ -9,7 +9,7 @@ import { APPLICATION } from './limits.ts'
 export async function bounded<T>(env: Environment, what: string, call: () => Promise<T>): Promise<T> {
   let cancel = (): void => undefined
   const late = new Promise<never>((_, reject) => {
-    cancel = env.after(APPLICATION, () => reject(new Error(`\`${what}\` did not answer within ${APPLICATION} ms`)))
+    cancel = env.after(APPLICATION, () => reject(new Error(`\`${what}\` took more than 30 s`)))
   })
   return Promise.race([call(), late]).finally(cancel)
 }

@@ -24,6 +24,6 @@ export interface Connection {
   listen(name: string): void
   end(reason: Reason): void
   /** More comes than is taken: nothing is to come until `resume()`. */
-  pause(): void
+  readonly pause: () => void
   resume(): void
 }

@@ -2,7 +2,10 @@
 export interface EventSourceLike {
   /** 0 connecting, 1 open, 2 closed. */
   readonly readyState: number
-  addEventListener(name: string, listener: (event: { data?: unknown; lastEventId?: string }) => void): void
+  addEventListener(
+    name: string,
+    listener: (event: { readonly data: string; readonly lastEventId: string }) => void,
+  ): void
   close(): void
 }
 
@@ -19,14 +22,17 @@ export interface FetchInit {
   readonly signal: AbortSignal
 }
 
+/** The body of a response, as far as it is needed. */
+export interface Body {
+  getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> }
+  cancel(): Promise<void>
+}
+
 /** A response, as far as it is needed. */
 export interface Answer {
   readonly status: number
   readonly headers: { get(name: string): string | null }
-  readonly body: {
-    getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> }
-    cancel(): Promise<void>
-  } | null
+  readonly body: Body | null
 }
 
 /** `fetch`, as far as it is needed. */
@@ -43,7 +49,7 @@ export interface Environment {
   /** Milliseconds since 1970: they go on while the device sleeps. */
   now(): number
   /** From 0 to 1, without 1. */
-  random(): number
+  chance(): number
   /** Runs `task` once after `ms` milliseconds; the answer stops it. */
   after(ms: number, task: () => void): () => void
   readonly fetch: Fetch
@@ -53,7 +59,7 @@ export interface Environment {
   /** Listens until the signal is aborted. */
   onWake(listener: (wake: Wake) => void, signal: AbortSignal): void
   /** Tells of an error of the application's that nobody else listens to. */
-  report(error: unknown): void
+  readonly report: (error: unknown) => void
 }
 
 /** What a page has. In Node, Bun and Deno some of it is missing. */
@@ -61,7 +67,7 @@ interface Globals {
   readonly EventSource?: EventSourceClass
   readonly document?: { readonly hidden: boolean; readonly baseURI: string }
   addEventListener?(name: string, listener: () => void, options: { signal: AbortSignal; capture: boolean }): void
-  reportError?(error: unknown): void
+  readonly reportError?: (error: unknown) => void
 }
 
 const page: Globals = globalThis
@@ -69,7 +75,7 @@ const page: Globals = globalThis
 /** The page, or the process, that this runs in. */
 export const system: Environment = {
   now: () => Date.now(),
-  random: () => Math.random(),
+  chance: () => Math.random(),
   after(ms, task) {
     const timer = setTimeout(task, ms)
     return () => clearTimeout(timer)
@@ -91,9 +97,9 @@ export const system: Environment = {
     }
   },
   report(error) {
-    if (page.reportError) page.reportError(error)
     // Thrown, it would end a process of Node for one listener's mistake.
     // eslint-disable-next-line no-console -- there is no other place where an operator would look
-    else console.error(error)
+    const tell = page.reportError ?? console.error
+    tell(error)
   },
 }

@@ -30,13 +30,14 @@ export function openByEventSource(
   // what a stream carries, and some routes know none (405).
   const ask = async (): Promise<void> => {
     const response = await env.fetch(url, { ...init, method: 'HEAD' }).catch(() => undefined)
-    to.ended((response && response.status !== 405 && judge(response, env.now())) || ['network'], true)
+    const isAnswer = response && response.status !== 405
+    to.ended((isAnswer ? judge(response, env.now()) : undefined) ?? ['network'], true)
   }
   return name =>
-    source.addEventListener(name, ({ data, lastEventId = '' }) => {
+    source.addEventListener(name, ({ data, lastEventId }) => {
       to.sign()
       const id = lastEventId === lastId ? undefined : lastEventId
       lastId = lastEventId
-      to.block(name, String(data), id)
+      to.block(name, data, id)
     })
 }

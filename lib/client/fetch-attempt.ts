@@ -8,17 +8,18 @@ export async function openByFetch(env: Environment, url: string, init: FetchInit
     const response = await env.fetch(url, init)
     const { body } = response
     const end = judge(response, env.now())
-    if (end || !body) {
+    if (end) {
       // The connection is free for other requests once the body is of no interest to anybody.
       body?.cancel().catch(() => undefined)
-      to.ended(end ?? ['closed'])
+      to.ended(end)
       return
     }
     to.opened()
-    const parse = createParser(to.block, to.retry)
+    const parse = createParser(to.block, to.askFor)
     const decoder = new TextDecoder()
-    const reader = body.getReader()
-    for (let read; !(read = await reader.read()).done; ) {
+    // eslint-disable-next-line @typescript-eslint/no-non-null-assertion -- a status 200 has one
+    const reader = body!.getReader()
+    for (let read; !(read = await reader.read()).done;) {
       to.sign()
       parse(decoder.decode(read.value, { stream: true }))
       await to.room()

@@ -42,9 +42,9 @@ export function createInbox(
 
   // A listener may have more of them wait, or end it all.
   const flush = (): void => {
-    while (holds.size === 0) {
+    while (!holds.size) {
       const message = waiting.shift()
-      if (message === undefined) {
+      if (!message) {
         empty()
         return
       }
@@ -67,11 +67,12 @@ export function createInbox(
       if (holds.delete(holder)) flush()
     },
     include(cursor) {
-      if (cursor !== '' && !isUpTo(cursor, included)) included = cursor
+      if (cursor && !isUpTo(cursor, included)) included = cursor
     },
     skip(ids) {
+      // Those of events that never came.
+      if (own.size > MOST_WAITING) own.clear()
       for (const id of ids) own.add(id)
-      for (const id of own) if (own.size > MOST_WAITING) own.delete(id)
     },
     clear() {
       waiting = []

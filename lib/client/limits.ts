@@ -1,6 +1,6 @@
 /** How long the client waits, and for how much: all durations in milliseconds. */
 
-/** How long a function of the application may take. */
+/** How long a function of the application may take; a message says so, too. */
 export const APPLICATION = 30_000
 
 /** How long our own growth of the wait for the next attempt goes on. */

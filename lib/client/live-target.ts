@@ -1,12 +1,11 @@
 import type { EventMap } from '../wire/event.ts'
-import type { GapReason } from '../wire/notices.ts'
 import { safely } from './bounded.ts'
 import type { Environment } from './environment.ts'
 import { createInbox } from './inbox.ts'
 import { OWN_ACTION } from './limits.ts'
 import type { Live } from './live.ts'
 import { createLoader } from './loader.ts'
-import type { ConnectOptions, Settings } from './options.ts'
+import type { ConnectOptions, LoadReason, Settings } from './options.ts'
 import { ownEvent, parseJson } from './own-event.ts'
 import { createReader, type Reader } from './reader.ts'
 import type { About, Received } from './received.ts'
@@ -51,8 +50,8 @@ export function createLive<Events extends object = EventMap>(
     }
 
     get readyState(): 0 | 1 | 2 {
-      const { state } = connection
-      return live.state === 'open' ? 1 : state === 'ended' ? 2 : 0
+      const { state } = this
+      return state === 'open' ? 1 : state === 'ended' ? 2 : 0
     }
 
     on(name: string, listener: (data: never, about: About) => unknown): () => void {
@@ -133,8 +132,8 @@ export function createLive<Events extends object = EventMap>(
     began: () => loader?.run({ reason: 'start' }),
     message(message) {
       if (message.event === 'gap') {
-        const { topics, reason } = ownEvent(message.data)
-        if (topics) loader?.run({ topics, reason: reason as GapReason })
+        const gap = ownEvent(message.data)
+        if (gap.topics) loader?.run(gap as LoadReason)
       }
       inbox.take(message)
     },
@@ -146,7 +145,7 @@ export function createLive<Events extends object = EventMap>(
     const message = (told = new MessageEvent(event, { data, lastEventId: id, origin }))
     value = undefined
     try {
-      if (read.has(event) || readers.size > 0) value = (isOurs || event === 'gap' ? parseJson : parse)(data, event)
+      if (read.has(event) || readers.size) value = (isOurs || event === 'gap' ? parseJson : parse)(data, event)
     } catch (error) {
       failed(error)
     }

@@ -38,7 +38,9 @@ export function createLoader(
     try {
       const answer: unknown = await bounded(env, 'load', async () => load(why, signal))
       if (signal.aborted) return
-      if (answer != null) include(answer)
+      const { cursor = '' } = Object(answer) as { cursor?: unknown }
+      if (typeof cursor === 'string') inbox.include(cursor)
+      else failed(new TypeError('`load` must answer nothing or { cursor: string }'))
     } catch (error) {
       if (signal.aborted) return
       current.abort()
@@ -51,12 +53,6 @@ export function createLoader(
     backOff = createBackOff(env)
     pending = undefined
     inbox.release(load)
-  }
-
-  const include = (answer: unknown): void => {
-    const { cursor = '' } = answer as { cursor?: unknown }
-    if (typeof answer === 'object' && typeof cursor === 'string') inbox.include(cursor)
-    else failed(new TypeError('`load` must answer nothing or { cursor: string }'))
   }
 
   return {

@@ -74,7 +74,7 @@ export interface Settings {
   readonly Source: EventSourceClass | undefined
   readonly isGet: boolean
   readonly body: string | null
-  readonly withCredentials: boolean
+  readonly credentials: 'include' | 'same-origin'
 }
 
 // The words of the messages: each says the type that is checked.
@@ -105,22 +105,22 @@ export function checkOptions(url: unknown, options: ConnectOptions, env: Environ
   // What a caller gives may be another word than the types allow.
   const method: string = options.method ?? (body === null ? 'GET' : 'POST')
   const isGet = method === 'GET'
-  const Source = isGet && headers === undefined ? env.EventSource : undefined
+  const Source = isGet && !headers ? env.EventSource : undefined
   const transport: string = options.transport ?? (Source ? 'eventsource' : 'fetch')
   const isFetch = transport === 'fetch'
-  if (!isFunction<UrlFunction>(url)) absolute(url, env)
+  if (!isFunction(url)) absolute(url, env)
   if (!isFunction(headers)) checkHeaders(headers)
   must(isStrings(events) && Array.isArray(events), 'events', 'a list of strings')
   must(isGet ? body === null : method === 'POST', 'method', 'GET without a body, or POST')
   must(isFetch || (Source && transport === 'eventsource'), 'transport', 'fetch, or eventsource with GET and no headers')
   return {
-    url: isFunction<UrlFunction>(url) ? url : () => String(url),
-    headers: isFunction<Settings['headers']>(headers) ? headers : () => headers,
+    url: isFunction(url) ? url : () => String(url),
+    headers: isFunction(headers) ? headers : () => headers,
     isFresh: isFunction(url) || isFunction(headers),
     Source: isFetch ? undefined : Source,
     isGet,
     body,
-    withCredentials,
+    credentials: withCredentials ? 'include' : 'same-origin',
   }
 }
 
@@ -131,7 +131,7 @@ export function absolute(url: unknown, { base }: Environment): URL {
   } catch {
     // The error would show the URL, and a ticket in it.
   }
-  throw wrong('url', base === undefined ? 'an absolute URL' : 'a URL')
+  throw wrong('url', 'a URL, absolute in Node')
 }
 
 /** @throws {TypeError} for what are no headers */
@@ -141,9 +141,9 @@ export function checkHeaders(headers: unknown = {}): Headers {
 }
 
 // What a caller gives that the compiler has not looked at.
-const isFunction = <F>(value: unknown): value is F => typeof value === 'function'
+const isFunction = (value: unknown): value is (attempt: Attempt) => never => typeof value === 'function'
 const isStrings = (value: unknown): value is Headers =>
-  typeof value === 'object' && value !== null && Object.values(value).every(one => typeof one === 'string')
+  Object(value) === value && Object.values(value as object).every(one => typeof one === 'string')
 
 function must(is: unknown, name: string, expected: string): void {
   if (!is) throw wrong(name, expected)

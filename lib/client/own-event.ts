@@ -1,18 +1,16 @@
-import type { Reason } from './reasons.ts'
-
 /** What the server's library says in its `cursor`, `heartbeat`, `gap` and `goaway`. */
 export interface OwnEvent {
   /** Something comes every so many milliseconds at least. */
   readonly heartbeat?: number | null
   /** How long to wait before a reconnect, in milliseconds: an EventSource does not show the field. */
   readonly retry?: number
-  readonly reason?: Reason
+  readonly reason?: string
   readonly topics?: readonly string[]
 }
 
 /** Reads the data of an event. What is no JSON is handed on as it is, and data that is empty as `undefined`. */
 export function parseJson(data: string): unknown {
-  if (data === '') return undefined
+  if (!data) return undefined
   try {
     return JSON.parse(data)
   } catch {
@@ -22,5 +20,5 @@ export function parseJson(data: string): unknown {
 
 /** Reads the data of an event of the library's own. One bad answer of a proxy must not throw. */
 export function ownEvent(data: string): OwnEvent {
-  return (parseJson(data) ?? {}) as OwnEvent
+  return Object(parseJson(data)) as OwnEvent
 }

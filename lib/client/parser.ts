@@ -23,7 +23,7 @@ export function createParser(onBlock: BlockListener, onRetry: (ms: number) => vo
   let id: string | undefined
 
   const take = (line: string): void => {
-    if (line === '') {
+    if (!line) {
       if ((data ?? id) !== undefined) onBlock(event || 'message', data, id)
       event = ''
       data = id = undefined
@@ -37,7 +37,7 @@ export function createParser(onBlock: BlockListener, onRetry: (ms: number) => vo
   }
 
   return piece => {
-    if (piece === '') return
+    if (!piece) return
     // Only the new piece is searched: a line of megabytes comes in many.
     const lines = piece.slice(isAfterCr && piece.startsWith('\n') ? 1 : 0).split(/\r\n?|\n/)
     isAfterCr = piece.endsWith('\r')

@@ -32,9 +32,9 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
 
   const iterator: AsyncIterableIterator<T, undefined> = {
     async next() {
-      if (items.length === 0) return isOver ? done : new Promise(resolve => waiting.push(resolve))
+      if (!items.length) return isOver ? done : new Promise(resolve => waiting.push(resolve))
       const value = items.shift() as T
-      if (items.length === 0) room()
+      if (!items.length) room()
       return { value, done: false }
     },
     async return() {
@@ -51,11 +51,8 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
     isFull,
     push(value) {
       const next = waiting.shift()
-      if (next !== undefined) {
-        next({ value, done: false })
-        return
-      }
-      items.push(value)
+      if (next) next({ value, done: false })
+      else items.push(value)
       if (isFull()) full()
     },
     end,

@@ -3,6 +3,7 @@ import type { Connection, ConnectionHost } from './connection.ts'
 import { HEARTBEAT_GRACE } from './limits.ts'
 import { ownEvent } from './own-event.ts'
 import { isUpTo } from './position.ts'
+import type { Reason } from './reasons.ts'
 import type { Schedule } from './schedule.ts'
 import type { Watch } from './watch.ts'
 
@@ -18,7 +19,7 @@ export function createReading(
   host: ConnectionHost,
 ): (event: string, data: string | undefined, id: string | undefined) => End | undefined {
   // Whether ids are of the log: they rise.
-  let isLog = connection.lastId !== ''
+  let isLog = !!connection.lastId
 
   return (event, data, id) => {
     const isCursor = event === 'cursor'
@@ -32,11 +33,11 @@ export function createReading(
     if (data === undefined) return
     const { heartbeat, retry, reason = 'server' } = isCursor || isHeartbeat || isLast ? ownEvent(data) : {}
     isLog ||= isCursor
-    if (retry) schedule.retry(retry)
+    if (retry) schedule.askFor(retry)
     // A server of another make says nothing, and may be silent for as long as it likes.
     if (isCursor || isHeartbeat) watch.allow(heartbeat ? heartbeat * 1.25 + HEARTBEAT_GRACE : Infinity)
     if (!isHeartbeat) host.message({ event, data, id: connection.lastId, hasId: id !== undefined })
     // Nothing of use comes after it.
-    return isLast ? [reason, /^(done|logout|revoked)$/.test(reason)] : undefined
+    return isLast ? [reason as Reason, /^(done|logout|revoked)$/.test(reason)] : undefined
   }
 }

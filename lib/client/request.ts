@@ -26,7 +26,7 @@ export async function prepare(env: Environment, settings: Settings, about: Attem
  */
 export function open(
   env: Environment,
-  { Source, isGet, body, withCredentials }: Settings,
+  { Source, isGet, body, credentials }: Settings,
   [url, headers]: Prepared,
   lastId: string,
   isPoll: boolean,
@@ -37,13 +37,12 @@ export function open(
   const sent: Record<string, string> = { Accept: 'text/event-stream', ...headers }
   let words = 'heartbeat=event'
   if (isPoll) words += '&stream=poll'
-  if (lastId !== '') {
-    if (Source === undefined) sent['Last-Event-ID'] = lastId
-    else {
+  if (lastId) {
+    if (Source) {
       // In the URL it needs no leave of CORS.
       if (url.searchParams.has('lastEventId')) url.searchParams.delete('lastEventId')
       words += `&lastEventId=${encodeURIComponent(lastId)}`
-    }
+    } else sent['Last-Event-ID'] = lastId
   }
   // What the URL holds stays as the application wrote it: it may be signed.
   url.search += (url.search && '&') + words
@@ -52,7 +51,7 @@ export function open(
     headers: sent,
     body,
     cache: 'no-store',
-    credentials: withCredentials ? 'include' : 'same-origin',
+    credentials,
     signal,
   }
   if (Source && !isByFetch) return openByEventSource(env, Source, url.href, init, to)

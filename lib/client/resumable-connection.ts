@@ -33,7 +33,8 @@ export function createConnection(
   let hasAskedAgain = false
   // Whether the next attempt is made by `fetch`, to see the status that an EventSource hides.
   let isByFetch = false
-  let hasBytes = false
+  // When the first bytes came of the attempt; 0 before that.
+  let firstAt = 0
   let isFull = false
   let room: (() => void) | undefined
 
@@ -61,7 +62,7 @@ export function createConnection(
 
   const begin = (prepared: Prepared, signal: AbortSignal): void => {
     self.url = prepared[0].href
-    hasBytes = false
+    firstAt = 0
     watch.start(mayHold && !isPoll ? FIRST_BYTE : ANSWER)
     listenFor = open(env, settings, prepared, self.lastId, isPoll, isByFetch || isPoll, signal, receiver(signal))
     isByFetch = false
@@ -70,9 +71,8 @@ export function createConnection(
 
   // Of one attempt, which is over once its signal is aborted.
   const receiver = (signal: AbortSignal): Receiver => {
-    const isNew = self.lastId === ''
+    const isNew = !self.lastId
     const startedAt = env.now()
-    let firstAt = 0
     return {
       opened() {
         if (signal.aborted) return
@@ -85,8 +85,7 @@ export function createConnection(
       sign() {
         if (signal.aborted) return
         watch.sign()
-        if (hasBytes) return
-        hasBytes = true
+        if (firstAt) return
         firstAt = env.now()
         watch.allow(isPoll ? ANSWER : Infinity)
       },
@@ -95,19 +94,18 @@ export function createConnection(
         const end = read(event, data, id)
         if (end) ended(end)
       },
-      retry: schedule.retry,
+      askFor: schedule.askFor,
       room: () => (isFull ? new Promise(resolve => (room = resolve)) : undefined),
       ended(end, isHidden = false) {
         if (signal.aborted) return
         isByFetch = isHidden
-        if (!isPoll || !hasBytes || end[0] !== 'closed') {
+        if (!isPoll || !firstAt || end[0] !== 'closed') {
           ended(end)
           return
         }
         // Its bytes came before its end: nobody holds them back, or not any more.
         isPoll = isProved = env.now() - firstAt <= HELD_NO_MORE
-        current.abort()
-        watch.stop()
+        stop()
         schedule.at(startedAt + POLL_SPACING, 'poll')
       },
     }
@@ -121,7 +119,7 @@ export function createConnection(
     // An answer that was read to its end; only of a GET does a proxy's end mean nothing.
     else if (!isGet && reason === 'closed') end('done')
     // It would begin anew, and what it does might be done twice.
-    else if (!isGet && hasBytes && self.lastId === '') end('interrupted')
+    else if (!isGet && firstAt && !self.lastId) end('interrupted')
     else wait(reason, asked)
   }
 
@@ -134,9 +132,8 @@ export function createConnection(
 
   const stop = (): void => {
     current.abort()
-    schedule.cancel()
+    schedule.clear()
     watch.stop()
-    listenFor = room = undefined
   }
 
   const end = (reason: Reason): void => {
@@ -156,7 +153,7 @@ export function createConnection(
   const stand = (): void => become('open', isPoll ? 'poll' : 'stream')
 
   const silent = (): void => {
-    if (hasBytes) void attempt('silent')
+    if (firstAt) void attempt('silent')
     else if (isPoll || !mayHold) {
       mayHold = false
       wait('silent')
@@ -213,7 +210,6 @@ export function createConnection(
       if (!isFull) return
       isFull = false
       room?.()
-      room = undefined
       if (self.reason !== 'slow') return
       if (current.signal.aborted) void attempt('slow')
       else {

@@ -8,14 +8,14 @@ export interface Schedule {
   /** A stream is open. */
   opened(): void
   /** The server says how long to wait at least, in milliseconds. */
-  retry(ms: number): void
+  readonly askFor: (ms: number) => void
   /** After the growing wait, on top of what the server says: here, or in this answer. */
   later(reason: Reason, asked: number): void
   /** As soon as the server allows. */
   hasten(reason: Reason): void
   /** At a time. */
   at(time: number, reason: Reason): void
-  cancel(): void
+  clear(): void
 }
 
 export function createSchedule(env: Environment, attempt: (reason: Reason) => unknown): Schedule {
@@ -35,8 +35,8 @@ export function createSchedule(env: Environment, attempt: (reason: Reason) => un
     opened() {
       healthySince ??= env.now()
     },
-    retry(ms) {
-      floor = Math.min(ms, LONGEST_ASKED)
+    askFor(ms) {
+      floor = ms
     },
     later(reason, asked) {
       const now = env.now()
@@ -46,6 +46,6 @@ export function createSchedule(env: Environment, attempt: (reason: Reason) => un
     },
     hasten: reason => at(notBefore, reason),
     at,
-    cancel: () => cancel(),
+    clear: () => cancel(),
   }
 }

@@ -1,23 +1,16 @@
-import { fileURLToPath } from 'node:url'
 import test, { type ExecutionContext } from 'ava'
 import { build } from 'esbuild'
 import Koa from 'koa'
 import { createHub } from 'koa-event-stream'
 import type { Page } from 'playwright-core'
+import { CLIENT_BUNDLE } from '../package/client-bundle.ts'
 import { ObservedStream } from './observed-stream.ts'
 import { openPage } from './chromium.ts'
 import { openSite, RETRY, type Site, type StreamOptions } from './site.ts'
 
 /** A site that serves the client, too, as the build makes it. */
 async function openClientSite(t: ExecutionContext, stream: StreamOptions = {}): Promise<Site & { page: Page }> {
-  const { outputFiles } = await build({
-    entryPoints: [fileURLToPath(import.meta.resolve('koa-event-stream/client'))],
-    bundle: true,
-    minify: true,
-    format: 'esm',
-    target: 'es2022',
-    write: false,
-  })
+  const { outputFiles } = await build({ ...CLIENT_BUNDLE, write: false })
   const app = new Koa()
   app.use((ctx, next) => {
     if (ctx.path !== '/client.js') return next()

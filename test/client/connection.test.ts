@@ -98,8 +98,8 @@ onBoth(
     t.deepEqual(seen.of('failed:'), [
       'threw',
       'rejected',
-      '`url` must be a URL',
-      '`url` did not answer within 30000 ms',
+      '`url` must be a URL, absolute in Node',
+      '`url` took more than 30 s',
     ])
     live.close()
   },

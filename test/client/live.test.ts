@@ -192,7 +192,7 @@ test('what `onState` and `onError` fail with themselves harms nobody', async t =
 })
 
 const wrong: [title: string, url: unknown, options: object, message: RegExp][] = [
-  ['a relative URL outside of a page', '/events', {}, /`url` must be an absolute URL/],
+  ['a relative URL outside of a page', '/events', {}, /`url` must be a URL, absolute in Node/],
   ['what is no URL', 5, {}, /`url`/],
   ['an unknown option', 'http://x', { retries: 5 }, /`retries` must be left out/],
   ['a wrong type', 'http://x', { since: 5 }, /`since` must be a string/],

@@ -133,7 +133,7 @@ onBoth(
     t.deepEqual(seen.of('failed:'), [
       'threw',
       'rejected',
-      '`load` did not answer within 30000 ms',
+      '`load` took more than 30 s',
       '`load` must answer nothing or { cursor: string }',
     ])
     t.is(live.state, 'open')

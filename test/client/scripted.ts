@@ -66,7 +66,7 @@ export class ScriptedWorld {
     this.env = {
       now: this.clock.now,
       after: this.clock.after,
-      random: () => this.chance,
+      chance: () => this.chance,
       fetch: (url, init) => this.#fetch(url, init),
       EventSource: hasEventSource ? Source : undefined,
       base: base === '' ? undefined : base,
@@ -157,12 +157,12 @@ export class ScriptedWorld {
   }
 
   #addSource(url: string): EventSourceLike {
-    const listeners = new Map<string, Set<(event: { data?: unknown; lastEventId?: string }) => void>>()
+    const listeners = new Map<string, Set<(event: { data: string; lastEventId: string }) => void>>()
     let readyState = 0
     let lastEventId = ''
-    const fire = (name: string, event: { data?: unknown; lastEventId?: string }) => {
+    const fire = (name: string, event: { data?: string; lastEventId?: string }) => {
       if (readyState === 2 && event.data !== undefined) return
-      for (const listener of listeners.get(name) ?? []) listener(event)
+      for (const listener of listeners.get(name) ?? []) listener({ data: '', lastEventId: '', ...event })
     }
     const parser = createParser({
       onEvent: ({ event = 'message', data, id }) => {
