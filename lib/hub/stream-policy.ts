@@ -4,6 +4,8 @@ import type { ConflationKeys } from './feed/conflation-keys.ts'
 /** How the streams of one mount behave: the checked options of `eventStream()`. */
 export interface StreamPolicy {
   readonly heartbeat: { readonly interval: number; readonly chunk: Chunk } | undefined
+  /** Whether pages are to see what an EventSource keeps to itself: heartbeats, and when they may come back. */
+  readonly isVisible: boolean
   /** Milliseconds, before the jitter. */
   readonly retry: number
   /** Milliseconds, before the jitter; `undefined` for no end. */

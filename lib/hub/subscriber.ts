@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import type { Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { Clock } from '../clock.ts'
@@ -8,11 +9,12 @@ import type { StreamHost } from '../stream/stream-host.ts'
 import { checkTopic } from '../topic.ts'
 import { DONE_ID, parseCursor } from '../wire/cursor.ts'
 import type { EventMap, Redact } from '../wire/event.ts'
-import { encodeComment, encodeGoaway, encodeRetry } from '../wire/frame.ts'
+import { encodeComment, encodeGoaway, encodeHeartbeat, encodeRetry } from '../wire/frame.ts'
 import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
 import type { Backlog } from './backlog.ts'
 import { Feed, type FeedHub } from './feed/feed.ts'
 import type { Standing, TopicStart } from './feed/origin.ts'
+import { Poll } from './poll.ts'
 import { proceed } from './proceed.ts'
 import { StreamTimers, type StreamTimersHub } from './stream-timers.ts'
 import type { StreamPolicy } from './stream-policy.ts'
@@ -33,6 +35,8 @@ export interface SubscriberFields {
   readonly lastEventId: string | undefined
   /** Whether the client may be an EventSource, which comes back by itself: its request is a GET. */
   readonly isEventSource: boolean
+  /** Whether the stream ends with the first events that it brings. Default `false`. */
+  readonly isPoll?: boolean
 }
 
 // What ends a stream at once: its client is told nothing.
@@ -58,16 +62,24 @@ export class Subscriber implements StreamHost {
   #hadTopics = false
   readonly #feed: Feed
   readonly #timers: StreamTimers
+  readonly #poll: Poll | undefined
+  #isPollOver = false
 
   constructor(hub: SubscriberHub, policy: StreamPolicy, fields: SubscriberFields) {
-    const { identity, revalidation, address, lastEventId, isEventSource } = fields
+    const { identity, revalidation, address, lastEventId, isEventSource, isPoll = false } = fields
     this.#hub = hub
     this.policy = policy
     this.address = address
     this.openedAt = hub.clock.monotonic()
     this.#isEventSource = isEventSource
     this.stream = new EventStream({ identity, lastEventId }, this)
-    this.#feed = new Feed(hub, this.stream, policy)
+    if (isPoll) {
+      this.#poll = new Poll(hub.clock, lastEventId === undefined, () => {
+        this.#isPollOver = true
+        this.stream.finish('done')
+      })
+    }
+    this.#feed = new Feed(hub, this.stream, policy, this.#poll)
     this.#timers = new StreamTimers(hub, this.stream, policy, revalidation)
   }
 
@@ -123,15 +135,26 @@ export class Subscriber implements StreamHost {
   }
 
   firstBytes(): Uint8Array {
-    return this.#isEventSource ? encodeRetry(this.#retry()) : encodeComment('')
+    if (!this.policy.isVisible) return this.#isEventSource ? encodeRetry(this.#retry()) : encodeComment('')
+    const interval = this.policy.heartbeat?.interval ?? null
+    if (!this.#isEventSource) return encodeHeartbeat(interval)
+    const retry = this.#retry()
+    return Buffer.concat([encodeRetry(retry), encodeHeartbeat(interval, retry)])
   }
 
   lastBlock(reason: CloseReason): Uint8Array | undefined {
+    // The client comes back at once.
+    if (this.#isPollOver) return undefined
     // The parsers of models' clients take every block for one of the model's.
     if (UNTOLD.has(reason) || (!this.hasTopics && !this.#isEventSource)) return undefined
     const retry = this.#isEventSource && mayComeBack(reason) ? this.#retryAfter(reason) : undefined
     // An EventSource would ask for a source again that it has read to its end.
-    return encodeGoaway({ reason, retry, id: reason === 'done' && !this.#hadTopics ? DONE_ID : undefined })
+    return encodeGoaway({
+      reason,
+      retry,
+      id: reason === 'done' && !this.#hadTopics ? DONE_ID : undefined,
+      isVisible: this.policy.isVisible,
+    })
   }
 
   async subscribe(topics: readonly string[]): Promise<void> {
@@ -167,6 +190,7 @@ export class Subscriber implements StreamHost {
 
   closing(reason: CloseReason): void {
     this.#feed.stop()
+    this.#poll?.stop()
     this.#timers.stop(reason, this.isOpening)
   }
 

@@ -2,7 +2,9 @@ import type { Context } from 'koa'
 import type { Identity } from '../auth/identity.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import { endingOf, redeem, type Caller } from './authentication.ts'
+import { clientWordsOf } from './client-words.ts'
 import { lastEventIdOf } from './last-event-id.ts'
+import { expectNextPoll, isNextPoll } from './poll-turns.ts'
 import type { RouteConfig } from './route-config.ts'
 import { consume, type RateLimiters } from './rate-limit.ts'
 import { answerEnded, refuse, turnAway } from './refusal.ts'
@@ -14,7 +16,7 @@ export async function isWithinRate(
   kind: keyof RateLimiters,
   name: string | undefined,
 ): Promise<boolean> {
-  if (name === undefined || config.rate[kind] === undefined) return true
+  if (name === undefined || config.rate[kind] === undefined || isNextPoll(ctx, config, kind, name)) return true
   const wait = await consume(config, kind, name)
   if (wait > 0) turnAway(ctx, config, `${kind}-rate`, { wait })
   return wait === 0
@@ -34,7 +36,7 @@ export function enter(
   { identity, authenticator }: Caller,
   address: string,
 ): Subscriber | undefined {
-  const { hub, limits, policy } = config
+  const { hub, limits } = config
   const crowded = hub.refusal(limits, address, identity)
   if (crowded !== undefined) {
     turnAway(ctx, config, crowded)
@@ -42,7 +44,12 @@ export function enter(
   }
   const revalidation = authenticator?.revalidation
   const isEventSource = ctx.method === 'GET'
-  return hub.enter(policy, { identity, revalidation, address, lastEventId: lastEventIdOf(ctx), isEventSource })
+  const { isVisible, isPoll } = clientWordsOf(ctx)
+  const policy = isVisible ? config.visiblePolicy : config.policy
+  const lastEventId = lastEventIdOf(ctx)
+  const subscriber = hub.enter(policy, { identity, revalidation, address, lastEventId, isEventSource, isPoll })
+  if (isPoll) expectNextPoll(config, subscriber)
+  return subscriber
 }
 
 /** Takes a place among the identity's streams on all instances, where one more is refused. */

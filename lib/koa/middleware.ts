@@ -22,6 +22,7 @@ import {
 import { watchArrivals } from './arrival.ts'
 import { authenticate, forget, type Caller } from './authentication.ts'
 import { ClientConnection } from './client-connection.ts'
+import { takeClientWords } from './client-words.ts'
 import { approach, verify } from './door.ts'
 import { handOff } from './hand-off.ts'
 import { lastEventIdOf } from './last-event-id.ts'
@@ -62,6 +63,7 @@ export function eventStream<Events extends object = EventMap>(
 async function answer(ctx: Context, config: RouteConfig): Promise<void> {
   const { hub, limits } = config
   const connection = new ClientConnection(ctx)
+  takeClientWords(ctx)
   const insecure = approach(ctx, config)
   if (insecure !== undefined) {
     refuse(ctx, config, insecure)

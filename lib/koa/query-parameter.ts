@@ -23,6 +23,9 @@ const PARSED = ['_querycache', 'memoizedURL'] as const
 
 const NAME = /^[\w.-]+$/
 
+// A part of a query, as the client wrote it.
+type IsPart = (part: string) => boolean
+
 /** Checks an option that names a parameter. */
 export function checkParam(value: string | undefined, preset: string): string {
   const param = text('param', value, preset)
@@ -35,19 +38,38 @@ export function checkParam(value: string | undefined, preset: string): string {
  * logged, and kept in histories (RFC 6750, section 5.3). A page must not send it on as a `Referer` either.
  */
 export function concealParameter(ctx: Context, param: string): void {
-  const { req, request } = ctx
+  const { req } = ctx
   const values = valuesOf(ctx.url, param)
   if (values.length === 0) return
   const kept = concealed.get(req) ?? new Map<string, readonly string[]>()
   concealed.set(req, kept.set(param, [...(kept.get(param) ?? []), ...values]))
-  ctx.url = without(ctx.url, param)
-  ctx.originalUrl = request.originalUrl = without(ctx.originalUrl, param)
+  takeOut(ctx, part => nameOf(part) === param)
+  ctx.set('Referrer-Policy', 'no-referrer')
+}
+
+/**
+ * Takes a word that the library's own client says, such as `stream=poll`, out of the URL of a request: the application did
+ * not put it there. A parameter of that name with another value is the application's.
+ *
+ * @returns whether the URL had it
+ */
+export function takeWord(ctx: Context, word: string): boolean {
+  const isWord = (part: string): boolean => part === word
+  if (!parametersOf(ctx.url).some(isWord)) return false
+  takeOut(ctx, isWord)
+  return true
+}
+
+/** Takes parts of the query out of the URL, wherever Koa and Node keep it. */
+function takeOut(ctx: Context, isTaken: IsPart): void {
+  const { req, request } = ctx
+  ctx.url = without(ctx.url, isTaken)
+  ctx.originalUrl = request.originalUrl = without(ctx.originalUrl, isTaken)
   // Where Koa runs inside another framework.
-  if ('originalUrl' in req && typeof req.originalUrl === 'string') req.originalUrl = without(req.originalUrl, param)
-  if (req.httpVersionMajor > 1) concealRawPath(req, param)
+  if ('originalUrl' in req && typeof req.originalUrl === 'string') req.originalUrl = without(req.originalUrl, isTaken)
+  if (req.httpVersionMajor > 1) takeFromRawPath(req, isTaken)
   for (const name of PARSED_REQUEST) Reflect.deleteProperty(req, name)
   for (const name of PARSED) Reflect.deleteProperty(request, name)
-  ctx.set('Referrer-Policy', 'no-referrer')
 }
 
 /** The values of a parameter that was concealed, in their order; none where the request has none. */
@@ -74,10 +96,10 @@ export function hideBy(conceal: (ctx: Context) => void): QueryAuthenticator['hid
 }
 
 // HTTP/2 has the URL among the headers. Setting `req.url` changes those, but not the raw ones.
-function concealRawPath({ rawHeaders }: IncomingMessage, param: string): void {
+function takeFromRawPath({ rawHeaders }: IncomingMessage, isTaken: IsPart): void {
   const at = rawHeaders.indexOf(':path') + 1
   const path = rawHeaders[at]
-  if (at > 0 && path !== undefined) rawHeaders[at] = without(path, param)
+  if (at > 0 && path !== undefined) rawHeaders[at] = without(path, isTaken)
 }
 
 function valuesOf(url: string, param: string): string[] {
@@ -87,9 +109,9 @@ function valuesOf(url: string, param: string): string[] {
 }
 
 // What is left stays as the client wrote it.
-function without(url: string, param: string): string {
+function without(url: string, isTaken: IsPart): string {
   const path = url.slice(0, startOfQuery(url))
-  const rest = parametersOf(url).filter(part => nameOf(part) !== param)
+  const rest = parametersOf(url).filter(part => !isTaken(part))
   return rest.length === 0 ? path : `${path}?${rest.join('&')}`
 }
 

@@ -5,6 +5,7 @@ import { ended, type Caller, type Refusal } from './authentication.ts'
 import type { RouteConfig } from './route-config.ts'
 import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
 import { http2SessionOf, releaseConnection } from './client-connection.ts'
+import { clientWordsOf } from './client-words.ts'
 import { overloadFor } from './overload.ts'
 import { setNothing, setOverloaded, setPostponed, setRefusal, setRetryAfter } from './response.ts'
 
@@ -58,7 +59,7 @@ export function turnAway(
   const spread = Math.min(MAX_RETRY, Math.ceil(wait) + jitteredRetry(policy.retry, hub.clock))
   const delay = reason === 'superseded' ? MAX_RETRY : spread
   if (overloadFor(ctx, config) === 'postpone') {
-    setPostponed(ctx, GOAWAY[reason] ?? 'overload', delay)
+    setPostponed(ctx, GOAWAY[reason] ?? 'overload', delay, clientWordsOf(ctx).isVisible)
     hub.refused(reason, 200, error)
     return
   }

@@ -77,10 +77,11 @@ export function setPostponed(
   ctx: Context,
   reason: 'overload' | 'drain' | 'server' | 'superseded',
   delay: number,
+  isVisible: boolean,
 ): void {
   setStreamHeaders(ctx)
   // Clients that send anything but a GET would take `retry` for leave to repeat it.
-  ctx.body = encodeGoaway({ reason, retry: ctx.method === 'GET' ? delay : undefined }).toString()
+  ctx.body = encodeGoaway({ reason, retry: ctx.method === 'GET' ? delay : undefined, isVisible }).toString()
 }
 
 /** Sends a client away for a while that understands `Retry-After`. */

@@ -9,7 +9,7 @@ import { duration, fn, integer, knownKeys, oneOf } from '../options.ts'
 import type { EventStream } from '../stream/event-stream.ts'
 import { Chunk } from '../wire/chunk.ts'
 import { checkEventName, type EventMap } from '../wire/event.ts'
-import { encodeComment, encodeEvent } from '../wire/frame.ts'
+import { encodeComment, encodeEvent, encodeHeartbeat } from '../wire/frame.ts'
 import { MAX_RETRY, MIN_RETRY } from '../wire/retry.ts'
 import { checkAuthenticators, checkDoor, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
 import type { EventStreamOptions, IdentityLimitOption } from './options.ts'
@@ -40,6 +40,8 @@ export const DEFAULT_TOPIC_LIMIT = 100
 export interface RouteConfig extends DoorConfig {
   readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
   readonly policy: StreamPolicy
+  /** The same for clients that ask for visible heartbeats. */
+  readonly visiblePolicy: StreamPolicy
   readonly limits: StreamLimits
   readonly shared: { readonly identity: IdentityLimit | undefined }
   readonly overload: OverloadOption
@@ -78,6 +80,7 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
     ...door,
     subscribe: fn('subscribe', options.subscribe) as RouteConfig['subscribe'],
     policy,
+    visiblePolicy: visible(policy),
     limits: Object.freeze({
       identity: checkIdentityLimit('limits.identity', limits.identity ?? DEFAULT_IDENTITY_LIMIT),
       address: integer('limits.address', limits.address, { min: 1, default: DEFAULT_ADDRESS_LIMIT }),
@@ -123,6 +126,7 @@ function checkPolicy<Events extends object>(
   knownKeys('buffer', buffer, ['bytes', 'policy', 'key', 'stall'])
   return Object.freeze({
     heartbeat: checkHeartbeat(heartbeat),
+    isVisible: false,
     retry: duration('retry', retry, { min: MIN_RETRY, max: MAX_RETRY, default: DEFAULT_RETRY }),
     maxAge: maxAge === undefined ? undefined : duration('maxAge', maxAge, { min: 1_000 }),
     bufferBytes: integer('buffer.bytes', buffer.bytes, { min: 1_024, default: DEFAULT_BUFFER_BYTES }),
@@ -145,6 +149,14 @@ function checkHeartbeat(heartbeat: EventStreamOptions['heartbeat']): StreamPolic
     interval: duration('heartbeat', interval, { min: 1_000, default: DEFAULT_HEARTBEAT }),
     chunk: Chunk.of(event === undefined ? encodeComment('') : heartbeatEvent(event)),
   })
+}
+
+function visible(policy: StreamPolicy): StreamPolicy {
+  const { heartbeat } = policy
+  if (heartbeat === undefined) return Object.freeze({ ...policy, isVisible: true })
+  const { interval } = heartbeat
+  const chunk = Chunk.of(encodeHeartbeat(interval))
+  return Object.freeze({ ...policy, isVisible: true, heartbeat: Object.freeze({ interval, chunk }) })
 }
 
 function heartbeatEvent(name: string): Buffer {

@@ -1,5 +1,8 @@
 import { Buffer } from 'node:buffer'
 import type { WireEvent } from './event.ts'
+import type { Arrival, Gap } from './notices.ts'
+
+export type { Arrival, Gap, GapReason } from './notices.ts'
 
 /**
  * Events as bytes, after the WHATWG HTML standard, section 9.2.6 "Interpreting an event stream".
@@ -11,23 +14,6 @@ import type { WireEvent } from './event.ts'
 
 // The standard's three line ends; a client reads each as LF.
 const LINE_END = /\r\n|\r|\n/
-
-/** Why events are missing from a stream. */
-export type GapReason =
-  /** History no longer reaches back to the cursor. */
-  | 'trimmed'
-  /** The log lost its history and began a new life. */
-  | 'epoch'
-  /** The cursor is none that the log has given out. */
-  | 'unknown'
-  /** The client was too slow, and events were dropped. */
-  | 'overflow'
-
-/** What the data of a `gap` event holds, as JSON. */
-export interface Gap {
-  readonly topics: readonly string[]
-  readonly reason: GapReason
-}
 
 /** The lines of an event without its `id:`, ready to stand behind one. */
 export function encodeBody(event: WireEvent): Buffer {
@@ -42,14 +28,6 @@ export function encodeEvent(event: WireEvent): Buffer {
 /** Puts an id in front of a body. */
 export function withId(id: string, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`id: ${id}\n`, 'latin1'), body])
-}
-
-/** What a client is told once it has caught up: the data of a `cursor` event, as JSON. */
-export interface Arrival {
-  /** The `id` of the stream, for logs. */
-  readonly stream: string
-  /** After so many milliseconds of silence something is wrong; `null` where the server sends no heartbeats. */
-  readonly heartbeat: number | null
 }
 
 /**
@@ -81,16 +59,28 @@ export interface Goaway {
   readonly retry: number | undefined
   /** The id that the client is to come back with, where that is not the one it has. */
   readonly id?: string | undefined
+  /** Whether `retry` is in the data as well: an EventSource keeps the field to itself. */
+  readonly isVisible?: boolean
 }
 
 /** Tells the client that the server ends the stream, and why. */
-export function encodeGoaway({ reason, retry, id }: Goaway): Buffer {
+export function encodeGoaway({ reason, retry, id, isVisible = false }: Goaway): Buffer {
+  const told = isVisible && retry !== undefined ? `,"retry":${String(retry)}` : ''
   const lines = [
     retry === undefined ? '' : `retry: ${String(retry)}\n`,
     id === undefined ? '' : `id: ${id}\n`,
-    `event: goaway\ndata: {"reason":${JSON.stringify(reason)}}\n\n`,
+    `event: goaway\ndata: {"reason":${JSON.stringify(reason)}${told}}\n\n`,
   ]
   return Buffer.from(lines.join(''))
+}
+
+/**
+ * A heartbeat that pages can see: the data says how often one comes, `null` where none does, and as the first block of a
+ * stream how long to wait before a reconnect. Both are milliseconds.
+ */
+export function encodeHeartbeat(interval: number | null, retry?: number): Buffer {
+  const told = retry === undefined ? '' : `,"retry":${String(retry)}`
+  return Buffer.from(`event: heartbeat\ndata: {"heartbeat":${String(interval)}${told}}\n\n`)
 }
 
 /** A comment: seen by proxies and by nobody else. Each line of the text becomes a line of the block that comes next. */

@@ -1,5 +1,6 @@
 /** The tests in a browser stand in files of their own, and run in one process, since they share one Chromium. */
 import './answers.ts'
+import './client.ts'
 import './demo.ts'
 import './logout.ts'
 import './origins.ts'

@@ -17,6 +17,7 @@ const ROOMS = {
     'broker/(broker|event-log|key-value-store|lease-store)',
     ...BASE,
   ],
+  client: ['wire/.+', 'stream/close-reason'],
   testing: ['auth/(identity|authenticator)', 'clock'],
   koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }
@@ -86,6 +87,13 @@ const packages = [
     severity: 'error',
     from: { path: '^lib/', pathNot: '^lib/(broker/redis|bridge)/' },
     to: { path: '(^|/)node_modules/ioredis/|^lib/(broker/redis|bridge)/' },
+  },
+  {
+    name: 'client-alone',
+    comment: 'pages load it: what it needs of others is types, and it needs nothing of Node',
+    severity: 'error',
+    from: { path: '^lib/client/' },
+    to: { pathNot: '^lib/client/', dependencyTypesNot: ['type-only'] },
   },
   {
     name: 'engines-apart',

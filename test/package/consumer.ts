@@ -10,6 +10,7 @@ import {
   type EventInput,
   type Identity,
 } from 'koa-event-stream'
+import { connect, type Gap } from 'koa-event-stream/client'
 
 interface Events {
   'order.created': { total: number }
@@ -61,4 +62,17 @@ export async function publish(): Promise<string> {
     if (error instanceof EventStreamError) return error.code
     throw error
   }
+}
+
+const live = connect<Events>(() => '/events', { load: async () => ({ cursor: '' }) })
+live.on('order.created', ({ total }, { id }) => total.toFixed(2) + id)
+live.on('gap', ({ topics }: Gap) => topics.length)
+// @ts-expect-error -- no such event
+live.on('order.lost', () => undefined)
+
+export async function read(): Promise<number> {
+  for await (const received of live) {
+    if (received.event === 'order.created') return received.data.total
+  }
+  return 0
 }

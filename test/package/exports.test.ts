@@ -4,6 +4,7 @@ import { cp, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'n
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
 import test from 'ava'
 import { ROOT } from '../support/root.ts'
 
@@ -26,6 +27,9 @@ const EXPORTS = [
   'urlTicket',
   'watchSessions',
 ]
+
+// What a page pays for the client, compressed.
+const CLIENT_BYTES = 5_000
 
 // A project beside nothing of ours: the packed package, and only what it says that it depends on.
 let project: string
@@ -51,6 +55,14 @@ test('import and require() load the same names', async t => {
   const required = await node(['--input-type=commonjs'], 'tell(require("koa-event-stream"))')
   t.deepEqual(imported, EXPORTS)
   t.deepEqual(required, EXPORTS)
+})
+
+test('the client is one file that a page can load as it is, and small', async t => {
+  const file = await readFile(join(installed, 'dist/client/index.js'))
+  t.notRegex(file.toString(), /\bimport\b|\brequire\(/)
+  t.true(gzipSync(file).length <= CLIENT_BYTES, `${gzipSync(file).length} bytes`)
+  const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/client"; tell(it)')
+  t.deepEqual(imported, ['connect'])
 })
 
 test('the types hold for consumers of both module kinds', async t => {

@@ -148,6 +148,7 @@ export class World {
     const keys = new ConflationKeys(({ data }) => data.split(' ', 2)[1])
     return {
       heartbeat: { interval: 4_000, chunk: HEARTBEAT },
+      isVisible: false,
       retry: 500,
       maxAge: this.random.chance(0.2) ? 8_000 : undefined,
       bufferBytes: kind === 'disconnect' ? 8_000 : 2_500,

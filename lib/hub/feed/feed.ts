@@ -10,6 +10,7 @@ import { encodeCursor, encodeGap, type Gap, type GapReason } from '../../wire/fr
 import type { Turn } from '../../stream/writer.ts'
 import type { Batch } from '../fan-out.ts'
 import type { StreamInfo } from '../lifecycle.ts'
+import { ENDLESS, type News } from '../poll.ts'
 import { attempt, proceed } from '../proceed.ts'
 import type { Member, Registry } from '../registry.ts'
 import type { StreamPolicy } from '../stream-policy.ts'
@@ -52,6 +53,7 @@ export class Feed implements Member, FeedAccess {
   readonly #hub: FeedHub
   readonly #stream: EventStream<EventMap, Identity | undefined>
   readonly #policy: StreamPolicy
+  readonly #news: News
   #strategy: Strategy = IDLE
   #hasStarted = false
   // What the client of a stream that has been opened without topics has seen: its first ones may be added later.
@@ -64,10 +66,16 @@ export class Feed implements Member, FeedAccess {
   #sentSeq = -1
   #snapshots: Map<string, Snapshot> | undefined
 
-  constructor(hub: FeedHub, stream: EventStream<EventMap, Identity | undefined>, policy: StreamPolicy) {
+  constructor(
+    hub: FeedHub,
+    stream: EventStream<EventMap, Identity | undefined>,
+    policy: StreamPolicy,
+    news: News = ENDLESS,
+  ) {
     this.#hub = hub
     this.#stream = stream
     this.#policy = policy
+    this.#news = news
   }
 
   get broker(): Broker {
@@ -159,8 +167,10 @@ export class Feed implements Member, FeedAccess {
     const { due } = this
     if (due === undefined) return
     this.due = undefined
-    if (this.#stream.writer.deliver(due, this.#policy.bufferBytes, turn)) this.sent(due.event.seq)
-    else this.#overflow(turn)
+    if (this.#stream.writer.deliver(due, this.#policy.bufferBytes, turn)) {
+      this.sent(due.event.seq)
+      this.#news.carried()
+    } else this.#overflow(turn)
   }
 
   tell(topics: readonly string[], reason: GapReason): void {
@@ -190,6 +200,7 @@ export class Feed implements Member, FeedAccess {
 
   write(items: readonly Item[]): void {
     this.#stream.writer.writeHistory(items)
+    if (items.some(isOfTopics)) this.#news.carried()
   }
 
   sent(seq: number): void {
@@ -203,6 +214,7 @@ export class Feed implements Member, FeedAccess {
 
   tellGap(gap: Gap): boolean {
     this.write([encodeGap(gap)])
+    this.#news.carried()
     this.#hub.told(this.#stream, gap)
     return this.#isStopped || this.#sendState(gap.topics)
   }
@@ -216,6 +228,7 @@ export class Feed implements Member, FeedAccess {
     this.write([encodeCursor(id, { stream: this.#stream.id, heartbeat })])
     this.cursors.moveTo(seq)
     if (id !== undefined) this.#sentSeq = seq
+    this.#news.caughtUp()
   }
 
   goLive(): void {
@@ -378,6 +391,11 @@ export class Feed implements Member, FeedAccess {
     if (topics.some(topic => this.cursors.has(topic))) return true
     return this.topics.some(topic => this.broker.read(topic, event.seq - 1, 1).events[0]?.seq === event.seq)
   }
+}
+
+// What the stream's topics bring, not what the library says.
+function isOfTopics(item: Item): boolean {
+  return !(item instanceof Uint8Array) && (isOfLog(item) || isOfState(item))
 }
 
 function isOfLog(frame: Frame): frame is LogFrame {

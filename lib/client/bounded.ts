@@ -1,0 +1,20 @@
+import type { Environment } from './environment.ts'
+import { APPLICATION } from './limits.ts'
+
+/**
+ * Calls a function of the application, which may throw, reject, hang or answer too late.
+ *
+ * @throws what the function throws, or an error that names it, as a rejection
+ */
+export async function bounded<T>(env: Environment, what: string, call: () => Promise<T>): Promise<T> {
+  let cancel = (): void => undefined
+  const late = new Promise<never>((_, reject) => {
+    cancel = env.after(APPLICATION, () => reject(new Error(`\`${what}\` took more than 30 s`)))
+  })
+  return Promise.race([call(), late]).finally(cancel)
+}
+
+/** Calls a function of the application, and tells what it fails with, at once or later. */
+export function safely(call: () => unknown, failed: (error: unknown) => void): void {
+  void (async () => call())().catch(failed)
+}

@@ -1,0 +1,81 @@
+import { MOST_WAITING } from './limits.ts'
+import { isUpTo } from './position.ts'
+
+/** An event, as it is told. */
+export interface Message {
+  readonly event: string
+  readonly data: string
+  /** Its own id, or that of the last event before it that had one. */
+  readonly id: string
+  /** Whether that is its own. */
+  readonly hasId: boolean
+}
+
+/** Events on their way to the application: they wait in order while anything holds them, such as a state that is being loaded. */
+export interface Inbox {
+  take(message: Message): void
+  /** Keeps events waiting until all that hold them have released them. */
+  hold(holder: object): void
+  release(holder: object): void
+  /** Tells no events up to this id: the state that was loaded includes them. */
+  include(cursor: string): void
+  /** Does not tell these events: the page has shown what it did itself. */
+  skip(ids: readonly string[]): void
+  clear(): void
+}
+
+/**
+ * @param deliver tells the application
+ * @param full as many wait as may
+ * @param empty nothing waits any more
+ */
+export function createInbox(
+  deliver: (event: string, data: string, id: string) => void,
+  full: () => void,
+  empty: () => void,
+): Inbox {
+  let waiting: Message[] = []
+  const holds = new Set<unknown>()
+  // What the application's state includes.
+  let included = ''
+  const own = new Set<string>()
+
+  // A listener may have more of them wait, or end it all.
+  const flush = (): void => {
+    while (!holds.size) {
+      const message = waiting.shift()
+      if (!message) {
+        empty()
+        return
+      }
+      const { event, data, id, hasId } = message
+      // Those without an id of their own are in no history, and in no state.
+      if (!hasId || event === 'cursor' || !(isUpTo(id, included) || own.delete(id))) deliver(event, data, id)
+    }
+  }
+
+  return {
+    take(message) {
+      waiting.push(message)
+      flush()
+      if (waiting.length >= MOST_WAITING) full()
+    },
+    hold(holder) {
+      holds.add(holder)
+    },
+    release(holder) {
+      if (holds.delete(holder)) flush()
+    },
+    include(cursor) {
+      if (cursor && !isUpTo(cursor, included)) included = cursor
+    },
+    skip(ids) {
+      // Those of events that never came.
+      if (own.size > MOST_WAITING) own.clear()
+      for (const id of ids) own.add(id)
+    },
+    clear() {
+      waiting = []
+    },
+  }
+}

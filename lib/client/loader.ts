@@ -1,0 +1,70 @@
+import { createBackOff } from './back-off.ts'
+import { bounded } from './bounded.ts'
+import type { Environment } from './environment.ts'
+import type { Inbox } from './inbox.ts'
+import type { ConnectOptions, LoadReason } from './options.ts'
+
+/** Loads the application's state, and keeps events waiting meanwhile. */
+export interface Loader {
+  /** Loads; what is being loaded for another reason is loaded anew for both. */
+  run(why: LoadReason): void
+  stop(): void
+}
+
+/**
+ * @param failed is told what `load` fails with
+ * @param stuck is told whether another try is being waited for
+ */
+export function createLoader(
+  env: Environment,
+  load: NonNullable<ConnectOptions['load']>,
+  inbox: Inbox,
+  failed: (error: unknown) => void,
+  stuck: (isStuck: boolean) => void,
+): Loader {
+  let backOff = createBackOff(env)
+  let pending: LoadReason | undefined
+  let current = new AbortController()
+  let cancelWait = (): void => undefined
+
+  const stop = (): void => {
+    current.abort()
+    cancelWait()
+  }
+
+  const attempt = async (why: LoadReason): Promise<void> => {
+    stop()
+    const { signal } = (current = new AbortController())
+    try {
+      const answer: unknown = await bounded(env, 'load', async () => load(why, signal))
+      if (signal.aborted) return
+      const { cursor = '' } = Object(answer) as { cursor?: unknown }
+      if (typeof cursor === 'string') inbox.include(cursor)
+      else failed(new TypeError('`load` must answer nothing or { cursor: string }'))
+    } catch (error) {
+      if (signal.aborted) return
+      current.abort()
+      failed(error)
+      stuck(true)
+      cancelWait = env.after(backOff(0), () => void attempt(why))
+      return
+    }
+    stuck(false)
+    backOff = createBackOff(env)
+    pending = undefined
+    inbox.release(load)
+  }
+
+  return {
+    run(why) {
+      inbox.hold(load)
+      void attempt((pending = merged(pending ?? why, why)))
+    },
+    stop,
+  }
+}
+
+function merged(before: LoadReason, why: LoadReason): LoadReason {
+  if (!('topics' in before) || !('topics' in why)) return before
+  return { ...why, topics: [...new Set([...before.topics, ...why.topics])] }
+}

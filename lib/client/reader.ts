@@ -1,0 +1,61 @@
+import { MOST_WAITING } from './limits.ts'
+
+/** What `for await` reads: a bounded queue. */
+export interface Reader<T> {
+  readonly iterator: AsyncIterableIterator<T, undefined>
+  readonly isFull: () => boolean
+  push(value: T): void
+  /** Nothing more comes. What waits can still be read. */
+  end(): void
+  clear(): void
+}
+
+/**
+ * @param full as many wait as may
+ * @param room there is room again
+ * @param left nobody reads any more
+ */
+export function createReader<T>(full: () => void, room: () => void, left: () => void): Reader<T> {
+  const done = { value: undefined, done: true } as const
+  let items: T[] = []
+  const waiting: ((result: IteratorResult<T, undefined>) => void)[] = []
+  let isOver = false
+
+  const isFull = (): boolean => items.length >= MOST_WAITING
+  const end = (): void => {
+    isOver = true
+    for (const next of waiting.splice(0)) next(done)
+  }
+  const clear = (): void => {
+    items = []
+  }
+
+  const iterator: AsyncIterableIterator<T, undefined> = {
+    async next() {
+      if (!items.length) return isOver ? done : new Promise(resolve => waiting.push(resolve))
+      const value = items.shift() as T
+      if (!items.length) room()
+      return { value, done: false }
+    },
+    async return() {
+      clear()
+      end()
+      left()
+      return done
+    },
+    [Symbol.asyncIterator]: () => iterator,
+  }
+
+  return {
+    iterator,
+    isFull,
+    push(value) {
+      const next = waiting.shift()
+      if (next) next({ value, done: false })
+      else items.push(value)
+      if (isFull()) full()
+    },
+    end,
+    clear,
+  }
+}

@@ -1,0 +1,60 @@
+import type { Receiver } from './attempt.ts'
+import type { Environment, FetchInit } from './environment.ts'
+import { openByEventSource } from './eventsource-attempt.ts'
+import { openByFetch } from './fetch-attempt.ts'
+import { absolute, checkHeaders, type Attempt, type Headers, type Settings } from './options.ts'
+
+/** What the application gives for an attempt. */
+export type Prepared = readonly [url: URL, headers: Headers]
+
+/**
+ * Asks the application what to ask for: nothing where there is nothing to come back for.
+ *
+ * @throws what its functions throw, or a {TypeError} for what they answer
+ */
+export async function prepare(env: Environment, settings: Settings, about: Attempt): Promise<Prepared | undefined> {
+  const url = await settings.url(about)
+  return url === null ? undefined : [absolute(url, env), checkHeaders(await settings.headers(about))]
+}
+
+/**
+ * Makes an attempt, until the signal is aborted.
+ *
+ * @param lastId the id to resume behind; empty where there is none
+ * @param isByFetch whether `fetch` is to be used, whatever the transport is
+ * @returns a function that has an EventSource listen for events of another name; nothing where all names are shown
+ */
+export function open(
+  env: Environment,
+  { Source, isGet, body, credentials }: Settings,
+  [url, headers]: Prepared,
+  lastId: string,
+  isPoll: boolean,
+  isByFetch: boolean,
+  signal: AbortSignal,
+  to: Receiver,
+): ((name: string) => void) | undefined {
+  const sent: Record<string, string> = { Accept: 'text/event-stream', ...headers }
+  let words = 'heartbeat=event'
+  if (isPoll) words += '&stream=poll'
+  if (lastId) {
+    if (Source) {
+      // In the URL it needs no leave of CORS.
+      if (url.searchParams.has('lastEventId')) url.searchParams.delete('lastEventId')
+      words += `&lastEventId=${encodeURIComponent(lastId)}`
+    } else sent['Last-Event-ID'] = lastId
+  }
+  // What the URL holds stays as the application wrote it: it may be signed.
+  url.search += (url.search && '&') + words
+  const init: FetchInit = {
+    method: isGet ? 'GET' : 'POST',
+    headers: sent,
+    body,
+    cache: 'no-store',
+    credentials,
+    signal,
+  }
+  if (Source && !isByFetch) return openByEventSource(env, Source, url.href, init, to)
+  void openByFetch(env, url.href, init, to)
+  return undefined
+}

@@ -1,0 +1,223 @@
+import type { End, Receiver } from './attempt.ts'
+import { bounded } from './bounded.ts'
+import type { Environment, Wake } from './environment.ts'
+import type { Connection, ConnectionHost } from './connection.ts'
+import { ANSWER, FIRST_BYTE, HELD_NO_MORE, POLL_SPACING } from './limits.ts'
+import type { Settings } from './options.ts'
+import type { Reason, State } from './reasons.ts'
+import { open, prepare, type Prepared } from './request.ts'
+import { createReading } from './reading.ts'
+import { createSchedule } from './schedule.ts'
+import { createWatch } from './watch.ts'
+
+/** Each attempt resumes where the last one stopped. Events come in order, each once. */
+export function createConnection(
+  env: Environment,
+  settings: Settings,
+  lastId: string,
+  names: Set<string>,
+  host: ConnectionHost,
+): Connection {
+  const { isGet } = settings
+  const life = new AbortController()
+  let attempts = 0
+  // Ends what is under way: an attempt, or its preparation.
+  let current = new AbortController()
+  // Has the EventSource, where there is one, listen for events of another name.
+  let listenFor: ((name: string) => void) | undefined
+  // Whether streams without a byte may mean that the network holds bytes back. A POST is not made twice on a suspicion.
+  let mayHold = isGet
+  // Whether the stream is read as a long poll, and whether that has been found to work.
+  let isPoll = false
+  let isProved = false
+  let hasAskedAgain = false
+  // Whether the next attempt is made by `fetch`, to see the status that an EventSource hides.
+  let isByFetch = false
+  // When the first bytes came of the attempt; 0 before that.
+  let firstAt = 0
+  let isFull = false
+  let room: (() => void) | undefined
+
+  const attempt = async (reason: Reason): Promise<void> => {
+    stop()
+    if (isFull) {
+      become('paused', 'slow')
+      return
+    }
+    const { signal } = (current = new AbortController())
+    // Between two polls nothing is to be seen.
+    if (reason !== 'poll') become('connecting', reason)
+    try {
+      const about = { attempt: ++attempts, reason, signal }
+      const prepared = await bounded(env, 'url', () => prepare(env, settings, about))
+      if (signal.aborted) return
+      if (prepared) begin(prepared, signal)
+      else end('url')
+    } catch (error) {
+      if (signal.aborted) return
+      host.failed(error)
+      wait('url')
+    }
+  }
+
+  const begin = (prepared: Prepared, signal: AbortSignal): void => {
+    self.url = prepared[0].href
+    firstAt = 0
+    watch.start(mayHold && !isPoll ? FIRST_BYTE : ANSWER)
+    listenFor = open(env, settings, prepared, self.lastId, isPoll, isByFetch || isPoll, signal, receiver(signal))
+    isByFetch = false
+    if (listenFor) names.forEach(listenFor)
+  }
+
+  // Of one attempt, which is over once its signal is aborted.
+  const receiver = (signal: AbortSignal): Receiver => {
+    const isNew = !self.lastId
+    const startedAt = env.now()
+    return {
+      opened() {
+        if (signal.aborted) return
+        schedule.opened()
+        hasAskedAgain = false
+        if (!mayHold && !isPoll) watch.allow(Infinity)
+        stand()
+        if (isNew) host.began()
+      },
+      sign() {
+        if (signal.aborted) return
+        watch.sign()
+        if (firstAt) return
+        firstAt = env.now()
+        watch.allow(isPoll ? ANSWER : Infinity)
+      },
+      block(event, data, id) {
+        if (signal.aborted) return
+        const end = read(event, data, id)
+        if (end) ended(end)
+      },
+      askFor: schedule.askFor,
+      room: () => (isFull ? new Promise(resolve => (room = resolve)) : undefined),
+      ended(end, isHidden = false) {
+        if (signal.aborted) return
+        isByFetch = isHidden
+        if (!isPoll || !firstAt || end[0] !== 'closed') {
+          ended(end)
+          return
+        }
+        // Its bytes came before its end: nobody holds them back, or not any more.
+        isPoll = isProved = env.now() - firstAt <= HELD_NO_MORE
+        stop()
+        schedule.at(startedAt + POLL_SPACING, 'poll')
+      },
+    }
+  }
+
+  const ended = ([reason, isFinal = false, asked]: End): void => {
+    if (reason === 'unauthenticated' && settings.isFresh && !hasAskedAgain) {
+      hasAskedAgain = true
+      void attempt(reason)
+    } else if (isFinal) end(reason)
+    // An answer that was read to its end; only of a GET does a proxy's end mean nothing.
+    else if (!isGet && reason === 'closed') end('done')
+    // It would begin anew, and what it does might be done twice.
+    else if (!isGet && firstAt && !self.lastId) end('interrupted')
+    else wait(reason, asked)
+  }
+
+  const wait = (reason: Reason, asked = 0): void => {
+    stop()
+    isPoll &&= isProved
+    schedule.later(reason, asked)
+    become('waiting', reason)
+  }
+
+  const stop = (): void => {
+    current.abort()
+    schedule.clear()
+    watch.stop()
+  }
+
+  const end = (reason: Reason): void => {
+    if (self.state === 'ended') return
+    stop()
+    life.abort()
+    become('ended', reason)
+  }
+
+  const become = (state: State, reason: Reason): void => {
+    if (state === self.state && reason === self.reason) return
+    self.state = state
+    self.reason = reason
+    host.changed()
+  }
+
+  const stand = (): void => become('open', isPoll ? 'poll' : 'stream')
+
+  const silent = (): void => {
+    if (firstAt) void attempt('silent')
+    else if (isPoll || !mayHold) {
+      mayHold = false
+      wait('silent')
+    } else {
+      // No byte has come of an attempt.
+      isPoll = true
+      isProved = false
+      void attempt('held-back')
+    }
+  }
+
+  const wake = (sign: Wake): void => {
+    if (sign === 'pagehide') {
+      stop()
+      become('paused', 'page')
+    } else if (self.state === 'paused') {
+      if (self.reason === 'page') void attempt('page')
+    } else if (self.state === 'waiting') schedule.hasten(sign === 'online' ? sign : self.reason)
+    else if (sign === 'online') {
+      // What was connected by the old network may be dead without a word.
+      isPoll = false
+      mayHold = isGet
+      void attempt(sign)
+    } else watch.look()
+  }
+
+  const schedule = createSchedule(env, attempt)
+  const watch = createWatch(env, silent)
+  const self: Connection = {
+    state: 'connecting',
+    // Of nobody's interest: the first attempt is made at once.
+    reason: 'client',
+    lastId,
+    url: '',
+    start() {
+      env.onWake(wake, life.signal)
+      void attempt('start')
+    },
+    listen(name) {
+      if (names.has(name)) return
+      names.add(name)
+      listenFor?.(name)
+    },
+    end,
+    pause() {
+      if (isFull || self.state !== 'open') return
+      isFull = true
+      // A response of `fetch` is not read on; what has come of it is still told. An EventSource can only be closed.
+      if (listenFor) stop()
+      watch.stop()
+      become('paused', 'slow')
+    },
+    resume() {
+      if (!isFull) return
+      isFull = false
+      room?.()
+      if (self.reason !== 'slow') return
+      if (current.signal.aborted) void attempt('slow')
+      else {
+        stand()
+        watch.start()
+      }
+    },
+  }
+  const read = createReading(self, schedule, watch, host)
+  return self
+}
