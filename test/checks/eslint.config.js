@@ -65,7 +65,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['demo/public/**/*.js', 'test/browser/**/*.js'],
+    files: ['demo/public/**/*.js', 'test/{browser,clients}/**/*.js'],
     languageOptions: { globals: globals.browser },
   },
   {
