@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { createPublisher, redisBroker } from 'koa-event-stream/redis'
 import { systemClock } from '../../lib/clock.ts'
 import { openSite } from '../hub/site.ts'
+import { LiveModelClient } from '../support/live-model-client.ts'
 import { ModelClient } from '../support/model-client.ts'
 import { ModelLog } from '../support/model-log.ts'
 import { complaintsOf } from '../support/oracle.ts'
@@ -15,6 +16,8 @@ import { doMischief } from './mischief.ts'
 const SECONDS = Number(process.env.RANDOM_SECONDS ?? 20)
 const ROUND = 50
 const CLIENTS = 240
+// So many of them read through the library's own client.
+const LIVE_CLIENTS = 60
 const TOPICS = ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h']
 // A few clients have much to read, so that those that stall fill the kernel's buffers and then their own.
 const BIG = 'big'
@@ -60,7 +63,8 @@ test('whatever happens to clients, connections and Redis, each event comes once,
     const topics = n < BIG_CLIENTS ? [random.pick(TOPICS), BIG] : random.some(TOPICS)
     const server = () => ways.pick(sites).url
     const pause = () => (ways.chance(0.1) ? ways.between(4_000, 12_000) : ways.between(0, 500))
-    return new ModelClient({ topics, log, server, pause })
+    const isLive = n >= CLIENTS - LIVE_CLIENTS
+    return isLive ? new LiveModelClient({ topics, log, server }) : new ModelClient({ topics, log, server, pause })
   })
   for (const client of clients) client.connect()
 

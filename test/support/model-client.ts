@@ -1,17 +1,7 @@
 import { Agent, request, type IncomingMessage } from 'node:http'
 import { createParser, type EventSourceMessage } from 'eventsource-parser'
 import { seqOf, type ModelLog } from './model-log.ts'
-import { Progress } from './progress.ts'
-
-/** A gap as a client was told of it. */
-export interface ToldGap {
-  readonly topics: readonly string[]
-  readonly reason: string
-  /** Where the client stood. */
-  readonly after: number
-  /** How many publishes had been begun. */
-  readonly published: number
-}
+import { ModelRecord } from './model-record.ts'
 
 export interface ModelClientOptions {
   readonly topics: readonly string[]
@@ -23,27 +13,18 @@ export interface ModelClientOptions {
 }
 
 /** A client that is cut, stalls, and always comes back with its cursor. It remembers all it was sent, and complains. */
-export class ModelClient {
-  readonly topics: readonly string[]
-  readonly complaints: string[] = []
-  readonly gaps: ToldGap[] = []
-  /** Events by their `seq`, and their numbers in the log. */
-  readonly received = new Map<number, number>()
-  /** All that was published after this is due to the client. */
-  start = Infinity
+export class ModelClient extends ModelRecord {
   readonly #options: ModelClientOptions
   readonly #agent = new Agent()
-  readonly #progress = new Progress()
   #cursor: string | undefined
-  #seq = -1
   #incoming: IncomingMessage | undefined
   #timer: NodeJS.Timeout | undefined
   #stalled = false
   #over = false
 
   constructor(options: ModelClientOptions) {
+    super(options.topics, options.log)
     this.#options = options
-    this.topics = options.topics
   }
 
   connect(): void {
@@ -73,14 +54,6 @@ export class ModelClient {
     this.#incoming?.resume()
   }
 
-  /** Waits until the client has come as far as this. */
-  reaches(seq: number): Promise<true> {
-    return this.#progress.until(
-      () => (this.#seq >= seq ? true : undefined),
-      () => `A client of ${this.topics.join()} stands at ${this.#seq} and does not come to ${seq}`,
-    )
-  }
-
   leave(): void {
     this.#over = true
     clearTimeout(this.#timer)
@@ -100,7 +73,6 @@ export class ModelClient {
     incoming.on('error', () => {})
     incoming.on('data', (chunk: string) => {
       parser.feed(chunk)
-      this.#progress.announce()
     })
     if (this.#stalled) incoming.pause()
   }
@@ -109,7 +81,7 @@ export class ModelClient {
     if (event === 'goaway') return
     if (event === 'gap') {
       const { topics, reason } = JSON.parse(data) as { topics: string[]; reason: string }
-      this.gaps.push({ topics, reason, after: this.#seq, published: this.#options.log.published.length })
+      this.gap(topics, reason)
       return
     }
     if (id === undefined) {
@@ -118,18 +90,8 @@ export class ModelClient {
     }
     const seq = seqOf(id)
     if (seq <= stream.sent) this.complaints.push(`${seq} after ${stream.sent} on one stream`)
-    if (event === 'cursor' ? seq < this.#seq : seq <= this.#seq)
-      this.complaints.push(`${event} ${seq} after ${this.#seq}`)
     stream.sent = seq
-    this.#seq = seq
     this.#cursor = id
-    this.start = Math.min(this.start, event === 'cursor' ? seq : seq - 1)
-    if (event === 'message') this.#keep(seq, Number.parseInt(data))
-  }
-
-  #keep(seq: number, number: number): void {
-    this.received.set(seq, number)
-    const wrong = this.#options.log.saw(number, seq)
-    if (wrong !== undefined) this.complaints.push(wrong)
+    this.take(event, data, id)
   }
 }

@@ -1,5 +1,5 @@
-import type { ModelClient, ToldGap } from './model-client.ts'
 import type { ModelLog } from './model-log.ts'
+import type { ModelRecord, ToldGap } from './model-record.ts'
 
 /** An event that is in the log, with its number among the publishes. */
 interface Logged {
@@ -14,12 +14,12 @@ interface Logged {
  *
  * @param kept how many events a topic's history keeps at least
  */
-export function complaintsOf(client: ModelClient, log: ModelLog, kept: number): string[] {
+export function complaintsOf(client: ModelRecord, log: ModelLog, kept: number): string[] {
   const own = eventsOf(client, log)
   return [...client.complaints, ...strangers(client, own), ...losses(client, own), ...falseGaps(client, own, kept)]
 }
 
-function eventsOf({ topics, start }: ModelClient, { published }: ModelLog): Logged[] {
+function eventsOf({ topics, start }: ModelRecord, { published }: ModelLog): Logged[] {
   const own: Logged[] = []
   for (const [number, event] of published.entries()) {
     if (event.seq === undefined || event.seq <= start || !event.topics.some(topic => topics.includes(topic))) continue
@@ -28,12 +28,12 @@ function eventsOf({ topics, start }: ModelClient, { published }: ModelLog): Logg
   return own.sort((a, b) => a.seq - b.seq)
 }
 
-function strangers({ received }: ModelClient, own: readonly Logged[]): string[] {
+function strangers({ received }: ModelRecord, own: readonly Logged[]): string[] {
   const expected = new Set(own.map(({ seq }) => seq))
   return [...received.keys()].filter(seq => !expected.has(seq)).map(seq => `${seq} is not the client’s`)
 }
 
-function losses(client: ModelClient, own: readonly Logged[]): string[] {
+function losses(client: ModelRecord, own: readonly Logged[]): string[] {
   const isTold = ({ seq, topics }: Logged) =>
     client.gaps.some(gap =>
       topics.some(topic => gap.topics.includes(topic) && gap.after < seq && seq < endOf(client, gap, topic, own)),
@@ -44,11 +44,11 @@ function losses(client: ModelClient, own: readonly Logged[]): string[] {
 }
 
 // A gap of a topic ends with the next event of that topic alone.
-function endOf({ received }: ModelClient, { after }: ToldGap, topic: string, own: readonly Logged[]): number {
+function endOf({ received }: ModelRecord, { after }: ToldGap, topic: string, own: readonly Logged[]): number {
   return own.find(({ seq, topics }) => seq > after && topics.join() === topic && received.has(seq))?.seq ?? Infinity
 }
 
-function falseGaps({ gaps }: ModelClient, own: readonly Logged[], kept: number): string[] {
+function falseGaps({ gaps }: ModelRecord, own: readonly Logged[], kept: number): string[] {
   return gaps.flatMap(({ topics, reason, after, published }) => {
     if (reason !== 'trimmed') return [`a gap of ${topics.join()} after ${after} because of ${reason}`]
     return topics
