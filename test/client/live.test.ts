@@ -1,5 +1,7 @@
 import test from 'ava'
 import { connect } from 'koa-event-stream/client'
+import { system } from '../../lib/client/environment.ts'
+import { checkOptions } from '../../lib/client/options.ts'
 import { Deferred } from '../support/deferred.ts'
 import { cursor, event, gap, goaway, ScriptedWorld } from './scripted.ts'
 import { onBoth } from './on-both.ts'
@@ -198,13 +200,17 @@ const wrong: [title: string, url: unknown, options: object, message: RegExp][] =
   ['a wrong type', 'http://x', { since: 5 }, /`since` must be a string/],
   ['a wrong transport', 'http://x', { transport: 'websocket' }, /`transport` must be fetch, or/],
   ['an EventSource with headers', 'http://x', { transport: 'eventsource', headers: {} }, /`transport`/],
-  ['an EventSource where there is none', 'http://x', { transport: 'eventsource' }, /`transport`/],
   ['headers that are none', 'http://x', { headers: { a: 1 } }, /`headers` must be an object of strings/],
   ['a body with GET', 'http://x', { method: 'GET', body: 'x' }, /`method` must be GET without a body/],
   ['a wrong method', 'http://x', { method: 'PUT' }, /`method`/],
   ['names that are none', 'http://x', { events: 'tick' }, /`events` must be a list of strings/],
   ['no function', 'http://x', { load: 'x' }, /`load` must be a function/],
 ]
+
+test('refused at once: an EventSource where there is none', t => {
+  const env = { ...system, EventSource: undefined }
+  t.throws(() => checkOptions('http://x', { transport: 'eventsource' }, env), { message: /`transport`/ })
+})
 
 for (const [title, url, options, message] of wrong) {
   test(`refused at once: ${title}`, t => {
