@@ -1,29 +1,35 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import { ROOT } from '../support/root.ts'
 
+const DOCS = join(ROOT, 'docs')
 const ANNOUNCER = new URL('announce-port.js', import.meta.url).href
 /** Has the paths of the project in it, since what the examples import is compiled with them. */
 const OUT = 'compiled'
 const BLOCK = /^```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)^```$/gm
 
-/** An example of the README, running. */
+/** An example, running. */
 export interface Example {
   readonly url: string
   readonly process: ChildProcess
 }
 
-/** The README's TypeScript examples, by the file that each names itself. */
+/** The TypeScript examples of the README and of the pages in `docs`, by the file that each names itself. */
 export async function readExamples(): Promise<Record<string, string>> {
-  const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
-  return Object.fromEntries([...readme.matchAll(BLOCK)].map(([, name = '', code = '']) => [name, code]))
+  const docs = (await readdir(DOCS)).filter(name => name.endsWith('.md')).map(name => join(DOCS, name))
+  const pages = await Promise.all([join(ROOT, 'README.md'), ...docs].map(page => readFile(page, 'utf8')))
+  const blocks = pages.flatMap(page => [...page.matchAll(BLOCK)])
+  const names = blocks.map(([, name]) => name)
+  const twice = names.find((name, index) => names.indexOf(name) !== index)
+  if (twice !== undefined) throw new Error(`two examples are called ${twice}`)
+  return Object.fromEntries(blocks.map(([, name = '', code = '']) => [name, code]))
 }
 
-/** Writes the README's TypeScript examples to a folder of the project, beside what they import from the reader. */
+/** Writes the examples to a folder of the project, beside what they import from the reader. */
 export async function writeExamples(companions: Record<string, string>): Promise<string> {
   // Where the tests are compiled to, packages and the library itself are found as a reader's own.
   const folder = await mkdtemp(join(ROOT, 'test/compiled/examples-'))

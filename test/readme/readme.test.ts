@@ -1,5 +1,6 @@
 import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { Redis } from 'ioredis'
 import jwt from 'jsonwebtoken'
@@ -190,4 +191,25 @@ test('instances share what is published, and workers publish without Koa', async
   t.is(code, 0)
   admin.disconnect()
   for (const stream of streams) stream.close()
+})
+
+test('a client reads on until an order is large enough, and the route of the user’s own orders says which event each is', async t => {
+  const { url } = await runExample(t, folder, 'own-actions.ts')
+  const reader = await startExample(t, folder, 'read.ts', { STREAM: `${url}/events` })
+  const ended = once(reader, 'exit')
+  const stream = await openStream(`${url}/events`)
+  await stream.next(({ event }) => event === 'cursor')
+  let total = 0
+  const order = async () => {
+    total += 50
+    const response = await fetch(`${url}/orders?total=${total}`, { method: 'POST' })
+    t.like(await stream.next(), { event: 'order.created', id: response.headers.get('event-id') })
+  }
+  // The client may not be there for the first ones.
+  for (let isOver = false; !isOver; ) {
+    await order()
+    isOver = await Promise.race([ended.then(() => true), setTimeout(100, false)])
+  }
+  t.deepEqual(await ended, [0, null])
+  stream.close()
 })
