@@ -195,7 +195,7 @@ test('instances share what is published, and workers publish without Koa', async
 
 test('a client reads on until an order is large enough, and the route of the user’s own orders says which event each is', async t => {
   const { url } = await runExample(t, folder, 'own-actions.ts')
-  const reader = await startExample(t, folder, 'read.ts', { STREAM: `${url}/events` })
+  const reader = startExample(t, folder, 'read.ts', { STREAM: `${url}/events` })
   const ended = once(reader, 'exit')
   const stream = await openStream(`${url}/events`)
   await stream.next(({ event }) => event === 'cursor')
@@ -206,7 +206,7 @@ test('a client reads on until an order is large enough, and the route of the use
     t.like(await stream.next(), { event: 'order.created', id: response.headers.get('event-id') })
   }
   // The client may not be there for the first ones.
-  for (let isOver = false; !isOver; ) {
+  for (let isOver = false; !isOver;) {
     await order()
     isOver = await Promise.race([ended.then(() => true), setTimeout(100, false)])
   }
