@@ -37,9 +37,13 @@ export const chromium: Browser<FullPage> = {
 
 function describe(page: ChromiumPage): FullPage {
   return {
-    goto: async url => void (await page.goto(url)),
+    async goto(url) {
+      await page.goto(url)
+    },
     evaluate: script => page.evaluate(script),
-    expose: async (name, tell) => void (await page.exposeFunction(name, tell)),
+    async expose(name, tell) {
+      await page.exposeFunction(name, tell)
+    },
     newTab: async () => describe(await page.context().newPage()),
     async bringToFront() {
       await page.bringToFront()

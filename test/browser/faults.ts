@@ -1,7 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import type { ExecutionContext } from 'ava'
-import type { Fault as ProxyFault } from '../client/faulty-proxy.ts'
-import { PASS } from '../client/faulty-proxy.ts'
+import { PASS, type Fault as ProxyFault } from '../client/faulty-proxy.ts'
 import { serve } from '../support/http.ts'
 import type { LiveOptions, LiveSite } from './live-site.ts'
 
@@ -17,7 +16,7 @@ export interface Fault extends LiveOptions {
   happen(t: ExecutionContext, site: LiveSite, silence: number): Promise<number>
 }
 
-/** A server that cannot be reached, and answers that are not its own, until each stream has been given such an answer. */
+/** Cuts the connection, and answers every attempt so until each stream has told that reason. */
 function answering(fault: ProxyFault, reason: string): Fault['happen'] {
   return async (_t, site) => {
     site.fault = fault
@@ -59,11 +58,11 @@ const sleep: Fault['happen'] = async (t, { page, cable, publish }, silence) => {
   await other.bringToFront()
   cable.strand()
   await publish()
-  await page.evaluate(`
+  await page.evaluate(`{
     const sleep = new XMLHttpRequest()
     sleep.open('GET', '${clock.url}', false)
     sleep.send()
-  `)
+  }`)
   await page.bringToFront()
   return wokenAt
 }

@@ -6,8 +6,8 @@ import { Turns } from './turns.ts'
 
 const turns = new Turns(6)
 
-// Firefox says it like an error of a script's when an EventSource gets no stream.
-const NO_STREAM = /^(Firefox can’t establish a connection|The connection to .* was interrupted)/
+// What a script throws. Firefox reports in the same way what it makes of a stream that it does not get.
+const THROWN = /^(\w*Error\b|uncaught exception)/
 
 let launched: Promise<Firefox> | undefined
 
@@ -26,7 +26,7 @@ export const firefox: Browser<FullPage> = {
       const page = await context.newPage()
       page.setDefaultTimeout(PATIENCE)
       page.on('pageerror', error => {
-        if (!(error instanceof Error && NO_STREAM.test(error.message))) errors.push(error)
+        if (!(error instanceof Error) || THROWN.test(error.message)) errors.push(error)
       })
       return describe(page, newTab)
     }
@@ -39,7 +39,9 @@ export const firefox: Browser<FullPage> = {
 
 function describe(page: FirefoxPage, newTab: () => Promise<FullPage>): FullPage {
   return {
-    goto: async url => void (await page.goto(url)),
+    async goto(url) {
+      await page.goto(url)
+    },
     evaluate: async <T>(script: string) => (await page.evaluate(script)) as T,
     expose: (name, tell) => page.exposeFunction(name, tell),
     newTab,

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
 import { build } from 'esbuild'
 import Koa, { type Middleware } from 'koa'
-import { bearerToken, createHub, memoryBroker, urlTicket, type Hub } from 'koa-event-stream'
+import { bearerToken, createHub, memoryBroker, urlTicket } from 'koa-event-stream'
 import { AUDIENCE, claims, forge, ISSUER, seconds, SECRET } from '../auth/jwt/keys.ts'
 import { openFaultyProxy, PASS, type Fault } from '../client/faulty-proxy.ts'
 import { CLIENT_BUNDLE } from '../package/client-bundle.ts'
@@ -15,8 +15,8 @@ import { openSite, type StreamOptions } from './site.ts'
 
 const PAGE_SCRIPT = readFileSync(join(ROOT, 'test/browser/live-page.js'), 'utf8')
 
-/** Seconds for which a token of the page's is good. */
-const TOKEN_LIFETIME = 3
+/** Seconds for which the page's token is good: what it is used for outlives it, or a ticket is what matters. */
+const TOKEN_LIFETIME = { none: 0, ticket: 3_600, token: 3 }
 
 export type Transport = 'eventsource' | 'fetch'
 
@@ -33,7 +33,6 @@ export interface LiveOptions {
 }
 
 export interface LiveSite {
-  readonly hub: Hub
   readonly page: FullPage
   readonly url: string
   readonly cable: TcpProxy
@@ -41,6 +40,8 @@ export interface LiveSite {
   fault: Fault
   /** What each stream of the page has told. */
   readonly lists: ReadonlyMap<Transport, ObservedList>
+  /** Opens the page anew. */
+  reload(): Promise<void>
   /** Publishes the next number, and answers it. */
   publish(): Promise<number>
   /** Waits until all lists have that number, and answers since when each has, of `performance.now()`. */
@@ -80,7 +81,7 @@ export async function openLiveSite(
     '/token': ctx =>
       void (ctx.body = forge(
         { alg: 'HS256' },
-        claims(Date.now(), { exp: seconds(Date.now()) + TOKEN_LIFETIME }),
+        claims(Date.now(), { exp: seconds(Date.now()) + TOKEN_LIFETIME[credentials] }),
         SECRET,
       )),
     '/ticket': ctx => tickets.issue(ctx),
@@ -102,10 +103,18 @@ export async function openLiveSite(
   for (const [transport, { observe }] of lists) await page.expose(`tell_${transport}`, observe)
   const query = new URLSearchParams({ credentials })
   for (const transport of transports) query.append('transport', transport)
-  await page.goto(`${url}/live?${query}`)
-
+  const publish = async () => {
+    const number = numbers.length + 1
+    cursor = await hub.publish('news', { event: 'tick', data: number })
+    numbers.push(number)
+    return number
+  }
+  const shown = (number: number) => Promise.all([...lists.values()].map(list => list.shows(number)))
+  const reload = async () => {
+    await page.goto(`${url}/live?${query.toString()}`)
+  }
+  await reload()
   return {
-    hub,
     page,
     url,
     cable,
@@ -116,12 +125,8 @@ export async function openLiveSite(
       fault = next
     },
     lists,
-    async publish() {
-      const number = numbers.length + 1
-      cursor = await hub.publish('news', { event: 'tick', data: number })
-      numbers.push(number)
-      return number
-    },
-    shown: number => Promise.all([...lists.values()].map(list => list.shows(number))),
+    reload,
+    publish,
+    shown,
   }
 }

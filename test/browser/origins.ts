@@ -63,8 +63,8 @@ inBrowsers('a page of a listed origin holds a stream with the user’s cookie, a
   const stream = await listen(page, `${site.url}/events`, { events, withCredentials: true })
   const { id } = await stream.next('cursor')
 
+  // Mended before the page comes back: Firefox gives a stream of another origin up that it cannot reach.
   site.cable.cut()
-  await stream.next('lost')
   await site.hub.publish('news', { data: 'meanwhile' })
   site.cable.mend()
   t.is((await stream.next('message')).data, 'meanwhile')

@@ -1,6 +1,6 @@
 /**
- * Runs in the pages of the browser tests. Both functions do what an application's script
- * would, and call the function named by `tell` with all that comes of it.
+ * Runs in the pages of the browser tests. Both functions do what an application's script would, and call the function
+ * named by `tell` with all that comes of it.
  */
 
 window.listen = ({ tell, url, events, withCredentials }) => {

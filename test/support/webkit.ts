@@ -45,7 +45,6 @@ export async function launchWebKit(): Promise<WebKit> {
     async close() {
       await last
       await command('DELETE', session)
-      failed.catch(() => undefined)
       await children.stop()
     },
   }
