@@ -87,7 +87,11 @@ export async function openLiveSite(
     '/ticket': ctx => tickets.issue(ctx),
   }
   const app = new Koa()
-  app.use((ctx, next) => (routes[ctx.path] ?? next)(ctx, next))
+  app.use((ctx, next) => {
+    // Else the browser keeps idle connections, and asks for the stream by one of them that died together with it.
+    if (ctx.path !== '/events') ctx.set('Connection', 'close')
+    return (routes[ctx.path] ?? next)(ctx, next)
+  })
   const { url, cable } = await openSite(t, {
     app,
     hub,

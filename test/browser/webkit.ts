@@ -20,14 +20,13 @@ export const webkit: Browser = {
     const tab = await launched
     const listeners = new Map<string, (told: Observation) => void>()
     const left = new AbortController()
-    let asking: Promise<void> | undefined
+    await tab.goto(url)
+    const asking = ask(tab, listeners, left.signal)
     scope.teardown(async () => {
       left.abort()
       await asking
       await tab.goto('about:blank')
     })
-    await tab.goto(url)
-    asking = ask(tab, listeners, left.signal)
     return describe(tab, listeners)
   },
   close: async () => (await launched)?.close(),
