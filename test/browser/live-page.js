@@ -45,6 +45,8 @@ for (const transport of query.getAll('transport')) {
     transport,
     ...headers,
     onState: (state, reason) => tell(state, reason),
+    // A request for a ticket fails, too, while the server cannot be reached.
+    onError: error => tell('failed', String(error)),
     load: async ({ reason }) => {
       const { numbers, cursor } = await (await fetch('/state', { cache: 'no-store' })).json()
       tell('load', reason)
