@@ -26,8 +26,7 @@ export function note(recovery: Recovery): string {
 
 /** Writes the table of all that was noted into the documentation. */
 export async function writeTable(): Promise<void> {
-  const order = [...new Set(recoveries.map(({ title }) => title))]
-  const sorted = recoveries.toSorted((a, b) => order.indexOf(a.title) - order.indexOf(b.title))
+  const sorted = recoveries.toSorted((a, b) => orderOf(a).localeCompare(orderOf(b)))
   const table = [
     '| after | from | browser | transport | median | longest |',
     '|---|---|---|---|---|---|',
@@ -35,6 +34,10 @@ export async function writeTable(): Promise<void> {
   ]
   const text = withSection(await readFile(PAGE, 'utf8'), 'recovery', `${table.join('\n')}\n`)
   await writeFile(PAGE, await format(text, { parser: 'markdown' }))
+}
+
+function orderOf({ title, browser, transport }: Recovery): string {
+  return [title, browser, transport].join()
 }
 
 function row({ title, from, browser, transport, times }: Recovery): string {
