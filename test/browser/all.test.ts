@@ -1,9 +1,10 @@
-/** The tests in a browser stand in files of their own, and run in one process, since they share one Chromium. */
+/** The tests in a browser stand in files of their own, and run in one process, since they share one browser of each kind. */
 import './answers.ts'
 import './client.ts'
 import './demo.ts'
 import './logout.ts'
 import './origins.ts'
+import './recovery.ts'
 import './restart.ts'
 import './status.ts'
 import './tickets.ts'

@@ -1,13 +1,13 @@
 import { text } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
-import test from 'ava'
 import type { EventInput } from 'koa-event-stream'
 import { Deferred } from '../support/deferred.ts'
 import type { ObservedStream } from './observed-stream.ts'
-import { openPage, readAnswer } from './chromium.ts'
+import { inBrowsers } from './in-browsers.ts'
+import { readAnswer } from './listening.ts'
 import { openSite } from './site.ts'
 
-test('the answer to a POST is read word by word, to its end', async t => {
+inBrowsers('the answer to a POST is read word by word, to its end', async (t, openPage) => {
   const seen = new Deferred<undefined>()
   async function* answer(question: string): AsyncGenerator<EventInput> {
     yield { event: 'token', data: question }
@@ -17,7 +17,7 @@ test('the answer to a POST is read word by word, to its end', async t => {
   const { url, requests } = await openSite(t, {
     stream: { subscribe: async (_stream, ctx) => answer(await text(ctx.req)) },
   })
-  const stream = await readAnswer(await openPage(t, url), '/events', 'Really?')
+  const stream = await readAnswer(await openPage(url), '/events', 'Really?')
   await textWith('Really?', stream)
   seen.resolve(undefined)
   await stream.next('end')
@@ -28,7 +28,7 @@ test('the answer to a POST is read word by word, to its end', async t => {
   )
 })
 
-test('an answer stops when its reader leaves the page', async t => {
+inBrowsers('an answer stops when its reader leaves the page', async (t, openPage) => {
   const stopped = new Deferred<unknown>()
   async function* endless(signal: AbortSignal): AsyncGenerator<EventInput> {
     try {
@@ -41,7 +41,7 @@ test('an answer stops when its reader leaves the page', async t => {
     }
   }
   const { hub, url } = await openSite(t, { stream: { subscribe: ({ signal }) => endless(signal) } })
-  const page = await openPage(t, url)
+  const page = await openPage(url)
   await textWith('and', await readAnswer(page, '/events', ''))
   await page.goto('about:blank')
   t.is(await stopped.promise, 'client')

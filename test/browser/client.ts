@@ -1,90 +1,27 @@
-import test, { type ExecutionContext } from 'ava'
-import { build } from 'esbuild'
-import Koa from 'koa'
-import { createHub } from 'koa-event-stream'
-import type { Page } from 'playwright-core'
-import { CLIENT_BUNDLE } from '../package/client-bundle.ts'
-import { ObservedStream } from './observed-stream.ts'
-import { openPage } from './chromium.ts'
-import { openSite, RETRY, type Site, type StreamOptions } from './site.ts'
+import { inBrowsers } from './in-browsers.ts'
+import { openLiveSite } from './live-site.ts'
+import { RETRY } from './site.ts'
 
-/** A site that serves the client, too, as the build makes it. */
-async function openClientSite(t: ExecutionContext, stream: StreamOptions = {}): Promise<Site & { page: Page }> {
-  const { outputFiles } = await build({ ...CLIENT_BUNDLE, write: false })
-  const app = new Koa()
-  app.use((ctx, next) => {
-    if (ctx.path !== '/client.js') return next()
-    ctx.type = 'text/javascript'
-    ctx.body = outputFiles[0]?.text
-  })
-  const site = await openSite(t, { app, hub: createHub(), stream: { retry: RETRY, ...stream } })
-  return { ...site, page: await openPage(t, site.url) }
-}
+inBrowsers('connect() tells the status of a refusal', async (t, openPage) => {
+  const { lists } = await openLiveSite(t, openPage, { stream: { subscribe: (_, ctx) => ctx.throw(403) } })
+  for (const { stream } of lists.values()) t.is((await stream.next('ended')).data, 'status 403')
+})
 
-let streams = 0
-
-/** Connects in the page, by a module script as a page has it. */
-async function connect(page: Page, options: string): Promise<ObservedStream> {
-  const stream = new ObservedStream()
-  const tell = `tellLive${++streams}`
-  await page.exposeFunction(tell, stream.observe)
-  await page.addScriptTag({
-    type: 'module',
-    content: `
-      import { connect } from '/client.js'
-      const live = window.live = connect('/events', {
-        ...${options},
-        onState: (state, reason) => ${tell}({ name: state, data: reason }),
-      })
-      live.on('tick', (n, { id }) => ${tell}({ name: 'tick', data: String(n), id }))`,
-  })
-  return stream
-}
-
-for (const transport of ['eventsource', 'fetch'] as const) {
-  test(`${transport}: a page reads on after its connection was cut, and misses nothing`, async t => {
-    const { hub, page, cable } = await openClientSite(t)
-    const live = await connect(page, `{ transport: '${transport}' }`)
-    await live.next('open')
-    await hub.publish('news', { event: 'tick', data: 1 })
-    await live.next('tick')
-    cable.cut()
-    await live.next('waiting')
-    await hub.publish('news', { event: 'tick', data: 2 })
-    cable.mend()
-    await live.next('open')
-    await hub.publish('news', { event: 'tick', data: 3 })
-    while (live.all('tick').length < 3) await live.next('tick')
+inBrowsers('connect() loads the state where events are missing, and goes on from there', async (t, openPage) => {
+  const { lists, cable, publish, shown } = await openLiveSite(t, openPage, { history: 2, stream: { retry: RETRY } })
+  for (const { stream } of lists.values()) await stream.next('open')
+  await shown(await publish())
+  cable.cut()
+  for (const { stream } of lists.values()) await stream.next('waiting')
+  for (let n = 2; n <= 6; n += 1) await publish()
+  cable.mend()
+  for (const { stream } of lists.values()) await stream.next('open')
+  await shown(await publish())
+  for (const { numbers, stream } of lists.values()) {
+    t.deepEqual(numbers, [1, 2, 3, 4, 5, 6, 7])
     t.deepEqual(
-      live.all('tick').map(({ data }) => data),
-      ['1', '2', '3'],
+      stream.all('load').map(({ data }) => data),
+      ['start', 'trimmed'],
     )
-  })
-
-  test(`${transport}: a page that is silent is noticed, in the browser as well`, async t => {
-    const { hub, page, cable, requests } = await openClientSite(t, { heartbeat: 1_000 })
-    const live = await connect(page, `{ transport: '${transport}' }`)
-    await live.next('open')
-    await hub.publish('news', { event: 'tick', data: 1 })
-    await live.next('tick')
-    const before = requests.length
-    cable.hold()
-    await hub.publish('news', { event: 'tick', data: 2 })
-    const silent = await live.next('connecting')
-    t.is(silent.data, 'silent')
-    cable.mend()
-    await live.next('tick')
-    t.true(requests.length > before)
-    t.deepEqual(
-      live.all('tick').map(({ data }) => data),
-      ['1', '2'],
-    )
-  })
-
-  test(`${transport}: the status of a refusal is told`, async t => {
-    const { hub, page } = await openClientSite(t, { subscribe: (_, ctx) => ctx.throw(403) })
-    hub.on('refuse', ({ status }) => t.is(status, 403))
-    const live = await connect(page, `{ transport: '${transport}' }`)
-    t.is((await live.next('ended')).data, 'status 403')
-  })
-}
+  }
+})

@@ -1,21 +1,21 @@
-import test from 'ava'
 import Koa from 'koa'
 import { createHub, watchSessions } from 'koa-event-stream'
 import { MemorySessions } from '../../demo/storage/memory-sessions.ts'
-import { listen, openPage } from './chromium.ts'
+import { inBrowsers } from './in-browsers.ts'
+import { listen } from './listening.ts'
 import { addLogin, login } from './login.ts'
 import { openSite } from './site.ts'
 
-test('logging out in one tab ends the stream of another for good', async t => {
+inBrowsers('logging out in one tab ends the stream of another for good', async (t, openPage) => {
   const app = new Koa()
   const hub = createHub()
   addLogin(app, { store: watchSessions(new MemorySessions(), hub) })
   const { url, requests } = await openSite(t, { app, hub, stream: { authenticate: login } })
-  const page = await openPage(t, `${url}/login`)
+  const page = await openPage(`${url}/login`)
   const stream = await listen(page, '/events', { events: ['cursor', 'message', 'gap', 'goaway'] })
   await stream.next('cursor')
 
-  const otherTab = await page.context().newPage()
+  const otherTab = await page.newTab()
   await otherTab.goto(`${url}/logout`)
   await stream.next('closed')
   await hub.publish('news', { data: 'not for her any more' })

@@ -1,10 +1,11 @@
 import cors from '@koa/cors'
-import test, { type ExecutionContext } from 'ava'
+import type { ExecutionContext } from 'ava'
 import jwt from 'jsonwebtoken'
 import Koa from 'koa'
 import { bearerToken } from 'koa-event-stream'
 import { serve } from '../support/http.ts'
-import { listen, openPage } from './chromium.ts'
+import { inBrowsers } from './in-browsers.ts'
+import { listen } from './listening.ts'
 import { addLogin, login } from './login.ts'
 import { openSite, type Site, type StreamOptions } from './site.ts'
 
@@ -55,15 +56,15 @@ async function openBlank(t: ExecutionContext): Promise<string> {
   return url
 }
 
-test('a page of a listed origin holds a stream with the user’s cookie, and resumes it', async t => {
+inBrowsers('a page of a listed origin holds a stream with the user’s cookie, and resumes it', async (t, openPage) => {
   const { site, listed } = await openSites(t)
-  const page = await openPage(t, `${site.url}/login`)
+  const page = await openPage(`${site.url}/login`)
   await page.goto(listed)
   const stream = await listen(page, `${site.url}/events`, { events, withCredentials: true })
   const { id } = await stream.next('cursor')
 
+  // Mended before the page comes back: Firefox gives a stream of another origin up that it cannot reach.
   site.cable.cut()
-  await stream.next('lost')
   await site.hub.publish('news', { data: 'meanwhile' })
   site.cable.mend()
   t.is((await stream.next('message')).data, 'meanwhile')
@@ -71,9 +72,9 @@ test('a page of a listed origin holds a stream with the user’s cookie, and res
   t.deepEqual(stream.all('gap'), [])
 })
 
-test('a page of a listed origin can tell a 401 from a failure', async t => {
+inBrowsers('a page of a listed origin can tell a 401 from a failure', async (t, openPage) => {
   const { site, listed } = await openSites(t)
-  const page = await openPage(t, listed)
+  const page = await openPage(listed)
   const status = `fetch('${site.url}/events', { credentials: 'include' }).then(({ status }) => status)`
   t.is(await page.evaluate(status), 401)
 })
@@ -83,9 +84,9 @@ for (const [whose, host, status] of [
   ['another origin', '127.0.0.1', 403],
   ['another site', 'localhost', 401],
 ] as const) {
-  test(`a page of ${whose} gets nothing, by whatever element it asks`, async t => {
+  inBrowsers(`a page of ${whose} gets nothing, by whatever element it asks`, async (t, openPage) => {
     const { site, stranger, asked } = await openSites(t)
-    const page = await openPage(t, `${site.url}/login`)
+    const page = await openPage(`${site.url}/login`)
     await page.goto(stranger.replace('127.0.0.1', host))
     const stream = await listen(page, `${site.url}/events`, { events, withCredentials: true })
     await stream.next('closed')
@@ -110,21 +111,26 @@ for (const [whose, host, status] of [
   })
 }
 
-test('a page may send a token and a cursor across origins, and asks once in a while whether it may', async t => {
-  const bearer = bearerToken({ key: KEY, algorithms: ['HS256'], issuer: 'us', audience: 'events' })
-  const { site, listed, stranger, methods } = await openSites(t, { authenticate: bearer })
-  const token = jwt.sign({}, KEY, { subject: 'ann', issuer: 'us', audience: 'events', expiresIn: '1h' })
-  const ask = `(async () => {
+inBrowsers(
+  'a page may send a token and a cursor across origins, and asks once in a while whether it may',
+  async (t, openPage, browser) => {
+    const bearer = bearerToken({ key: KEY, algorithms: ['HS256'], issuer: 'us', audience: 'events' })
+    const { site, listed, stranger, methods } = await openSites(t, { authenticate: bearer })
+    const token = jwt.sign({}, KEY, { subject: 'ann', issuer: 'us', audience: 'events', expiresIn: '1h' })
+    const ask = `(async () => {
     const headers = { Authorization: 'Bearer ${token}', 'Last-Event-ID': 'gone-1' }
     const response = await fetch('${site.url}/events', { headers })
     const { value } = await response.body.pipeThrough(new TextDecoderStream()).getReader().read()
     return value
   })()`
-  const page = await openPage(t, listed)
-  for (let time = 0; time < 2; time++) t.regex(await page.evaluate<string>(ask), /event: gap/)
-  t.deepEqual(methods, ['OPTIONS', 'GET', 'GET'])
+    const page = await openPage(listed)
+    for (let time = 0; time < 2; time++) t.regex(await page.evaluate<string>(ask), /event: gap/)
+    // Firefox asks again before each request.
+    const asked = browser === 'Chromium' ? ['OPTIONS', 'GET', 'GET'] : ['OPTIONS', 'GET', 'OPTIONS', 'GET']
+    t.deepEqual(methods, asked)
 
-  await page.goto(stranger)
-  await t.throwsAsync(page.evaluate(ask), { message: /Failed to fetch/ })
-  t.deepEqual(methods, ['OPTIONS', 'GET', 'GET', 'OPTIONS'])
-})
+    await page.goto(stranger)
+    await t.throwsAsync(page.evaluate(ask), { message: /Failed to fetch|NetworkError/ })
+    t.deepEqual(methods, [...asked, 'OPTIONS'])
+  },
+)

@@ -1,6 +1,6 @@
 /**
- * Runs in every page of the browser tests, before the page's own scripts. Both functions do what an application's script
- * would, and call the function named by `tell` with all that comes of it.
+ * Runs in the pages of the browser tests. Both functions do what an application's script would, and call the function
+ * named by `tell` with all that comes of it.
  */
 
 window.listen = ({ tell, url, events, withCredentials }) => {
@@ -12,10 +12,15 @@ window.listen = ({ tell, url, events, withCredentials }) => {
 }
 
 window.readAnswer = async ({ tell, url, question }) => {
-  const response = await fetch(url, { method: 'POST', body: question })
-  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
-  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
-    window[tell]({ name: 'text', data: value })
+  try {
+    const response = await fetch(url, { method: 'POST', body: question })
+    const reader = response.body.pipeThrough(new TextDecoderStream()).getReader()
+    for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
+      window[tell]({ name: 'text', data: value })
+    }
+    window[tell]({ name: 'end' })
+  } catch (error) {
+    // Firefox lets a page that is being left know.
+    window[tell]({ name: 'failed', data: String(error) })
   }
-  window[tell]({ name: 'end' })
 }

@@ -1,8 +1,8 @@
-import test from 'ava'
 import Koa from 'koa'
 import { createHub, eventStream, type Authenticator } from 'koa-event-stream'
 import { openStream } from '../support/http.ts'
-import { listen, openPage } from './chromium.ts'
+import { inBrowsers, inEveryBrowser } from './in-browsers.ts'
+import { listen } from './listening.ts'
 import { openSite, RETRY, type StreamOptions } from './site.ts'
 
 interface Answer {
@@ -30,38 +30,41 @@ const answers: Record<string, Answer> = {
 
 for (const [name, { status, stream, full = false, then }] of Object.entries(answers)) {
   const outcome = then === 'lost' ? 'comes back' : 'is closed for good'
-  test(`an EventSource that is answered ${status}, ${name}, ${outcome}: at first, and later`, async t => {
-    // The path of a page whose stream lives for a moment before it is answered like that.
-    const app = new Koa()
-    const lively = eventStream({ hub: createHub(), authenticate: false, subscribe: ended, retry: RETRY })
-    let lives = 1
-    app.use((ctx, next) => (ctx.search === '?later' && lives-- > 0 ? lively(ctx) : next()))
+  inEveryBrowser(
+    `an EventSource that is answered ${status}, ${name}, ${outcome}: at first, and later`,
+    async (t, openPage) => {
+      // The path of a page whose stream lives for a moment before it is answered like that.
+      const app = new Koa()
+      const lively = eventStream({ hub: createHub(), authenticate: false, subscribe: ended, retry: RETRY })
+      let lives = 1
+      app.use((ctx, next) => (ctx.search === '?later' && lives-- > 0 ? lively(ctx) : next()))
 
-    const { url, requests } = await openSite(t, { app, stream })
-    if (full) await openStream(`${url}/events`)
-    requests.length = 0
-    const page = await openPage(t, url)
+      const { url, requests } = await openSite(t, { app, stream })
+      if (full) await openStream(`${url}/events`)
+      requests.length = 0
+      const page = await openPage(url)
 
-    const first = await listen(page, '/events')
-    await first.next(then)
-    t.deepEqual(first.names, then === 'lost' ? ['open', 'lost'] : ['closed'])
+      const first = await listen(page, '/events')
+      await first.next(then)
+      t.deepEqual(first.names, then === 'lost' ? ['open', 'lost'] : ['closed'])
 
-    const later = await listen(page, '/events?later')
-    await later.next('lost')
-    await later.next(then)
-    t.deepEqual(later.names, then === 'lost' ? ['open', 'lost', 'open', 'lost'] : ['open', 'lost', 'closed'])
-    for (const request of requests) t.is(request.status, status)
-  })
+      const later = await listen(page, '/events?later')
+      await later.next('lost')
+      await later.next(then)
+      t.deepEqual(later.names, then === 'lost' ? ['open', 'lost', 'open', 'lost'] : ['open', 'lost', 'closed'])
+      for (const request of requests) t.is(request.status, status)
+    },
+  )
 }
 
-test('an EventSource that has read a source to its end does not get it again', async t => {
+inEveryBrowser('an EventSource that has read a source to its end does not get it again', async (t, openPage) => {
   async function* source() {
     yield { data: 'all there is', id: 'last' }
   }
   let asked = 0
   const subscribe = () => ((asked += 1), source())
   const { url, requests } = await openSite(t, { stream: { subscribe } })
-  const stream = await listen(await openPage(t, url), '/events', { events: ['message', 'goaway'] })
+  const stream = await listen(await openPage(url), '/events', { events: ['message', 'goaway'] })
   await stream.next('closed')
   t.deepEqual(stream.names, ['open', 'message', 'goaway', 'lost', 'closed'])
   t.deepEqual(stream.all('goaway'), [{ name: 'goaway', data: '{"reason":"done"}', id: '~done' }])
@@ -75,11 +78,11 @@ test('an EventSource that has read a source to its end does not get it again', a
   t.is(asked, 1)
 })
 
-test('an EventSource that was postponed gets its place when there is one', async t => {
+inBrowsers('an EventSource that was postponed gets its place when there is one', async (t, openPage) => {
   const { hub, url, requests } = await openSite(t, { stream: { limits: { process: 1 } } })
   const holder = await openStream(`${url}/events`)
   await holder.next()
-  const stream = await listen(await openPage(t, url), '/events', { events: ['cursor', 'message'] })
+  const stream = await listen(await openPage(url), '/events', { events: ['cursor', 'message'] })
   await stream.next('lost')
   await stream.next('lost')
   holder.close()

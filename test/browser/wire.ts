@@ -1,23 +1,32 @@
 import test, { type ExecutionContext } from 'ava'
 import { EventSource } from 'eventsource'
-import { createHub } from 'koa-event-stream'
+import Koa from 'koa'
+import { createHub, eventStream } from 'koa-event-stream'
 import { ManualClock } from '../support/manual-clock.ts'
-import { listen, openPage } from './chromium.ts'
+import { browsers, inEveryBrowser } from './in-browsers.ts'
+import { listen } from './listening.ts'
 import { ObservedStream } from './observed-stream.ts'
+import type { Browser } from './page.ts'
 import { openSite, type StreamOptions } from './site.ts'
 
-// Firefox reads the same bytes by the same specification, but there is none here to see it.
-const clients = {
-  Chromium: async (t: ExecutionContext, url: string) => {
-    return listen(await openPage(t, url), '/events', { events: ['message', 'cursor', 'gap', 'ping', 'heartbeat'] })
-  },
-  'the eventsource package': async (t: ExecutionContext, url: string) => {
+const events = ['message', 'cursor', 'gap', 'ping', 'heartbeat']
+
+type Open = (t: ExecutionContext, url: string) => Promise<ObservedStream>
+
+const inBrowser = ({ name, openPage }: Browser): [string, Open] => [
+  name,
+  async (t, url) => listen(await openPage(t, url), '/events', { events }),
+]
+
+const clients: Record<string, Open> = {
+  ...Object.fromEntries(browsers.map(inBrowser)),
+  'the eventsource package': async (t, url) => {
     const stream = new ObservedStream()
     const source = new EventSource(`${url}/events`)
     t.teardown(() => source.close())
     source.onopen = () => stream.observe({ name: 'open' })
     source.onerror = () => stream.observe({ name: source.readyState === source.CLOSED ? 'closed' : 'lost' })
-    for (const name of ['message', 'cursor', 'gap', 'ping', 'heartbeat']) {
+    for (const name of events) {
       source.addEventListener(name, ({ data, lastEventId: id }) => stream.observe({ name, data, id }))
     }
     return stream
@@ -72,17 +81,17 @@ for (const [name, open] of Object.entries(clients)) {
   })
 }
 
-test('a client comes back when it was told to', async t => {
+inEveryBrowser('a client comes back when it was told to', async (t, openPage) => {
   const subscribe: StreamOptions['subscribe'] = stream => void setImmediate(() => stream.close())
-  const hasty = await openSite(t, { stream: { subscribe } })
-  const patient = await openSite(t, { stream: { subscribe, retry: 3_600_000 } })
-  const page = await openPage(t, patient.url)
-  const waiting = await listen(page, '/events')
+  const patient = eventStream({ hub: createHub(), authenticate: false, subscribe, retry: 3_600_000 })
+  const app = new Koa()
+  app.use((ctx, next) => (ctx.search === '?patient' ? patient(ctx) : next()))
+  const { url } = await openSite(t, { app, stream: { subscribe } })
+  const page = await openPage(url)
+  const waiting = await listen(page, '/events?patient')
   await waiting.next('lost')
 
-  const otherTab = await page.context().newPage()
-  await otherTab.goto(hasty.url)
-  const returning = await listen(otherTab, '/events')
+  const returning = await listen(page, '/events')
   for (let round = 0; round < 4; round++) await returning.next('open')
   t.deepEqual(waiting.names, ['open', 'lost'])
 })

@@ -23,6 +23,8 @@ export async function launchChromium(scope?: Scope): Promise<Browser> {
     // Chromium goes by itself when the process that holds its pipe has gone.
     handleSIGTERM: false,
     args: QUIET,
+    // Pages go to the back/forward cache when they are left, as in every Chromium that nobody drives.
+    ignoreDefaultArgs: ['--disable-back-forward-cache'],
     // Chromium refuses to run its sandbox as root, which is what containers are.
     chromiumSandbox: process.getuid?.() !== 0,
   })

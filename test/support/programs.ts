@@ -38,6 +38,29 @@ export const CHROMIUM: Program = {
   ],
 }
 
+export const FIREFOX: Program = {
+  name: 'firefox-esr',
+  variable: 'FIREFOX_PATH',
+  commands: ['firefox-esr', 'firefox'],
+  places: ['/snap/bin/firefox', '/Applications/Firefox.app/Contents/MacOS/firefox'],
+}
+
+/** Drives WebKitGTK, whose MiniBrowser it starts. */
+export const WEBKIT_DRIVER: Program = {
+  name: 'webkit2gtk-driver',
+  variable: 'WEBKIT_DRIVER_PATH',
+  commands: ['WebKitWebDriver'],
+  places: [],
+}
+
+/** A screen for WebKitGTK, which opens its windows somewhere. */
+export const XVFB: Program = {
+  name: 'xvfb',
+  variable: 'XVFB_PATH',
+  commands: ['Xvfb'],
+  places: ['/opt/X11/bin/Xvfb'],
+}
+
 /** The path of the program's executable, or `undefined` where it is not installed. A variable that points nowhere is an error. */
 export function find(program: Program): string | undefined {
   const told = process.env[program.variable]

@@ -1,6 +1,6 @@
 /** Run before the tests: makes sure that the programs they need are there, or says what to install and fails. */
 import { spawnSync } from 'node:child_process'
-import { CHROMIUM, find, missing, NGINX, REDIS_SERVER, type Program } from './programs.ts'
+import { CHROMIUM, find, FIREFOX, missing, NGINX, REDIS_SERVER, WEBKIT_DRIVER, XVFB, type Program } from './programs.ts'
 
 try {
   if (process.getuid?.() === 0 && aptGet('--version')) install(lacking())
@@ -12,7 +12,7 @@ try {
 }
 
 function lacking(): Program[] {
-  return [REDIS_SERVER, NGINX, CHROMIUM].filter(program => find(program) === undefined)
+  return [REDIS_SERVER, NGINX, CHROMIUM, FIREFOX, WEBKIT_DRIVER, XVFB].filter(program => find(program) === undefined)
 }
 
 function install(programs: Program[]): void {

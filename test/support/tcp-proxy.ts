@@ -14,12 +14,15 @@ export interface TcpProxy {
   cut(): void
   /** Keeps back all bytes, of new connections too, until `mend()`. */
   hold(): void
+  /** Carries nothing more on the connections that stand, and says so to nobody. New ones work. */
+  strand(): void
   mend(): void
 }
 
 /** Listens on a free port of the loopback until the scope ends. */
 export async function openTcpProxy(target: number, scope: Scope): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
+  const stranded = new WeakSet<Socket>()
   let whole = true
   let held: Pause | undefined
 
@@ -38,21 +41,31 @@ export async function openTcpProxy(target: number, scope: Scope): Promise<TcpPro
     held?.end()
     held = undefined
   }
-  async function* delayed(chunks: AsyncIterable<Buffer>) {
+  const strand = () => {
+    for (const socket of sockets) stranded.add(socket)
+  }
+  async function* carried(chunks: AsyncIterable<Buffer>, source: Socket) {
     for await (const chunk of chunks) {
       await held?.wait()
-      yield chunk
+      if (!stranded.has(source)) yield chunk
     }
+    // The other end is not told of this one's end, either.
+    if (stranded.has(source)) await new Promise(() => {})
+  }
+  const closeBoth = (one: Socket, other: Socket) => {
+    one.once('close', () => {
+      if (!stranded.has(one)) other.destroy()
+    })
   }
   const server = createServer(client => {
     keep(client)
     if (!whole) return client.destroy()
     const upstream = connect(proxy.target, '127.0.0.1')
     keep(upstream)
-    client.once('close', () => upstream.destroy())
-    upstream.once('close', () => client.destroy())
-    pipeline(client, delayed, upstream).catch(() => {})
-    pipeline(upstream, delayed, client).catch(() => {})
+    closeBoth(client, upstream)
+    closeBoth(upstream, client)
+    pipeline(client, chunks => carried(chunks, client), upstream).catch(() => {})
+    pipeline(upstream, chunks => carried(chunks, upstream), client).catch(() => {})
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')
@@ -64,6 +77,7 @@ export async function openTcpProxy(target: number, scope: Scope): Promise<TcpPro
   })
 
   const { port } = server.address() as AddressInfo
-  const proxy: TcpProxy = { url: `http://127.0.0.1:${port}`, target, cut, hold: () => (held ??= new Pause()), mend }
+  const hold = () => (held ??= new Pause())
+  const proxy: TcpProxy = { url: `http://127.0.0.1:${port}`, target, cut, hold, strand, mend }
   return proxy
 }
