@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
-import { setTimeout as delay } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
-import { EventSourceParserStream, type EventSourceMessage } from 'eventsource-parser/stream'
+import { connect, type UrlFunction } from 'koa-event-stream/client'
+import type { Events } from './events.ts'
 import { ApiClient, LoginEnded } from './public/api-client.js'
 
 const USAGE = `Follows your orders from the command line, one line of JSON an event.
@@ -15,12 +15,6 @@ const USAGE = `Follows your orders from the command line, one line of JSON an ev
   --count <number>   stop after so many events
 `
 
-/** Milliseconds to wait before coming back, until the server asks for something else. */
-const DEFAULT_RETRY = 3_000
-
-/** Events that are about the stream itself. */
-const HOUSEKEEPING = new Set(['cursor', 'heartbeat', 'goaway'])
-
 interface Options {
   readonly url: string
   readonly user: string
@@ -30,67 +24,46 @@ interface Options {
   readonly count: number
 }
 
-async function main(options: Options): Promise<void> {
-  const api = new ApiClient(new URL('/api/', options.url))
-  let cursor = options.cursorFile === undefined ? '' : await readFile(options.cursorFile, 'utf8').catch(() => '')
-  let retry = DEFAULT_RETRY
-  let left = options.count
+async function main({ url, user, password, market, cursorFile, count }: Options): Promise<void> {
+  const api = new ApiClient(new URL('/api/', url))
+  let cursor = ''
+  if (cursorFile !== undefined) cursor = await readFile(cursorFile, 'utf8').catch(() => '')
+  const keep = async (id: string) => {
+    cursor = id
+    if (cursorFile !== undefined) await writeFile(cursorFile, cursor)
+  }
 
-  while (left > 0) {
-    for await (const message of connect(api, options, cursor, value => (retry = value))) {
-      if (message.id !== undefined) {
-        cursor = message.id
-        if (options.cursorFile !== undefined) await writeFile(options.cursorFile, cursor)
-      }
-      if (HOUSEKEEPING.has(message.event ?? '')) continue
-      print(message)
-      if (--left <= 0) return
+  // A stream ends with its access token: the next one is opened with a token that was refreshed, from the cursor on.
+  const locate: UrlFunction = async ({ reason }) => {
+    try {
+      if (!api.isLoggedIn) await api.logIn(user, password)
+      else if (reason === 'unauthenticated') await api.refresh()
+      return api.url(market ? 'events?market' : 'events')
+    } catch (error) {
+      if (!(error instanceof LoginEnded)) throw error
+      // Trying again would not help.
+      note(error.message)
+      return null
     }
-    note(`cut off, back in ${retry} ms`)
-    await delay(retry)
   }
-}
-
-/** One connection's events; a failure to connect is reported and has none. */
-async function* connect(
-  api: ApiClient,
-  options: Options,
-  cursor: string,
-  onRetry: (ms: number) => void,
-): AsyncGenerator<EventSourceMessage> {
-  try {
-    if (!api.isLoggedIn) await logIn(api, options)
-    const body = await open(api, options, cursor)
-    yield* body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream({ onRetry }))
-  } catch (error) {
-    if (error instanceof Refusal) throw error
-    note(error instanceof Error ? error.message : String(error))
-  }
-}
-
-async function logIn(api: ApiClient, { user, password }: Options): Promise<void> {
-  try {
-    await api.logIn(user, password)
-  } catch (error) {
-    throw error instanceof LoginEnded ? new Refusal(error.message) : error
-  }
-}
-
-/** A stream ends with its access token: the next one is opened with a token that was refreshed, from the cursor on. */
-async function open(api: ApiClient, { market }: Options, cursor: string): Promise<NonNullable<Response['body']>> {
-  const response = await api.fetch(market ? 'events?market' : 'events', {
-    headers: { Accept: 'text/event-stream', ...(cursor && { 'Last-Event-ID': cursor }) },
+  const live = connect<Events>(locate, {
+    since: cursor,
+    headers: () => api.authorization,
+    onState: (state, reason) => note(`${state}: ${reason}`),
+    onError: error => note(error instanceof Error ? error.message : String(error)),
   })
-  if (!response.ok || response.body === null) throw new Error(`the stream was refused with status ${response.status}`)
-  note(cursor ? `connected, from ${cursor} on` : 'connected')
-  return response.body
-}
+  // Where the first run begins.
+  live.on('cursor', (_, { id }) => cursor === '' && keep(id))
 
-/** Trying again would not help. */
-class Refusal extends Error {}
-
-function print({ id, event, data }: EventSourceMessage): void {
-  console.log(JSON.stringify({ id, event, data: JSON.parse(data) as unknown }))
+  let left = count
+  for await (const received of live) {
+    console.log(JSON.stringify(received))
+    await keep(received.id)
+    if (--left <= 0) break
+  }
+  // It has ended by itself.
+  if (left > 0) process.exitCode = 1
+  live.close()
 }
 
 function note(text: string): void {
@@ -118,8 +91,5 @@ if (options === undefined) {
   console.error(USAGE)
   process.exitCode = 2
 } else {
-  await main(options).catch((error: unknown) => {
-    console.error(error instanceof Refusal ? error.message : error)
-    process.exitCode = 1
-  })
+  await main(options)
 }

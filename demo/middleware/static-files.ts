@@ -6,14 +6,14 @@ import { DEMO } from '../folder.ts'
 
 const require = createRequire(import.meta.url)
 
-/** The folders that are served, by the start of their URL. Longest first. */
+/** The folders that are served, by the start of their URL. Longest first. The client is what `npm run build:client` makes. */
 const ROOTS = [
   ['/assets/uplot/', dirname(require.resolve('uplot'))],
-  ['/assets/eventsource-parser/', dirname(require.resolve('eventsource-parser'))],
+  ['/assets/koa-event-stream/', join(DEMO, '../dist/client')],
   ['/assets/', join(DEMO, 'public')],
 ] as const
 
-/** Serves the site's own scripts and styles, and those of two libraries, from where npm put them. */
+/** Serves the site's own scripts and styles, those of a library from where npm put them, and the client. */
 export const staticFiles: Middleware = (ctx, next) => {
   const place = ROOTS.find(([prefix]) => ctx.path.startsWith(prefix))
   if (!place || (ctx.method !== 'GET' && ctx.method !== 'HEAD')) return next()

@@ -7,13 +7,18 @@ import { sessionOf } from '../sessions/session.ts'
 export interface Visitor {
   account?: Account
   unread?: number
+  /** Where the log stood before anything else was asked for: the page's stream goes on from there. */
+  cursor?: string
 }
 
 /** Finds out whose session it is, for the pages. */
-export function visitor({ accounts, notifications }: Services): Middleware<Visitor> {
+export function visitor({ accounts, notifications, hub }: Services): Middleware<Visitor> {
   return async (ctx, next) => {
     const account = accounts.find(sessionOf(ctx).userId ?? '')
-    if (account) Object.assign(ctx.state, { account, unread: await notifications.unread(account.id) })
+    if (account) {
+      const cursor = await hub.cursor()
+      Object.assign(ctx.state, { account, cursor, unread: await notifications.unread(account.id) })
+    }
     await next()
   }
 }

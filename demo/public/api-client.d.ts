@@ -25,6 +25,21 @@ export class ApiClient {
   logOut(): Promise<void>
 
   /**
+   * The header that shows who asks.
+   *
+   * @throws {LoginEnded} where there is no login
+   */
+  readonly authorization: Readonly<Record<'Authorization', string>>
+
+  /**
+   * Gets the next access token.
+   *
+   * @throws {LoginEnded} as a rejection, where there is no login, or it could not be refreshed
+   * @throws {Error} as a rejection, where the API does not answer, or not with tokens
+   */
+  refresh(): Promise<void>
+
+  /**
    * `fetch` below the API's address, with the token.
    *
    * @throws {LoginEnded} as a rejection, where there is no login, or it could not be refreshed

@@ -37,17 +37,27 @@ export class ApiClient {
     this.#tokens = undefined
   }
 
+  /** The header that shows who asks. */
+  get authorization() {
+    return { Authorization: `Bearer ${this.#accessToken()}` }
+  }
+
+  /** Gets the next access token. */
+  refresh() {
+    return this.#refresh(this.#accessToken())
+  }
+
   async fetch(path, init = {}) {
     const token = this.#accessToken()
-    const response = await this.#send(path, init, token)
+    const response = await this.#send(path, init)
     if (response.status !== 401) return response
     await response.body?.cancel()
     await this.#refresh(token)
-    return this.#send(path, init, this.#accessToken())
+    return this.#send(path, init)
   }
 
-  #send(path, init, token) {
-    return fetch(this.url(path), { ...init, headers: { ...init.headers, Authorization: `Bearer ${token}` } })
+  #send(path, init) {
+    return fetch(this.url(path), { ...init, headers: { ...init.headers, ...this.authorization } })
   }
 
   #accessToken() {

@@ -1,5 +1,5 @@
-import { EventSourceParserStream } from './eventsource-parser/stream.js'
-import './shell.js'
+import { connect } from './koa-event-stream/index.js'
+import { openPage } from './shell.js'
 
 /** Asks by POST, which an EventSource cannot, and reads the answer's stream word by word. */
 
@@ -8,54 +8,44 @@ const form = document.querySelector('[data-ask]')
 const send = form.querySelector('[data-send]')
 const stop = form.querySelector('[data-stop]')
 
-let asking = new AbortController()
+let answer
 
+openPage()
 form.addEventListener('submit', event => {
   event.preventDefault()
   void ask(form.elements.question.value)
   form.reset()
 })
-stop.addEventListener('click', () => asking.abort())
+stop.addEventListener('click', () => answer.close())
 for (const hint of document.querySelectorAll('[data-hint]')) {
   hint.addEventListener('click', () => void ask(hint.textContent))
 }
 
 async function ask(question) {
-  asking.abort()
-  const current = (asking = new AbortController())
+  answer?.close()
+  const current = (answer = connect('/assistant/answers', {
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify({ question }),
+  }))
   turn('ours', question)
   const text = turn('theirs', '')
   busy(true)
-  try {
-    for await (const word of answerTo(question, current.signal)) {
-      text.textContent += word
-      text.scrollIntoView({ block: 'nearest' })
-    }
-  } catch (error) {
-    text.textContent += current.signal.aborted ? ' … (stopped)' : `That did not work: ${error.message}`
+  for await (const { event, data } of current) {
+    if (event !== 'token') continue
+    text.textContent += data.text
+    text.scrollIntoView({ block: 'nearest' })
   }
+  text.textContent += ending(current.reason)
   text.parentElement.dataset.done = ''
-  if (current === asking) busy(false)
+  if (current === answer) busy(false)
 }
 
-async function* answerTo(question, signal) {
-  const response = await fetch('/assistant/answers', {
-    method: 'POST',
-    headers: { 'Content-Type': 'application/json', Accept: 'text/event-stream' },
-    body: JSON.stringify({ question }),
-    signal,
-  })
-  if (response.status === 401) location.assign('/login?ended')
-  if (!response.ok) throw new Error(await response.text())
-  const reader = response.body
-    .pipeThrough(new TextDecoderStream())
-    .pipeThrough(new EventSourceParserStream())
-    .getReader()
-  for (let { done, value } = await reader.read(); !done; { done, value } = await reader.read()) {
-    if (value.event === 'done') return
-    if (value.event === 'token') yield JSON.parse(value.data).text
-  }
-  throw new Error('the answer broke off')
+/** What is to be said where an answer ends. */
+function ending(reason) {
+  if (reason === 'done') return ''
+  if (reason === 'client') return ' … (stopped)'
+  if (reason === 'unauthenticated') location.assign('/login?ended')
+  return ` … (that did not work: ${reason})`
 }
 
 function turn(whose, text) {

@@ -1,62 +1,53 @@
 import { timeOfDay } from './format.js'
-import { live } from './live.js'
-import './shell.js'
+import { openPage } from './shell.js'
 
-/** How many events the log keeps. */
+/** How many lines a log keeps. */
 const LOGGED = 30
 
-/** What the numbers of `EventSource.readyState` mean. */
-const STATES = { connecting: '0 · connecting', open: '1 · open', closed: '2 · closed' }
+/** All that the stream may bring: the site's events, and what the library says itself. */
+const NAMES = ['order.created', 'order.updated', 'notification', 'notifications.read', 'cursor', 'gap', 'goaway']
 
-const log = document.querySelector('[data-log]')
+const [states, events] = ['states', 'events'].map(name => document.querySelector(`[data-log="${name}"]`))
+const counts = { received: 0, reconnects: -1, gaps: 0 }
 
-live.addEventListener('state', show)
-live.addEventListener('received', ({ detail: { name, data, id } }) => {
-  const line = document.createElement('li')
-  line.dataset.name = name
-  line.append(
-    cell('time', timeOfDay(Date.now())),
-    cell('strong', name),
-    cell('code', describe(data)),
-    cell('small', id),
-  )
-  log.prepend(line)
-  if (log.children.length > LOGGED) log.lastElementChild.remove()
+const live = openPage({
+  onState(state, reason) {
+    if (state === 'open') counts.reconnects++
+    log(states, state, reason)
+    showFacts({ state, reason, reconnects: Math.max(0, counts.reconnects) })
+  },
 })
-// Its handlers only count; what they are told of is listed above.
-for (const name of ['order.created', 'order.updated', 'quote']) live.on(name, () => undefined)
+for (const name of NAMES) {
+  live.on(name, (data, { id }) => {
+    counts.received++
+    if (name === 'gap') counts.gaps++
+    if (name === 'cursor') showFacts({ caughtUp: timeOfDay(Date.now()) })
+    log(events, name, data === undefined ? '' : JSON.stringify(data), id)
+    showFacts({ received: counts.received, gaps: counts.gaps, lastEventId: id })
+  })
+}
 
-document.querySelector('[data-renew]').addEventListener('click', () => live.renew())
 document.querySelector('[data-cut]').addEventListener('submit', async event => {
   event.preventDefault()
   await fetch(event.target.action, { method: 'POST' })
 })
 
-setInterval(show, 1_000)
-show()
-
-function show() {
-  const { state, opened, received, gaps, lastEventId, caughtUp, heartbeat } = live.connection
-  const facts = {
-    state: STATES[state],
-    received,
-    reconnects: Math.max(0, opened - 1),
-    gaps,
-    lastEventId: lastEventId || '–',
-    caughtUp: caughtUp ? timeOfDay(caughtUp) : '–',
-    heartbeat: heartbeat ? `${Math.round((Date.now() - heartbeat) / 1_000)} s ago` : '–',
-  }
+function showFacts(facts) {
   for (const [name, value] of Object.entries(facts)) {
     document.querySelector(`[data-fact="${name}"]`).textContent = value
   }
+}
+
+function log(list, name, text, id = '') {
+  const line = document.createElement('li')
+  line.dataset.name = name
+  line.append(cell('time', timeOfDay(Date.now())), cell('strong', name), cell('code', text), cell('small', id))
+  list.prepend(line)
+  if (list.children.length > LOGGED) list.lastElementChild.remove()
 }
 
 function cell(tag, text) {
   const element = document.createElement(tag)
   element.textContent = text
   return element
-}
-
-function describe(data) {
-  return data === undefined ? '' : JSON.stringify(data)
 }

@@ -1,12 +1,14 @@
-const WORDS = { connecting: 'Connecting', open: 'Live', closed: 'Offline' }
+const WORDS = {
+  connecting: 'Connecting',
+  open: 'Live',
+  waiting: 'Reconnecting',
+  paused: 'Paused',
+  ended: 'Offline',
+}
 
-/** Shows the state of a stream. */
-export function showLight(light, stream) {
-  const show = () => {
-    const { state } = stream.connection
-    light.dataset.state = state
-    light.querySelector('[data-light-text]').textContent = WORDS[state]
-  }
-  stream.addEventListener('state', show)
-  show()
+/** Shows the state of a stream, and why it is in it. */
+export function showLight(light, state, reason) {
+  light.dataset.state = state
+  light.title = reason
+  light.querySelector('[data-light-text]').textContent = WORDS[state]
 }

@@ -1,14 +1,30 @@
-import { ReconnectingStream } from './reconnecting-stream.js'
+import { connect } from './koa-event-stream/index.js'
+import { showLight } from './light.js'
+import { loadParts } from './parts.js'
 
-/** The page's one event stream, shared by its scripts. The session cookie opens it. */
-export const live = new ReconnectingStream(async ({ again, signal }) => {
-  // An EventSource does not tell why it gave up. If the login has ended, there is nothing to come back for.
-  if (!again || !(await hasLoggedOut(signal))) return document.body.dataset.events
-  location.assign('/login?ended')
-  return undefined
-})
+/** Why a stream ends when the login has: in this tab or another, or at the server. */
+const LOGGED_OUT = ['logout', 'revoked', 'unauthenticated']
 
-async function hasLoggedOut(signal) {
-  const { status } = await fetch('/session', { cache: 'no-store', signal })
-  return status === 401
+/**
+ * Opens the page's one event stream, from where the log stood when the page was rendered. The session cookie opens it.
+ *
+ * @param onLoad is called when the page's parts have been loaded anew, since events were lost
+ * @param onState is told of each state of the stream, and the reason for it
+ */
+export function openLive({ onLoad = () => undefined, onState = () => undefined } = {}) {
+  const { events, cursor } = document.body.dataset
+  const light = document.querySelector('[data-light]')
+  return connect(events, {
+    since: cursor,
+    async load(_why, signal) {
+      const loaded = await loadParts(signal)
+      onLoad()
+      return loaded
+    },
+    onState(state, reason) {
+      showLight(light, state, reason)
+      onState(state, reason)
+      if (state === 'ended' && LOGGED_OUT.includes(reason)) location.assign('/login?ended')
+    },
+  })
 }

@@ -1,7 +1,6 @@
 import uPlot from './uplot/uPlot.esm.js'
 import { minuteOfDay, money, timeOfDay } from './format.js'
-import { live } from './live.js'
-import './shell.js'
+import { openPage } from './shell.js'
 
 /** Ten minutes at one quote a second. */
 const MOST_QUOTES = 600
@@ -16,23 +15,19 @@ const MINUTES = [60, 120, 300, 600]
 let quotes = []
 let plot
 
-live.on('quote', quote => {
-  // The first quotes may come before the history, which holds them too.
-  if (quotes.length > 0 && quote.at <= quotes.at(-1).at) return
+readQuotes()
+openPage({ onLoad: readQuotes }).on('quote', quote => {
+  // What the server has rendered may be newer than an event that comes after it.
+  if (quote.at <= quotes.at(-1).at) return
   quotes = [...quotes, quote].slice(-MOST_QUOTES)
   show(quote)
 })
-live.addEventListener('gap', load)
 dark.addEventListener('change', draw)
-new ResizeObserver(() => plot?.setSize(size())).observe(container)
-await load()
+new ResizeObserver(() => plot.setSize(size())).observe(container)
 
-async function load() {
-  const response = await fetch('/market/history', { cache: 'no-store' })
-  if (!response.ok) return
-  const history = await response.json()
-  const newer = quotes.filter(quote => quote.at > history.at(-1).at)
-  quotes = [...history, ...newer].slice(-MOST_QUOTES)
+/** The server has written the last minutes into the page. */
+function readQuotes() {
+  quotes = JSON.parse(document.querySelector('[data-live="quotes"]').textContent)
   draw()
   show(quotes.at(-1))
 }
@@ -46,7 +41,6 @@ function show({ at, prices }) {
     card.dataset.direction = change < 0 ? 'down' : 'up'
   }
   document.querySelector('[data-as-of]').textContent = `As of ${timeOfDay(at)}`
-  if (!plot) return
   plot.setData(columns())
   if (plot.cursor.idx == null) plot.setLegend({ idx: quotes.length - 1 })
 }

@@ -1,21 +1,35 @@
 import { money, showMoment } from './format.js'
-import { live } from './live.js'
-import './shell.js'
+import { openPage } from './shell.js'
 
-const table = document.querySelector('[data-live="orders"]')
+const form = document.querySelector('[data-place]')
+const error = document.querySelector('[data-error]')
 const template = document.querySelector('#order-row')
 
+const live = openPage()
 live.on('order.created', show)
 live.on('order.updated', show)
-live.addEventListener('gap', () => location.reload())
 
-/** Puts an order into the table. An event may tell what the page knows already, or something older. */
+form.addEventListener('submit', event => {
+  event.preventDefault()
+  // What comes meanwhile waits until the order is in the table; its own event is not told.
+  live.mine(place(new URLSearchParams(new FormData(form)))).catch(failure => say(failure.message))
+})
+
+async function place(body) {
+  const response = await fetch(form.action, { method: 'POST', headers: { Accept: 'application/json' }, body })
+  if (response.ok) show(await response.json())
+  say(response.ok ? '' : await response.text())
+  return response
+}
+
+/** Puts an order into the table. What the server has rendered may be newer than an event that comes after it. */
 function show(order) {
+  const table = document.querySelector('[data-live="orders"]')
   const known = table.querySelector(`[data-order="${CSS.escape(order.id)}"]`)
   if (known && Number(known.dataset.version) >= order.version) return
   const row = known ?? template.content.firstElementChild.cloneNode(true)
   fill(row, order)
-  if (!known) place(row, order)
+  if (!known) insert(table, row, order)
   highlight(row)
 }
 
@@ -30,14 +44,19 @@ function fill(row, order) {
   showMoment(part('updatedAt'), order.updatedAt)
 }
 
-/** Newest first; what is replayed may be older than what is there. */
-function place(row, order) {
+/** Newest first; the response to one's own order may come after another order. */
+function insert(table, row, order) {
   const older = [...table.rows].find(other => Number(other.dataset.placedAt) < order.placedAt)
   table.insertBefore(row, older ?? null)
-  document.querySelector('.empty').hidden = true
+  document.querySelector('[data-live="empty"]').hidden = true
 }
 
 function highlight(row) {
   row.classList.remove('changed')
   requestAnimationFrame(() => row.classList.add('changed'))
+}
+
+function say(text) {
+  error.textContent = text
+  error.hidden = text === ''
 }

@@ -1,32 +1,25 @@
 import { localizeTimes } from './format.js'
-import { showLight } from './light.js'
-import { live } from './live.js'
-
-/** What every page shows: the light of the connection, the bell, and news as it comes in. */
+import { openLive } from './live.js'
 
 /** How long a piece of news stays, in milliseconds. */
 const TOAST = 6_000
 
-const badge = document.querySelector('[data-unread]')
 const toasts = document.querySelector('[data-toasts]')
-const drawnAt = Number(document.body.dataset.drawnAt)
 
-showLight(document.querySelector('[data-light]'), live)
+/** Opens the page's stream, and shows what every page shows: the light of the connection, the bell, and news as it comes in. */
+export function openPage(options) {
+  localizeTimes(document)
+  const live = openLive(options)
+  live.on('notification', ({ text, unread }) => {
+    showUnread(unread)
+    toast(text)
+  })
+  live.on('notifications.read', ({ unread }) => showUnread(unread))
+  return live
+}
 
-live.on('notification', ({ text, at, unread }) => {
-  showUnread(unread)
-  if (at > drawnAt) toast(text)
-})
-live.on('notifications.read', ({ unread }) => showUnread(unread))
-
-live.addEventListener('gap', async () => {
-  const response = await fetch('/session', { cache: 'no-store' })
-  if (response.ok) showUnread((await response.json()).unread)
-})
-
-localizeTimes(document)
-
-function showUnread(count) {
+export function showUnread(count) {
+  const badge = document.querySelector('[data-live="unread"]')
   badge.textContent = count
   badge.hidden = count === 0
 }

@@ -1,7 +1,7 @@
-import { ApiClient } from './api-client.js'
+import { ApiClient, LoginEnded } from './api-client.js'
 import { money } from './format.js'
+import { connect } from './koa-event-stream/index.js'
 import { showLight } from './light.js'
-import { ticketedStream } from './ticketed-stream.js'
 
 /** A page that could be on any other site: it logs in at the API, and shows what happens with the user's orders. */
 
@@ -34,25 +34,43 @@ logOut.addEventListener('click', async () => {
     return
   }
   stream.close()
+  showDoor(true)
 })
 
 function follow() {
-  stream?.close()
   feed.replaceChildren()
-  stream = ticketedStream(api)
+  showDoor(false)
+  stream = connect(urlWithTicket, {
+    onState(state, reason) {
+      showLight(part('light'), state, reason)
+      if (state === 'ended') showDoor(true)
+    },
+    // No ticket: there is another try after a while, and the light says so.
+    onError: failure => console.warn(failure.message),
+  })
   stream.on('order.created', ({ id, lot, bags, total }) => tell(`${id}: ${bags} × ${lot}, ${money(total)}`))
   stream.on('order.updated', ({ id, status }) => tell(`${id} is ${status}`))
   stream.on('notification', ({ text }) => tell(text))
-  stream.addEventListener('gap', () => tell('Some news was missed.'))
-  stream.addEventListener('state', showDoor)
-  showLight(part('light'), stream)
-  showDoor()
+  stream.on('gap', () => tell('Some news was missed.'))
 }
 
-function showDoor() {
-  form.hidden = api.isLoggedIn
-  news.hidden = !api.isLoggedIn
-  if (!api.isLoggedIn) say('You have been logged out.')
+/** An EventSource can send no token: each one is opened with a ticket of its own. Without a login there is nothing to ask for. */
+async function urlWithTicket({ signal }) {
+  try {
+    const response = await api.fetch('events/ticket', { method: 'POST', signal })
+    if (!response.ok) throw new Error(`no ticket: status ${response.status}`)
+    const { ticket } = await response.json()
+    return api.url(`events?ticket=${ticket}`)
+  } catch (error) {
+    if (error instanceof LoginEnded) return null
+    throw error
+  }
+}
+
+function showDoor(isShut) {
+  form.hidden = !isShut
+  news.hidden = isShut
+  if (isShut) say('You have been logged out.')
 }
 
 function tell(text) {

@@ -8,12 +8,7 @@ export function marketRoutes({ market }: Services): Router<SignedIn> {
   const router = new Router<SignedIn>()
 
   router.get('/market', async ctx => {
-    render(ctx, 'market', { lots: LOTS, quote: await market.latest() })
-  })
-
-  router.get('/market/history', async ctx => {
-    ctx.set('Cache-Control', 'no-store')
-    ctx.body = await market.history()
+    render(ctx, 'market', { lots: LOTS, quotes: await market.history() })
   })
 
   return router

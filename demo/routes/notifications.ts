@@ -3,6 +3,7 @@ import { topics } from '../events.ts'
 import type { SignedIn } from '../middleware/signed-in.ts'
 import type { Services } from '../services.ts'
 import { render } from '../views/render.ts'
+import { wantsJson } from './form.ts'
 
 export function notificationsRoutes({ notifications, notify, hub }: Services): Router<SignedIn> {
   const router = new Router<SignedIn>()
@@ -21,7 +22,11 @@ export function notificationsRoutes({ notifications, notify, hub }: Services): R
   router.post('/notifications/read', async ctx => {
     const { id } = ctx.state.account
     await notifications.markAllRead(id)
-    await hub.publish(topics.user(id), { event: 'notifications.read', data: { unread: 0 } })
+    ctx.set('Event-ID', await hub.publish(topics.user(id), { event: 'notifications.read', data: { unread: 0 } }))
+    if (wantsJson(ctx)) {
+      ctx.body = { unread: 0 }
+      return
+    }
     ctx.status = 303
     ctx.redirect('/notifications')
   })

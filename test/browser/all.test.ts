@@ -2,6 +2,7 @@
 import './answers.ts'
 import './client.ts'
 import './demo.ts'
+import './frameworks.ts'
 import './logout.ts'
 import './origins.ts'
 import './recovery.ts'

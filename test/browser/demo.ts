@@ -50,12 +50,15 @@ test('orders, prices and notifications arrive on the pages that are open', async
   await placing.getByLabel('Coffee').selectOption({ label: 'Nyeri AA, Kenya' })
   await placing.getByLabel('Bags of 60 kg').fill('17')
   await placing.getByRole('button', { name: 'Place order' }).click()
-  const row = orders.getByRole('row').filter({ hasText: '17 × 60 kg' })
-  await row.filter({ hasText: 'received' }).waitFor()
+  const rows = [placing, orders].map(page => page.getByRole('row').filter({ hasText: '17 × 60 kg' }))
+  for (const row of rows) await row.filter({ hasText: 'received' }).waitFor()
   const [placed] = await site.services.orders.list('ada')
   const confirmed = await site.services.orders.advance('ada', placed?.id ?? '')
   if (confirmed) await site.hub.publish(topics.user('ada'), { event: 'order.updated', data: confirmed })
-  await row.filter({ hasText: 'confirmed' }).waitFor()
+  for (const row of rows) {
+    await row.filter({ hasText: 'confirmed' }).waitFor()
+    t.is(await row.count(), 1)
+  }
 
   const quote = await site.services.market.advance()
   await site.hub.publish(topics.market, { event: 'quote', data: quote })
@@ -82,7 +85,7 @@ test('a connection that is cut resumes, with nothing lost, doubled or told as a 
   await log.nth(0).waitFor()
 
   cable.cut()
-  await page.getByText('Connecting', { exact: true }).waitFor()
+  await page.getByText('Reconnecting', { exact: true }).waitFor()
   for (const lot of ['huila', 'kochere', 'cerrado']) ids.push(await order(site, lot))
   cable.mend()
   await page.getByText('Live', { exact: true }).waitFor()
@@ -91,6 +94,54 @@ test('a connection that is cut resumes, with nothing lost, doubled or told as a 
   t.deepEqual(await log.locator('small').allInnerTexts(), ids.reverse())
   t.is(await page.locator('[data-fact="gaps"]').innerText(), '0')
   t.is(await page.locator('[data-fact="reconnects"]').innerText(), '1')
+  const told = async (what: string) => (await page.locator(`[data-log="states"] ${what}`).allInnerTexts()).reverse()
+  t.deepEqual((await told('strong')).slice(0, 4), ['connecting', 'open', 'waiting', 'connecting'])
+  t.deepEqual((await told('code')).slice(0, 4), ['start', 'stream', 'closed', 'closed'])
+  t.is((await told('strong')).at(-1), 'open')
+})
+
+test('after a gap a page loads what it shows, as it is now, and goes on from there', async t => {
+  const { site, cable, tab } = await openShop(t)
+  const pages = await Promise.all(['/', '/market', '/notifications'].map(tab))
+  cable.cut()
+  for (const page of pages) await page.getByText('Reconnecting', { exact: true }).waitFor()
+  // More than history keeps.
+  for (let n = 0; n < 1_001; n++)
+    await site.hub.publish([topics.user('ada'), topics.market], { event: 'token', data: { text: '' } })
+  const placed = await site.services.orders.place('ada', 'nyeri', 19, 1_000)
+  await site.services.notifications.add('ada', 'The ship is late.')
+  const { prices } = await site.services.market.advance()
+  cable.mend()
+
+  const [orders, market, notifications] = pages
+  await orders?.getByRole('row').filter({ hasText: '19 × 60 kg' }).waitFor()
+  await market?.getByText(`€${((prices.nyeri ?? 0) / 100).toFixed(2)}`).waitFor()
+  await notifications?.getByRole('listitem').filter({ hasText: 'The ship is late.' }).waitFor()
+  for (const page of pages) await page.getByRole('link', { name: 'Notifications 1' }).waitFor()
+
+  const confirmed = await site.services.orders.advance('ada', placed.id)
+  if (confirmed) await site.hub.publish(topics.user('ada'), { event: 'order.updated', data: confirmed })
+  await orders?.getByRole('row').filter({ hasText: '19 × 60 kg' }).filter({ hasText: 'confirmed' }).waitFor()
+  await site.services.notify('ada', 'The ship is in.')
+  await notifications?.getByRole('listitem').filter({ hasText: 'The ship is in.' }).waitFor()
+  for (const page of pages) await page.getByRole('link', { name: 'Notifications 2' }).waitFor()
+  t.is(await orders?.getByRole('row').filter({ hasText: '19 × 60 kg' }).count(), 1)
+  t.is(await notifications?.getByRole('listitem').count(), 2)
+})
+
+test('the assistant answers word by word, until it is told to stop', async t => {
+  const { tab } = await openShop(t)
+  const page = await tab('/assistant')
+  const answer = page.locator('.theirs[data-done]')
+  await page.getByRole('button', { name: 'Tell me about Kenya' }).click()
+  await answer.nth(0).waitFor()
+  t.regex(await answer.nth(0).innerText(), /^Nyeri AA comes from Kenya\..*better moment\.$/s)
+
+  await page.getByLabel('Your question').fill('What is cheapest today?')
+  await page.getByRole('button', { name: 'Ask' }).click()
+  await page.getByRole('button', { name: 'Stop' }).click()
+  await answer.nth(1).waitFor()
+  t.regex(await answer.nth(1).innerText(), / … \(stopped\)$/)
 })
 
 test('logging out in one tab sends the others to the login page', async t => {

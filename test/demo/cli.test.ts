@@ -21,7 +21,7 @@ function runClient(t: ExecutionContext, args: string[], password: string) {
   const notes = createInterface(client.stderr)
   const connected = new Promise<void>(resolve => {
     notes.on('line', line => {
-      if (line.startsWith('# connected')) resolve()
+      if (line === '# open: stream') resolve()
     })
   })
   const output = createInterface(client.stdout)

@@ -32,7 +32,7 @@ for (const [lot, bags] of [
     const site = await openSite(t)
     const response = await (await site.loggedIn('ada')).post('/orders', { lot, bags })
     t.is(response.status, 422)
-    t.regex(await response.text(), /role="alert">(Order between 1 and 20 bags|Choose one of the coffees)/)
+    t.regex(await response.text(), /role="alert" data-error>(Order between 1 and 20 bags|Choose one of the coffees)/)
     t.deepEqual(await site.services.orders.list('ada'), [])
   })
 }
@@ -46,12 +46,35 @@ test('prices come to those who ask for them', async t => {
   t.deepEqual(JSON.parse((await stream.next(named('quote'))).data), await site.services.market.latest())
 })
 
-test('what happened while the page was being drawn is replayed', async t => {
+test('what happens from when the page was rendered on is on its stream, once', async t => {
   const site = await openSite(t)
   const ada = await site.loggedIn('ada')
+  await ada.post('/orders', { lot: 'nyeri', bags: '1' })
+  const [, cursor = ''] = /data-cursor="([^"]+)"/.exec(await (await ada.get('/')).text()) ?? []
   await ada.post('/orders', { lot: 'huila', bags: '1' })
-  const stream = await ada.openStream()
+  const stream = await ada.openStream(`/events?lastEventId=${cursor}`)
   t.like(JSON.parse((await stream.next(named('order.created'))).data), { lot: 'Huila Supremo' })
+  t.is((await stream.next()).event, 'cursor')
+})
+
+test('a script that changes something is answered with what it changed, and the id of its event', async t => {
+  const site = await openSite(t)
+  const ada = await site.loggedIn('ada')
+  const stream = await ada.openStream()
+  const json = { accept: 'application/json' }
+  const placed = await ada.post('/orders', { lot: 'nyeri', bags: '3' }, json)
+  t.is(placed.status, 201)
+  const created = await stream.next(named('order.created'))
+  t.is(placed.headers.get('event-id'), created.id ?? '')
+  t.deepEqual(await placed.json(), JSON.parse(created.data))
+  const marked = await ada.post('/notifications/read', {}, json)
+  const { id = '' } = await stream.next(named('notifications.read'))
+  t.is(marked.headers.get('event-id'), id)
+  t.deepEqual(await marked.json(), { unread: 0 })
+
+  const refused = await ada.post('/orders', { lot: 'nyeri', bags: '0' }, json)
+  t.is(refused.status, 422)
+  t.regex(await refused.text(), /^Order between 1 and 20 bags/)
 })
 
 test('a stream that was cut resumes where it stopped, nothing lost and nothing doubled', async t => {

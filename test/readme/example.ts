@@ -61,6 +61,11 @@ export function runExample(
   return runScript(t, compiled(folder, name), env)
 }
 
+/** Answers what an example that has been compiled exports. */
+export function importExample(folder: string, name: string): Promise<unknown> {
+  return import(compiled(folder, name))
+}
+
 /** Starts an example that has been compiled, which is killed when the test ends. */
 export function startExample(
   t: ExecutionContext,

@@ -4,9 +4,10 @@ import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { Redis } from 'ioredis'
 import jwt from 'jsonwebtoken'
+import type { Live } from 'koa-event-stream/client'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
-import { compileExamples, removeExamples, runExample, startExample, writeExamples } from './example.ts'
+import { compileExamples, importExample, removeExamples, runExample, startExample, writeExamples } from './example.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
@@ -128,6 +129,27 @@ test('a ticket is issued to the holder of a token, and opens one stream', async 
   t.is((await stream.next()).event, 'cursor')
   stream.close()
   t.is((await openStream(`${url}/events?ticket=${ticket}`)).status, 401)
+})
+
+test('a page has a ticket for each of its attempts', async t => {
+  const { url } = await runExample(t, folder, 'tickets.ts')
+  const { follow } = (await importExample(folder, 'ticketed-page.ts')) as {
+    follow: (site: string, token: string) => Live
+  }
+  const token = jwt.sign({}, privateKey, {
+    algorithm: 'RS256',
+    subject: 'ada',
+    issuer: 'https://login.example.com',
+    audience: 'events',
+    expiresIn: '1h',
+  })
+  const live = follow(url, token)
+  t.teardown(() => live.close())
+  await new Promise(resolve => live.addEventListener('cursor', resolve))
+  t.regex(live.url, /ticket=/)
+  const stranger = follow(url, 'x')
+  await new Promise(resolve => stranger.addEventListener('error', resolve))
+  t.is(stranger.reason, 'url')
 })
 
 test('the limits let in who comes over TLS, and no more streams than are allowed', async t => {
