@@ -12,7 +12,7 @@ export const HEALTHY = 60_000
 export const LONGEST_ASKED = 3_600_000
 
 /** How long a stream may take to its first byte before it is tried as a long poll. */
-export const FIRST_BYTE = 10_000
+export const FIRST_BYTE = 5_000
 /** How long an answer may take where there is no other way to ask: a long poll lasts 25 s. */
 export const ANSWER = 40_000
 /** The first bytes of a long poll come so long before its end only where nobody holds them back. */
