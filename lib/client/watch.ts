@@ -10,13 +10,14 @@ export interface Watch {
   /** From now on so many milliseconds of silence are too long. */
   allow(bound: number): void
   stop(): void
-  /** Looks at once: the page, or its device, has been asleep. */
+  /** Looks at once, if it looks at all: the page, or its device, has been asleep. */
   look(): void
 }
 
 /** @param silent is told when nothing has come for too long */
 export function createWatch(env: Environment, silent: () => void): Watch {
-  let cancel = (): void => undefined
+  // While it looks.
+  let cancel: (() => void) | undefined
   let bound = 0
   // Wall time: it goes on in a sleep. A clock that is set costs one reconnect.
   let signAt = 0
@@ -24,7 +25,7 @@ export function createWatch(env: Environment, silent: () => void): Watch {
     signAt = env.now()
   }
   const look = (): void => {
-    if (Math.abs(env.now() - signAt) >= bound) silent()
+    if (cancel && Math.abs(env.now() - signAt) >= bound) silent()
   }
   const tick = (): void => {
     cancel = env.after(TICK, () => {
@@ -34,7 +35,7 @@ export function createWatch(env: Environment, silent: () => void): Watch {
   }
   return {
     start(ms = bound) {
-      cancel()
+      cancel?.()
       bound = ms
       sign()
       tick()
@@ -43,7 +44,10 @@ export function createWatch(env: Environment, silent: () => void): Watch {
     allow(ms) {
       bound = ms
     },
-    stop: () => cancel(),
+    stop() {
+      cancel?.()
+      cancel = undefined
+    },
     look,
   }
 }

@@ -1,3 +1,4 @@
+import { Deferred } from '../support/deferred.ts'
 import { cursor, event, gap, HEARTBEAT } from './scripted.ts'
 import { onBoth } from './on-both.ts'
 
@@ -95,6 +96,19 @@ onBoth('a page that leaves has no connection, and resumes when it is back', asyn
   t.is(world.clock.pending, 0)
   world.wake('pageshow')
   t.is((await world.next()).lastEventId, 'e-1')
+  live.close()
+})
+
+onBoth('a page that is shown while its URL is asked for has heard nothing yet', async (t, { world, seen, options }) => {
+  const url = new Deferred<string>()
+  const live = world.connect(() => url.promise, options)
+  seen.listen(live)
+  world.wake('pageshow')
+  world.wake('visibilitychange')
+  t.is(live.reason, 'start')
+  url.resolve('/events')
+  const peer = await world.next()
+  t.is(peer.url.searchParams.get('stream'), null)
   live.close()
 })
 
