@@ -1,21 +1,21 @@
 import test, { type ExecutionContext } from 'ava'
-import { build } from 'esbuild'
 import Koa from 'koa'
 import { createHub } from 'koa-event-stream'
 import type { Page } from 'playwright-core'
-import { CLIENT_BUNDLE } from '../package/client-bundle.ts'
+import { bundleClient } from '../package/client-bundle.ts'
 import { ObservedStream } from './observed-stream.ts'
 import { openPage } from './chromium.ts'
 import { openSite, RETRY, type Site, type StreamOptions } from './site.ts'
 
 /** A site that serves the client, too, as the build makes it. */
 async function openClientSite(t: ExecutionContext, stream: StreamOptions = {}): Promise<Site & { page: Page }> {
-  const { outputFiles } = await build({ ...CLIENT_BUNDLE, write: false })
+  const files = await bundleClient()
   const app = new Koa()
   app.use((ctx, next) => {
-    if (ctx.path !== '/client.js') return next()
+    const file = files.find(({ name }) => ctx.path === `/client/${name}`)
+    if (!file) return next()
     ctx.type = 'text/javascript'
-    ctx.body = outputFiles[0]?.text
+    ctx.body = file.code
   })
   const site = await openSite(t, { app, hub: createHub(), stream: { retry: RETRY, ...stream } })
   return { ...site, page: await openPage(t, site.url) }
@@ -31,7 +31,7 @@ async function connect(page: Page, options: string): Promise<ObservedStream> {
   await page.addScriptTag({
     type: 'module',
     content: `
-      import { connect } from '/client.js'
+      import { connect } from '/client/index.js'
       const live = window.live = connect('/events', {
         ...${options},
         onState: (state, reason) => ${tell}({ name: state, data: reason }),

@@ -1,0 +1,129 @@
+import type { Connection, ConnectionHost } from '../connection.ts'
+import type { Message } from '../inbox.ts'
+import { isUpTo } from '../position.ts'
+import { createBacklog, type Backlog } from './backlog.ts'
+import type { Packed, Question, Told } from './words.ts'
+
+/** A tab as a reader of what leaders tell: it follows one of them at a time, and joins the next one by its cursor. */
+export interface Follower {
+  /** Hears a leader, and answers whether it is one to be followed. */
+  hear(told: Told): boolean
+  /** Asks for what has been missed. Until that comes, all else is passed over. */
+  join(): void
+  /** Reads nothing on. */
+  leave(): void
+  /** For a leader in this tab: a term above all that were heard of, and what was read. It is the leader's from now on. */
+  handOver(now: number): Inheritance
+  /** Keeps what is read again. */
+  takeBack(): void
+}
+
+/** What a leader takes over from its tab. */
+export interface Inheritance {
+  readonly term: number
+  readonly backlog: Backlog
+  /** Names of events that the backlog is complete for. */
+  readonly names: ReadonlySet<string>
+}
+
+/** What a follower is part of. */
+export interface Tab {
+  readonly host: ConnectionHost
+  /** Names of the events that are shown; `undefined` where all are. */
+  readonly names: ReadonlySet<string> | undefined
+  ask(ask: Question['ask'], tab: string): void
+  /** The leader's connection stands so. */
+  stands(told: Told): void
+}
+
+/** @param id of this tab, as no other has one */
+export function createFollower(self: Connection, id: string, { host, names, ask, stands }: Tab): Follower {
+  let term = 0
+  let highest = 0
+  let questions = 0
+  // The join that has not been answered yet.
+  let question: string | undefined
+  let isJoined = false
+  // Whether ids are of the log: they rise.
+  let isLog = !!self.lastId
+  let backlog = createBacklog(self.lastId)
+  let isKeeping = true
+  const shown = new Set(names)
+
+  const join = (): void => {
+    isJoined = false
+    question = `${id} ${++questions}`
+    ask('join', question)
+  }
+
+  const read = ([event, data, own]: Packed): void => {
+    const isCursor = event === 'cursor'
+    if (own !== undefined) {
+      if (!isLog || !isUpTo(own, self.lastId)) self.lastId = own
+      else if (!isCursor) return
+    }
+    isLog ||= isCursor
+    const message: Message = { event, data, id: self.lastId, hasId: own !== undefined }
+    if (isKeeping) backlog.add(message)
+    if (!names || names.has(event)) host.message(message)
+  }
+
+  const begin = (from: string): void => {
+    self.lastId = from
+    backlog.reset(from)
+    host.began()
+  }
+
+  const learn = (more: Iterable<string>): void => {
+    const before = shown.size
+    for (const name of more) shown.add(name)
+    // What was kept lacks these.
+    if (isKeeping && shown.size > before) backlog.reset(self.lastId)
+  }
+
+  return {
+    hear(told) {
+      // One that does not know yet that it has been replaced.
+      if (told.term < term) return false
+      if (told.isOver) {
+        if (told.term !== term) return false
+        term = 0
+        if (isJoined || question) join()
+        return false
+      }
+      highest = Math.max(highest, told.term)
+      const isAnswer = told.to !== undefined && told.to === question
+      if (told.term !== term) {
+        term = told.term
+        if (!isAnswer && (isJoined || question)) join()
+      }
+      if (told.names) learn(told.names)
+      if (isAnswer) {
+        question = undefined
+        isJoined = true
+      }
+      if (!isJoined || (told.to !== undefined && !isAnswer)) return true
+      stands(told)
+      if (told.from !== undefined && isJoined && (isAnswer || !self.lastId)) begin(told.from)
+      for (const event of told.events ?? []) if (isJoined) read(event)
+      return true
+    },
+    join,
+    leave() {
+      isJoined = false
+      question = undefined
+      term = 0
+    },
+    handOver(now) {
+      learn(names ?? [])
+      isKeeping = false
+      highest = Math.max(highest + 1, now)
+      return { term: highest, backlog, names: shown }
+    },
+    takeBack() {
+      // The leader's are ahead of what was read here.
+      if (!isKeeping) backlog = createBacklog(self.lastId)
+      isKeeping = true
+    },
+  }
+}
