@@ -121,7 +121,11 @@ export function checkOptions(url: unknown, options: ConnectOptions, env: Environ
   if (!isFunction(headers)) checkHeaders(headers)
   must(isStrings(events) && Array.isArray(events), 'events', 'a list of strings')
   must(isGet ? body === null : method === 'POST', 'method', 'GET without a body, or POST')
-  must(share === undefined || (isGet && isStrings(share) && share.name && share.identity), 'share', `${STRINGS}: name and identity, with GET`)
+  must(
+    share === undefined || (isGet && isStrings(share) && share.name && share.identity),
+    'share',
+    `${STRINGS}: name and identity, with GET`,
+  )
   must(isFetch || (Source && transport === 'eventsource'), 'transport', 'fetch, or eventsource with GET and no headers')
   return {
     url: isFunction(url) ? url : () => String(url),

@@ -20,7 +20,7 @@ export interface Follower {
 
 /** What a leader takes over from its tab. */
 export interface Inheritance {
-  readonly term: number
+  readonly term: string
   readonly backlog: Backlog
   /** Names of events that the backlog is complete for. */
   readonly names: ReadonlySet<string>
@@ -38,8 +38,8 @@ export interface Tab {
 
 /** @param id of this tab, as no other has one */
 export function createFollower(self: Connection, id: string, { host, names, ask, stands }: Tab): Follower {
-  let term = 0
-  let highest = 0
+  let term = ''
+  let highest = ''
   let questions = 0
   // The join that has not been answered yet.
   let question: string | undefined
@@ -47,13 +47,19 @@ export function createFollower(self: Connection, id: string, { host, names, ask,
   // Whether ids are of the log: they rise.
   let isLog = !!self.lastId
   let backlog = createBacklog(self.lastId)
-  let isKeeping = true
+  // The term of the leader in this tab, which keeps what is read.
+  let ownTerm = ''
   const shown = new Set(names)
 
   const join = (): void => {
     isJoined = false
     question = `${id} ${++questions}`
     ask('join', question)
+  }
+
+  // Keeps nothing of what was read so far, and what comes behind this id.
+  const forget = (floor: string): void => {
+    if (!ownTerm) backlog.reset(floor)
   }
 
   const read = ([event, data, own]: Packed): void => {
@@ -64,47 +70,50 @@ export function createFollower(self: Connection, id: string, { host, names, ask,
     }
     isLog ||= isCursor
     const message: Message = { event, data, id: self.lastId, hasId: own !== undefined }
-    if (isKeeping) backlog.add(message)
+    if (!ownTerm) backlog.add(message)
     if (!names || names.has(event)) host.message(message)
   }
 
-  const begin = (from: string): void => {
+  const begin = (from: string, isNew = false): void => {
     self.lastId = from
-    backlog.reset(from)
+    isLog ||= !!from
+    forget(isNew ? '' : from)
     host.began()
   }
 
-  const learn = (more: Iterable<string>): void => {
+  const learn = (more: Iterable<string>, isNew = false): void => {
     const before = shown.size
     for (const name of more) shown.add(name)
-    // What was kept lacks these.
-    if (isKeeping && shown.size > before) backlog.reset(self.lastId)
+    // What was kept lacks these. A tab that joins is sent them from its place on.
+    if (isNew && isJoined) forget('')
+    else if (shown.size > before) forget(self.lastId)
+  }
+
+  // Goes over to another leader.
+  const follow = (next: string): void => {
+    term = next
+    if (isJoined || question) join()
   }
 
   return {
     hear(told) {
-      // One that does not know yet that it has been replaced.
-      if (told.term < term) return false
+      // One that does not know yet that it has been replaced, or that is dead and was heard late.
+      if (ownTerm ? told.term !== ownTerm : told.term < term) return false
       if (told.isOver) {
-        if (told.term !== term) return false
-        term = 0
-        if (isJoined || question) join()
+        if (told.term === term) follow('')
         return false
       }
-      highest = Math.max(highest, told.term)
+      if (told.term > highest) highest = told.term
       const isAnswer = told.to !== undefined && told.to === question
-      if (told.term !== term) {
-        term = told.term
-        if (!isAnswer && (isJoined || question)) join()
-      }
-      if (told.names) learn(told.names)
       if (isAnswer) {
+        term = told.term
         question = undefined
-        isJoined = true
-      }
+      } else if (told.term !== term) follow(told.term)
+      if (told.names) learn(told.names, told.isNew)
+      isJoined ||= isAnswer
       if (!isJoined || (told.to !== undefined && !isAnswer)) return true
       stands(told)
-      if (told.from !== undefined && isJoined && (isAnswer || !self.lastId)) begin(told.from)
+      if (told.from !== undefined && isJoined && (isAnswer || !self.lastId)) begin(told.from, told.isNew)
       for (const event of told.events ?? []) if (isJoined) read(event)
       return true
     },
@@ -112,18 +121,18 @@ export function createFollower(self: Connection, id: string, { host, names, ask,
     leave() {
       isJoined = false
       question = undefined
-      term = 0
+      term = ''
     },
     handOver(now) {
       learn(names ?? [])
-      isKeeping = false
-      highest = Math.max(highest + 1, now)
-      return { term: highest, backlog, names: shown }
+      const number = Math.max((parseInt(highest, 10) || 0) + 1, now)
+      ownTerm = highest = `${String(number).padStart(16, '0')} ${id}`
+      return { term: ownTerm, backlog, names: shown }
     },
     takeBack() {
       // The leader's are ahead of what was read here.
-      if (!isKeeping) backlog = createBacklog(self.lastId)
-      isKeeping = true
+      if (ownTerm) backlog = createBacklog(self.lastId)
+      ownTerm = ''
     },
   }
 }

@@ -17,7 +17,7 @@ export interface Office {
 
 /** Where a leader begins. */
 export interface Place {
-  readonly term: number
+  readonly term: string
   /** The cursor of its tab. */
   readonly cursor: string
   /** The last URL, for messages that come before the first attempt. */
@@ -76,7 +76,7 @@ export function createLeader({ env, settings, createConnection, failed }: Office
     const missed = backlog.after(cursor)
     if (missed && !isNew) tell({ to, names, events: missed.map(pack) })
     // One that begins, or whose ids compare with nothing.
-    else if (!isUpTo(cursor, cursor)) welcome(to, names)
+    else if (!isUpTo(cursor, cursor)) welcome(to, names, isNew)
     else {
       const from = isUpTo(inner.lastId, cursor) ? inner.lastId : cursor
       if (isCatchingUp && !isUpTo(from, inner.lastId)) waiting.set(to, question)
@@ -87,10 +87,10 @@ export function createLeader({ env, settings, createConnection, failed }: Office
     }
   }
 
-  const welcome = (to: string, names: string[]): void => {
+  const welcome = (to: string, names: string[], isNew: boolean): void => {
     const from = inner.lastId
     const events = arrival !== undefined && from ? [['cursor', arrival, from] as const] : []
-    tell({ to, names, events, ...((from || inner.state === 'open') && { from }) })
+    tell({ to, names, isNew, events, ...((from || inner.state === 'open') && { from }) })
   }
 
   // Has it resumed from an older place. Whoever has seen what comes then skips it.
@@ -113,8 +113,8 @@ export function createLeader({ env, settings, createConnection, failed }: Office
     const more = names.filter(name => !shown.has(name))
     if (!settings.Source || !more.length) return false
     for (const name of more) inner.listen(name)
-    // What was kept lacks these.
-    backlog.reset(inner.lastId)
+    // What was kept lacks these, and so does what has come since that.
+    backlog.reset('')
     return true
   }
 
@@ -128,7 +128,7 @@ export function createLeader({ env, settings, createConnection, failed }: Office
     if (!('ask' in question) || inner.state === 'ended') return
     if (question.ask === 'join') join(question)
     else if (question.ask === 'alive') tell()
-    else if (learn(question.names)) tell({ names: [...shown] })
+    else if (learn(question.names)) tell({ names: [...shown], isNew: true })
   })
   inner.start()
 

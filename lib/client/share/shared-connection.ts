@@ -167,6 +167,10 @@ export function createSharedConnection(
     },
   })
   let election = createElection(locks, key, candidate)
-  const vigil = createVigil(env, () => ask('alive', id), () => election.stand(true))
+  const vigil = createVigil(
+    env,
+    () => ask('alive', id),
+    () => election.stand(true),
+  )
   return self
 }

@@ -35,8 +35,8 @@ export interface Question {
 
 /** What a leader tells. */
 export interface Told {
-  /** Rises from leader to leader. */
-  readonly term: number
+  /** Rises from leader to leader, as text. No two have the same. */
+  readonly term: string
   readonly state: State
   readonly reason: Reason
   readonly url: string
@@ -47,6 +47,8 @@ export interface Told {
   readonly from?: string
   /** All names that the connection shows, from now on. */
   readonly names?: readonly string[]
+  /** Some of them have not been shown so far, and may have been passed over. */
+  readonly isNew?: boolean
   readonly events?: readonly Packed[]
   /** It leads no more. */
   readonly isOver?: boolean
