@@ -2,21 +2,15 @@ import test, { type ExecutionContext } from 'ava'
 import Koa from 'koa'
 import { createHub } from 'koa-event-stream'
 import type { Page } from 'playwright-core'
-import { bundleClient } from '../package/client-bundle.ts'
 import { ObservedStream } from './observed-stream.ts'
+import { clientFiles } from './client-files.ts'
 import { openPage } from './chromium.ts'
 import { openSite, RETRY, type Site, type StreamOptions } from './site.ts'
 
-/** A site that serves the client, too, as the build makes it. */
+/** A site that serves the client, too. */
 async function openClientSite(t: ExecutionContext, stream: StreamOptions = {}): Promise<Site & { page: Page }> {
-  const files = await bundleClient()
   const app = new Koa()
-  app.use((ctx, next) => {
-    const file = files.find(({ name }) => ctx.path === `/client/${name}`)
-    if (!file) return next()
-    ctx.type = 'text/javascript'
-    ctx.body = file.code
-  })
+  app.use(clientFiles())
   const site = await openSite(t, { app, hub: createHub(), stream: { retry: RETRY, ...stream } })
   return { ...site, page: await openPage(t, site.url) }
 }

@@ -271,7 +271,7 @@ test('cursors of several lives of the log: each tab is told its gap, and nobody 
   await world.pass(3_000)
   world.publish()
   await world.settle()
-  t.deepEqual(leader?.told, ['tick 2', 'gap epoch', 'tick 1'])
+  t.deepEqual(leader.told, ['tick 2', 'gap epoch', 'tick 1'])
   // The first reaches the place where the leader's own gap is, the second one no place at all.
   const near = world.open({ since: 'e-2' })
   const far = world.open({ since: 'd-7' })

@@ -198,15 +198,15 @@ export class Tab {
   constructor(world: TabsWorld, name: string) {
     this.name = name
     this.#world = world
-    const openChannel = (channel: string): Channel => new FakeChannel(world, this, channel)
+    const tab = this
     const page: Page = {
       document: this.document,
       navigator: { locks: this.#locks() },
-      BroadcastChannel: class {
+      BroadcastChannel: class extends FakeChannel {
         constructor(name: string) {
-          return openChannel(name)
+          super(world, tab, name)
         }
-      } as new (name: string) => Channel,
+      },
     }
     this.env = {
       now: world.clock.now,
@@ -359,11 +359,21 @@ export class Tab {
 
   #source(): EventSourceClass {
     const open = (url: string): EventSourceLike => this.#openSource(url)
-    return class {
+    return class implements EventSourceLike {
+      readonly #source: EventSourceLike
       constructor(url: string) {
-        return open(url)
+        this.#source = open(url)
       }
-    } as EventSourceClass
+      get readyState() {
+        return this.#source.readyState
+      }
+      addEventListener(...args: Parameters<EventSourceLike['addEventListener']>) {
+        this.#source.addEventListener(...args)
+      }
+      close() {
+        this.#source.close()
+      }
+    }
   }
 
   #openSource(url: string): EventSourceLike {

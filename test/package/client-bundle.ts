@@ -14,7 +14,6 @@ const INSIDE = [
   'block',
   'chance',
   'changed',
-  'clear',
   'end',
   'ended',
   'failed',
@@ -47,10 +46,8 @@ const INSIDE = [
   'take',
 ]
 
-/** How the client becomes the one file that a page loads, and another one for pages that share. */
+/** How a file of the client is made. */
 const BUNDLE = {
-  // Of the folder that npm and ava run in. Together, so that both call the other's parts by the same short names.
-  entryPoints: ['lib/client/index.ts', 'lib/client/share.ts'],
   plugins: [
     {
       name: 'on demand',
@@ -73,7 +70,7 @@ const BUNDLE = {
 
 /** A file of the client, as a page loads it. */
 export interface ClientFile {
-  /** `index.js` or `share.js`. */
+  /** `index.js`, which is all that most pages load, or `share.js`. */
   readonly name: string
   readonly code: string
   /** Its source map, as JSON. */
@@ -82,18 +79,23 @@ export interface ClientFile {
 
 /** The client as the build makes it. */
 export async function bundleClient(): Promise<ClientFile[]> {
-  const { outputFiles } = await build(BUNDLE)
-  const text = (name: string): string => outputFiles.find(({ path }) => basename(path) === name)?.text ?? ''
-  return Promise.all(
-    ['index.js', 'share.js'].map(async name => {
-      // What esbuild leaves is 3% more than a page needs.
-      const { code = '', map } = await minify(text(name), {
-        module: true,
-        ecma: 2020,
-        compress: { passes: 3 },
-        sourceMap: { content: text(`${name}.map`), url: `${name}.map` },
-      })
-      return { name, code, map: String(map) }
-    }),
-  )
+  // Both call each other's parts by the same short names.
+  let mangleCache: Record<string, string | false> = {}
+  const files: ClientFile[] = []
+  for (const part of ['index', 'share']) {
+    const name = `${part}.js`
+    // Of the folder that npm and ava run in.
+    const bundled = await build({ ...BUNDLE, entryPoints: [`lib/client/${part}.ts`], mangleCache })
+    mangleCache = bundled.mangleCache
+    const text = (name: string): string => bundled.outputFiles.find(({ path }) => basename(path) === name)?.text ?? ''
+    // What esbuild leaves is 3% more than a page needs.
+    const { code = '', map } = await minify(text(name), {
+      module: true,
+      ecma: 2020,
+      compress: { passes: 3 },
+      sourceMap: { content: text(`${name}.map`), url: `${name}.map` },
+    })
+    files.push({ name, code, map: typeof map === 'string' ? map : '' })
+  }
+  return files
 }

@@ -37,7 +37,8 @@ export interface Tab {
 }
 
 /** @param id of this tab, as no other has one */
-export function createFollower(self: Connection, id: string, { host, names, ask, stands }: Tab): Follower {
+export function createFollower(self: Connection, id: string, tab: Tab): Follower {
+  const { host, names } = tab
   let term = ''
   let highest = ''
   let questions = 0
@@ -54,8 +55,11 @@ export function createFollower(self: Connection, id: string, { host, names, ask,
   const join = (): void => {
     isJoined = false
     question = `${id} ${++questions}`
-    ask('join', question)
+    tab.ask('join', question)
   }
+
+  // The application may have closed or paused it meanwhile.
+  const isReading = (): boolean => isJoined
 
   // Keeps nothing of what was read so far, and what comes behind this id.
   const forget = (floor: string): void => {
@@ -112,9 +116,9 @@ export function createFollower(self: Connection, id: string, { host, names, ask,
       if (told.names) learn(told.names, told.isNew)
       isJoined ||= isAnswer
       if (!isJoined || (told.to !== undefined && !isAnswer)) return true
-      stands(told)
-      if (told.from !== undefined && isJoined && (isAnswer || !self.lastId)) begin(told.from, told.isNew)
-      for (const event of told.events ?? []) if (isJoined) read(event)
+      tab.stands(told)
+      if (told.from !== undefined && isReading() && (isAnswer || !self.lastId)) begin(told.from, told.isNew)
+      for (const event of told.events ?? []) if (isReading()) read(event)
       return true
     },
     join,

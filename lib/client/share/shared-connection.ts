@@ -66,7 +66,7 @@ export function createSharedConnection(
     elected() {
       vigil.stop()
       const { lastId: cursor, url } = self
-      const office = { env, settings, createConnection: connect, failed: host.failed }
+      const office = { env, settings, createConnection: connect, failed: (error: unknown) => host.failed(error) }
       leader = createLeader(office, key, { cursor, url, ...follower.handOver(env.now()) })
     },
     deposed() {

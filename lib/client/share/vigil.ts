@@ -19,24 +19,24 @@ export interface Vigil {
  * @param ask asks the leader for a sign
  * @param depose the leader is dead, or frozen, or hidden while this tab is not
  */
-export function createVigil({ now, after, chance, page }: Environment, ask: () => void, depose: () => void): Vigil {
+export function createVigil(env: Environment, ask: () => void, depose: () => void): Vigil {
   // Two tabs that can be seen do not take over together.
-  const patience = TAKE_OVER + chance() * TAKE_OVER_JITTER
+  const patience = TAKE_OVER + env.chance() * TAKE_OVER_JITTER
   let cancel = (): void => undefined
-  let seenAt = now()
+  let seenAt = env.now()
   let isLeaderHidden = false
 
   const look = (): void => {
     cancel()
-    if (page.document?.hidden) return
-    const askedAt = now()
+    if (env.page.document?.hidden) return
+    const askedAt = env.now()
     if (isLeaderHidden && askedAt - seenAt >= patience) {
       depose()
       return
     }
-    cancel = after(ANSWER, () => {
+    cancel = env.after(ANSWER, () => {
       // Where this tab itself has slept, the answer may be about to be read.
-      if (now() - askedAt > 2 * ANSWER) look()
+      if (env.now() - askedAt > 2 * ANSWER) look()
       else depose()
     })
     ask()
@@ -45,12 +45,12 @@ export function createVigil({ now, after, chance, page }: Environment, ask: () =
   return {
     look,
     seen() {
-      seenAt = now()
+      seenAt = env.now()
     },
     sign(isHidden) {
       isLeaderHidden = isHidden
       cancel()
-      cancel = after(ASK_EVERY, look)
+      cancel = env.after(ASK_EVERY, look)
     },
     stop() {
       cancel()
