@@ -1,7 +1,7 @@
 /** How long a tab waits for the others, and how much it keeps for them: all durations in milliseconds. */
 
 /** How long after a sign of the leader's a visible tab asks for another one, and how long that may take. */
-export const ASK_EVERY = 500
+export const ASK_EVERY = 300
 export const ANSWER = 1_000
 /** How long a tab has been visible before it takes over from a hidden one, and how much longer at most, at random. */
 export const TAKE_OVER = 2_000
