@@ -24,6 +24,6 @@ export interface Connection {
   listen(name: string): void
   end(reason: Reason): void
   /** More comes than is taken: nothing is to come until `resume()`. */
-  readonly pause: () => void
+  pause(): void
   resume(): void
 }

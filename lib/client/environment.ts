@@ -44,6 +44,32 @@ const WAKES = ['online', 'pagehide', 'pageshow', 'visibilitychange'] as const
 /** One of them. `visibilitychange` is that the page has become visible. */
 export type Wake = (typeof WAKES)[number]
 
+/** What tabs of an origin tell each other by. */
+export interface Channel {
+  addEventListener(name: 'message', listener: (event: Event) => void): void
+  postMessage(message: unknown): void
+  close(): void
+}
+
+/** Web Locks, as far as they are needed: the lock is held until what `hold` answers is settled. */
+export interface Locks {
+  request(
+    name: string,
+    options: { readonly steal: true } | { readonly signal: AbortSignal },
+    hold: () => Promise<void> | undefined,
+  ): Promise<unknown>
+}
+
+/** What a page has. In Node, Bun and Deno some of it is missing. */
+export interface Page {
+  readonly EventSource?: EventSourceClass
+  readonly document?: { readonly hidden: boolean; readonly baseURI: string }
+  readonly navigator?: { readonly locks?: Locks }
+  readonly BroadcastChannel?: new (name: string) => Channel
+  addEventListener?(name: string, listener: () => void, options: { signal: AbortSignal; capture: boolean }): void
+  readonly reportError?: (error: unknown) => void
+}
+
 /** Everything that is not ours. Tests replace it. */
 export interface Environment {
   /** Milliseconds since 1970: they go on while the device sleeps. */
@@ -60,17 +86,11 @@ export interface Environment {
   onWake(listener: (wake: Wake) => void, signal: AbortSignal): void
   /** Tells of an error of the application's that nobody else listens to. */
   readonly report: (error: unknown) => void
+  /** What tabs share a connection by. */
+  readonly page: Page
 }
 
-/** What a page has. In Node, Bun and Deno some of it is missing. */
-interface Globals {
-  readonly EventSource?: EventSourceClass
-  readonly document?: { readonly hidden: boolean; readonly baseURI: string }
-  addEventListener?(name: string, listener: () => void, options: { signal: AbortSignal; capture: boolean }): void
-  readonly reportError?: (error: unknown) => void
-}
-
-const page: Globals = globalThis
+const page: Page = globalThis
 
 /** The page, or the process, that this runs in. */
 export const system: Environment = {
@@ -102,4 +122,5 @@ export const system: Environment = {
     const tell = page.reportError ?? console.error
     tell(error)
   },
+  page,
 }

@@ -1,5 +1,6 @@
 import type { EventMap } from '../wire/event.ts'
 import { safely } from './bounded.ts'
+import type { ConnectionHost } from './connection.ts'
 import type { Environment } from './environment.ts'
 import { createInbox } from './inbox.ts'
 import { OWN_ACTION } from './limits.ts'
@@ -18,7 +19,7 @@ type Handler = ((event: Event) => unknown) | null
 export function createLive<Events extends object = EventMap>(
   env: Environment,
   settings: Settings,
-  { since = '', load, events = [], parse = parseJson, onState, onError = env.report }: ConnectOptions,
+  { since = '', load, events = [], parse = parseJson, share, onState, onError = env.report }: ConnectOptions,
 ): Live<Events> {
   const readers = new Set<Reader<Received>>()
   // The names of events whose data somebody reads.
@@ -89,7 +90,7 @@ export function createLive<Events extends object = EventMap>(
     }
 
     [Symbol.asyncIterator](): AsyncIterableIterator<Received, undefined> {
-      const reader = createReader<Received>(connection.pause, goOn, () => {
+      const reader = createReader<Received>(pause, goOn, () => {
         readers.delete(reader)
         goOn()
       })
@@ -109,6 +110,7 @@ export function createLive<Events extends object = EventMap>(
 
   const failed = (error: unknown): void => safely(() => onError(error), env.report)
   const isPaused = (): boolean => isStuck && connection.state === 'open'
+  const pause = (): void => connection.pause()
   const goOn = (): void => {
     for (const reader of readers) if (reader.isFull()) return
     connection.resume()
@@ -121,7 +123,7 @@ export function createLive<Events extends object = EventMap>(
 
   const live = new LiveTarget()
   const names = new Set(['message', 'cursor', 'gap', 'goaway', 'heartbeat', ...events])
-  const connection = createConnection(env, settings, since, names, {
+  const host: ConnectionHost = {
     changed() {
       if (connection.state === 'ended') {
         loader?.stop()
@@ -138,7 +140,20 @@ export function createLive<Events extends object = EventMap>(
       inbox.take(message)
     },
     failed,
-  })
+  }
+  let connection = createConnection(env, settings, since, names, host)
+  const start = async (): Promise<void> => {
+    if (share) {
+      try {
+        const { createSharedConnection } = await import('./share.ts')
+        connection = createSharedConnection(env, settings, share, connection, names, host, createConnection)
+      } catch (error) {
+        failed(error)
+      }
+    }
+    // It may have been closed meanwhile.
+    if (connection.state !== 'ended') connection.start()
+  }
   const deliver = (event: string, data: string, id: string): void => {
     const isOurs = event === 'cursor' || event === 'goaway'
     const { origin } = new URL(connection.url)
@@ -153,7 +168,7 @@ export function createLive<Events extends object = EventMap>(
     // A listener may have closed it.
     if (message === told && !isOurs) for (const reader of readers) reader.push({ event, data: value, id })
   }
-  const inbox = createInbox(deliver, connection.pause, goOn)
+  const inbox = createInbox(deliver, pause, goOn)
   const loader =
     load &&
     createLoader(env, load, inbox, failed, stuck => {
@@ -164,6 +179,6 @@ export function createLive<Events extends object = EventMap>(
   for (const name of ['message', 'open', 'error'] as const) {
     live.addEventListener(name, event => safely(() => live[`on${name}`]?.(event), failed))
   }
-  connection.start()
+  void start()
   return live as unknown as Live<Events>
 }

@@ -56,6 +56,14 @@ export interface ConnectOptions {
    * `fetch` shows all.
    */
   events?: readonly string[]
+  /**
+   * One connection for all tabs and windows of an origin in which both words are the same: browsers open six per host over
+   * HTTP/1.1. `name` is the stream's: tabs give the same URL and the same options with it. `identity` says whose it is, by
+   * the id of the login, or of the user: tabs of somebody else never hear of it. A visible tab leads; the next one takes
+   * over where it closes, leaves, freezes or is hidden. `url` and `headers` are asked in the one that leads, and `load` in
+   * each. For streams of a hub, and with `GET` only; a page without Web Locks, such as one over `http:`, does not share.
+   */
+  share?: { readonly name: string; readonly identity: string }
   /** Is told whenever the state, or the reason for it, has changed. */
   onState?: (state: State, reason: Reason) => unknown
   /** Is told what the application's own functions fail with. Default: the console, as of any uncaught error. */
@@ -90,6 +98,7 @@ const TYPES: Readonly<Record<string, string | undefined>> = {
   body: STRING,
   withCredentials: 'a boolean',
   events: 'an object: a list of strings',
+  share: STRINGS,
   onState: FUNCTION,
   onError: FUNCTION,
   parse: FUNCTION,
@@ -101,7 +110,7 @@ export function checkOptions(url: unknown, options: ConnectOptions, env: Environ
     const type = TYPES[name] ?? 'left out: no such option'
     must(value === undefined || type.includes(typeof value), name, type)
   }
-  const { headers, body = null, events = [], withCredentials = false } = options
+  const { headers, body = null, events = [], withCredentials = false, share } = options
   // What a caller gives may be another word than the types allow.
   const method: string = options.method ?? (body === null ? 'GET' : 'POST')
   const isGet = method === 'GET'
@@ -112,6 +121,11 @@ export function checkOptions(url: unknown, options: ConnectOptions, env: Environ
   if (!isFunction(headers)) checkHeaders(headers)
   must(isStrings(events) && Array.isArray(events), 'events', 'a list of strings')
   must(isGet ? body === null : method === 'POST', 'method', 'GET without a body, or POST')
+  must(
+    share === undefined || (isGet && isStrings(share) && share.name && share.identity),
+    'share',
+    `${STRINGS}: name and identity, with GET`,
+  )
   must(isFetch || (Source && transport === 'eventsource'), 'transport', 'fetch, or eventsource with GET and no headers')
   return {
     url: isFunction(url) ? url : () => String(url),

@@ -3,7 +3,7 @@
  * Each transport that its address names has a stream and a list of its own, and tells all that comes of it to a function
  * such as `tell_fetch`.
  */
-import { connect } from '/client.js'
+import { connect } from '/client/index.js'
 
 const query = new URLSearchParams(location.search)
 const credentials = query.get('credentials')

@@ -1,14 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { ExecutionContext } from 'ava'
-import { build } from 'esbuild'
 import Koa, { type Middleware } from 'koa'
 import { bearerToken, createHub, memoryBroker, urlTicket } from 'koa-event-stream'
 import { AUDIENCE, claims, forge, ISSUER, seconds, SECRET } from '../auth/jwt/keys.ts'
 import { openFaultyProxy, PASS, type Fault } from '../client/faulty-proxy.ts'
-import { CLIENT_BUNDLE } from '../package/client-bundle.ts'
 import { ROOT } from '../support/root.ts'
 import type { TcpProxy } from '../support/tcp-proxy.ts'
+import { clientFiles } from './client-files.ts'
 import { ObservedList } from './observed-list.ts'
 import type { FullPage } from './page.ts'
 import { openSite, type StreamOptions } from './site.ts'
@@ -62,16 +61,11 @@ export async function openLiveSite(
   const numbers: number[] = []
   let cursor: string | undefined
 
-  const { outputFiles } = await build({ ...CLIENT_BUNDLE, write: false })
-  const script = (text: string | undefined): Middleware => {
-    return ctx => {
-      ctx.type = 'text/javascript'
-      ctx.body = text
-    }
-  }
   const routes: Record<string, Middleware> = {
-    '/client.js': script(outputFiles[0]?.text),
-    '/live.js': script(PAGE_SCRIPT),
+    '/live.js': ctx => {
+      ctx.type = 'text/javascript'
+      ctx.body = PAGE_SCRIPT
+    },
     '/live': ctx => {
       ctx.type = 'html'
       ctx.body =
@@ -87,6 +81,7 @@ export async function openLiveSite(
     '/ticket': ctx => tickets.issue(ctx),
   }
   const app = new Koa()
+  app.use(clientFiles())
   app.use((ctx, next) => {
     // Else the browser keeps idle connections, and asks for the stream by one of them that died together with it.
     if (ctx.path !== '/events') ctx.set('Connection', 'close')

@@ -96,6 +96,13 @@ const packages = [
     to: { pathNot: '^lib/client/', dependencyTypesNot: ['type-only'] },
   },
   {
+    name: 'share-apart',
+    comment: 'a file of its own, loaded by pages that share: what it needs of the others at run time is in it twice',
+    severity: 'error',
+    from: { path: '^lib/client/share/' },
+    to: { path: '^lib/client/', pathNot: '^lib/client/(share/|position\\.ts$)', dependencyTypesNot: ['type-only'] },
+  },
+  {
     name: 'engines-apart',
     comment: 'what any remote engine needs knows none of them, and does no I/O',
     severity: 'error',

@@ -1,5 +1,5 @@
 import { createParser } from 'eventsource-parser'
-import type { Environment, EventSourceLike, FetchInit, Wake } from '../../lib/client/environment.ts'
+import type { Environment, EventSourceLike, FetchInit, Page, Wake } from '../../lib/client/environment.ts'
 import type { Live } from '../../lib/client/live.ts'
 import { createLive } from '../../lib/client/live-target.ts'
 import { checkOptions, type ConnectOptions, type UrlFunction } from '../../lib/client/options.ts'
@@ -46,7 +46,8 @@ export class ScriptedWorld {
   constructor({
     hasEventSource = true,
     base = 'https://app.test/page',
-  }: { hasEventSource?: boolean; base?: string } = {}) {
+    page = {},
+  }: { hasEventSource?: boolean; base?: string; page?: Page } = {}) {
     const addSource = (url: string): EventSourceLike => this.#addSource(url)
     class Source implements EventSourceLike {
       readonly #source: EventSourceLike
@@ -75,6 +76,7 @@ export class ScriptedWorld {
         signal.addEventListener('abort', () => this.#wakes.delete(listener))
       },
       report: error => this.reported.push(error),
+      page,
     }
   }
 

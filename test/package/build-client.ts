@@ -1,11 +1,7 @@
-import { build } from 'esbuild'
-import { CLIENT_BUNDLE } from './client-bundle.ts'
+import { writeFile } from 'node:fs/promises'
+import { bundleClient } from './client-bundle.ts'
 
-await build({
-  ...CLIENT_BUNDLE,
-  outfile: 'dist/client/index.js',
-  allowOverwrite: true,
-  sourcemap: true,
-  sourcesContent: false,
-  logLevel: 'warning',
-})
+for (const { name, code, map } of await bundleClient()) {
+  await writeFile(`dist/client/${name}`, code)
+  await writeFile(`dist/client/${name}.map`, map)
+}

@@ -1,4 +1,6 @@
-import type { BuildOptions } from 'esbuild'
+import { basename } from 'node:path'
+import { build, type BuildOptions } from 'esbuild'
+import { minify } from 'terser'
 
 // Names that only the client's own parts call each other by: no page sees them, and no object of the platform, or of the
 // server's JSON, has a property of that name which the client uses.
@@ -12,7 +14,6 @@ const INSIDE = [
   'block',
   'chance',
   'changed',
-  'clear',
   'end',
   'ended',
   'failed',
@@ -45,13 +46,56 @@ const INSIDE = [
   'take',
 ]
 
-/** How the client becomes the one file that a page loads. */
-export const CLIENT_BUNDLE = {
-  // Of the folder that npm and ava run in.
-  entryPoints: ['lib/client/index.ts'],
+/** How a file of the client is made. */
+const BUNDLE = {
+  plugins: [
+    {
+      name: 'on demand',
+      setup(build) {
+        build.onResolve({ filter: /^\.\/share\.ts$/ }, () => ({ path: './share.js', external: true }))
+      },
+    },
+  ],
   bundle: true,
   minify: true,
   mangleProps: new RegExp(`^(${INSIDE.join('|')})$`),
   format: 'esm',
   target: 'es2022',
+  outdir: 'dist/client',
+  sourcemap: 'external',
+  sourcesContent: false,
+  logLevel: 'warning',
+  write: false,
 } satisfies BuildOptions
+
+/** A file of the client, as a page loads it. */
+export interface ClientFile {
+  /** `index.js`, which is all that most pages load, or `share.js`. */
+  readonly name: string
+  readonly code: string
+  /** Its source map, as JSON. */
+  readonly map: string
+}
+
+/** The client as the build makes it. */
+export async function bundleClient(): Promise<ClientFile[]> {
+  // Both call each other's parts by the same short names.
+  let mangleCache: Record<string, string | false> = {}
+  const files: ClientFile[] = []
+  for (const part of ['index', 'share']) {
+    const name = `${part}.js`
+    // Of the folder that npm and ava run in.
+    const bundled = await build({ ...BUNDLE, entryPoints: [`lib/client/${part}.ts`], mangleCache })
+    mangleCache = bundled.mangleCache
+    const text = (name: string): string => bundled.outputFiles.find(({ path }) => basename(path) === name)?.text ?? ''
+    // What esbuild leaves is 3% more than a page needs.
+    const { code = '', map } = await minify(text(name), {
+      module: true,
+      ecma: 2020,
+      compress: { passes: 3 },
+      sourceMap: { content: text(`${name}.map`), url: `${name}.map` },
+    })
+    files.push({ name, code, map: typeof map === 'string' ? map : '' })
+  }
+  return files
+}

@@ -64,7 +64,10 @@ export async function publish(): Promise<string> {
   }
 }
 
-const live = connect<Events>(() => '/events', { load: async () => ({ cursor: '' }) })
+const live = connect<Events>(() => '/events', {
+  load: async () => ({ cursor: '' }),
+  share: { name: 'orders', identity: 'ann' },
+})
 live.on('order.created', ({ total }, { id }) => total.toFixed(2) + id)
 live.on('gap', ({ topics }: Gap) => topics.length)
 // @ts-expect-error -- no such event

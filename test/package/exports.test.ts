@@ -57,9 +57,10 @@ test('import and require() load the same names', async t => {
   t.deepEqual(required, EXPORTS)
 })
 
-test('the client is one file that a page can load as it is, and small', async t => {
+test('the client is one file that a page can load as it is, and small; another one is for pages that share', async t => {
   const file = await readFile(join(installed, 'dist/client/index.js'))
-  t.notRegex(file.toString(), /\bimport\b|\brequire\(/)
+  t.deepEqual(file.toString().match(/\b(import|require)\b.{0,13}/g), ['import("./share.js"'])
+  t.notRegex(await readFile(join(installed, 'dist/client/share.js'), 'utf8'), /\bimport\b|\brequire\(/)
   t.true(gzipSync(file).length <= CLIENT_BYTES, `${gzipSync(file).length} bytes`)
   const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/client"; tell(it)')
   t.deepEqual(imported, ['connect'])

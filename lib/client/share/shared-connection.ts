@@ -1,0 +1,176 @@
+import type { Connection, ConnectionHost } from '../connection.ts'
+import type { Channel, Environment, Locks, Wake } from '../environment.ts'
+import type { Settings } from '../options.ts'
+import type { Reason, State } from '../reasons.ts'
+import type { createConnection } from '../resumable-connection.ts'
+import { createElection, type Candidate } from './election.ts'
+import { createFollower } from './follower.ts'
+import { createLeader, type Leader } from './leader.ts'
+import { LINGER } from './limits.ts'
+import { createVigil } from './vigil.ts'
+import { keyOf, type Question, type Share, type Told } from './words.ts'
+
+/** Where there are no locks, such as in a frame without an origin: this tab shares with nobody. */
+const ALONE: Locks = { request: async (_key, _options, hold) => hold() }
+
+/**
+ * One connection for all tabs of an identity. One of them leads: it has the connection, and tells the others, and itself,
+ * what comes. Each keeps its own place.
+ *
+ * @param own a connection that has not been started: what this one begins with, and answered where nothing can be shared
+ */
+export function createSharedConnection(
+  env: Environment,
+  settings: Settings,
+  share: Share,
+  own: Connection,
+  names: Set<string>,
+  host: ConnectionHost,
+  connect: typeof createConnection,
+): Connection {
+  const { locks } = env.page.navigator ?? {}
+  const { BroadcastChannel } = env.page
+  if (!locks || !BroadcastChannel) return own
+
+  const id = String(env.chance())
+  let key = keyOf(share)
+  const life = new AbortController()
+  let channel: Channel | undefined
+  let leader: Leader | undefined
+  let isFull = false
+
+  const enter = (): void => {
+    channel = new BroadcastChannel(key)
+    channel.addEventListener('message', event => hear((event as MessageEvent).data as Question | Told))
+    if (!isFull) follower.join()
+    election.stand()
+    vigil.look()
+  }
+
+  const leave = (): void => {
+    vigil.stop()
+    abdicate()
+    election.withdraw()
+    follower.leave()
+    channel?.close()
+    channel = undefined
+  }
+
+  const abdicate = (): void => {
+    leader?.stop()
+    leader = undefined
+    follower.takeBack()
+  }
+
+  const candidate: Candidate = {
+    elected() {
+      vigil.stop()
+      const { lastId: cursor, url } = self
+      const office = { env, settings, createConnection: connect, failed: (error: unknown) => host.failed(error) }
+      leader = createLeader(office, key, { cursor, url, ...follower.handOver(env.now()) })
+    },
+    deposed() {
+      abdicate()
+      if (self.state === 'ended') return
+      election.stand()
+      vigil.look()
+    },
+    refused() {
+      leave()
+      key += id
+      election = createElection(ALONE, key, candidate)
+      enter()
+    },
+  }
+
+  const hear = (said: Question | Told): void => {
+    if ('ask' in said || !follower.hear(said)) return
+    if (!leader) vigil.sign(said.isHidden)
+    if (said.state === 'ended') finish(said.reason)
+  }
+
+  const finish = (reason: Reason): void => {
+    if (self.state === 'ended') return
+    vigil.stop()
+    follower.leave()
+    // Nobody is to ask again who has not been told yet.
+    if (leader && reason !== 'client') env.after(LINGER, leave)
+    else leave()
+    life.abort()
+    become('ended', reason)
+  }
+
+  const become = (state: State, reason: Reason): void => {
+    if (state === self.state && reason === self.reason) return
+    self.state = state
+    self.reason = reason
+    host.changed()
+  }
+
+  const wake = (sign: Wake): void => {
+    if (sign === 'pagehide') {
+      leave()
+      become('paused', 'page')
+      return
+    }
+    if (sign === 'visibilitychange') vigil.seen()
+    if (channel) {
+      leader?.wake(sign)
+      if (!leader) vigil.look()
+    } else {
+      if (isFull) become('paused', 'slow')
+      else become('connecting', 'page')
+      enter()
+    }
+  }
+
+  const self: Connection = {
+    state: own.state,
+    reason: own.reason,
+    lastId: own.lastId,
+    url: '',
+    start() {
+      env.onWake(wake, life.signal)
+      become('connecting', 'start')
+      enter()
+    },
+    listen(name) {
+      if (names.has(name)) return
+      names.add(name)
+      if (settings.Source) ask('names', id)
+    },
+    end: finish,
+    pause() {
+      if (isFull || !channel) return
+      isFull = true
+      follower.leave()
+      become('paused', 'slow')
+    },
+    resume() {
+      if (!isFull) return
+      isFull = false
+      if (!channel) return
+      become('connecting', 'slow')
+      follower.join()
+    },
+  }
+
+  const ask = (what: Question['ask'], tab: string): void =>
+    channel?.postMessage({ ask: what, tab, cursor: self.lastId, names: [...names] } satisfies Question)
+  const follower = createFollower(self, id, {
+    host,
+    names: settings.Source && names,
+    ask,
+    stands({ state, reason, url }) {
+      self.url = url || self.url
+      if (state !== 'ended') become(state, reason)
+    },
+  })
+  let election = createElection(locks, key, candidate)
+  const vigil = createVigil(
+    env,
+    () => ask('alive', id),
+    () => election.stand(true),
+  )
+  return self
+}
