@@ -8,7 +8,7 @@ import { safeError } from '../safe-error.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import { arrivalOf } from './arrival.ts'
 import { foreignOrigin, isLinked, mayUseCookie, strayPreflight } from './origin.ts'
-import { secretsOf } from './request-secrets.ts'
+import { secretsOf, secretsWithQueryOf } from './request-secrets.ts'
 import type { AuthenticationConfig } from './door-config.ts'
 import { statusOf } from './response.ts'
 
@@ -38,7 +38,7 @@ export function conceal(ctx: Context, { authenticators, hub }: AuthenticationCon
     for (const authenticator of authenticators) callNow('`conceal`', () => authenticator.conceal?.(ctx))
   } catch (error) {
     // They may be in the URL still.
-    throw told(hub, safeError(error, [...secretsOf(ctx), ...Object.values(ctx.query).flat()]))
+    throw told(hub, safeError(error, secretsWithQueryOf(ctx)))
   }
 }
 
