@@ -42,6 +42,30 @@ export function conceal(ctx: Context, { authenticators, hub }: AuthenticationCon
   }
 }
 
+/**
+ * Has the request prolong no login until `resume`: whatever way it is refused, or fails, it does not get there.
+ *
+ * @throws what an authenticator throws, for Koa to answer
+ */
+export function suspend(ctx: Context, { authenticators, hub }: AuthenticationConfig): void {
+  try {
+    for (const authenticator of authenticators) callNow('`suspend`', () => authenticator.suspend?.(ctx))
+  } catch (error) {
+    throw told(hub, safeError(error, secretsWithQueryOf(ctx)))
+  }
+}
+
+/** Lets the request prolong its login as it would by itself: it gets what it asked for. */
+export function resume(ctx: Context, { authenticators, hub, route }: AuthenticationConfig): void {
+  for (const authenticator of authenticators) {
+    try {
+      callNow('`resume`', () => authenticator.resume?.(ctx, route))
+    } catch (error) {
+      hub.failed('resume', safeError(error, secretsOf(ctx)))
+    }
+  }
+}
+
 /** Asks who is calling, in time. Everything that can go wrong with credentials becomes a refusal here. */
 export async function authenticate(ctx: Context, config: AuthenticationConfig): Promise<Caller | Refusal> {
   const { authenticators, hub } = config
@@ -68,9 +92,8 @@ async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller |
     // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
     if (!answer) continue
     const identity = frozenIdentity(answer)
-    const isStream = config.route === 'stream'
-    if (isStream) callNow('`forStream`', () => authenticator.forStream?.(ctx))
-    if (authenticator.ambient && !mayUseCookie(ctx, config.origins) && (isStream || !isLinked(ctx))) {
+    const mayBeLinked = config.route === 'ordinary' && isLinked(ctx)
+    if (authenticator.ambient && !mayBeLinked && !mayUseCookie(ctx, config.origins)) {
       return { reason: 'origin', status: 403, error: foreignOrigin(ctx, config.origins) }
     }
     const caller = { identity, authenticator }

@@ -7,7 +7,7 @@ import { duration, fn, knownKeys } from '../options.ts'
 import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
 import { watchArrivals } from './arrival.ts'
-import { forget, type Caller, type Refusal } from './authentication.ts'
+import { forget, resume, type Caller, type Refusal } from './authentication.ts'
 import { checkDoor, checkLogins, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
 import { endedMeanwhile, pass, verify } from './door.ts'
 import type { IdentityOf, Logins } from './options.ts'
@@ -86,6 +86,7 @@ export function requireIdentity<
     }
     // What its claims look like is the word of the authenticator that made it.
     ctx.state.identity = caller.identity as IdentityOf<Login>
+    resume(ctx, config)
     await next()
   }
 }
