@@ -1,9 +1,10 @@
 import { connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
-import { AuthenticationError, type Authenticator } from 'koa-event-stream'
+import { AuthenticationError, memoryBroker, type Authenticator } from 'koa-event-stream'
 import { eventually } from '../support/eventually.ts'
 import { byName, HeldResolver, openEndpoint, REQUEST, type StreamOptions } from '../koa/endpoint.ts'
 import type { OpenOptions } from '../support/http.ts'
+import { Pause } from '../support/pause.ts'
 import { Random } from '../support/random.ts'
 import { openInstances } from './places.ts'
 
@@ -195,6 +196,43 @@ test('of those that have not opened there are no more than may be open: the newe
   for (const stream of await Promise.all(opening)) t.like(await stream.next(), { data: 'unharmed' })
   for (const stream of living) t.regex(await stream.text(), LAST_BLOCK)
   for (const stream of await Promise.all(opening)) stream.close()
+  await isEmpty()
+})
+
+test('who hangs up while the store is asked leaves nobody a place that the store has counted out', async t => {
+  const broker = memoryBroker()
+  const pause = new Pause()
+  const { leases } = broker
+  const supersede = leases.supersede.bind(leases)
+  let isHeld = false
+  leases.supersede = async (...args) => {
+    const answer = await supersede(...args)
+    if (isHeld) await pause.wait()
+    return answer
+  }
+  const { hub, port, open, isEmpty } = await openEndpoint(
+    t,
+    { limits: { shared: { identity: OLDEST } } },
+    { hub: { broker } },
+  )
+  const living = [await open(), await open()]
+  isHeld = true
+  const socket = connect(port, '127.0.0.1')
+  socket.write(REQUEST)
+  await pause.reached
+  socket.destroy()
+  await eventually(
+    () => hub.stats().streams === 2,
+    () => `${hub.stats().streams} streams, where one has left`,
+  )
+  isHeld = false
+  pause.end()
+  t.regex((await living[0]?.text()) ?? '', LAST_BLOCK)
+  const third = await open()
+  await third.next()
+  t.is(hub.stats().streams, 2)
+  living[1]?.close()
+  third.close()
   await isEmpty()
 })
 
