@@ -11,6 +11,7 @@ import { forget, resume, type Caller, type Refusal } from './authentication.ts'
 import { checkDoor, checkLogins, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
 import { endedMeanwhile, pass, verify } from './door.ts'
 import type { IdentityOf, Logins } from './options.ts'
+import { hasConcealed } from './query-parameter.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import { refuse } from './refusal.ts'
 import { secretsOf } from './request-secrets.ts'
@@ -87,6 +88,8 @@ export function requireIdentity<
     // What its claims look like is the word of the authenticator that made it.
     ctx.state.identity = caller.identity as IdentityOf<Login>
     resume(ctx, config)
+    // RFC 6750, section 2.3, asks for no less where the URL carried credentials.
+    if (hasConcealed(ctx)) ctx.set('Cache-Control', 'no-store')
     await next()
   }
 }
