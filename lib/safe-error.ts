@@ -1,10 +1,8 @@
 import { EventStreamError } from './errors.ts'
+import { Redaction } from './redaction.ts'
 
 /** How far a chain of causes is followed. */
 const DEEPEST_CAUSE = 4
-const HIDDEN = '[hidden]'
-// What is shorter is no secret, and hiding it would hide half of the message.
-const SHORTEST_SECRET = 4
 
 /**
  * Makes an error that may be told and logged of one that a store, or a function of the application, has failed with.
@@ -13,60 +11,72 @@ const SHORTEST_SECRET = 4
  *
  * Only name, code, message and the places in the code go on, of its causes too; of an error that Koa is to answer with
  * its `status` also that, `expose` and `headers`. In messages whatever is in `secrets`, or looks like a key or a token, is
- * `[hidden]`; those of a `SyntaxError` are left out, as JSON.parse quotes what it could not read. Errors of this package
- * stay themselves, with a safe cause and nothing that somebody else has put on them.
+ * `[hidden]`, and what is behind 4,096 characters is left out; messages of a `SyntaxError` are left out as a whole, as
+ * JSON.parse quotes what it could not read. Errors of this package stay themselves, with a safe cause and nothing that
+ * somebody else has put on them.
  *
  * @param secrets what is known to be secret; those of less than 4 characters count for nothing
  */
 export function safeError(error: unknown, secrets: readonly (string | undefined)[] = []): Error {
-  const known = secrets.filter(secret => secret !== undefined && secret.length >= SHORTEST_SECRET) as string[]
-  // The longest first, since one may be a part of another.
-  return safe(
-    error,
-    known.sort((a, b) => b.length - a.length),
-    DEEPEST_CAUSE,
-  )
+  return safe(error, new Redaction(secrets), DEEPEST_CAUSE)
 }
 
-function safe(error: unknown, secrets: readonly string[], depth: number): Error {
+function safe(error: unknown, redaction: Redaction, depth: number): Error {
   if (!(error instanceof Error))
     return new Error(`${error === null ? 'null' : `a value of type ${typeof error}`} was thrown`)
   try {
-    return error instanceof EventStreamError ? cleaned(error, secrets, depth) : copyOf(error, secrets, depth)
+    return error instanceof EventStreamError ? cleaned(error, redaction, depth) : copyOf(error, redaction, depth)
   } catch {
     return new Error('an error that cannot be read was thrown')
   }
 }
 
-function cleaned(error: EventStreamError, secrets: readonly string[], depth: number): EventStreamError {
-  const message = withoutSecrets(error.message, secrets)
-  if (message !== error.message) {
-    error.message = message
-    error.stack = `${error.name}: ${message}\n${framesOf(error, secrets)}`
-  }
-  if (error.cause !== undefined) error.cause = safe(error.cause, secrets, depth - 1)
-  for (const name of Reflect.ownKeys(error)) {
-    if (!OWN.has(name) && !Reflect.deleteProperty(error, name)) return new EventStreamError(error.code, message)
+// Only what is not as it should be is written: the error may be a frozen one.
+function cleaned(error: EventStreamError, redaction: Redaction, depth: number): EventStreamError {
+  const name = nameOf(error, redaction)
+  const message = redaction.message(error.message)
+  const { header, places } = stackOf(error)
+  const isAsMade = name === error.name && message === error.message && redaction.passes(header)
+  if (!isAsMade) Object.assign(error, { name, message, stack: `${name}: ${message}\n${redaction.known(places)}` })
+  if (error.cause !== undefined) error.cause = depth === 0 ? undefined : safe(error.cause, redaction, depth - 1)
+  const isCode = /^ERR_[A-Z_]{1,60}$/.test(error.code)
+  for (const key of Reflect.ownKeys(error)) {
+    const isOwn = key === 'code' ? isCode : OWN.has(key)
+    if (!isOwn && !Reflect.deleteProperty(error, key))
+      return new EventStreamError(isCode ? error.code : 'ERR_BROKER', message)
   }
   return error
 }
 
 // What an error of this package has of itself. Whoever throws one may have put more on it.
-const OWN = new Set<string | symbol>(['name', 'message', 'stack', 'code', 'cause', 'status', 'challenge'])
+const OWN = new Set<string | symbol>(['name', 'message', 'stack', 'cause', 'status', 'challenge'])
 
-function copyOf(error: Error, secrets: readonly string[], depth: number): Error {
-  const name = /^\w{1,64}$/.test(error.name) ? error.name : 'Error'
-  const message = error instanceof SyntaxError ? 'something could not be parsed' : hide(error.message, secrets)
-  const cause = error.cause === undefined || depth === 0 ? {} : { cause: safe(error.cause, secrets, depth - 1) }
+function copyOf(error: Error, redaction: Redaction, depth: number): Error {
+  const name = nameOf(error, redaction)
+  const message = error instanceof SyntaxError ? 'something could not be parsed' : redaction.message(error.message)
+  const cause = error.cause === undefined || depth === 0 ? {} : { cause: safe(error.cause, redaction, depth - 1) }
   const copy = error instanceof TypeError ? new TypeError(message, cause) : new Error(message, cause)
   Object.defineProperty(copy, 'name', { value: name, configurable: true, writable: true })
-  copy.stack = `${name}: ${message}\n${framesOf(error, secrets)}`
-  return Object.assign(copy, codeOf(error), answerOf(error))
+  copy.stack = `${name}: ${message}\n${redaction.known(stackOf(error).places)}`
+  return Object.assign(copy, codeOf(error, redaction), answerOf(error))
 }
 
-function codeOf(error: object): object {
+function nameOf({ name }: Error, redaction: Redaction): string {
+  return isWord(name) && (redaction.passes(name) || /(?:Error|Exception)$/.test(name)) && redaction.known(name) === name
+    ? name
+    : 'Error'
+}
+
+function codeOf(error: object, redaction: Redaction): { code?: string | number } {
   const code = 'code' in error ? error.code : undefined
-  return typeof code === 'number' || (typeof code === 'string' && /^\w{1,64}$/.test(code)) ? { code } : {}
+  if (typeof code === 'number') return { code }
+  // ERR_HTTP2_STREAM_ERROR is a name, whatever its digits make it look like.
+  const isName = isWord(code) && (redaction.passes(code) || /^[A-Z]{2,}[A-Z0-9]*_[A-Z0-9_]+$/.test(code))
+  return isName && redaction.known(code) === code ? { code } : {}
+}
+
+function isWord(value: unknown): value is string {
+  return typeof value === 'string' && /^\w{1,64}$/.test(value)
 }
 
 /** What Koa answers an error with, as `ctx.throw()` says it. */
@@ -78,22 +88,14 @@ function answerOf(error: object): object {
   return { status, expose: error.expose, ...(headers !== undefined && { headers }) }
 }
 
-/** The lines of a stack that say where: those behind the message. */
-function framesOf(error: Error, secrets: readonly string[]): string {
-  const lines = (error.stack ?? '').split('\n')
-  const start = lines.findLastIndex(line => !/^ +at /.test(line)) + 1
-  return withoutSecrets(lines.slice(start).join('\n'), secrets)
-}
+// `at Feed.start (file:///srv/lib/feed.ts:1:2)`, `at async Promise.all (index 0)`, `at Array.map (<anonymous>)`.
+const PLACE = /^ +at .*(?::\d+:\d+\)?|\((?:<anonymous>|native|index \d+)\))$/
 
-function hide(text: string, secrets: readonly string[]): string {
-  return withoutSecrets(text, secrets).replace(/[\w=~-]{8,}/g, word => (isOpaque(word) ? HIDDEN : word))
-}
-
-function withoutSecrets(text: string, secrets: readonly string[]): string {
-  return secrets.reduce((safer, secret) => safer.replaceAll(secret, HIDDEN), text)
-}
-
-/** Whether a word looks made by a machine: with digits, a part of a JWT, or long and in both cases. */
-function isOpaque(word: string): boolean {
-  return /\d|^eyJ/.test(word) || (word.length >= 20 && /[a-z]/.test(word) && /[A-Z]/.test(word))
+/** What a stack begins with, and its lines that say where: those behind the message, which may look like some. */
+function stackOf({ stack = '', message }: Error): { readonly header: string; readonly places: string } {
+  const start = stack.indexOf(message)
+  const lines = stack.slice(start === -1 ? 0 : start + message.length).split('\n')
+  const first = lines.findLastIndex(line => !PLACE.test(line)) + 1
+  const places = lines.slice(first).join('\n')
+  return { header: stack.slice(0, stack.length - places.length), places }
 }

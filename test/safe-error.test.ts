@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import test from 'ava'
+import fc from 'fast-check'
 import { AuthenticationError } from 'koa-event-stream'
 import { EventStreamError } from '../lib/errors.ts'
 import { safeError } from '../lib/safe-error.ts'
@@ -128,4 +129,97 @@ test('what somebody has put on an error of this package goes nowhere', t => {
   const frozen = safeError(Object.freeze(Object.assign(new EventStreamError('ERR_BROKER', 'gone'), { request })))
   t.like(frozen, { code: 'ERR_BROKER', message: 'gone' })
   t.false(inspect(frozen, { depth: 9 }).includes('token-token'))
+})
+
+test('what stands behind the message is read as a place only where it is one', t => {
+  const error = new Error(`x\n    at key ${KEY}`)
+  t.is(safeError(error).message, 'x\n    at key session:[hidden]')
+  t.false(shown(safeError(error)).includes(KEY))
+  const own = new AuthenticationError('unavailable', `GET ${KEY} failed`)
+  t.true((own.stack ?? '').includes(KEY))
+  own.message = 'the store failed'
+  t.false(shown(safeError(own)).includes(KEY))
+  t.regex(safeError(own).stack ?? '', /^AuthenticationError: the store failed\n +at /)
+})
+
+test('names and codes are cleaned, of errors of this package too', t => {
+  const key = 'a1b2c3d4e5f6a7b8'
+  for (const change of [{ name: key }, { code: key }, { code: `ERR_${key}` }]) {
+    const [key = ''] = Object.values(change)
+    for (const error of [new Error('x'), new AuthenticationError('unavailable', 'x')]) {
+      const safe = safeError(Object.assign(error, change), [key])
+      t.false(shown(safe).includes(key))
+      t.is(safe instanceof AuthenticationError, error instanceof AuthenticationError)
+    }
+  }
+  for (const kept of [
+    { code: 'ERR_HTTP2_STREAM_ERROR' },
+    { code: '23505' },
+    { code: 11000 },
+    { name: 'S3ServiceException' },
+  ]) {
+    t.like(safeError(Object.assign(new Error('x'), kept)), kept)
+  }
+})
+
+test('an error of this package that is as it should be stays as it is, also a frozen one', t => {
+  const error = new AuthenticationError('rejected', 'the token has expired')
+  const { stack } = error
+  t.is(safeError(Object.freeze(error)), error)
+  t.is(error.stack, stack)
+  t.is(safeError(new AuthenticationError('unavailable', `GET ${KEY} failed`)).message, 'GET session:[hidden] failed')
+})
+
+test('what is put in place of secrets is not looked at again', t => {
+  const pieces = ['token', ...Array.from({ length: 40 }, () => ['idde', 'h[hi', 'dden']).flat()]
+  t.is(safeError(new Error('the token is none'), pieces).message, 'the [hidden] is none')
+  t.is(safeError(new Error('the token is none'), ['token', '[hidden] is']).message, '[hidden]')
+})
+
+test('secrets that overlap are hidden as a whole', t => {
+  t.is(safeError(new Error('key abcdefghijklmnop!'), ['abcdefgh', 'ghijklmnop']).message, 'key [hidden]!')
+})
+
+test('a long message is cut, and what is cut shows no beginning of a secret', t => {
+  const secret = 'a secret with spaces in it'.repeat(10)
+  const safe = safeError(new Error(`${'x '.repeat(2_040)}${secret} y`), [secret])
+  t.is(safe.message.length, 4_080 + '[hidden]…'.length)
+  t.true(safe.message.endsWith('x [hidden]…'))
+  t.true(safeError(new Error('x '.repeat(1_000_000))).message.length < 5_000)
+  const long = 'z'.repeat(10_000)
+  t.is(safeError(new Error(`GET ${long} failed`), [long]).message, 'GET [hidden]…')
+})
+
+test('of more secrets than anybody can look for nothing is told', t => {
+  const many = Array.from({ length: 5_000 }, (_, n) => `secret ${n}`)
+  t.is(safeError(new Error('connect to db'), many).message, '[hidden]')
+})
+
+test('whatever the secrets are, none shows, and nothing grows beyond twice its length', t => {
+  // Few letters, so that secrets overlap, and those of what is put in.
+  const letters = fc.string({
+    unit: fc.constantFrom('a', 'b', '[', ']', 'h', 'i', 'd', 'e', 'n', ' ', '.', '\n'),
+    maxLength: 40,
+  })
+  const pieces = fc.array(
+    fc.oneof(letters, fc.string(), fc.constantFrom('[hidden]', 'hidden]', 'x[hid', '$&', '(?:')),
+    {
+      maxLength: 12,
+    },
+  )
+  fc.assert(
+    fc.property(pieces, fc.array(fc.oneof(letters, fc.string()), { maxLength: 8 }), fc.nat(), (secrets, words, n) => {
+      // Each secret stands in the text at least once.
+      const order = [...secrets, ...words].map((word, at) => ({ word, by: ((at + 1) * (n + 7)) % 13 }))
+      const text = order
+        .sort((a, b) => a.by - b.by)
+        .map(({ word }) => word)
+        .join('')
+      const { message } = safeError(new Error(text), secrets)
+      const count = secrets.filter(secret => secret.length >= 4 && !'[hidden]'.includes(secret))
+      t.true(message.length <= Math.max(8, 2 * text.length))
+      for (const secret of count) t.false(message.includes(secret), JSON.stringify({ secret, text, message }))
+    }),
+    { numRuns: 2_000 },
+  )
 })

@@ -36,10 +36,16 @@ export interface Authenticator<Claims extends object = UnknownClaims> {
    */
   conceal?(ctx: Context): void
   /**
-   * Called at once for a request for a stream, or for a ticket to one, when its identity is known, and not on an ordinary
-   * route: a page that is left open asks by itself, which need not count as somebody's being there.
+   * Called first for every request, before `conceal`: whatever the request would do by itself to prolong a login must not
+   * happen unless `resume` is called. If it throws, or answers a promise, the request gets 500.
    */
-  forStream?(ctx: Context): void
+  suspend?(ctx: Context): void
+  /**
+   * Called once a request gets what it asked for: a stream or a ticket to one (`stream`), or whatever is behind
+   * `requireIdentity()` (`ordinary`). A page that is left open asks for streams by itself, which need not count as
+   * somebody's being there. What it throws is a `fault`.
+   */
+  resume?(ctx: Context, route: 'stream' | 'ordinary'): void
   /**
    * Uses up credentials that are good for one stream. Called once a place for the stream is taken, before the
    * subscription resolver: a request that is refused before has not used them.

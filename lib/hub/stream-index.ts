@@ -10,7 +10,10 @@ export interface StreamLimits {
   readonly process: number
 }
 
-/** How many streams of one identity there may be, and whether one more is refused or takes the place of the oldest. */
+/**
+ * How many streams of one identity there may be, and whether one more is refused or takes the place of the oldest, as soon as
+ * it opens; until then there may be as many again.
+ */
 export interface IdentityLimit {
   readonly most: number
   readonly over: 'refuse' | 'oldest'
@@ -61,8 +64,20 @@ export class StreamIndex {
     if (this.#all.size >= limits.process) return 'process-limit'
     if ((this.#byAddress.get(address) ?? 0) >= limits.address) return 'address-limit'
     const { most, over } = limits.identity
-    if (identity === undefined || over === 'oldest') return undefined
-    return this.#byIdentity.count(identity.id) >= most ? 'identity-limit' : undefined
+    if (identity === undefined) return undefined
+    // Those that are on the way take nobody's place yet. It is the newest that is turned away, and may come back soon: who
+    // opens many at once ends neither the streams of the other tabs nor those that were on the way before.
+    const count = over === 'oldest' ? this.#opening(identity.id) : this.#byIdentity.count(identity.id)
+    return count >= most ? 'identity-limit' : undefined
+  }
+
+  /** How many streams of an identity have not opened, or are still to go without having done so. */
+  #opening(identity: string): number {
+    let count = 0
+    this.#byIdentity.each(identity, ({ order }) => {
+      if (order === undefined) count += 1
+    })
+    return count
   }
 
   /**

@@ -95,6 +95,11 @@ export class Subscriber implements StreamHost {
     return this.#feed.topics
   }
 
+  /** The id that the client is to come back with. */
+  get lastId(): string | undefined {
+    return this.#feed.lastId
+  }
+
   get hasTopics(): boolean {
     return this.topics.length > 0
   }

@@ -93,10 +93,11 @@ export async function succeed({ hub, shared }: RouteConfig, subscriber: Subscrib
  * both leave the same ones a place.
  */
 export function replaceOldest({ hub, limits }: RouteConfig, subscriber: Subscriber, lost: readonly string[]): void {
-  const { identity, stream } = subscriber
+  const { identity } = subscriber
   if (identity === undefined) return
-  // One that was itself replaced meanwhile has handed on the place that it took.
-  if (stream.closeReason === undefined || stream.closeReason === 'superseded') hub.supersede(identity.id, lost)
+  // The store has counted them out. Whoever lived on, since the client of the newcomer has hung up meanwhile, would be one
+  // too many as soon as another takes the place that it gives back.
+  hub.supersede(identity.id, lost)
   if (limits.identity.over === 'oldest') hub.makeRoom(subscriber, limits.identity.most)
 }
 

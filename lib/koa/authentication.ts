@@ -8,7 +8,7 @@ import { safeError } from '../safe-error.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import { arrivalOf } from './arrival.ts'
 import { foreignOrigin, isLinked, mayUseCookie, strayPreflight } from './origin.ts'
-import { secretsOf } from './request-secrets.ts'
+import { secretsOf, secretsWithQueryOf } from './request-secrets.ts'
 import type { AuthenticationConfig } from './door-config.ts'
 import { statusOf } from './response.ts'
 
@@ -38,7 +38,31 @@ export function conceal(ctx: Context, { authenticators, hub }: AuthenticationCon
     for (const authenticator of authenticators) callNow('`conceal`', () => authenticator.conceal?.(ctx))
   } catch (error) {
     // They may be in the URL still.
-    throw told(hub, safeError(error, [...secretsOf(ctx), ...Object.values(ctx.query).flat()]))
+    throw told(hub, safeError(error, secretsWithQueryOf(ctx)))
+  }
+}
+
+/**
+ * Has the request prolong no login until `resume`: whatever way it is refused, or fails, it does not get there.
+ *
+ * @throws what an authenticator throws, for Koa to answer
+ */
+export function suspend(ctx: Context, { authenticators, hub }: AuthenticationConfig): void {
+  try {
+    for (const authenticator of authenticators) callNow('`suspend`', () => authenticator.suspend?.(ctx))
+  } catch (error) {
+    throw told(hub, safeError(error, secretsWithQueryOf(ctx)))
+  }
+}
+
+/** Lets the request prolong its login as it would by itself: it gets what it asked for. */
+export function resume(ctx: Context, { authenticators, hub, route }: AuthenticationConfig): void {
+  for (const authenticator of authenticators) {
+    try {
+      callNow('`resume`', () => authenticator.resume?.(ctx, route))
+    } catch (error) {
+      hub.failed('resume', safeError(error, secretsOf(ctx)))
+    }
   }
 }
 
@@ -68,9 +92,8 @@ async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller |
     // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
     if (!answer) continue
     const identity = frozenIdentity(answer)
-    const isStream = config.route === 'stream'
-    if (isStream) callNow('`forStream`', () => authenticator.forStream?.(ctx))
-    if (authenticator.ambient && !mayUseCookie(ctx, config.origins) && (isStream || !isLinked(ctx))) {
+    const mayBeLinked = config.route === 'ordinary' && isLinked(ctx)
+    if (authenticator.ambient && !mayBeLinked && !mayUseCookie(ctx, config.origins)) {
       return { reason: 'origin', status: 403, error: foreignOrigin(ctx, config.origins) }
     }
     const caller = { identity, authenticator }

@@ -94,14 +94,14 @@ function checkAuthenticator(authenticator: unknown): Authenticator {
 
 function isAuthenticator(value: unknown): value is Authenticator {
   if (typeof value !== 'object' || value === null) return false
-  const { scheme, challenge, ambient, authenticate, conceal, redeem, forStream, forget, revalidation } =
+  const { scheme, challenge, ambient, authenticate, suspend, resume, conceal, redeem, forget, revalidation } =
     value as Record<keyof Authenticator, unknown>
   return (
     typeof scheme === 'string' &&
     typeof challenge === 'string' &&
     typeof ambient === 'boolean' &&
     typeof authenticate === 'function' &&
-    [conceal, redeem, forStream, forget].every(method => method === undefined || typeof method === 'function') &&
+    [suspend, resume, conceal, redeem, forget].every(method => method === undefined || typeof method === 'function') &&
     (revalidation === undefined || isRevalidation(revalidation))
   )
 }

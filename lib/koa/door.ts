@@ -10,6 +10,7 @@ import {
   endingOf,
   forget,
   stillHolds,
+  suspend,
   type Caller,
   type Refusal,
 } from './authentication.ts'
@@ -20,9 +21,13 @@ import { secretsOf } from './request-secrets.ts'
 /** How long a client is told to wait that comes too often, before the jitter, beside what a limiter says: milliseconds. */
 export const ORDINARY_WAIT = 3_000
 
-/** What every request passes first: its credentials leave the URL, and plain HTTP is refused where TLS is required. */
+/**
+ * What every request passes first: until it is served it prolongs no login, its credentials leave the URL, and plain HTTP
+ * is refused where TLS is required.
+ */
 export function approach(ctx: Context, config: DoorConfig): Refusal | undefined {
   noteArrival(ctx.req)
+  suspend(ctx, config)
   conceal(ctx, config)
   return config.requireSecure && !ctx.secure ? { reason: 'insecure', status: 403 } : undefined
 }

@@ -20,7 +20,7 @@ import {
   succeed,
 } from './admission.ts'
 import { watchArrivals } from './arrival.ts'
-import { authenticate, forget, type Caller } from './authentication.ts'
+import { authenticate, forget, resume, type Caller } from './authentication.ts'
 import { ClientConnection } from './client-connection.ts'
 import { takeClientWords } from './client-words.ts'
 import { approach, verify } from './door.ts'
@@ -88,7 +88,8 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
     return
   }
   if (isHead) {
-    if (!(await tell(ctx, config, caller, address))) await forget(ctx, config, caller)
+    if (await tell(ctx, config, caller, address)) resume(ctx, config)
+    else await forget(ctx, config, caller)
     return
   }
   const inTime = await isWithinRate(ctx, config, 'identity', caller.identity?.id)
@@ -151,6 +152,7 @@ async function admit(ctx: Context, config: RouteConfig, caller: Caller, subscrib
     }
   }
   if (prepared === undefined || !isOpen) return
+  resume(ctx, config)
   handOff(ctx, subscriber)
   prepared.source.start()
   if (prepared.source === NO_SOURCE) expectUse(subscriber, config)

@@ -65,7 +65,8 @@ interface CommonOptions<Events extends object> {
     /**
      * Streams of one identity at once in this process. One more is turned away; with `over: 'oldest'` it takes the place of
      * the oldest, which is closed as `superseded` and told to come back after an hour at the earliest, since tabs would
-     * otherwise take each other's places in turn. Default 20, `refuse`.
+     * otherwise take each other's places in turn. Of streams that have not opened yet there are as many again at most, and
+     * one more is turned away. Default 20, `refuse`.
      */
     identity?: number | IdentityLimitOption
     /** Streams of one address (`ctx.ip`; of an IPv6 address its /64 network) at once in this process. Default 1,000. */

@@ -10,19 +10,25 @@ const PAUSE = 10_000
 
 const turns = new WeakMap<RouteConfig, Map<string, number>>()
 
-/** Lets the client of a long poll that has ended as it should come for the next one, which is no new attempt. */
-export function expectNextPoll(config: RouteConfig, { stream, address }: Subscriber): void {
+/**
+ * Lets the client of a long poll that has ended as it should come for the next one, which is no new attempt: with the id that
+ * it has by now. There it waits for the next events, while with an older one it would get its answer at once, and again.
+ */
+export function expectNextPoll(config: RouteConfig, subscriber: Subscriber): void {
+  const { stream, address } = subscriber
   stream.once('close', () => {
-    if (stream.closeReason !== 'done') return
-    expect(config, nameOf('address', address))
-    if (stream.identity !== undefined) expect(config, nameOf('identity', stream.identity.id))
+    const { lastId } = subscriber
+    if (stream.closeReason !== 'done' || lastId === undefined) return
+    expect(config, nameOf('address', address, lastId))
+    if (stream.identity !== undefined) expect(config, nameOf('identity', stream.identity.id, lastId))
   })
 }
 
 /** Whether a request is the next of a row of long polls. Each is taken for that once. */
 export function isNextPoll(ctx: Context, config: RouteConfig, kind: keyof RateLimiters, name: string): boolean {
-  if (!clientWordsOf(ctx).isPoll || lastEventIdOf(ctx) === undefined) return false
-  return leave(config, nameOf(kind, name))
+  const lastEventId = lastEventIdOf(ctx)
+  if (!clientWordsOf(ctx).isPoll || lastEventId === undefined) return false
+  return leave(config, nameOf(kind, name, lastEventId))
 }
 
 function expect(config: RouteConfig, name: string): void {
@@ -39,6 +45,6 @@ function leave(config: RouteConfig, name: string): boolean {
   return count > 0
 }
 
-function nameOf(kind: keyof RateLimiters, name: string): string {
-  return `${kind}:${name}`
+function nameOf(kind: keyof RateLimiters, name: string, lastId: string): string {
+  return `${kind}:${lastId}:${name}`
 }

@@ -7,10 +7,12 @@ import { duration, fn, knownKeys } from '../options.ts'
 import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
 import { watchArrivals } from './arrival.ts'
-import { forget, type Caller, type Refusal } from './authentication.ts'
+import { forget, resume, type Caller, type Refusal } from './authentication.ts'
 import { checkDoor, checkLogins, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
 import { endedMeanwhile, pass, verify } from './door.ts'
+import { lend } from './lent-context.ts'
 import type { IdentityOf, Logins } from './options.ts'
+import { hasConcealed } from './query-parameter.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import { refuse } from './refusal.ts'
 import { secretsOf } from './request-secrets.ts'
@@ -47,7 +49,8 @@ export interface RequireIdentityOptions<
   /**
    * Answers who is refused, such as by `ctx.redirect('/login')` or a page as `ctx.body`, whose status is the refusal's
    * unless it sets one. What it leaves unanswered, throws at or takes too long for is answered as `eventStream()` does, also
-   * after `ctx.respond = false`; the latter two are a `fault`. Default: as `eventStream()`.
+   * after `ctx.respond = false`; the latter two are a `fault`. Nothing of what it has set stays then, and its `ctx` is of no
+   * more use to it. Default: as `eventStream()`.
    */
   refuse?: (ctx: Context, refusal: IdentityRefusal) => unknown
 }
@@ -86,6 +89,9 @@ export function requireIdentity<
     }
     // What its claims look like is the word of the authenticator that made it.
     ctx.state.identity = caller.identity as IdentityOf<Login>
+    resume(ctx, config)
+    // RFC 6750, section 2.3, asks for no less where the URL carried credentials.
+    if (hasConcealed(ctx)) ctx.set('Cache-Control', 'no-store')
     await next()
   }
 }
@@ -128,23 +134,15 @@ async function turnDown(ctx: Context, config: IdentityConfig, refusal: Refusal):
 async function isAnswered(ctx: Context, config: IdentityConfig, { reason, status }: Refusal): Promise<boolean> {
   const { hub, timeout, answer } = config
   if (answer === undefined) return false
+  const lent = lend(ctx)
   ctx.status = status
   ctx.set('Cache-Control', 'no-store')
   try {
-    await callInTime({ clock: hub.clock, ms: timeout, what: '`refuse`' }, () => answer(ctx, { reason, status }))
+    await callInTime({ clock: hub.clock, ms: timeout, what: '`refuse`' }, () => answer(lent.ctx, { reason, status }))
   } catch (error) {
     hub.failed('refuse', safeError(error, secretsOf(ctx)))
-    takeBack(ctx)
+    lent.takeBack()
     return false
   }
   return ctx.status !== status || Boolean(ctx.body) || ctx.respond === false
-}
-
-/** Takes back an answer that has failed, so that Koa answers the request. */
-function takeBack(ctx: Context): void {
-  ctx.remove('Location')
-  // Whoever it was handed to, Koa would leave the client without an answer.
-  ctx.respond = undefined
-  // What has been begun cannot be answered otherwise. It must not look complete.
-  if (ctx.headerSent && !ctx.res.writableEnded) ctx.res.destroy()
 }

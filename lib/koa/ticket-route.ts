@@ -5,8 +5,8 @@ import { safeError } from '../safe-error.ts'
 import type { EventMap } from '../wire/event.ts'
 import { jitteredRetry } from '../wire/retry.ts'
 import { watchArrivals } from './arrival.ts'
-import { conceal, ended, forget, inTime, stillHolds, type Caller, type Refusal } from './authentication.ts'
-import { endedMeanwhile, ORDINARY_WAIT, pass } from './door.ts'
+import { ended, forget, inTime, resume, stillHolds, type Caller, type Refusal } from './authentication.ts'
+import { approach, endedMeanwhile, ORDINARY_WAIT, pass } from './door.ts'
 import { concealedValues, concealParameter, hideBy, type QueryAuthenticator } from './query-parameter.ts'
 import { refuse } from './refusal.ts'
 import { secretsOf } from './request-secrets.ts'
@@ -100,7 +100,7 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
 async function issue(ctx: Context, desk: Desk): Promise<void> {
   // Whatever the method is, its credentials leave the URL.
   if (ctx.method !== 'POST') {
-    conceal(ctx, desk)
+    approach(ctx, desk)
     setNotAllowed(ctx, 'POST')
     return
   }
@@ -111,6 +111,7 @@ async function issue(ctx: Context, desk: Desk): Promise<void> {
   }
   const answer = await ticketFor(ctx, desk, caller)
   if ('ticket' in answer) {
+    resume(ctx, desk)
     setTicket(ctx, answer)
     return
   }

@@ -1,8 +1,10 @@
+import { Buffer } from 'node:buffer'
 import { inspect } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import Koa, { type Context } from 'koa'
 import session from 'koa-session'
 import {
+  AuthenticationError,
   bearerToken,
   createHub,
   createIdentity,
@@ -129,6 +131,48 @@ for (const [name, authenticate] of Object.entries(broken)) {
     for (const secret of parts) t.false(logged(errors).includes(secret), secret)
   })
 }
+
+/** What an authenticator of the application's fails with, as the hub tells of it. */
+async function toldOf(t: ExecutionContext, headers: Record<string, string>, message: string): Promise<string> {
+  const hub = createHub({ clock, broker: memoryBroker({ clock }) })
+  const authenticate = () => Promise.reject(new AuthenticationError('unavailable', message))
+  const app = new Koa()
+  app.use(
+    eventStream({
+      hub,
+      authenticate: { scheme: 'x', challenge: 'X', ambient: false, authenticate },
+      subscribe: () => 'x',
+    }),
+  )
+  const { url, errors } = await openFailing(t, hub, app)
+  t.is((await openStream(url, { headers })).status, 503)
+  t.is(errors.length, 1)
+  return logged(errors)
+}
+
+const basic = (pair: string) => `Basic ${Buffer.from(pair).toString('base64')}`
+
+for (const [name, secret, headers] of [
+  ['a Basic password', 'correct-horse', { authorization: basic('ada:correct-horse') }],
+  ['a short Basic password', 'horse', { authorization: basic('ada:horse') }],
+  ['a Basic password with a colon', 'corr:ect', { authorization: basic('ada:corr:ect') }],
+  ['a parameter', 'lettersonly', { authorization: 'Token token=lettersonly, b=2' }],
+  ['a quoted parameter', 'letters "only"', { authorization: 'Digest username="ada", response="letters \\"only\\""' }],
+  ['a quoted cookie', 'key-of-a-cookie', { cookie: 'a=1; sid="key-of-a-cookie"' }],
+  ['a part of a signed cookie', 'key-of-a-cookie', { cookie: 'sid=s%3Akey-of-a-cookie.signature' }],
+] as const) {
+  test(`${name} does not show in what an authenticator fails with`, async t => {
+    const text = await toldOf(t, headers, `bind of ada with ${secret} failed`)
+    t.false(text.includes(secret))
+    t.regex(text, /bind of ada with \[hidden\] failed/)
+  })
+}
+
+test('words that a client has put into its cookies or a short credential hide nothing from the operator', async t => {
+  const cookie = 'a=connect; b=ECONNREFUSED; c=database; d=Internal; e=user'
+  const message = 'connect ECONNREFUSED to the user database, Internal'
+  t.true((await toldOf(t, { cookie, authorization: 'Bearer user' }, message)).includes(message))
+})
 
 /** A store whose every question fails, and says what it was asked. */
 function brokenStore(): KeyValueStore {

@@ -3,7 +3,7 @@
  * bridge above broker.
  * A room is a folder; it may import its own files, those named here, and Node's own modules.
  */
-const BASE = ['errors', 'safe-error', 'topic', 'clock', 'deadline', 'application', 'options']
+const BASE = ['errors', 'redaction', 'safe-error', 'topic', 'clock', 'deadline', 'application', 'options']
 const ROOMS = {
   wire: ['errors', 'topic', 'application', 'options'],
   stream: ['wire/.+', ...BASE, 'auth/identity'],

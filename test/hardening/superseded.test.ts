@@ -1,9 +1,10 @@
 import { connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
-import { AuthenticationError, type Authenticator } from 'koa-event-stream'
+import { AuthenticationError, memoryBroker, type Authenticator } from 'koa-event-stream'
 import { eventually } from '../support/eventually.ts'
 import { byName, HeldResolver, openEndpoint, REQUEST, type StreamOptions } from '../koa/endpoint.ts'
 import type { OpenOptions } from '../support/http.ts'
+import { Pause } from '../support/pause.ts'
 import { Random } from '../support/random.ts'
 import { openInstances } from './places.ts'
 
@@ -58,20 +59,20 @@ for (const [overload, status] of [
     let calls = 0
     const { open, story } = await openEndpoint(t, {
       overload,
-      limits: { identity: { most: 1, over: 'oldest' } },
+      limits: { identity: OLDEST },
       subscribe: (stream, ctx) => ((calls += 1) === 1 ? subscribe(stream, ctx) : 'news'),
     })
     const opening = open()
     await asked
-    const second = await open()
+    const later = [await open(), await open()]
     answer('news')
     const refused = await opening
     t.is(refused.status, status)
     const text = await refused.text()
     if (overload === 'postpone') t.regex(text, LAST_BLOCK)
     else t.is(refused.headers['retry-after'], '3600')
-    t.deepEqual(story, ['open', `refuse superseded ${status}`])
-    t.is((await second.next()).event, 'cursor')
+    t.deepEqual(story, ['open', 'open', `refuse superseded ${status}`])
+    for (const stream of later) t.is((await stream.next()).event, 'cursor')
   })
 }
 
@@ -135,7 +136,14 @@ for (const limits of [{ identity: true }, { shared: true }, { identity: true, sh
       ...('identity' in limits && { limits: { identity: limit } }),
     }
     const sites = [await instances.open(most, options), await instances.open(most, options)]
-    const opening = Array.from({ length: 60 }, async (_, n) => sites[n % 2]?.open())
+    const opening = Array.from({ length: 60 }, async (_, n) => {
+      for (;;) {
+        const stream = await sites[n % 2]?.open()
+        // Of those that open at once as many as may be open are let in. The others come back.
+        if (stream?.headers['content-length'] === undefined) return stream
+        await new Promise(resolve => setTimeout(resolve, random.between(5, 40)))
+      }
+    })
     const streams = await Promise.all(opening)
     const bound = 'shared' in limits ? 3 : 6
     const left = () => sites.reduce((sum, { hub }) => sum + hub.stats().streams, 0)
@@ -154,6 +162,79 @@ for (const limits of [{ identity: true }, { shared: true }, { identity: true, sh
     for (const stream of streams) stream?.close()
   })
 }
+
+test('of those that have not opened there are no more than may be open: the newest comes back, and the others are unharmed', async t => {
+  const { subscribe, asked, answer } = new HeldResolver()
+  let resolvers = 0
+  let isHeld = false
+  const { hub, open, story, isEmpty } = await openEndpoint(t, {
+    limits: { identity: OLDEST },
+    subscribe: (stream, ctx) => {
+      resolvers += 1
+      return isHeld ? subscribe(stream, ctx) : 'news'
+    },
+  })
+  const living = [await open(), await open()]
+  isHeld = true
+  const opening = [open(), open()]
+  await asked
+  await eventually(
+    () => hub.stats().streams === 4,
+    () => `${hub.stats().streams} streams hold a place`,
+  )
+  for (let n = 0; n < 5; n += 1) {
+    t.regex(await (await open()).text(), /^retry: \d{4}\nevent: goaway\ndata: {"reason":"overload"}\n\n$/)
+    t.is((await open({ method: 'HEAD' })).status, 200)
+  }
+  t.is(resolvers, 4)
+  t.is(hub.stats().streams, 4)
+  t.false(story.includes('close superseded'))
+  await hub.publish('news', { data: 'unharmed' })
+  for (const stream of living) t.like(await stream.next(({ event }) => event === 'message'), { data: 'unharmed' })
+  t.is((await open({ headers: { 'x-user': 'ben' }, method: 'HEAD' })).status, 200)
+  answer('news')
+  for (const stream of await Promise.all(opening)) t.like(await stream.next(), { data: 'unharmed' })
+  for (const stream of living) t.regex(await stream.text(), LAST_BLOCK)
+  for (const stream of await Promise.all(opening)) stream.close()
+  await isEmpty()
+})
+
+test('who hangs up while the store is asked leaves nobody a place that the store has counted out', async t => {
+  const broker = memoryBroker()
+  const pause = new Pause()
+  const { leases } = broker
+  const supersede = leases.supersede.bind(leases)
+  let isHeld = false
+  leases.supersede = async (...args) => {
+    const answer = await supersede(...args)
+    if (isHeld) await pause.wait()
+    return answer
+  }
+  const { hub, port, open, isEmpty } = await openEndpoint(
+    t,
+    { limits: { shared: { identity: OLDEST } } },
+    { hub: { broker } },
+  )
+  const living = [await open(), await open()]
+  isHeld = true
+  const socket = connect(port, '127.0.0.1')
+  socket.write(REQUEST)
+  await pause.reached
+  socket.destroy()
+  await eventually(
+    () => hub.stats().streams === 2,
+    () => `${hub.stats().streams} streams, where one has left`,
+  )
+  isHeld = false
+  pause.end()
+  t.regex((await living[0]?.text()) ?? '', LAST_BLOCK)
+  const third = await open()
+  await third.next()
+  t.is(hub.stats().streams, 2)
+  living[1]?.close()
+  third.close()
+  await isEmpty()
+})
 
 test('HEAD takes nobody’s place', async t => {
   const { hub, open } = await openEndpoint(t, { limits: { identity: { most: 1, over: 'oldest' } } })

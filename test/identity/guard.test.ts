@@ -227,6 +227,9 @@ test('tokens in the query leave the URL before the next middleware', async t => 
     ],
   })
   const token = forge({ alg: 'HS256' }, claims(Date.now()), SECRET)
-  t.is((await fetch(`${url}/a?access_token=${token}&b=1`)).status, 200)
+  const answer = await fetch(`${url}/a?access_token=${token}&b=1`)
+  t.is(answer.status, 200)
+  t.is(answer.headers.get('cache-control'), 'no-store')
+  t.is(answer.headers.get('referrer-policy'), 'no-referrer')
   t.deepEqual(urls, ['/a?b=1', '/a?b=1'])
 })

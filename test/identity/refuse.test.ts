@@ -1,4 +1,6 @@
+import { Readable } from 'node:stream'
 import test from 'ava'
+import type { Context } from 'koa'
 import { Deferred } from '../support/deferred.ts'
 import { openSite } from './site.ts'
 
@@ -59,6 +61,95 @@ test('where it throws or rejects: the ordinary refusal, and a fault', async t =>
     t.like(faults, [{ during: 'refuse', error: { message: 'no template' } }])
     t.deepEqual(errors, [])
   }
+})
+
+test('where it throws, nothing of what it has set stays, and what others have set does', async t => {
+  for (const set of [
+    ctx => ctx.set({ 'Content-Encoding': 'gzip', Refresh: '0; url=https://idp.example/' }),
+    ctx => ctx.set('Transfer-Encoding', 'chunked'),
+    ctx => ctx.cookies.set('state', 'x'),
+    ctx => ctx.attachment('a.pdf'),
+    ctx => (ctx.message = 'Go away'),
+    ctx => (ctx.body = Readable.from(['x'])),
+  ] as ((ctx: Context) => unknown)[]) {
+    const { ask, faults, errors } = await openSite(t, {
+      outer: [
+        async (ctx, next) => {
+          ctx.set('X-Before', 'outer')
+          await next()
+        },
+      ],
+      guard: {
+        refuse: ctx => {
+          ctx.set('X-Before', 'refuse')
+          set(ctx)
+          throw new Error('no template')
+        },
+      },
+    })
+    const answer = await ask()
+    t.is(answer.status, 401)
+    t.is(await answer.text(), 'Unauthorized')
+    t.deepEqual(
+      Object.keys(answer.headers).sort(),
+      [
+        'cache-control',
+        'connection',
+        'content-length',
+        'content-type',
+        'date',
+        'keep-alive',
+        'www-authenticate',
+        'x-before',
+      ].filter(name => name in answer.headers),
+    )
+    t.is(answer.headers['x-before'], 'outer')
+    t.is(faults.length, 1)
+    t.deepEqual(errors, [])
+  }
+})
+
+test('what it does after its time changes nothing', async t => {
+  const [asked, late, done] = [new Deferred<void>(), new Deferred<void>(), new Deferred<unknown>()]
+  const { ask, clock } = await openSite(t, {
+    outer: [
+      async (_, next) => {
+        await next()
+        late.resolve()
+        await done.promise
+      },
+    ],
+    guard: {
+      limits: { timeout: 1_000 },
+      refuse: async ctx => {
+        const { response, cookies } = ctx
+        asked.resolve()
+        await late.promise
+        const errors: unknown[] = []
+        for (const write of [
+          () => (ctx.status = 200),
+          () => (ctx.body = 'late'),
+          () => (response.body = 'late'),
+          () => cookies.set('late', 'x'),
+        ]) {
+          try {
+            write()
+          } catch (error) {
+            errors.push(error)
+          }
+        }
+        done.resolve(errors.length)
+      },
+    },
+  })
+  const asking = ask()
+  await asked.promise
+  clock.advance(1_000)
+  const answer = await asking
+  t.is(answer.status, 401)
+  t.is(await answer.text(), 'Unauthorized')
+  t.is(answer.headers['set-cookie'], undefined)
+  t.is(await done.promise, 4)
 })
 
 test('where it hands the request to somebody else, and fails or never ends: the ordinary refusal, and a fault', async t => {

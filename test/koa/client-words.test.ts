@@ -122,3 +122,19 @@ test('the next poll in a row is no attempt, a first one is', async t => {
   await poll()
   t.is(counted.length, 2)
 })
+
+test('a poll with an id that an earlier one has gone beyond is an attempt each time', async t => {
+  const counted: string[] = []
+  const limiter = { consume: async (key: string) => counted.push(key) }
+  const { port, hub } = await openEndpoint(t, { limits: { rate: { identity: limiter, address: limiter } } })
+  const id = await hub.cursor()
+  await hub.publish('news', { event: 'tick', data: 1 })
+  const poll = async (lastEventId: string) => {
+    const client = await raw(port, request('stream=poll', `Last-Event-ID: ${lastEventId}\r\n`))
+    return client.until('0\r\n\r\n')
+  }
+  for (let times = 1; times <= 5; times += 1) {
+    t.true((await poll(id)).includes('event: tick'))
+    t.is(counted.length, 2 * times)
+  }
+})

@@ -95,12 +95,41 @@ export async function storedSession(ctx: Context, key: string, now: number): Pro
   return applicationFields(data)
 }
 
-/** Keeps koa-session from prolonging the session of this request by `rolling` or `renew`. What changes it is saved. */
-export function keepExpiry(ctx: Context): void {
+type Extension = Required<Pick<SessionOptions, 'rolling' | 'renew'>>
+
+const KEPT: Extension = Object.freeze({ rolling: false, renew: false })
+
+// What koa-session was told of requests that prolong nothing until they are served.
+const suspended = new WeakMap<SessionOptions, Extension>()
+
+/**
+ * Keeps koa-session from prolonging the session of this request by `rolling` or `renew`, until `resumeExpiry()`. What changes
+ * it is saved. Where koa-session is not mounted, nobody has asked for a session yet.
+ */
+export function suspendExpiry(ctx: Context): void {
   // This request's own copy.
-  const options = sessionOptions(ctx)
-  options.rolling = false
-  options.renew = false
+  const options = mountedOptions(ctx)
+  if (options === undefined || suspended.has(options)) return
+  const { rolling = false, renew = false } = options
+  suspended.set(options, { rolling, renew })
+  Object.assign(options, KEPT)
+}
+
+/** Lets koa-session prolong the session of this request as it was told to. */
+export function resumeExpiry(ctx: Context): void {
+  const options = mountedOptions(ctx)
+  const extension = options && suspended.get(options)
+  if (options === undefined || extension === undefined) return
+  suspended.delete(options)
+  Object.assign(options, extension)
+}
+
+/** Keeps koa-session from prolonging the session of this request for good. What changes it is saved. */
+export function keepExpiry(ctx: Context): void {
+  const options = mountedOptions(ctx)
+  if (options === undefined) return
+  suspended.delete(options)
+  Object.assign(options, KEPT)
 }
 
 /**
@@ -128,8 +157,13 @@ function suspendCommit(ctx: Context): () => void {
   }
 }
 
+function mountedOptions(ctx: Context): SessionOptions | undefined {
+  return 'session' in ctx && isRecord(ctx.sessionOptions) ? ctx.sessionOptions : undefined
+}
+
 function sessionOptions(ctx: Context): SessionOptions {
-  if ('session' in ctx && isRecord(ctx.sessionOptions)) return ctx.sessionOptions
+  const options = mountedOptions(ctx)
+  if (options !== undefined) return options
   throw new TypeError(
     'sessionCookie() found no `ctx.session`: mount koa-session before eventStream(), `app.use(session(app))`',
   )

@@ -13,7 +13,9 @@ import {
   keepExpiry,
   releaseSession,
   requireRead,
+  resumeExpiry,
   storedSession,
+  suspendExpiry,
   type CurrentSession,
   type SessionData,
 } from './koa-session.ts'
@@ -131,7 +133,11 @@ export function sessionCookie<Session extends object = SessionData, Claims exten
     challenge: challenge('Cookie', { realm }),
     ambient: true,
     authenticate,
-    ...(!streamsProlong && { forStream: keepExpiry }),
+    suspend: suspendExpiry,
+    resume(ctx: Context, route: 'stream' | 'ordinary') {
+      if (route === 'stream' && !streamsProlong) keepExpiry(ctx)
+      else resumeExpiry(ctx)
+    },
     forget: (ctx: Context) => bounded(() => releaseSession(ctx, clock.now())),
     revalidation: Object.freeze({ ...pace, holds }),
   })

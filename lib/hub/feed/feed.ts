@@ -90,6 +90,11 @@ export class Feed implements Member, FeedAccess {
     return this.cursors.topics
   }
 
+  /** The id that the client has of the log, as far as it was written; `undefined` where it has none yet. */
+  get lastId(): string | undefined {
+    return this.#sentSeq === -1 ? undefined : formatPosition(this.broker.position().epoch, this.#sentSeq)
+  }
+
   /**
    * Brings the stream to where it is live: what the client has missed, then its cursor. Of topics that were added before
    * it gets what was published since the resolver was called.
