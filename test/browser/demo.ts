@@ -10,6 +10,7 @@ import { openPage } from './chromium.ts'
 
 /** Taken anew only when asked for, by `npm run screenshot`, so that testing leaves the tree as it is. */
 const SCREENSHOT = join(ROOT, 'demo/screenshot.png')
+const SEVEN_TABS = join(ROOT, 'docs/seven-tabs.png')
 
 interface Shop {
   readonly site: Site
@@ -37,8 +38,8 @@ async function openShop(t: ExecutionContext, options: BrowserContextOptions = {}
   return { site, cable, tab }
 }
 
-async function order({ services, hub }: Site, lot: string): Promise<string> {
-  const placed = await services.orders.place('ada', lot, 2, (await services.market.price(lot)) ?? 0)
+async function order({ services, hub }: Site, lot: string, bags = 2): Promise<string> {
+  const placed = await services.orders.place('ada', lot, bags, (await services.market.price(lot)) ?? 0)
   return hub.publish(topics.user('ada'), { event: 'order.created', data: placed })
 }
 
@@ -75,6 +76,21 @@ test('orders, prices and notifications arrive on the pages that are open', async
   await orders.getByRole('status').getByText('The ship is in.').waitFor()
   await orders.getByRole('link', { name: 'Notifications 1' }).waitFor()
   if (process.env.SCREENSHOT) await orders.screenshot({ path: SCREENSHOT })
+})
+
+test('seven tabs share one connection, and each shows the order that comes in', async t => {
+  const { site, tab } = await openShop(t, { viewport: { width: 700, height: 640 } })
+  const pages: Page[] = []
+  for (let n = 0; n < 7; n += 1) {
+    const page = await tab(n < 6 ? '/' : '/connection')
+    await page.getByText('Live', { exact: true }).waitFor()
+    pages.push(page)
+  }
+  const { streams } = site.services.hub.stats()
+  t.is(streams, 1)
+  await order(site, 'nyeri', 19)
+  for (const page of pages) await page.locator('tr:has-text("19 × 60 kg"), [data-name="order.created"]').waitFor()
+  if (process.env.SCREENSHOT) await takeTogether(pages, `${streams} connection for seven tabs`, SEVEN_TABS)
 })
 
 test('a connection that is cut resumes, with nothing lost, doubled or told as a gap', async t => {
@@ -162,3 +178,17 @@ test('no page is wider than a phone', async t => {
     await page.close()
   }
 })
+
+/** Takes a picture of several pages, side by side. */
+async function takeTogether(pages: readonly Page[], title: string, path: string): Promise<void> {
+  const pictures = await Promise.all(pages.map(async page => (await page.screenshot()).toString('base64')))
+  const sheet = await pages[0]?.context().newPage()
+  if (sheet === undefined) return
+  await sheet.setViewportSize({ width: 1_240, height: 660 })
+  await sheet.setContent(`<style>
+      body { margin: 20px; font: 600 20px system-ui; }
+      div { display: grid; grid-template-columns: repeat(4, 1fr); gap: 12px; margin-top: 12px; }
+      img { width: 100%; border: 1px solid #ccc; border-radius: 6px; }
+    </style>${title}<div>${pictures.map(picture => `<img src="data:image/png;base64,${picture}">`).join('')}</div>`)
+  await sheet.screenshot({ path })
+}
