@@ -41,6 +41,7 @@ export type {
   SubscriptionResolver,
 } from './koa/options.ts'
 export type { Overload, OverloadOption } from './koa/overload.ts'
+export { publishRoute, type PublishRouteOptions } from './koa/publish-route.ts'
 export type { RateLimiter } from './koa/rate-limit.ts'
 export {
   requireIdentity,

@@ -235,3 +235,28 @@ test('a client reads on until an order is large enough, and the route of the use
   t.deepEqual(await ended, [0, null])
   stream.close()
 })
+
+test('a service publishes over HTTP, to topics of its own', async t => {
+  const env = { PUBLISH_KEY: 'a key of more than thirty-two bytes' }
+  const { url } = await runExample(t, folder, 'publish-route.ts', env)
+  const token = jwt.sign({ exp: Math.ceil(Date.now() / 1_000) + 60 }, env.PUBLISH_KEY, {
+    issuer: 'https://billing.example.com',
+    audience: 'events',
+    subject: 'billing',
+  })
+  const stream = await openStream(`${url}/events`)
+  await stream.next(({ event }) => event === 'cursor')
+  const publish = async (topics: string) => {
+    const response = await fetch(`${url}/publish`, {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: JSON.stringify({ topics, event: 'invoice.paid', data: { number: 7 } }),
+    })
+    return [response.status, (await response.json()) as { ids: string[] }] as const
+  }
+  t.is((await publish('orders'))[0], 403)
+  const [status, answer] = await publish('billing:invoices')
+  t.is(status, 200)
+  t.like(await stream.next(), { event: 'invoice.paid', data: '{"number":7}', id: answer.ids[0] })
+  stream.close()
+})
