@@ -20,8 +20,8 @@ const turns = new WeakMap<RouteConfig, Map<string, Turns>>()
 export function expectNextPoll(config: RouteConfig, subscriber: Subscriber): void {
   const { stream, address } = subscriber
   stream.once('close', () => {
-    const { lastId } = subscriber
-    if (stream.closeReason !== 'done' || lastId === undefined) return
+    const { isPollOver, lastId } = subscriber
+    if (!isPollOver || lastId === undefined) return
     expect(config, nameOf('address', address, lastId))
     if (stream.identity !== undefined) expect(config, nameOf('identity', stream.identity.id, lastId))
   })

@@ -141,6 +141,31 @@ test('a poll with an id that an earlier one has gone beyond is an attempt each t
   }
 })
 
+test('a poll that the application has ended is followed by an attempt', async t => {
+  const counted: string[] = []
+  const limiter = { consume: async (key: string) => counted.push(key) }
+  const opened: EventStream[] = []
+  const { port, hub, story } = await openEndpoint(t, {
+    limits: { rate: { identity: limiter, address: limiter } },
+    subscribe: stream => {
+      opened.push(stream)
+      return 'news'
+    },
+  })
+  const id = await hub.cursor()
+  for (let times = 1; times <= 3; times += 1) {
+    const client = await raw(port, request('stream=poll', `Last-Event-ID: ${id}\r\n`))
+    await client.until('event: cursor')
+    t.is(counted.length, 2 * times)
+    opened.at(-1)?.close('done')
+    await client.until('0\r\n\r\n')
+    await eventually(
+      () => story.filter(chapter => chapter === 'close done').length === times,
+      () => JSON.stringify(story),
+    )
+  }
+})
+
 test('a client whose pause is over takes no turn of another behind the same address', async t => {
   const counted: string[] = []
   const clock = new ManualClock()
