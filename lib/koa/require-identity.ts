@@ -16,6 +16,7 @@ import { hasConcealed } from './query-parameter.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import { refuse } from './refusal.ts'
 import { secretsOf } from './request-secrets.ts'
+import { keepFromCaches } from './response.ts'
 
 /** A refusal, as an application may answer it in its own way. */
 export interface IdentityRefusal {
@@ -90,9 +91,8 @@ export function requireIdentity<
     // What its claims look like is the word of the authenticator that made it.
     ctx.state.identity = caller.identity as IdentityOf<Login>
     resume(ctx, config)
-    // RFC 6750, section 2.3, asks for no less where the URL carried credentials.
-    if (hasConcealed(ctx)) ctx.set('Cache-Control', 'no-store')
-    await next()
+    if (hasConcealed(ctx)) await keepFromCaches(ctx, next)
+    else await next()
   }
 }
 
