@@ -2,6 +2,7 @@ import { Readable } from 'node:stream'
 import test from 'ava'
 import Koa, { type Context } from 'koa'
 import { createHub, requireIdentity } from 'koa-event-stream'
+import { identify } from '../session/site.ts'
 import { Deferred } from '../support/deferred.ts'
 import { listen } from '../support/hub-events.ts'
 import { openHttp2Stream, serveHttp2 } from '../support/http.ts'
@@ -203,6 +204,36 @@ test('over HTTP/2, too, it answers and is taken back, without a warning of Nodeâ
   t.is(answer.headers.location, undefined)
   t.is(faults.length, 1)
   t.false(warnings.includes('UnsupportedWarning'))
+})
+
+test('the session that it sets in place of one that was destroyed meanwhile is saved, and what it sets on that is not', async t => {
+  for (const how of ['replaces', 'changes'] as const) {
+    let isLoggedOut = false
+    const { ask, logIn, store, errors } = await openSite(t, {
+      session: { rolling: true },
+      login: {
+        identify: data => {
+          if (isLoggedOut) store.sessions.clear()
+          return identify(data)
+        },
+      },
+      guard: {
+        refuse: ctx => {
+          if (how === 'replaces') ctx.session = { returnTo: ctx.url }
+          else ctx.session.returnTo = ctx.url
+          ctx.redirect('/login')
+        },
+      },
+    })
+    const cookie = await logIn('ada')
+    isLoggedOut = true
+    const answer = await ask({ cookie })
+    t.is(answer.status, 302)
+    const saved = [...store.sessions.values()].map(({ returnTo, userId }) => ({ returnTo, userId }))
+    t.deepEqual(saved, how === 'replaces' ? [{ returnTo: '/', userId: undefined }] : [])
+    t.is(answer.headers['set-cookie'] === undefined, how === 'changes')
+    t.deepEqual(errors, [])
+  }
 })
 
 test('where it hands the request to somebody else, and fails or never ends: the ordinary refusal, and a fault', async t => {
