@@ -22,9 +22,9 @@ export function safeError(error: unknown, secrets: readonly (string | undefined)
 }
 
 function safe(error: unknown, redaction: Redaction, depth: number): Error {
-  if (!(error instanceof Error))
-    return new Error(`${error === null ? 'null' : `a value of type ${typeof error}`} was thrown`)
   try {
+    if (!(error instanceof Error))
+      return new Error(`${error === null ? 'null' : `a value of type ${typeof error}`} was thrown`)
     return error instanceof EventStreamError ? cleaned(error, redaction, depth) : copyOf(error, redaction, depth)
   } catch {
     return new Error('an error that cannot be read was thrown')

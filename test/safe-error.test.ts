@@ -98,9 +98,21 @@ test('whatever else is thrown becomes an error that shows nothing', t => {
       throw new Error(KEY)
     },
   })
+  const revoked = Proxy.revocable({}, {})
+  revoked.revoke()
+  const nobody = new Proxy(
+    {},
+    {
+      getPrototypeOf() {
+        throw new Error(KEY)
+      },
+    },
+  )
   for (const thrown of [
     KEY,
     { key: KEY },
+    revoked.proxy,
+    nobody,
     null,
     undefined,
     7,

@@ -100,6 +100,11 @@ export class Subscriber implements StreamHost {
     return this.#feed.lastId
   }
 
+  /** Whether it was a long poll that has ended as those do, and not because somebody has closed it. */
+  get isPollOver(): boolean {
+    return this.#isPollOver && this.stream.closeReason === 'done'
+  }
+
   get hasTopics(): boolean {
     return this.topics.length > 0
   }

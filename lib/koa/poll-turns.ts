@@ -8,7 +8,10 @@ import type { RouteConfig } from './route-config.ts'
 // How soon the next long poll has to come to be the same attempt, in milliseconds.
 const PAUSE = 10_000
 
-const turns = new WeakMap<RouteConfig, Map<string, number>>()
+// What forgets a turn, the oldest first.
+type Turns = Set<() => void>
+
+const turns = new WeakMap<RouteConfig, Map<string, Turns>>()
 
 /**
  * Lets the client of a long poll that has ended as it should come for the next one, which is no new attempt: with the id that
@@ -17,8 +20,8 @@ const turns = new WeakMap<RouteConfig, Map<string, number>>()
 export function expectNextPoll(config: RouteConfig, subscriber: Subscriber): void {
   const { stream, address } = subscriber
   stream.once('close', () => {
-    const { lastId } = subscriber
-    if (stream.closeReason !== 'done' || lastId === undefined) return
+    const { isPollOver, lastId } = subscriber
+    if (!isPollOver || lastId === undefined) return
     expect(config, nameOf('address', address, lastId))
     if (stream.identity !== undefined) expect(config, nameOf('identity', stream.identity.id, lastId))
   })
@@ -28,21 +31,28 @@ export function expectNextPoll(config: RouteConfig, subscriber: Subscriber): voi
 export function isNextPoll(ctx: Context, config: RouteConfig, kind: keyof RateLimiters, name: string): boolean {
   const lastEventId = lastEventIdOf(ctx)
   if (!clientWordsOf(ctx).isPoll || lastEventId === undefined) return false
-  return leave(config, nameOf(kind, name, lastEventId))
+  return take(config, nameOf(kind, name, lastEventId))
 }
 
 function expect(config: RouteConfig, name: string): void {
-  const expected = turns.get(config) ?? new Map<string, number>()
-  turns.set(config, expected.set(name, (expected.get(name) ?? 0) + 1))
-  config.hub.clock.after(PAUSE, () => leave(config, name))
+  const expected = turns.get(config) ?? new Map<string, Turns>()
+  turns.set(config, expected)
+  const those: Turns = expected.get(name) ?? new Set()
+  expected.set(name, those)
+  const forget = (): void => {
+    stop()
+    those.delete(forget)
+    if (those.size === 0) expected.delete(name)
+  }
+  const stop = config.hub.clock.after(PAUSE, forget)
+  those.add(forget)
 }
 
-function leave(config: RouteConfig, name: string): boolean {
-  const expected = turns.get(config)
-  const count = expected?.get(name) ?? 0
-  if (count > 1) expected?.set(name, count - 1)
-  else expected?.delete(name)
-  return count > 0
+// Many clients may have the same name, and the same id where the log is quiet: each is to find a turn that is left.
+function take(config: RouteConfig, name: string): boolean {
+  const [forget] = turns.get(config)?.get(name) ?? []
+  forget?.()
+  return forget !== undefined
 }
 
 function nameOf(kind: keyof RateLimiters, name: string, lastId: string): string {

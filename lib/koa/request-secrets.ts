@@ -6,14 +6,20 @@ import { allConcealed } from './query-parameter.ts'
 // What is shorter in a request is no secret. Its client must not blot out what the operator is told by naming it.
 const SHORTEST = 8
 
+// Node has names in lower case. Applications have keys in headers of their own, such as `X-API-Key`.
+const CREDENTIALS = /^(?:proxy-)?authorization$|-(?:key|token|secret)$/
+
 /** Everything of a request that opens something to whoever has it: no error may show it. */
 export function secretsOf(ctx: Context, identity?: Identity): (string | undefined)[] {
-  const { words, password } = credentialsOf(ctx.get('authorization'))
-  const values = withParts([...words, ...allConcealed(ctx)])
+  const given = Object.entries(ctx.req.headers)
+    .filter(([name]) => CREDENTIALS.test(name))
+    .flatMap(([, value = []]) => value)
+    .map(credentialsOf)
+  const values = withParts([...given.flatMap(({ words }) => words), ...allConcealed(ctx)])
   const cookies = withParts(cookiesOf(ctx.get('cookie'))).filter(value => !isOrdinary(value))
   const carried = [...values, ...cookies].filter(value => value.length >= SHORTEST)
   // What is known to be a credential counts also where it is short.
-  return [identity?.session, identity?.token, password, ...carried]
+  return [identity?.session, identity?.token, ...given.map(({ password }) => password), ...carried]
 }
 
 /** The same of a request whose credentials may still be in its URL, with every value of its query. */
@@ -22,11 +28,15 @@ export function secretsWithQueryOf(ctx: Context): (string | undefined)[] {
   return [...secretsOf(ctx), ...values.filter(value => value.length >= SHORTEST)]
 }
 
-/** The words behind a scheme (RFC 9110, section 11.4): credentials as a whole, in a list, or as parameters. */
+/**
+ * A header as a whole, as keys are sent without a scheme, and the words behind one (RFC 9110, section 11.4): credentials as
+ * a whole, in a list, or as parameters.
+ */
 function credentialsOf(header: string): { words: string[]; password: string | undefined } {
   const [, scheme = '', credentials = ''] = /^(\S+)[ \t]+(.*)$/.exec(header) ?? []
   const parameters = [...credentials.matchAll(/=[ \t]*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))/g)]
   const words = [
+    header,
     ...credentials.split(/[ \t,]+/),
     ...parameters.map(([, quoted, plain]) => quoted?.replace(/\\(.)/g, '$1') ?? plain ?? ''),
   ]

@@ -10,12 +10,13 @@ import { watchArrivals } from './arrival.ts'
 import { forget, resume, type Caller, type Refusal } from './authentication.ts'
 import { checkDoor, checkLogins, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
 import { endedMeanwhile, pass, verify } from './door.ts'
-import { lend } from './lent-context.ts'
 import type { IdentityOf, Logins } from './options.ts'
 import { hasConcealed } from './query-parameter.ts'
 import type { RateLimiter } from './rate-limit.ts'
 import { refuse } from './refusal.ts'
 import { secretsOf } from './request-secrets.ts'
+import { keepFromCaches } from './response.ts'
+import { rememberAnswer } from './take-back.ts'
 
 /** A refusal, as an application may answer it in its own way. */
 export interface IdentityRefusal {
@@ -49,8 +50,9 @@ export interface RequireIdentityOptions<
   /**
    * Answers who is refused, such as by `ctx.redirect('/login')` or a page as `ctx.body`, whose status is the refusal's
    * unless it sets one. What it leaves unanswered, throws at or takes too long for is answered as `eventStream()` does, also
-   * after `ctx.respond = false`; the latter two are a `fault`. Nothing of what it has set stays then, and its `ctx` is of no
-   * more use to it. Default: as `eventStream()`.
+   * after `ctx.respond = false`; the latter two are a `fault`. Of its answer nothing stays then that it has set by that time;
+   * a session that it has changed is the application's. What it still sets once its time is over cannot be kept from it, and
+   * may get into the answer: that is its own mistake, and the `fault` tells of it. Default: as `eventStream()`.
    */
   refuse?: (ctx: Context, refusal: IdentityRefusal) => unknown
 }
@@ -90,9 +92,8 @@ export function requireIdentity<
     // What its claims look like is the word of the authenticator that made it.
     ctx.state.identity = caller.identity as IdentityOf<Login>
     resume(ctx, config)
-    // RFC 6750, section 2.3, asks for no less where the URL carried credentials.
-    if (hasConcealed(ctx)) ctx.set('Cache-Control', 'no-store')
-    await next()
+    if (hasConcealed(ctx)) await keepFromCaches(ctx, next)
+    else await next()
   }
 }
 
@@ -134,14 +135,14 @@ async function turnDown(ctx: Context, config: IdentityConfig, refusal: Refusal):
 async function isAnswered(ctx: Context, config: IdentityConfig, { reason, status }: Refusal): Promise<boolean> {
   const { hub, timeout, answer } = config
   if (answer === undefined) return false
-  const lent = lend(ctx)
+  const takeBack = rememberAnswer(ctx)
   ctx.status = status
   ctx.set('Cache-Control', 'no-store')
   try {
-    await callInTime({ clock: hub.clock, ms: timeout, what: '`refuse`' }, () => answer(lent.ctx, { reason, status }))
+    await callInTime({ clock: hub.clock, ms: timeout, what: '`refuse`' }, () => answer(ctx, { reason, status }))
   } catch (error) {
     hub.failed('refuse', safeError(error, secretsOf(ctx)))
-    lent.takeBack()
+    takeBack()
     return false
   }
   return ctx.status !== status || Boolean(ctx.body) || ctx.respond === false

@@ -1,4 +1,4 @@
-import type { Context } from 'koa'
+import type { Context, Next } from 'koa'
 import { hasConcealed } from './query-parameter.ts'
 import { encodeGoaway } from '../wire/frame.ts'
 
@@ -17,6 +17,35 @@ export function setStreamHeaders(ctx: Context): void {
   ctx.set(HEADERS)
   // RFC 6750, section 2.3, asks for no less where the URL carried credentials.
   if (hasConcealed(ctx)) ctx.set('Cache-Control', 'no-store, no-transform')
+}
+
+const UNKEPT = Object.freeze({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
+
+/**
+ * Has no cache keep, and no page send on, what is answered to a URL that carried credentials: RFC 6750, section 2.3, asks
+ * for no less.
+ *
+ * @throws what `next` throws
+ */
+export async function keepFromCaches(ctx: Context, next: Next): Promise<void> {
+  ctx.set(UNKEPT)
+  try {
+    await next()
+  } catch (error) {
+    // Koa answers an error with no other headers than its own.
+    addHeaders(error, UNKEPT)
+    throw error
+  }
+}
+
+function addHeaders(error: unknown, added: Readonly<Record<string, string>>): void {
+  if (typeof error !== 'object' || error === null) return
+  try {
+    const headers: unknown = Reflect.get(error, 'headers')
+    Reflect.set(error, 'headers', { ...(typeof headers === 'object' ? headers : {}), ...added })
+  } catch {
+    // It lets nobody read or change it, and goes on as it is.
+  }
 }
 
 /** The statuses of refusals and their fixed texts: nothing of the request or of an error shows in them. */

@@ -158,6 +158,12 @@ for (const [name, secret, headers] of [
   ['a Basic password with a colon', 'corr:ect', { authorization: basic('ada:corr:ect') }],
   ['a parameter', 'lettersonly', { authorization: 'Token token=lettersonly, b=2' }],
   ['a quoted parameter', 'letters "only"', { authorization: 'Digest username="ada", response="letters \\"only\\""' }],
+  ['a key without a scheme', 'correct-horse', { authorization: 'correct-horse' }],
+  ['a key in a header of its own', 'correct-horse', { 'X-Api-Key': 'correct-horse' }],
+  ['a token in a header of its own', 'correct-horse', { 'X-Auth-Token': 'correct-horse' }],
+  ['a secret in a header of its own', 'correct-horse', { 'x-client-secret': 'correct-horse' }],
+  ['a password for a proxy', 'correct-horse', { 'proxy-authorization': basic('ada:correct-horse') }],
+  ['a token for a proxy', 'correct-horse', { 'proxy-authorization': 'Bearer correct-horse' }],
   ['a quoted cookie', 'key-of-a-cookie', { cookie: 'a=1; sid="key-of-a-cookie"' }],
   ['a part of a signed cookie', 'key-of-a-cookie', { cookie: 'sid=s%3Akey-of-a-cookie.signature' }],
 ] as const) {

@@ -1,7 +1,16 @@
 import test from 'ava'
-import { createIdentity, memoryBroker, queryToken, type Authenticator } from 'koa-event-stream'
+import Koa from 'koa'
+import {
+  createHub,
+  createIdentity,
+  memoryBroker,
+  queryToken,
+  requireIdentity,
+  type Authenticator,
+} from 'koa-event-stream'
 import { AUDIENCE, claims, forge, ISSUER, SECRET } from '../auth/jwt/keys.ts'
 import { Deferred } from '../support/deferred.ts'
+import { serve } from '../support/http.ts'
 import { koaVersions } from '../support/koa-versions.ts'
 import { openSite } from './site.ts'
 
@@ -232,4 +241,47 @@ test('tokens in the query leave the URL before the next middleware', async t => 
   t.is(answer.headers.get('cache-control'), 'no-store')
   t.is(answer.headers.get('referrer-policy'), 'no-referrer')
   t.deepEqual(urls, ['/a?b=1', '/a?b=1'])
+})
+
+test('an error behind a token in the query is kept by no cache, and goes on as it is', async t => {
+  const hub = createHub()
+  t.teardown(() => hub.close())
+  const authenticate = queryToken({ algorithms: ['HS256'], issuer: ISSUER, audience: AUDIENCE, key: SECRET })
+  const thrown: unknown[] = [
+    Object.assign(new Error('gone'), { status: 410, expose: true, headers: { 'X-Why': 'sold' } }),
+    Object.assign(new Error('none'), { status: 404 }),
+    Object.defineProperty(new Error('locked'), 'headers', { value: undefined }),
+    'no error',
+  ]
+  const caught: unknown[] = []
+  const app = new Koa()
+  app.on('error', () => undefined)
+  app
+    .use(async (_, next) => {
+      try {
+        await next()
+      } catch (error) {
+        caught.push(error)
+        throw error
+      }
+    })
+    .use(requireIdentity({ hub, authenticate }))
+    .use(ctx => {
+      throw thrown[Number(ctx.query.n)]
+    })
+  const { url } = await serve(app, t)
+  const ask = (n: number) => fetch(`${url}/?n=${n}&access_token=${forge({ alg: 'HS256' }, claims(Date.now()), SECRET)}`)
+  const gone = await ask(0)
+  t.is(gone.status, 410)
+  t.is(gone.headers.get('x-why'), 'sold')
+  const none = await ask(1)
+  t.is(none.status, 404)
+  for (const { headers } of [gone, none]) {
+    t.is(headers.get('cache-control'), 'no-store')
+    t.is(headers.get('referrer-policy'), 'no-referrer')
+  }
+  t.is((await ask(2)).status, 500)
+  t.is((await ask(3)).status, 500)
+  t.deepEqual(caught, thrown)
+  t.true(caught.every((error, n) => error === thrown[n]))
 })

@@ -1,7 +1,11 @@
 import { Readable } from 'node:stream'
 import test from 'ava'
-import type { Context } from 'koa'
+import Koa, { type Context } from 'koa'
+import { createHub, requireIdentity } from 'koa-event-stream'
+import { identify } from '../session/site.ts'
 import { Deferred } from '../support/deferred.ts'
+import { listen } from '../support/hub-events.ts'
+import { openHttp2Stream, serveHttp2 } from '../support/http.ts'
 import { openSite } from './site.ts'
 
 test('a refusal can be a way to the login page, for those who see pages', async t => {
@@ -109,36 +113,37 @@ test('where it throws, nothing of what it has set stays, and what others have se
   }
 })
 
-test('what it does after its time changes nothing', async t => {
-  const [asked, late, done] = [new Deferred<void>(), new Deferred<void>(), new Deferred<unknown>()]
-  const { ask, clock } = await openSite(t, {
+test('it gets the context of the request itself', async t => {
+  const contexts: Context[] = []
+  const { ask } = await openSite(t, {
     outer: [
-      async (_, next) => {
+      async (ctx, next) => {
+        contexts.push(ctx)
         await next()
-        late.resolve()
-        await done.promise
       },
     ],
     guard: {
+      refuse: ctx => {
+        contexts.push(ctx, ctx.request.ctx, ctx.response.ctx)
+        ctx.body = 'no'
+      },
+    },
+  })
+  t.is(await (await ask()).text(), 'no')
+  t.is(contexts.length, 4)
+  t.is(new Set(contexts).size, 1)
+})
+
+test('what it has set before its time is over does not stay', async t => {
+  const asked = new Deferred<void>()
+  const { ask, clock, faults } = await openSite(t, {
+    guard: {
       limits: { timeout: 1_000 },
-      refuse: async ctx => {
-        const { response, cookies } = ctx
+      refuse: ctx => {
+        ctx.redirect('/login')
+        ctx.cookies.set('state', 'x')
         asked.resolve()
-        await late.promise
-        const errors: unknown[] = []
-        for (const write of [
-          () => (ctx.status = 200),
-          () => (ctx.body = 'late'),
-          () => (response.body = 'late'),
-          () => cookies.set('late', 'x'),
-        ]) {
-          try {
-            write()
-          } catch (error) {
-            errors.push(error)
-          }
-        }
-        done.resolve(errors.length)
+        return new Promise(() => undefined)
       },
     },
   })
@@ -148,8 +153,87 @@ test('what it does after its time changes nothing', async t => {
   const answer = await asking
   t.is(answer.status, 401)
   t.is(await answer.text(), 'Unauthorized')
+  t.is(answer.headers.location, undefined)
   t.is(answer.headers['set-cookie'], undefined)
-  t.is(await done.promise, 4)
+  t.is(faults.length, 1)
+})
+
+for (const [what, make] of Object.entries<(ended: () => void) => unknown>({
+  'a stream of Node’s': ended => new Readable({ read: () => undefined }).on('close', ended),
+  'a web stream': ended => new ReadableStream({ cancel: ended }),
+  'a Response': ended => new Response(new ReadableStream({ cancel: ended })),
+})) {
+  test(`where it throws, ${what} as its body is ended`, async t => {
+    const ended = new Deferred<void>()
+    const { ask } = await openSite(t, {
+      guard: {
+        refuse: ctx => {
+          ctx.body = make(() => ended.resolve())
+          throw new Error('no template')
+        },
+      },
+    })
+    t.is(await (await ask()).text(), 'Unauthorized')
+    await ended.promise
+  })
+}
+
+test('over HTTP/2, too, it answers and is taken back, without a warning of Node’s', async t => {
+  const warnings: string[] = []
+  const warned = ({ name }: Error): void => void warnings.push(name)
+  process.on('warning', warned)
+  t.teardown(() => process.off('warning', warned))
+  const hub = createHub()
+  t.teardown(() => hub.close())
+  const { faults } = listen(hub)
+  const nobody = { scheme: 'x', challenge: 'X', ambient: false, authenticate: () => undefined }
+  const app = new Koa().use(
+    requireIdentity({
+      hub,
+      authenticate: nobody,
+      refuse: ctx => {
+        ctx.redirect('/login')
+        if (ctx.path === '/broken') throw new Error('no template')
+      },
+    }),
+  )
+  const { url } = await serveHttp2(app, t)
+  t.is((await openHttp2Stream(url)).status, 302)
+  const answer = await openHttp2Stream(`${url}/broken`)
+  t.is(answer.status, 401)
+  t.is(answer.headers.location, undefined)
+  t.is(faults.length, 1)
+  t.false(warnings.includes('UnsupportedWarning'))
+})
+
+test('the session that it sets in place of one that was destroyed meanwhile is saved, and what it sets on that is not', async t => {
+  for (const how of ['replaces', 'changes'] as const) {
+    let isLoggedOut = false
+    const { ask, logIn, store, errors } = await openSite(t, {
+      session: { rolling: true },
+      login: {
+        identify: data => {
+          if (isLoggedOut) store.sessions.clear()
+          return identify(data)
+        },
+      },
+      guard: {
+        refuse: ctx => {
+          if (how === 'replaces') ctx.session = { returnTo: ctx.url }
+          else ctx.session.returnTo = ctx.url
+          ctx.redirect('/login')
+        },
+      },
+    })
+    const cookie = await logIn('ada')
+    isLoggedOut = true
+    const answer = await ask({ cookie })
+    t.is(answer.status, 302)
+    const saved = [...store.sessions.values()].map(({ returnTo, userId }) => ({ returnTo, userId }))
+    t.deepEqual(saved, how === 'replaces' ? [{ returnTo: '/', userId: undefined }] : [])
+    t.is(answer.headers['set-cookie'] === undefined, how === 'changes')
+    t.deepEqual(errors, [])
+  }
 })
 
 test('where it hands the request to somebody else, and fails or never ends: the ordinary refusal, and a fault', async t => {

@@ -1,4 +1,6 @@
 import test from 'ava'
+import type { EventStream } from 'koa-event-stream'
+import { eventually } from '../support/eventually.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { raw } from '../support/http.ts'
 import { openEndpoint } from './endpoint.ts'
@@ -137,4 +139,66 @@ test('a poll with an id that an earlier one has gone beyond is an attempt each t
     t.true((await poll(id)).includes('event: tick'))
     t.is(counted.length, 2 * times)
   }
+})
+
+test('a poll that the application has ended is followed by an attempt', async t => {
+  const counted: string[] = []
+  const limiter = { consume: async (key: string) => counted.push(key) }
+  const opened: EventStream[] = []
+  const { port, hub, story } = await openEndpoint(t, {
+    limits: { rate: { identity: limiter, address: limiter } },
+    subscribe: stream => {
+      opened.push(stream)
+      return 'news'
+    },
+  })
+  const id = await hub.cursor()
+  for (let times = 1; times <= 3; times += 1) {
+    const client = await raw(port, request('stream=poll', `Last-Event-ID: ${id}\r\n`))
+    await client.until('event: cursor')
+    t.is(counted.length, 2 * times)
+    opened.at(-1)?.close('done')
+    await client.until('0\r\n\r\n')
+    await eventually(
+      () => story.filter(chapter => chapter === 'close done').length === times,
+      () => JSON.stringify(story),
+    )
+  }
+})
+
+test('a client whose pause is over takes no turn of another behind the same address', async t => {
+  const counted: string[] = []
+  const clock = new ManualClock()
+  const limiter = { consume: async (key: string) => counted.push(key) }
+  const { port, hub, story } = await openEndpoint(
+    t,
+    { heartbeat: false, limits: { rate: { address: limiter } } },
+    { hub: { clock } },
+  )
+  const id = await hub.cursor()
+  const poll = async () => {
+    const client = await raw(port, request('stream=poll', `Last-Event-ID: ${id}\r\n`))
+    await client.until('event: cursor')
+    return client
+  }
+  const areOver = (count: number) =>
+    eventually(
+      () => story.filter(chapter => chapter === 'close done').length === count,
+      () => JSON.stringify(story),
+    )
+  await poll()
+  clock.advance(9_000)
+  await poll()
+  clock.advance(16_000)
+  await areOver(1)
+  await poll()
+  t.is(counted.length, 2)
+  clock.advance(9_000)
+  await areOver(2)
+  clock.advance(2_000)
+  const next = await poll()
+  t.is(counted.length, 2)
+  clock.advance(25_000)
+  await areOver(4)
+  await next.until('0\r\n\r\n')
 })

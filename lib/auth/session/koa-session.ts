@@ -135,7 +135,7 @@ export function keepExpiry(ctx: Context): void {
 /**
  * Keeps koa-session from prolonging the session of this request, and from all that it would still do with one that is gone
  * from its store, or that nobody can tell of: saving it would create it again, and ending it would take the cookie from the
- * browser, which may have a newer one of another request by now.
+ * browser, which may have a newer one of another request by now. Another that the application sets in its place is saved.
  */
 export async function releaseSession(ctx: Context, now: number): Promise<void> {
   keepExpiry(ctx)
@@ -145,15 +145,20 @@ export async function releaseSession(ctx: Context, now: number): Promise<void> {
   if ((await storedSession(ctx, session.key, now)) !== undefined) resume()
 }
 
-/** Has koa-session do nothing at the end of this request. What is answered takes that back. */
+/**
+ * Has koa-session do nothing at the end of this request with the session that it came with: one that the application sets
+ * in its place is saved. What is answered takes that back.
+ */
 function suspendCommit(ctx: Context): () => void {
   const held = contextSessionOf(ctx)
   if (held === undefined) return () => undefined
-  const { commit } = held
-  const nothing = async (): Promise<void> => undefined
-  held.commit = nothing
+  const { commit, session } = held
+  const suspended = async (...args: never[]): Promise<void> => {
+    if (held.session !== session) await commit.apply(held, args)
+  }
+  held.commit = suspended
   return () => {
-    if (held.commit === nothing) held.commit = commit
+    if (held.commit === suspended) held.commit = commit
   }
 }
 
