@@ -62,6 +62,12 @@ export class Batcher {
     this.#number += this.#pending.length
     this.#pending = []
     this.#bytes = 0
-    this.#publishing = this.#publishing.then(() => this.#publish(batch, bytes))
+    this.#publishing = this.#publishing.then(async () => {
+      await this.#publish(batch, bytes)
+      // Readers have their turn, so that what is kept for them is not forgotten before they have it.
+      await new Promise<void>(resolve => {
+        this.#clock.turn(resolve)
+      })
+    })
   }
 }

@@ -39,7 +39,7 @@ export function checkRelay<Events extends object>(options: RelayOptions<Events>)
     limits: Object.freeze({
       identity: integer('limits.identity', limits.identity, { min: 1, default: DEFAULT_IDENTITY_RUNS }),
       process: integer('limits.process', limits.process, { min: 1, default: DEFAULT_PROCESS_RUNS }),
-      size: integer('limits.size', limits.size, { min: 1_024, default: DEFAULT_SIZE }),
+      size: integer('limits.size', limits.size, { min: 65_536, default: DEFAULT_SIZE }),
     }),
   })
 }

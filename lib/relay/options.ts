@@ -41,7 +41,7 @@ export interface RelayOptions<Events extends object = EventMap> {
     process?: number
     /**
      * Characters of a run's events that are kept for late readers, beside what `compact` made of those before. Without
-     * `compact`, late readers of a longer run are told of a gap. 1,024 or more, default 1,048,576.
+     * `compact`, late readers of a longer run are told of a gap, as slow ones are. 65,536 or more, default 1,048,576.
      */
     size?: number
   }

@@ -49,8 +49,9 @@ export async function* readRun(
     stream.news?.carried()
   }
   if (gap !== undefined && !isPlain) tell(gap)
+  let portion = number === 0 ? log.whole() : log.after(number)
   for (;;) {
-    const { isTorn, events } = log.after(at)
+    const { isTorn, events } = portion
     if (isTorn && isPlain) {
       // The events alone would be taken for all of it.
       stream.finish('error')
@@ -67,7 +68,8 @@ export async function* readRun(
       stream.news?.carried()
     }
     if (log.end !== undefined && at > log.last) break
-    if (log.after(at).events.length > 0) continue
+    portion = log.after(at)
+    if (portion.events.length > 0) continue
     if (owesCursor) {
       owesCursor = false
       // The id is the one that the client has already; without any it comes back as it has come.
@@ -76,6 +78,7 @@ export async function* readRun(
     }
     await view.changed(stream.signal)
     if (stream.closeReason !== undefined) return
+    portion = log.after(at)
   }
   if (isPlain && log.end.kind !== 'done') stream.finish('error')
 }

@@ -31,8 +31,6 @@ export interface Portion {
   readonly events: readonly NumberedEvent[]
 }
 
-const EMPTY: Portion = Object.freeze({ isTorn: false, events: Object.freeze([]) })
-
 /**
  * What has been said in a run: its events in a row without a hole, numbered, up to a number of characters. Of what is
  * older one event is kept that stands for it, where the application can make one.
@@ -93,40 +91,40 @@ export class RunLog {
   /** Takes in what was kept beside the log, as far as that goes further. */
   adopt({ head, first, events, end }: RunState): void {
     if (this.#end !== undefined) return
-    const last = first - 1 + events.length
-    if (last > this.last) {
-      if (first <= this.last + 1) this.append({ first, events })
-      else {
-        this.#tear(first - 1)
-        this.#head = head
-        this.append({ first, events })
-      }
+    if (first - 1 + events.length > this.last) {
+      if (first > this.last + 1) this.#tear(first - 1)
+      this.append({ first, events })
+      // It may stand for what is not kept here.
+      if (head !== undefined && head.upTo > (this.#head?.upTo ?? 0)) this.#head = head
     }
     this.#end = end
   }
 
+  /** Where clients come back that have read a part, they are to go on from it: what `head` stands for is kept, too. */
   state(): RunState {
-    const head = this.#compacted()
-    const base = head === undefined ? this.#base : Math.max(this.#base, head.upTo)
-    return { head, first: base + 1, events: this.#events.slice(base - this.#base), end: this.#end }
+    return { head: this.#compacted(), first: this.#base + 1, events: this.#events, end: this.#end }
   }
 
-  /** What comes after an event; after 0, everything. The end is the last. */
-  after(number: number): Portion {
-    if (number >= (this.#end === undefined ? this.last : this.endNumber)) return EMPTY
-    if (number > 0 && number >= this.#base) return { isTorn: false, events: this.#numbered(number) }
+  /** All of it, for who has nothing: one event in place of many, where that can be had. The end is the last. */
+  whole(): Portion {
     const head = this.#compacted()
-    const from = Math.max(this.#base, head?.upTo ?? 0)
-    const events = this.#numbered(from)
-    if (head !== undefined) events.unshift({ number: head.upTo, event: head.event })
-    return { isTorn: number > 0 || (head?.upTo ?? 0) < this.#base, events }
+    const upTo = head?.upTo ?? 0
+    const events = this.#numbered(Math.max(this.#base, upTo))
+    if (head !== undefined) events.unshift({ number: upTo, event: head.event })
+    return { isTorn: upTo < this.#base, events }
+  }
+
+  /** What comes after an event. Where that cannot be told any more, all of it. */
+  after(number: number): Portion {
+    if (number < this.#base) return { ...this.whole(), isTorn: true }
+    return { isTorn: false, events: this.#numbered(number) }
   }
 
   #numbered(after: number): NumberedEvent[] {
     const events = this.#events
       .slice(Math.max(0, after - this.#base))
       .map((event, index) => ({ number: after + index + 1, event }))
-    if (this.#end === undefined) return events
+    if (this.#end === undefined || after >= this.endNumber) return events
     const { kind, reason } = this.#end
     events.push({ number: this.endNumber, event: bare({ event: kind, data: JSON.stringify({ reason }) }) })
     return events
