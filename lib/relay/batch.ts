@@ -23,6 +23,9 @@ export type EndReason =
   /** interrupted: the instance that it ran on has not been heard of for `lease`. */
   | 'lost'
 
+/** What the id of an event may take on the wire, in bytes: readers get each event with one. */
+export const ID_BYTES = 64
+
 export interface End {
   readonly kind: EndKind
   readonly reason: EndReason

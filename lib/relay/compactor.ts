@@ -2,7 +2,7 @@ import { callNow } from '../application.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import { checkEvent, type EventInput } from '../wire/event.ts'
 import { encodeBody } from '../wire/frame.ts'
-import { bare, END_KINDS } from './batch.ts'
+import { bare, END_KINDS, ID_BYTES } from './batch.ts'
 import type { SentEvent } from './options.ts'
 import type { Compactor } from './run-log.ts'
 
@@ -16,7 +16,7 @@ export function compactorOf(compact: (events: readonly SentEvent[]) => EventInpu
         hub.redact,
       )
       const { length } = encodeBody(checked)
-      if (length > hub.maxEventBytes || checked.id !== undefined || END_KINDS.has(checked.event ?? '')) {
+      if (length > hub.maxEventBytes - ID_BYTES || checked.id !== undefined || END_KINDS.has(checked.event ?? '')) {
         throw new TypeError('`compact` must answer one event that may be sent, without an `id`')
       }
       return bare(checked)

@@ -4,7 +4,7 @@ import { EventStreamError } from '../errors.ts'
 import { checkEvent, type EventInput } from '../wire/event.ts'
 import { encodeBody } from '../wire/frame.ts'
 import type { EventRules } from '../wire/publication.ts'
-import { bare, END_KINDS, type BareEvent } from './batch.ts'
+import { bare, END_KINDS, ID_BYTES, type BareEvent } from './batch.ts'
 
 /** Begins a source, which is to stop when the signal is aborted. */
 export type Source = (signal: AbortSignal) => AsyncIterable<EventInput> | Promise<AsyncIterable<EventInput>>
@@ -71,8 +71,9 @@ function readEvent(value: EventInput, rules: Rules): SourceEvent {
     throw new EventStreamError('ERR_EVENT_INVALID', message)
   }
   const bytes = encodeBody(checked).length
-  if (bytes > rules.maxEventBytes) {
-    const message = `an event of ${String(bytes)} bytes is over the limit of ${String(rules.maxEventBytes)} bytes`
+  const most = rules.maxEventBytes - ID_BYTES
+  if (bytes > most) {
+    const message = `an event of ${String(bytes)} bytes is over the limit of ${String(most)} bytes of a run's event`
     throw new EventStreamError('ERR_EVENT_TOO_LARGE', message)
   }
   return { event: bare(checked), bytes }

@@ -198,7 +198,7 @@ export class View implements Member, Watched {
 
   async #readHistory(): Promise<void> {
     const { hub, topic } = this.#parts
-    await hub.broker.load([topic], 0)
+    if (this.#isListening) await hub.broker.load([topic], 0)
     if (!this.#isListening) return
     for (let after = 0, more = true; more;) {
       const slice = hub.broker.read(topic, after, PAGE)

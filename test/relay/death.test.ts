@@ -38,7 +38,7 @@ for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
     if (signal === 'SIGSTOP') {
       const admin = new Redis(redis.url)
       t.teardown(async () => admin.disconnect())
-      const history = async () => Number(await admin.xlen(await topicKey(admin)))
+      const history = async () => admin.xlen(await topicKey(admin))
       const before = await history()
       victim.process.kill('SIGCONT')
       // It hears that it was taken for dead, and what it had on its way is in the log by then.

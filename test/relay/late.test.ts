@@ -3,7 +3,7 @@ import { connect } from 'koa-event-stream/client'
 import type { SentEvent } from 'koa-event-stream/relay'
 import { eventually } from '../support/eventually.ts'
 import { openStream, raw } from '../support/http.ts'
-import { ENGINES, openPair, openSite, said, told, until, whole } from './site.ts'
+import { ENGINES, openPair, openSite, told, until, whole } from './site.ts'
 
 const compact = (events: readonly SentEvent[]) => ({ event: 'text', data: events.map(({ data }) => data).join('') })
 
