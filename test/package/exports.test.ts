@@ -57,6 +57,11 @@ test('import and require() load the same names', async t => {
   t.deepEqual(required, EXPORTS)
 })
 
+test('the relay has one name', async t => {
+  const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/relay"; tell(it)')
+  t.deepEqual(imported, ['relay'])
+})
+
 test('the client is one file that a page can load as it is, and small', async t => {
   const file = await readFile(join(installed, 'dist/client/index.js'))
   t.notRegex(file.toString(), /\bimport\b|\brequire\(/)
