@@ -7,7 +7,7 @@ import type { RelayConfig } from './config.ts'
 import type { FollowOptions, Run } from './options.ts'
 import { checkIdOf, isAllowed, runIdOf, runOf } from './rights.ts'
 import type { Runs } from './runs.ts'
-import { checkReader, orComeBack, serve } from './serve.ts'
+import { checkReader, orComeBack, overloadOf, serve } from './serve.ts'
 
 /** The options of `follow`, for whatever shape of identities. */
 type AnyFollow = FollowOptions & { readonly may: (identity: Identity, run: Run) => boolean | Promise<boolean> }
@@ -21,6 +21,7 @@ export function followRoute({ hub }: RelayConfig, runs: Runs, options: AnyFollow
   const reader = checkReader(options)
   return eventStream<EventMap, Logins>({
     ...rest,
+    ...overloadOf(options),
     hub,
     subscribe: (stream, ctx) =>
       orComeBack(runs, stream, async () => {

@@ -79,7 +79,7 @@ type StreamOptions<Events extends object, Login extends Logins> = Omit<
 interface Reading {
   /**
    * `plain`: the events of the source alone, as the parsers of models' clients want them. A run that fails, is cancelled or
-   * interrupted cuts the response off. Default: with `cursor`, `gap`, `goaway`, and the event that says the end.
+   * interrupted cuts the response off, and `overload` is `reject` unless it is said. Default: with `cursor`, `gap`, `goaway`, and the event that says the end.
    */
   format?: 'plain' | undefined
 }

@@ -1,5 +1,6 @@
 import { within } from '../deadline.ts'
 import { compactorOf } from './compactor.ts'
+import { EventStreamError } from '../errors.ts'
 import type { RelayConfig } from './config.ts'
 import { Lifelines } from './lifelines.ts'
 import { Producer } from './producer.ts'
@@ -66,7 +67,7 @@ export class Runs {
    * The run with an id, which is started where there is none, or where the last one was interrupted. Of any number of
    * callers, on any instance, one starts it.
    *
-   * @throws what the broker throws, as a rejection; an error when nobody gets through within the lease
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection, also when nobody gets through within the lease
    */
   async start(id: string, owner: string, source: Source): Promise<RunRecord | StartRefusal> {
     const { hub, name, lease } = this.#config
@@ -76,7 +77,7 @@ export class Runs {
       const known = await this.#current(id)
       if (known !== undefined) return known
       if (await broker.leases.lease(gate, lease, 1)) break
-      if (clock.monotonic() >= until) throw new Error('another start of the same run has not come to its end')
+      if (clock.monotonic() >= until) throw unanswered('another start of the same run has not come to its end')
       await pause(this.#config, NEXT_TRY)
     }
     try {
@@ -97,7 +98,7 @@ export class Runs {
     try {
       const ended = this.#untilEnded(view)
       await view.publishEnd({ kind: 'cancelled', reason: 'request' })
-      await within(hub.clock, lease, ended, () => new Error('the end of the run has not come'))
+      await within(hub.clock, lease, ended, () => unanswered('the end of the run has not come'))
       return true
     } finally {
       this.views.release(view)
@@ -131,7 +132,7 @@ export class Runs {
       if (!(await this.#lifelines.take(name, `relay:of:${relay}:${owner}`, limits.identity))) return 'identity-limit'
       await this.#store.enter(id, record)
       view = await this.views.open(name)
-      if (view === undefined) throw new Error('what the store of the broker has just taken is not there')
+      if (view === undefined) throw unanswered('what the store has just taken is not there')
       this.#produce(id, record, view, source)
       return record
     } finally {
@@ -170,4 +171,8 @@ function pause({ hub }: RelayConfig, ms: number): Promise<void> {
   return new Promise(resolve => {
     hub.clock.after(ms, resolve)
   })
+}
+
+function unanswered(message: string): EventStreamError {
+  return new EventStreamError('ERR_BROKER', message)
 }

@@ -11,14 +11,29 @@ import type { Runs } from './runs.ts'
 /** What a reader's stream carries: the run, `null` where nothing is left of it, nothing where the request is refused. */
 type Served = AsyncIterable<EventInput> | null | undefined
 
+// Options of `eventStream()` that are the relay's own to give.
+const OWN = ['hub', 'subscribe'] as const
+
 /** @throws {TypeError} that names the wrong option */
-export function checkReader({ format, heartbeat }: Pick<FollowOptions, 'format' | 'heartbeat'>): ReaderOptions {
+export function checkReader(options: Pick<FollowOptions, 'format' | 'heartbeat'>): ReaderOptions {
+  const own = OWN.find(name => Object.hasOwn(options, name))
+  if (own !== undefined) throw new TypeError(`a route of a relay has no option \`${own}\`: the relay gives it`)
+  const { format, heartbeat } = options
   const interval = typeof heartbeat === 'object' ? heartbeat.interval : heartbeat
   if (format !== undefined) oneOf('format', format, ['plain'])
   return Object.freeze({
     isPlain: format !== undefined,
     heartbeat: interval === false ? null : (interval ?? DEFAULT_HEARTBEAT),
   })
+}
+
+/** Clients that read events alone understand a status: an answer of 200 without any of theirs would be an empty one. */
+export function overloadOf({
+  format,
+  overload,
+}: Pick<FollowOptions, 'format' | 'overload'>): Pick<FollowOptions, 'overload'> {
+  if (overload !== undefined) return { overload }
+  return format === 'plain' ? { overload: 'reject' } : {}
 }
 
 /** Has a stream carry a run, as far as its client has not read it. */

@@ -9,7 +9,7 @@ import type { RelayConfig } from './config.ts'
 import type { Run, StartOptions } from './options.ts'
 import { isAllowed, runIdOf, runOf } from './rights.ts'
 import type { Runs } from './runs.ts'
-import { checkReader, orComeBack, serve } from './serve.ts'
+import { checkReader, orComeBack, overloadOf, serve } from './serve.ts'
 
 // When a client may try again that has too many runs, in milliseconds.
 const WAIT = 5_000
@@ -31,6 +31,7 @@ export function startRoute({ hub }: RelayConfig, runs: Runs, options: AnyStart):
   const reader = checkReader(options)
   return eventStream<EventMap, Logins>({
     ...rest,
+    ...overloadOf(options),
     hub,
     subscribe: (stream, ctx) =>
       orComeBack(runs, stream, async () => {

@@ -172,3 +172,32 @@ test('the client reads a run, is cut in the middle, and gets each event once', a
   )
   t.is(live.reason, 'done')
 })
+
+test('an event as large as is allowed reaches readers, and one that is larger fails the run', async t => {
+  const most = 2_048
+  const site = await openSite(t, { hub: { maxEventBytes: most } })
+  const ends = new Map<number, string | undefined>()
+  for (const size of [most - 100, most - 80, most - 60, most - 40, most]) {
+    const stream = await site.start(String(size))
+    const script = await site.script(String(size))
+    script.say('x'.repeat(size))
+    script.end()
+    const all = await whole(stream)
+    ends.set(size, all.at(-1))
+    t.is(all.length, all.at(-1) === 'done {"reason":"end"}' ? 2 : 1, 'what is not refused is read')
+  }
+  t.is(ends.get(most - 100), 'done {"reason":"end"}')
+  t.is(ends.get(most), 'failed {"reason":"error"}')
+})
+
+test('a plain reader that is turned away gets a status, since 200 would be an empty answer', async t => {
+  const site = await openSite(t)
+  await site.start('a')
+  await site.script('a')
+  const draining = site.hub.drain({ within: 1_000 })
+  const plain = await site.plain('a')
+  t.is(plain.status, 503)
+  t.deepEqual(told(plain.received), [])
+  t.is((await site.follow('a')).status, 200)
+  await draining
+})
