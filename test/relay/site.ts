@@ -48,7 +48,7 @@ export async function openSite(t: ExecutionContext, options: Options = {}): Prom
   hub.on('refuse', () => undefined)
   hub.on('lost', () => undefined)
   const scripts = new Map<string, Script[]>()
-  const { start, follow, cancel } = relay({ hub, linger: 0, ...options.relay })
+  const { start, follow, cancel } = relay({ hub, linger: 0, lease: 300_000, ...options.relay })
   const may = (identity: { id: string }, run: { owner: string | undefined }) =>
     identity.id === run.owner || identity.id === 'auditor'
   const router = new Router()
