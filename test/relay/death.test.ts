@@ -103,7 +103,7 @@ test('Redis is away for less than the lease: the run goes on, each event once', 
   const redis = await startRedis(t)
   const open = () =>
     openSite(t, {
-      hub: { broker: redisBroker({ client: redis.url, timeout: 200, watchdog: 200 }) },
+      hub: { broker: redisBroker({ client: redis.url, timeout: 2_000, watchdog: 500 }) },
       relay: { lease: LONG_LEASE },
     })
   const [one, other] = [await open(), await open()]
@@ -127,7 +127,7 @@ test('Redis is away for longer: the source is told, and readers are when it is b
   const redis = await startRedis(t)
   const open = () =>
     openSite(t, {
-      hub: { broker: redisBroker({ client: redis.url, timeout: 200, watchdog: 200 }) },
+      hub: { broker: redisBroker({ client: redis.url, timeout: 2_000, watchdog: 500 }) },
       relay: { lease: LEASE },
     })
   const [one, other] = [await open(), await open()]
