@@ -2,6 +2,7 @@ import type { Identity } from '../auth/identity.ts'
 import type { Broker, BrokerListener, ControlMessage, DisconnectMessage } from '../broker/broker.ts'
 import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
+import { within } from '../deadline.ts'
 import { EventStreamError } from '../errors.ts'
 import { duration, text } from '../options.ts'
 import { safeError } from '../safe-error.ts'
@@ -40,6 +41,9 @@ export interface HubParts extends EventRules {
 // March 1973 in milliseconds; in seconds, the year 5138.
 const EARLIEST_EXPIRY = 1e11
 
+// Milliseconds that work which publishes has for its last word when the hub is closed.
+const LAST_WORDS = 1_000
+
 /** The one implementation of `Hub`. The middleware and the subscribers know it by more than the public contract. */
 export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerListener {
   readonly broker: Broker
@@ -58,6 +62,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly #revocations: Revocations
   readonly #streams = new StreamIndex()
   readonly #counters = new Counters()
+  readonly #works = new Set<() => Promise<void>>()
+  #workEnded: Promise<unknown> | undefined
   #drained: Promise<void> | undefined
   #ended: Promise<void> | undefined
   #shutDown: Promise<void> | undefined
@@ -174,6 +180,14 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     return this.#drained !== undefined
   }
 
+  /**
+   * Has work that publishes ended when the hub drains, before the streams are, so that their clients still hear of it.
+   * It has half of the window, and must not reject.
+   */
+  endBeforeDrain(end: () => Promise<void>): void {
+    this.#works.add(end)
+  }
+
   /** Why there can be no more streams for this address and identity, if there cannot. */
   refusal(limits: StreamLimits, address: string, identity?: Identity): RefusalReason | undefined {
     return this.draining ? 'draining' : this.#streams.refusal(limits, address, identity)
@@ -280,16 +294,31 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   }
 
   async #drain(within: number): Promise<void> {
-    const subscribers = this.#streams.all()
-    this.tell('drain', { streams: subscribers.length })
+    this.tell('drain', { streams: this.#streams.size })
+    const left = this.#works.size === 0 ? within : await this.#endWorks(within)
     this.fanOut.flush()
-    await drainStreams(subscribers, within, this.clock)
+    await drainStreams(this.#streams.all(), left, this.clock)
+  }
+
+  // Answers how much of the window is left.
+  async #endWorks(window: number): Promise<number> {
+    const startedAt = this.clock.monotonic()
+    this.#workEnded = Promise.all([...this.#works].map(end => end()))
+    await this.#atMost(window / 2, this.#workEnded)
+    return Math.max(1, window - (this.clock.monotonic() - startedAt))
+  }
+
+  // What takes longer is not waited for.
+  async #atMost(ms: number, work: Promise<unknown>): Promise<void> {
+    await failureOf(within(this.clock, ms, work, () => new Error('it is not waited for any longer')))
   }
 
   async #close(): Promise<void> {
     // A drain that is under way gets no more time.
     if (this.draining) for (const { stream } of this.#streams.all()) stream.abandon('drain')
     await this.drain({ within: 1 })
+    // Cut streams are no reason to leave work without its last word.
+    if (this.#workEnded !== undefined) await this.#atMost(LAST_WORDS, this.#workEnded)
     this.#closed = true
     await this.leases.settled()
     await this.broker.close()

@@ -1,24 +1,17 @@
 import type { Clock } from '../clock.ts'
+import type { StreamNews } from '../stream/stream-host.ts'
 
 /** How long a long poll waits for events, in milliseconds: less than any proxy allows. */
 export const POLL_TIME = 25_000
 
-/** Is told what a stream has brought its client. */
-export interface News {
-  /** Events, or a gap. */
-  carried(): void
-  /** The client has been told that it has caught up. */
-  caughtUp(): void
-}
-
 /** A stream goes on whatever it brings. */
-export const ENDLESS: News = Object.freeze({ carried: () => undefined, caughtUp: () => undefined })
+export const ENDLESS: StreamNews = Object.freeze({ carried: () => undefined, caughtUp: () => undefined })
 
 /**
  * Ends a stream behind the first events that it brings, once its client has caught up: a network that holds bytes back
  * lets them go at the end. A newcomer's ends as soon as it has its cursor, since it has to have one to come back with.
  */
-export class Poll implements News {
+export class Poll implements StreamNews {
   readonly #clock: Clock
   readonly #end: () => void
   #hasNews: boolean

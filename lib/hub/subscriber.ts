@@ -78,6 +78,7 @@ export class Subscriber implements StreamHost {
         this.#isPollOver = true
         this.stream.finish('done')
       })
+      this.stream.news = this.#poll
     }
     this.#feed = new Feed(hub, this.stream, policy, this.#poll)
     this.#timers = new StreamTimers(hub, this.stream, policy, revalidation)
@@ -154,7 +155,7 @@ export class Subscriber implements StreamHost {
 
   lastBlock(reason: CloseReason): Uint8Array | undefined {
     // The client comes back at once.
-    if (this.#isPollOver) return undefined
+    if (this.#isPollOver || this.stream.isPlain) return undefined
     // The parsers of models' clients take every block for one of the model's.
     if (UNTOLD.has(reason) || (!this.hasTopics && !this.#isEventSource)) return undefined
     const retry = this.#isEventSource && mayComeBack(reason) ? this.#retryAfter(reason) : undefined

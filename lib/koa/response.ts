@@ -53,6 +53,7 @@ export const REFUSAL_TEXT = Object.freeze({
   400: 'Bad Request',
   401: 'Unauthorized',
   403: 'Forbidden',
+  404: 'Not Found',
   405: 'Method Not Allowed',
   406: 'Not Acceptable: this is an event stream, open it with an EventSource or with Accept: text/event-stream',
   429: 'Too Many Requests',

@@ -8,7 +8,7 @@ import { encodeOwnEvent } from '../wire/publication.ts'
 import { discardsQueue, REQUESTED_CLOSE_REASONS, type CloseReason, type RequestedCloseReason } from './close-reason.ts'
 import { PipedSink } from './piped-sink.ts'
 import { responseSink } from './response-sink.ts'
-import { NO_CONNECTION, type StreamConnection, type StreamHost } from './stream-host.ts'
+import { NO_CONNECTION, type StreamConnection, type StreamHost, type StreamNews } from './stream-host.ts'
 import { HIGH_WATER_MARK, Writer } from './writer.ts'
 
 /** What is known of a stream when it is made. */
@@ -53,6 +53,21 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
    * @internal
    */
   hasWritten = false
+
+  /**
+   * Whether it carries its source's events and no block of ours. Only its source's end ends the response properly then,
+   * since nothing else says that it was cut short.
+   *
+   * @internal
+   */
+  isPlain = false
+
+  /**
+   * Is told what a source brings that a long poll waits for; `undefined` where the stream is none.
+   *
+   * @internal
+   */
+  news: StreamNews | undefined
 
   /**
    * Whether it has been piped into a response, or is read by something else.
@@ -195,7 +210,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#admitWrites()
     const last = this.#host.lastBlock(reason)
     if (!this.#begin(reason)) return
-    this.writer.finish({ last, discards, how: reason === 'error' ? 'cut' : 'end', isOwn: reason === 'done' })
+    const isCut = reason === 'error' || (this.isPlain && reason !== 'done')
+    this.writer.finish({ last, discards, how: isCut ? 'cut' : 'end', isOwn: reason === 'done' })
     super.end()
   }
 

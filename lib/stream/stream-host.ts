@@ -52,3 +52,11 @@ export const NO_CONNECTION: StreamConnection = Object.freeze({
     listener()
   },
 })
+
+/** Is told what a stream has brought its client. */
+export interface StreamNews {
+  /** Events, or a gap. */
+  carried(): void
+  /** The client has been told that it has caught up. */
+  caughtUp(): void
+}

@@ -19,6 +19,15 @@ const ROOMS = {
   ],
   client: ['wire/.+', 'stream/close-reason'],
   testing: ['auth/(identity|authenticator)', 'clock'],
+  relay: [
+    'hub/(hub|engine|registry|fan-out)',
+    'koa/(middleware|options|require-identity|door-config|route-config|response)',
+    'broker/(key-value-store|lease-store)',
+    'auth/identity',
+    'stream/event-stream',
+    'wire/.+',
+    ...BASE,
+  ],
   koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }
 

@@ -11,6 +11,7 @@ import {
   type Identity,
 } from 'koa-event-stream'
 import { connect, type Gap } from 'koa-event-stream/client'
+import { relay, type Run } from 'koa-event-stream/relay'
 
 interface Events {
   'order.created': { total: number }
@@ -79,3 +80,33 @@ export async function read(): Promise<number> {
   }
   return 0
 }
+
+const answers = relay({ hub })
+const login = bearerToken({ key: 'k'.repeat(32), algorithms: ['HS256'], issuer: 'issuer', audience: false })
+const may = (identity: Identity, run: Run): boolean => identity.id === run.owner
+
+app.use(
+  answers.start({
+    authenticate: login,
+    id: ctx => ctx.path,
+    run: async function* ({ identity, signal }) {
+      signal.throwIfAborted()
+      yield { event: 'order.created', data: { total: identity.id.length } }
+    },
+    compact: events => ({ event: 'order.created', data: { total: events.length } }),
+  }),
+)
+app.use(
+  answers.start({
+    authenticate: login,
+    id: ctx => ctx.path,
+    // @ts-expect-error -- the payload of another type
+    run: async function* () {
+      yield { event: 'order.created', data: 'ten' }
+    },
+  }),
+)
+app.use(answers.follow({ authenticate: login, may, format: 'plain', heartbeat: 10_000 }))
+app.use(answers.cancel({ authenticate: login, may }))
+// @ts-expect-error -- rights have to be said
+app.use(answers.follow({ authenticate: login }))

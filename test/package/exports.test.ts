@@ -58,6 +58,11 @@ test('import and require() load the same names', async t => {
   t.deepEqual(required, EXPORTS)
 })
 
+test('the relay has one name', async t => {
+  const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/relay"; tell(it)')
+  t.deepEqual(imported, ['relay'])
+})
+
 test('the client is one file that a page can load as it is, and small; another one is for pages that share', async t => {
   const file = await readFile(join(installed, 'dist/client/index.js'))
   t.deepEqual(file.toString().match(/\b(import|require)\b.{0,13}/g), ['import("./share.js"'])

@@ -260,3 +260,22 @@ test('a service publishes over HTTP, to topics of its own', async t => {
   t.like(await stream.next(), { event: 'invoice.paid', data: '{"number":7}', id: answer.ids[0] })
   stream.close()
 })
+
+test('an answer goes on without its reader, for its owner alone', async t => {
+  const { url } = await runExample(t, folder, 'answers.ts')
+  const headersOf = (subject: string) => {
+    const options = { issuer: 'https://login.example.com', audience: 'events', expiresIn: '1h' } as const
+    return { authorization: `Bearer ${jwt.sign({}, privateKey, { algorithm: 'RS256', subject, ...options })}` }
+  }
+  const headers = headersOf('ada')
+  const starter = await openStream(`${url}/answers/1?q=why`, { method: 'POST', headers })
+  await starter.next(({ event }) => event === 'token')
+  starter.close()
+  const follower = await openStream(`${url}/answers/1`, { headers })
+  await follower.next(({ event }) => event === 'done')
+  const tokens = follower.received.filter(({ event }) => event === 'token')
+  t.is(tokens.map(({ data }) => data).join(''), 'You asked: why')
+  for (const id of ['1', '2'])
+    t.is((await openStream(`${url}/answers/${id}`, { headers: headersOf('bob') })).status, 403)
+  t.is((await fetch(`${url}/answers/1`, { method: 'DELETE', headers })).status, 204)
+})

@@ -3,6 +3,7 @@ import type { Identity } from '../../auth/identity.ts'
 import type { Clock } from '../../clock.ts'
 import { EventStreamError } from '../../errors.ts'
 import type { EventStream } from '../../stream/event-stream.ts'
+import type { StreamNews } from '../../stream/stream-host.ts'
 import type { Frame, Item } from '../../stream/write-queue.ts'
 import { formatPosition, type Cursor } from '../../wire/cursor.ts'
 import type { EventMap } from '../../wire/event.ts'
@@ -10,7 +11,7 @@ import { encodeCursor, encodeGap, type Gap, type GapReason } from '../../wire/fr
 import type { Turn } from '../../stream/writer.ts'
 import type { Batch } from '../fan-out.ts'
 import type { StreamInfo } from '../lifecycle.ts'
-import { ENDLESS, type News } from '../poll.ts'
+import { ENDLESS } from '../poll.ts'
 import { attempt, proceed } from '../proceed.ts'
 import type { Member, Registry } from '../registry.ts'
 import type { StreamPolicy } from '../stream-policy.ts'
@@ -53,7 +54,7 @@ export class Feed implements Member, FeedAccess {
   readonly #hub: FeedHub
   readonly #stream: EventStream<EventMap, Identity | undefined>
   readonly #policy: StreamPolicy
-  readonly #news: News
+  readonly #news: StreamNews
   #strategy: Strategy = IDLE
   #hasStarted = false
   // What the client of a stream that has been opened without topics has seen: its first ones may be added later.
@@ -70,7 +71,7 @@ export class Feed implements Member, FeedAccess {
     hub: FeedHub,
     stream: EventStream<EventMap, Identity | undefined>,
     policy: StreamPolicy,
-    news: News = ENDLESS,
+    news: StreamNews = ENDLESS,
   ) {
     this.#hub = hub
     this.#stream = stream

@@ -1,0 +1,28 @@
+import { callNow } from '../application.ts'
+import type { HubEngine } from '../hub/engine.ts'
+import { checkEvent, type EventInput } from '../wire/event.ts'
+import { encodeBody } from '../wire/frame.ts'
+import { bare, END_KINDS, ID_BYTES } from './batch.ts'
+import type { SentEvent } from './options.ts'
+import type { Compactor } from './run-log.ts'
+
+/** Makes one event of many by a function of the application. What that does wrong is told, and the events stay as they are. */
+export function compactorOf(compact: (events: readonly SentEvent[]) => EventInput, hub: HubEngine): Compactor {
+  return events => {
+    try {
+      const sent = events.map(([event, data]) => ({ event: event ?? 'message', data }))
+      const checked = checkEvent(
+        callNow('`compact`', () => compact(sent)),
+        hub.redact,
+      )
+      const { length } = encodeBody(checked)
+      if (length > hub.maxEventBytes - ID_BYTES || checked.id !== undefined || END_KINDS.has(checked.event ?? '')) {
+        throw new TypeError('`compact` must answer one event that may be sent, without an `id`')
+      }
+      return bare(checked)
+    } catch (error) {
+      hub.failed('compact', error)
+      return undefined
+    }
+  }
+}

@@ -1,0 +1,3 @@
+export type { EndKind, EndReason } from './batch.ts'
+export type { CancelOptions, FollowOptions, RelayOptions, Run, RunContext, SentEvent, StartOptions } from './options.ts'
+export { relay, type Relay } from './relay.ts'

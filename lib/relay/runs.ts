@@ -1,0 +1,178 @@
+import { within } from '../deadline.ts'
+import { compactorOf } from './compactor.ts'
+import { EventStreamError } from '../errors.ts'
+import type { RelayConfig } from './config.ts'
+import { Lifelines } from './lifelines.ts'
+import { Producer } from './producer.ts'
+import { RunStore, type RunRecord } from './run-store.ts'
+import type { Source } from './source.ts'
+import type { View } from './view.ts'
+import { Views } from './views.ts'
+
+// Milliseconds until a start is tried again that another one with the same id is in front of.
+const NEXT_TRY = 30
+
+type Compact = Parameters<typeof compactorOf>[0]
+
+/** Why there is no run where one was to be started. */
+export type StartRefusal = 'identity-limit' | 'process-limit'
+
+/** The runs of a relay: those that are on this instance, and what it knows of the others. */
+export class Runs {
+  readonly views: Views
+
+  readonly #config: RelayConfig
+  readonly #store: RunStore
+  readonly #lifelines: Lifelines
+  readonly #producers = new Set<Producer>()
+  #compact: Compact | undefined
+  // Places that are taken before anybody else is asked.
+  #starting = 0
+
+  constructor(config: RelayConfig) {
+    const { hub, name, keep, lease } = config
+    this.#config = config
+    this.#store = new RunStore(hub.broker.store, name, keep)
+    this.#lifelines = new Lifelines(hub.broker.leases, hub.clock, lease, error => {
+      hub.failed('relay', error)
+    })
+    this.views = new Views(config, this.#store, this.#lifelines)
+    hub.endBeforeDrain(async () => {
+      await Promise.all([...this.#producers].map(producer => producer.end({ kind: 'interrupted', reason: 'drain' })))
+    })
+  }
+
+  /** Tells of what went wrong with the broker, where a request has been answered otherwise. */
+  failed(error: unknown): void {
+    this.#config.hub.failed('relay', error)
+  }
+
+  /** Late readers get what this function makes of what was before. @throws {TypeError} where there is another one already */
+  compactBy(compact: Compact): void {
+    if (this.#compact !== undefined && this.#compact !== compact) {
+      throw new TypeError(
+        '`compact` is another one than that of the first `start` of the relay: all of its runs have one',
+      )
+    }
+    this.#compact = compact
+    this.views.compact = compactorOf(compact, this.#config.hub)
+  }
+
+  /** The run with an id. @throws what the broker throws, as a rejection */
+  find(id: string): Promise<RunRecord | undefined> {
+    return this.#store.find(id)
+  }
+
+  /**
+   * The run with an id, which is started where there is none, or where the last one was interrupted. Of any number of
+   * callers, on any instance, one starts it.
+   *
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection, also when nobody gets through within the lease
+   */
+  async start(id: string, owner: string, source: Source): Promise<RunRecord | StartRefusal> {
+    const { hub, name, lease } = this.#config
+    const { clock, broker } = hub
+    const gate = { key: `relay:gate:${name}:${id}`, holder: clock.id() }
+    for (const until = clock.monotonic() + lease; ;) {
+      const known = await this.#current(id)
+      if (known !== undefined) return known
+      if (await broker.leases.lease(gate, lease, 1)) break
+      if (clock.monotonic() >= until) throw unanswered('another start of the same run has not come to its end')
+      await pause(this.#config, NEXT_TRY)
+    }
+    try {
+      // Somebody else may have been through the gate in between.
+      return (await this.#current(id)) ?? (await this.#begin(id, owner, source))
+    } finally {
+      broker.leases.release([gate]).catch((error: unknown) => {
+        hub.failed('relay', error)
+      })
+    }
+  }
+
+  /** Cancels a run, unless it has ended. @throws what the broker throws, as a rejection */
+  async cancel(record: RunRecord): Promise<boolean> {
+    const { hub, lease } = this.#config
+    const view = await this.views.open(record.name)
+    if (view === undefined) return false
+    try {
+      const ended = this.#untilEnded(view)
+      await view.publishEnd({ kind: 'cancelled', reason: 'request' })
+      await within(hub.clock, lease, ended, () => unanswered('the end of the run has not come'))
+      return true
+    } finally {
+      this.views.release(view)
+    }
+  }
+
+  async #untilEnded(view: View): Promise<void> {
+    const { signal } = new AbortController()
+    while (view.log.end === undefined) await view.changed(signal)
+    await view.kept()
+  }
+
+  // A run that was interrupted may be started again.
+  async #current(id: string): Promise<RunRecord | undefined> {
+    const record = await this.#store.find(id)
+    if (record === undefined) return undefined
+    const view = await this.views.open(record.name)
+    if (view === undefined) return undefined
+    this.views.release(view)
+    return view.log.end?.kind === 'interrupted' ? undefined : record
+  }
+
+  async #begin(id: string, owner: string, source: Source): Promise<RunRecord | StartRefusal> {
+    const { hub, limits, name: relay } = this.#config
+    if (this.#producers.size + this.#starting >= limits.process) return 'process-limit'
+    const record: RunRecord = { name: hub.clock.id().replaceAll('-', ''), owner }
+    const { name } = record
+    this.#starting += 1
+    let view: View | undefined
+    try {
+      if (!(await this.#lifelines.take(name, `relay:of:${relay}:${owner}`, limits.identity))) return 'identity-limit'
+      await this.#store.enter(id, record)
+      view = await this.views.open(name)
+      if (view === undefined) throw unanswered('what the store has just taken is not there')
+      this.#produce(id, record, view, source)
+      return record
+    } finally {
+      this.#starting -= 1
+      if (view === undefined) await this.#lifelines.giveBack(name)
+    }
+  }
+
+  #produce(id: string, record: RunRecord, view: View, source: Source): void {
+    const { hub, keep, lease, linger } = this.#config
+    const topic = this.views.topicOf(record.name)
+    const producer = new Producer({ hub, keep, lease, linger, view, topic, store: this.#store })
+    this.#producers.add(producer)
+    view.producer = {
+      lost: () => {
+        this.#store.enter(id, record).then(
+          () => {
+            producer.lost()
+          },
+          (error: unknown) => {
+            hub.failed('relay', error)
+          },
+        )
+      },
+    }
+    void producer.run(source).then(async () => {
+      this.#producers.delete(producer)
+      await this.#lifelines.giveBack(record.name)
+      view.producer = undefined
+      this.views.release(view)
+    })
+  }
+}
+
+function pause({ hub }: RelayConfig, ms: number): Promise<void> {
+  return new Promise(resolve => {
+    hub.clock.after(ms, resolve)
+  })
+}
+
+function unanswered(message: string): EventStreamError {
+  return new EventStreamError('ERR_BROKER', message)
+}

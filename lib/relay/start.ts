@@ -1,0 +1,60 @@
+import type { Context } from 'koa'
+import type { Identity } from '../auth/identity.ts'
+import { eventStream, type EventStreamMiddleware } from '../koa/middleware.ts'
+import type { Logins } from '../koa/options.ts'
+import { setRetryAfter } from '../koa/response.ts'
+import { fn, invalid } from '../options.ts'
+import type { EventInput, EventMap } from '../wire/event.ts'
+import type { RelayConfig } from './config.ts'
+import type { Run, StartOptions } from './options.ts'
+import { isAllowed, runIdOf, runOf } from './rights.ts'
+import type { Runs } from './runs.ts'
+import { checkReader, orComeBack, overloadOf, serve } from './serve.ts'
+
+// When a client may try again that has too many runs, in milliseconds.
+const WAIT = 5_000
+
+/** The options of `start`, for whatever shape of identities and events. */
+type AnyStart = StartOptions & {
+  readonly may?: (identity: Identity, run: Run) => boolean | Promise<boolean>
+  readonly run: (context: { identity: Identity; signal: AbortSignal }, ctx: Context) => AsyncIterable<EventInput>
+}
+
+/** A route that starts a run, or joins it, and answers what it says. */
+export function startRoute({ hub }: RelayConfig, runs: Runs, options: AnyStart): EventStreamMiddleware {
+  const { id: idOf, run, compact, may = isNobody, format, ...rest } = options
+  fn('id', idOf)
+  fn('run', run)
+  fn('may', may)
+  if (compact !== undefined) runs.compactBy(fn('compact', compact))
+  if (rest.authenticate === (false as unknown)) throw invalid('authenticate', 'an authenticator', false)
+  const reader = checkReader(options)
+  return eventStream<EventMap, Logins>({
+    ...rest,
+    ...overloadOf(options),
+    hub,
+    subscribe: (stream, ctx) =>
+      orComeBack(runs, stream, async () => {
+        const id = await runIdOf(ctx, idOf)
+        if (id === undefined) throw new TypeError('the `id` of a run is a string of 1 to 256 characters')
+        const { identity } = stream
+        const source = (signal: AbortSignal) => run({ identity, signal }, ctx)
+        const record = await runs.start(id, identity.id, source)
+        if (typeof record === 'string') {
+          ctx.status = record === 'identity-limit' ? 429 : 503
+          setRetryAfter(ctx, WAIT)
+          return undefined
+        }
+        // An id is no credential: whoever has guessed one gets no more of the run than of any other.
+        if (record.owner !== identity.id && !(await isAllowed(may, identity, runOf(id, record)))) {
+          ctx.status = 403
+          return undefined
+        }
+        return serve(runs, record, stream, ctx, reader)
+      }),
+  })
+}
+
+function isNobody(): boolean {
+  return false
+}
