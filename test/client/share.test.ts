@@ -287,6 +287,28 @@ test('cursors of several lives of the log: each tab is told its gap, and nobody 
   t.is(world.openStreams.length, 1)
 })
 
+test('a tab with a cursor of the new life of the log: those with one of the old life are told of their gap', async t => {
+  const world = openWorld(t)
+  const tabs = await openTabs(world, 2)
+  world.publish()
+  await world.settle()
+  world.begin('f')
+  await world.settle()
+  world.publish()
+  world.publish()
+  // Rendered in the new life, before the leader has come back to it.
+  const late = world.open({ since: 'f-1' })
+  await world.pass(40_000)
+  world.publish()
+  await world.settle()
+  for (const tab of tabs) t.deepEqual(tab.told, ['tick 1', 'gap epoch', 'tick 3'])
+  t.deepEqual(
+    late.told.filter(one => one.startsWith('tick')),
+    ['tick 2', 'tick 3'],
+  )
+  t.is(world.openStreams.length, 1)
+})
+
 test('an EventSource shows a tab what it alone listens to', async t => {
   const world = openWorld(t)
   const first = world.open({}, ['tick'])
