@@ -179,6 +179,6 @@ export function createLive<Events extends object = EventMap>(
   for (const name of ['message', 'open', 'error'] as const) {
     live.addEventListener(name, event => safely(() => live[`on${name}`]?.(event), failed))
   }
-  void start()
+  safely(start, failed)
   return live as unknown as Live<Events>
 }

@@ -410,6 +410,28 @@ test('without locks, or where they are refused, each tab has its own connection'
   }
 })
 
+test('where channels are refused, each tab has its own connection', async t => {
+  const world = openWorld(t)
+  for (let n = 0; n < 2; n += 1) {
+    const tab = world.open()
+    Object.assign(tab.env.page, {
+      BroadcastChannel: class {
+        constructor() {
+          throw new DOMException('The operation is insecure.', 'SecurityError')
+        }
+      },
+    })
+    await world.settle()
+  }
+  world.publish()
+  await world.settle()
+  t.is(world.openStreams.length, 2)
+  for (const tab of world.tabs) {
+    t.deepEqual(tab.of(), [1])
+    t.deepEqual(tab.errors, [])
+  }
+})
+
 for (const share of [
   null,
   'news',

@@ -31,9 +31,15 @@ export function createSharedConnection(
   const { locks } = env.page.navigator ?? {}
   const { BroadcastChannel } = env.page
   if (!locks || !BroadcastChannel) return own
+  let key = keyOf(share)
+  try {
+    new BroadcastChannel(key).close()
+  } catch {
+    // The user has blocked what a site may keep (Firefox).
+    return own
+  }
 
   const id = String(env.chance())
-  let key = keyOf(share)
   const life = new AbortController()
   let channel: Channel | undefined
   let leader: Leader | undefined
