@@ -38,8 +38,15 @@ export function createConnection(
   let isFull = false
   let room: (() => void) | undefined
 
+  // Whether another attempt would begin anew, so that what a POST does might be done twice.
+  const isSpent = (): boolean => !isGet && !!firstAt && !self.lastId
+
   const attempt = async (reason: Reason): Promise<void> => {
     stop()
+    if (isSpent()) {
+      end('interrupted')
+      return
+    }
     if (isFull) {
       become('paused', 'slow')
       return
@@ -118,8 +125,7 @@ export function createConnection(
     } else if (isFinal) end(reason)
     // An answer that was read to its end; only of a GET does a proxy's end mean nothing.
     else if (!isGet && reason === 'closed') end('done')
-    // It would begin anew, and what it does might be done twice.
-    else if (!isGet && firstAt && !self.lastId) end('interrupted')
+    else if (isSpent()) end('interrupted')
     else wait(reason, asked)
   }
 

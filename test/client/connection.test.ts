@@ -105,6 +105,30 @@ onBoth(
   },
 )
 
+for (const how of ['cut', 'online', 'page', 'silent']) {
+  test(`a POST that is under way is not sent again: ${how}`, async t => {
+    const world = new ScriptedWorld()
+    const seen = new Seen()
+    const live = world.connect('/answers', { ...seen.options, body: 'pay' })
+    seen.listen(live)
+    const peer = await world.next()
+    peer.open()
+    peer.send(HEARTBEAT + 'event: tick\ndata: 1\n\n')
+    await seen.until('tick 1')
+    await new Promise(setImmediate)
+    if (how === 'cut') peer.cut()
+    else if (how === 'online') world.wake('online')
+    else if (how === 'silent') world.clock.advance(60_000)
+    else {
+      world.wake('pagehide')
+      world.wake('pageshow')
+    }
+    await seen.until('ended interrupted')
+    t.is(world.peers.length, 1)
+    t.is(world.clock.pending, 0)
+  })
+}
+
 onBoth('204 ends', async (t, { world, seen, options }) => {
   const live = world.connect('/events', options)
   const peer = await world.next()
