@@ -28,6 +28,8 @@ export function createLive<Events extends object = EventMap>(
   let told: Event | undefined
   let value: unknown
   let isStuck = false
+  // The state and the reason that were told last.
+  let shown = ''
 
   class LiveTarget extends EventTarget {
     onmessage: Handler = null
@@ -117,8 +119,13 @@ export function createLive<Events extends object = EventMap>(
   }
   const tell = (): void => {
     const { state, reason } = live
+    const now = `${state} ${reason}`
+    if (now === shown) return
+    shown = now
     safely(() => onState?.(state, reason), failed)
-    if (state !== 'connecting' && state !== 'paused') live.dispatchEvent(new Event(state === 'open' ? state : 'error'))
+    // It may have closed the stream.
+    if (now === shown && state !== 'connecting' && state !== 'paused')
+      live.dispatchEvent(new Event(state === 'open' ? state : 'error'))
   }
 
   const live = new LiveTarget()
@@ -172,7 +179,6 @@ export function createLive<Events extends object = EventMap>(
   const loader =
     load &&
     createLoader(env, load, inbox, failed, stuck => {
-      if (isStuck === stuck) return
       isStuck = stuck
       tell()
     })

@@ -26,14 +26,15 @@ export function createLoader(
   let pending: LoadReason | undefined
   let current = new AbortController()
   let cancelWait = (): void => undefined
+  let isStopped = false
 
-  const stop = (): void => {
+  const abandon = (): void => {
     current.abort()
     cancelWait()
   }
 
   const attempt = async (why: LoadReason): Promise<void> => {
-    stop()
+    abandon()
     const { signal } = (current = new AbortController())
     try {
       const answer: unknown = await bounded(env, 'load', async () => load(why, signal))
@@ -44,9 +45,10 @@ export function createLoader(
     } catch (error) {
       if (signal.aborted) return
       current.abort()
+      // Whoever is told of it may stop it.
+      cancelWait = env.after(backOff(0), () => void attempt(why))
       failed(error)
       stuck(true)
-      cancelWait = env.after(backOff(0), () => void attempt(why))
       return
     }
     stuck(false)
@@ -57,10 +59,14 @@ export function createLoader(
 
   return {
     run(why) {
+      if (isStopped) return
       inbox.hold(load)
       void attempt((pending = merged(pending ?? why, why)))
     },
-    stop,
+    stop() {
+      isStopped = true
+      abandon()
+    },
   }
 }
 

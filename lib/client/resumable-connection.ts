@@ -87,7 +87,8 @@ export function createConnection(
         hasAskedAgain = false
         if (!mayHold && !isPoll) watch.allow(Infinity)
         stand()
-        if (isNew) host.began()
+        // Whoever was told may have closed it.
+        if (isNew && !signal.aborted) host.began()
       },
       sign() {
         if (signal.aborted) return

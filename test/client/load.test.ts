@@ -141,6 +141,37 @@ onBoth(
   },
 )
 
+for (const place of ['onState open', 'onState load', 'onError']) {
+  onBoth(`closed in ${place}, nothing is loaded any more, and the end is told once`, async (t, bench) => {
+    const { world, seen, options } = bench
+    let loads = 0
+    const live = world.connect('/events', {
+      ...options,
+      load: () => {
+        loads += 1
+        throw new Error('failed')
+      },
+      onState: (state, reason) => {
+        options.onState?.(state, reason)
+        if (`onState ${state}` === place || `onState ${reason}` === place) live.close()
+      },
+      onError: () => {
+        if (place === 'onError') live.close()
+      },
+    })
+    live.addEventListener('open', () => seen.note(`event of ${live.state}`))
+    const peer = await world.next()
+    peer.open()
+    peer.send(cursor(1))
+    await seen.until('ended client')
+    await turn()
+    t.is(loads, place === 'onState open' ? 0 : 1)
+    t.is(world.clock.pending, 0)
+    t.deepEqual(seen.of('ended'), ['client'])
+    t.deepEqual(seen.of('event of'), place === 'onState open' ? [] : ['open'])
+  })
+}
+
 onBoth('a stream that never had a cursor is loaded for anew', async (t, { world, seen, options }) => {
   const { calls, load } = loading()
   const live = world.connect('/events', { ...options, load })
