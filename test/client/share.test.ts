@@ -353,6 +353,37 @@ test('a tab that is slow does not hold the others up, and misses nothing', async
   t.is(world.openStreams.length, 1)
 })
 
+for (const who of ['leads', 'follows']) {
+  test(`a slow tab that ${who} as the stream ends asks for the rest once it can take it`, async t => {
+    const world = openWorld(t)
+    const [first, second] = [world.open({ events: ['tick'] }), world.open({ events: ['tick'] })]
+    await world.settle()
+    const leader = world.openStreams[0]?.tab
+    const slow = (who === 'leads') === (first === leader) ? first : second
+    const reader = slow.live[Symbol.asyncIterator]()
+    for (let n = 0; n < 1_500; n += 1) world.publish()
+    await world.settle()
+    t.is(slow.state, 'paused slow')
+    world.openStreams[0]?.send({ event: 'goaway', data: '{"reason":"done"}' })
+    await world.pass(5_000)
+    // Nobody reads: the server is not asked again.
+    t.is(slow.state, 'paused slow')
+    t.is(world.streams.length, 1)
+    for (let n = 1; n <= 1_500; n += 1) {
+      const reading = reader.next()
+      await world.settle()
+      t.is((await reading).value?.data, n)
+    }
+    t.is(slow.state, 'open stream')
+    world.openStreams[0]?.send({ event: 'goaway', data: '{"reason":"done"}' })
+    await world.pass(5_000)
+    t.is(slow.state, 'ended done')
+    t.true((await reader.next()).done)
+    t.is(world.channels.size, 0)
+    t.is(world.clock.pending, 0)
+  })
+}
+
 test('`close()` ends one tab only', async t => {
   const world = openWorld(t)
   const [leader, second] = await openTabs(world, 2)

@@ -138,7 +138,9 @@ export function createLeader({ env, settings, createConnection, failed }: Office
   inner.start()
 
   return {
-    wake: sign => wake(sign),
+    wake(sign) {
+      if (inner.state !== 'ended') wake(sign)
+    },
     stop() {
       isQuiet = true
       inner.end('client')
