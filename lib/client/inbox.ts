@@ -64,7 +64,8 @@ export function createInbox(
       holds.add(holder)
     },
     release(holder) {
-      if (holds.delete(holder)) flush()
+      holds.delete(holder)
+      flush()
     },
     include(cursor) {
       if (cursor && !isUpTo(cursor, included)) included = cursor

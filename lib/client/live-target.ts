@@ -102,8 +102,9 @@ export function createLive<Events extends object = EventMap>(
     }
 
     close(): void {
-      for (const reader of readers) reader.clear()
+      for (const reader of readers) reader.close()
       inbox.clear()
+      loader?.stop()
       told?.stopImmediatePropagation()
       told = undefined
       connection.end('client')
@@ -116,6 +117,10 @@ export function createLive<Events extends object = EventMap>(
   const goOn = (): void => {
     for (const reader of readers) if (reader.isFull()) return
     connection.resume()
+  }
+  const emptied = (): void => {
+    if (connection.state === 'ended') for (const reader of readers) reader.end()
+    else goOn()
   }
   const tell = (): void => {
     const { state, reason } = live
@@ -133,8 +138,9 @@ export function createLive<Events extends object = EventMap>(
   const host: ConnectionHost = {
     changed() {
       if (connection.state === 'ended') {
-        loader?.stop()
-        for (const reader of readers) reader.end()
+        loader?.finish()
+        // What waits is told before the readers end.
+        inbox.release(host)
       }
       tell()
     },
@@ -175,7 +181,7 @@ export function createLive<Events extends object = EventMap>(
     // A listener may have closed it.
     if (message === told && !isOurs) for (const reader of readers) reader.push({ event, data: value, id })
   }
-  const inbox = createInbox(deliver, pause, goOn)
+  const inbox = createInbox(deliver, pause, emptied)
   const loader =
     load &&
     createLoader(env, load, inbox, failed, stuck => {

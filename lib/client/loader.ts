@@ -8,6 +8,8 @@ import type { ConnectOptions, LoadReason } from './options.ts'
 export interface Loader {
   /** Loads; what is being loaded for another reason is loaded anew for both. */
   run(why: LoadReason): void
+  /** The stream has ended: what is being loaded may come to its end, and is not tried again. */
+  finish(): void
   stop(): void
 }
 
@@ -26,7 +28,7 @@ export function createLoader(
   let pending: LoadReason | undefined
   let current = new AbortController()
   let cancelWait = (): void => undefined
-  let isStopped = false
+  let isOver = false
 
   const abandon = (): void => {
     current.abort()
@@ -48,7 +50,8 @@ export function createLoader(
       // Whoever is told of it may stop it.
       cancelWait = env.after(backOff(0), () => void attempt(why))
       failed(error)
-      stuck(true)
+      if (isOver) finish()
+      else stuck(true)
       return
     }
     stuck(false)
@@ -57,15 +60,24 @@ export function createLoader(
     inbox.release(load)
   }
 
+  const finish = (): void => {
+    isOver = true
+    if (!current.signal.aborted) return
+    // It has failed, and waits for another try.
+    cancelWait()
+    inbox.release(load)
+  }
+
   return {
     run(why) {
-      if (isStopped) return
+      if (isOver) return
       inbox.hold(load)
       void attempt((pending = merged(pending ?? why, why)))
     },
+    finish,
     stop() {
-      isStopped = true
-      abandon()
+      current.abort()
+      finish()
     },
   }
 }

@@ -7,7 +7,8 @@ export interface Reader<T> {
   push(value: T): void
   /** Nothing more comes. What waits can still be read. */
   end(): void
-  clear(): void
+  /** Nothing more is read. */
+  close(): void
 }
 
 /**
@@ -26,8 +27,9 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
     isOver = true
     for (const next of waiting.splice(0)) next(done)
   }
-  const clear = (): void => {
+  const close = (): void => {
     items = []
+    end()
   }
 
   const iterator: AsyncIterableIterator<T, undefined> = {
@@ -38,8 +40,7 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
       return { value, done: false }
     },
     async return() {
-      clear()
-      end()
+      close()
       left()
       return done
     },
@@ -56,6 +57,6 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
       if (isFull()) full()
     },
     end,
-    clear,
+    close,
   }
 }

@@ -121,6 +121,61 @@ onBoth('`for await` reads events and gaps, until the end', async (t, { world, op
   t.deepEqual(await live[Symbol.asyncIterator]().next(), { value: undefined, done: true })
 })
 
+onBoth('what the server says before it ends the stream is told, whatever it waits for', async (t, bench) => {
+  for (const what of ['load', 'mine']) {
+    const { world, options } = bench
+    const seen = new Seen()
+    const answer = new Deferred<Response>()
+    const live = world.connect('/events', {
+      ...options,
+      ...seen.options,
+      since: 'e-0',
+      events: ['tick'],
+      ...(what === 'load' && { load: async () => void (await answer.promise) }),
+    })
+    seen.listen(live)
+    const reading = (async () => {
+      for await (const { event, data } of live) if (event === 'tick') seen.note(`read ${String(data)}`)
+      seen.note('read all')
+    })()
+    const peer = await world.next()
+    peer.open()
+    peer.send(cursor(0))
+    await seen.until('open stream')
+    if (what === 'mine') void live.mine(answer.promise)
+    peer.send((what === 'load' ? gap() : '') + event(1) + event(2) + goaway('done'))
+    await seen.until('ended done')
+    await turn()
+    t.deepEqual(seen.of('tick'), [], what)
+    answer.resolve(new Response())
+    await reading
+    t.deepEqual(seen.of('tick'), ['1', '2'], what)
+    t.deepEqual(seen.of('read'), ['1', '2', 'all'], what)
+    t.is(world.clock.pending, 0)
+  }
+})
+
+onBoth('a state that cannot be loaded any more once the stream has ended holds nothing back', async (t, bench) => {
+  const { world, seen, options } = bench
+  let loads = 0
+  const live = world.connect('/events', {
+    ...options,
+    load: () => {
+      loads += 1
+      throw new Error('logged out')
+    },
+  })
+  seen.listen(live)
+  const peer = await world.next()
+  peer.open()
+  await seen.until('paused load')
+  peer.send(event(1) + goaway('logout'))
+  await seen.until('tick 1')
+  t.is(live.state, 'ended')
+  t.is(loads, 1)
+  t.is(world.clock.pending, 0)
+})
+
 onBoth('a reader that is slow pauses the stream, and misses nothing', async (t, { world, seen, options }) => {
   const live = world.connect('/events', { ...options, events: ['tick'] })
   const reader = live[Symbol.asyncIterator]()
