@@ -78,8 +78,8 @@ export function createLive<Events extends object = EventMap>(
     async mine<R extends { readonly headers: { get(name: string): string | null } }>(
       request: R | PromiseLike<R>,
     ): Promise<R> {
-      const release = (): void => inbox.release(release)
-      inbox.hold(release)
+      const holder = inbox.hold()
+      const release = (): void => inbox.release(holder)
       const cancel = env.after(OWN_ACTION, release)
       try {
         const response = await request
@@ -140,7 +140,7 @@ export function createLive<Events extends object = EventMap>(
       if (connection.state === 'ended') {
         loader?.finish()
         // What waits is told before the readers end.
-        inbox.release(host)
+        inbox.flush()
       }
       tell()
     },

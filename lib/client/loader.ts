@@ -1,7 +1,7 @@
 import { createBackOff } from './back-off.ts'
 import { bounded } from './bounded.ts'
 import type { Environment } from './environment.ts'
-import type { Inbox } from './inbox.ts'
+import { ALL, type Inbox } from './inbox.ts'
 import type { ConnectOptions, LoadReason } from './options.ts'
 
 /** Loads the application's state, and keeps events waiting meanwhile. */
@@ -57,7 +57,7 @@ export function createLoader(
     stuck(false)
     backOff = createBackOff(env)
     pending = undefined
-    inbox.release(load)
+    inbox.release(ALL)
   }
 
   const finish = (): void => {
@@ -65,13 +65,13 @@ export function createLoader(
     if (!current.signal.aborted) return
     // It has failed, and waits for another try.
     cancelWait()
-    inbox.release(load)
+    inbox.release(ALL)
   }
 
   return {
     run(why) {
       if (isOver) return
-      inbox.hold(load)
+      inbox.hold(ALL)
       void attempt((pending = merged(pending ?? why, why)))
     },
     finish,

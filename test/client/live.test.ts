@@ -57,6 +57,33 @@ onBoth('a request that fails or hangs holds nothing back for long', async (t, { 
   live.close()
 })
 
+onBoth('an event waits for the actions only that were under way as it came', async (t, { world, seen, options }) => {
+  const live = world.connect('/events', options)
+  seen.listen(live)
+  const peer = await world.next()
+  peer.open()
+  await seen.until('open stream')
+  const requests = [1, 2, 3].map(() => new Deferred<Response>())
+  const act = (n: number) => live.mine(requests[n]?.promise ?? Promise.reject(new Error('no request')))
+  void act(0)
+  void act(1)
+  peer.send(event(1))
+  await turn()
+  void act(2)
+  requests[1]?.resolve(answer())
+  peer.send(event(2) + event(3))
+  await turn()
+  t.deepEqual(seen.of('tick'), [])
+  requests[0]?.resolve(answer())
+  await seen.until('tick 1')
+  await turn()
+  t.deepEqual(seen.of('tick'), ['1'])
+  requests[2]?.resolve(answer('e-2'))
+  await seen.until('tick 3')
+  t.deepEqual(seen.of('tick'), ['1', '3'])
+  live.close()
+})
+
 onBoth(
   'listeners are told what they are typed for, and one that fails harms no other',
   async (t, { world, seen, options }) => {
