@@ -23,7 +23,8 @@ export interface Inbox {
   include(cursor: string): void
   /** Does not tell these events: the page has shown what it did itself. */
   skip(ids: readonly string[]): void
-  clear(): void
+  /** Forgets what waits and has an id, or all of it. */
+  drop(isAll?: boolean): void
 }
 
 /** The holder of all events. */
@@ -82,8 +83,8 @@ export function createInbox(
       if (own.size > MOST_WAITING) own.clear()
       for (const id of ids) own.add(id)
     },
-    clear() {
-      waiting = []
+    drop(isAll) {
+      waiting = waiting.filter(([, { hasId }]) => !isAll && !hasId)
     },
   }
 }

@@ -103,7 +103,7 @@ export function createLive<Events extends object = EventMap>(
 
     close(): void {
       for (const reader of readers) reader.close()
-      inbox.clear()
+      inbox.drop(true)
       loader?.stop()
       told?.stopImmediatePropagation()
       told = undefined

@@ -71,6 +71,8 @@ export function createLoader(
   return {
     run(why) {
       if (isOver) return
+      // The state will be newer than the life of the log that is over, and its cursor compares with none of those ids.
+      if (why.reason === 'epoch') inbox.drop()
       inbox.hold(ALL)
       void attempt((pending = merged(pending ?? why, why)))
     },

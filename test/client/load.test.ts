@@ -101,6 +101,26 @@ onBoth('a gap in the middle has it loaded again, for all that is missing', async
   live.close()
 })
 
+onBoth('what waits of a lost life of the log is older than the state that is loaded then', async (t, bench) => {
+  const { world, seen, options } = bench
+  const { calls, load } = loading()
+  const live = world.connect('/events', { ...options, load })
+  seen.listen(live)
+  const peer = await world.next()
+  peer.open()
+  await seen.until('open stream')
+  peer.send(cursor(0) + event(1) + event(2) + 'event: tick\ndata: "no id"\n\n')
+  await turn()
+  peer.send(gap('epoch') + cursor(7, 25_000, 'f'))
+  await turn()
+  calls[1]?.answer.resolve({ cursor: 'f-7' })
+  await turn()
+  peer.send(event(8, 8, 'tick', 'f'))
+  await seen.until('tick 8')
+  t.deepEqual(seen.of('tick'), ['"no id"', '8'])
+  live.close()
+})
+
 onBoth(
   'one that throws, rejects, hangs or answers junk: it is called again, and events wait',
   async (t, { world, seen, options }) => {
