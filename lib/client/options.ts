@@ -25,7 +25,7 @@ export interface Loaded {
 }
 
 /** Headers of a request, by their names. */
-export type Headers = Readonly<Record<string, string>>
+export type Headers = Readonly<Record<string, string>> | globalThis.Headers
 
 /** Options of `connect()`. */
 export interface ConnectOptions {
@@ -148,15 +148,22 @@ export function absolute(url: unknown, { base }: Environment): URL {
   throw wrong('url', 'a URL, absolute in Node')
 }
 
-/** @throws {TypeError} for what are no headers */
-export function checkHeaders(headers: unknown = {}): Headers {
-  if (isStrings(headers)) return headers
-  throw wrong('headers', STRINGS)
+/**
+ * @returns the headers by their names in small letters
+ * @throws {TypeError} for what are no headers, or hold a character that cannot be sent
+ */
+export function checkHeaders(headers: unknown = {}): Record<string, string> {
+  try {
+    if (isStrings(headers)) return Object.fromEntries(new Headers(headers))
+  } catch {
+    // The error would show the value, and a token in it.
+  }
+  throw wrong('headers', `${STRINGS} that can be sent`)
 }
 
 // What a caller gives that the compiler has not looked at.
 const isFunction = (value: unknown): value is (attempt: Attempt) => never => typeof value === 'function'
-const isStrings = (value: unknown): value is Headers =>
+const isStrings = (value: unknown): value is Readonly<Record<string, string>> =>
   Object(value) === value && Object.values(value as object).every(one => typeof one === 'string')
 
 function must(is: unknown, name: string, expected: string): void {

@@ -285,6 +285,19 @@ onBoth('nothing is told after `close()`, by a listener even', async (t, { world,
   t.is(seen.all.filter(what => what === 'ended client').length, 1)
 })
 
+test('headers may be an object of the platform, and bad ones of a function are named before anything is sent', async t => {
+  const world = new ScriptedWorld()
+  const seen = new Seen()
+  const live = world.connect('/events', { headers: new Headers({ Authorization: 'Bearer 1', Accept: 'text/*' }) })
+  const { authorization, accept } = (await world.next()).headers
+  t.deepEqual([authorization, accept], ['Bearer 1', 'text/*'])
+  live.close()
+  const bad = world.connect('/events', { ...seen.options, headers: () => ({ user: 'Łukasz' }) })
+  await seen.until('failed: `headers` must be an object of strings that can be sent')
+  t.is(world.unseen, 0)
+  bad.close()
+})
+
 test('by fetch, headers are asked for before each attempt, and a POST that was answered whole is done', async t => {
   const world = new ScriptedWorld()
   const seen = new Seen()
@@ -295,11 +308,11 @@ test('by fetch, headers are asked for before each attempt, and a POST that was a
   })
   seen.listen(live, 'token')
   const first = await world.next()
-  t.is(first.headers.Authorization, 'Bearer 1')
+  t.is(first.headers.authorization, 'Bearer 1')
   first.refuse(401)
   const second = await world.next()
   t.deepEqual(
-    [second.kind, second.method, second.body, second.headers.Authorization],
+    [second.kind, second.method, second.body, second.headers.authorization],
     ['fetch', 'POST', '{"q":1}', 'Bearer 2'],
   )
   second.open()
@@ -351,7 +364,7 @@ test('what a HEAD does not show, such as the refusal of a resolver, is seen by `
   await seen.until('waiting network')
   world.clock.advance(1)
   const open = await world.next()
-  t.deepEqual([open.kind, open.lastEventId, open.headers['Last-Event-ID']], ['fetch', 'e-1', undefined])
+  t.deepEqual([open.kind, open.lastEventId, open.headers['last-event-id']], ['fetch', 'e-1', undefined])
   open.open()
   await seen.until('open stream', 2)
   open.end()
