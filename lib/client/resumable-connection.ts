@@ -177,7 +177,7 @@ export function createConnection(
       stop()
       become('paused', 'page')
     } else if (self.state === 'paused') {
-      if (self.reason === 'page') void attempt('page')
+      if (self.reason === 'page') schedule.hasten('page')
     } else if (self.state === 'waiting') schedule.hasten(sign === 'online' ? sign : self.reason)
     else if (sign === 'online') {
       // What was connected by the old network may be dead without a word.

@@ -265,6 +265,23 @@ onBoth('a server that drains says when to come back', async (t, { world, seen, o
   live.close()
 })
 
+onBoth('a page that comes back waits as long as the server says', async (t, { world, seen, options }) => {
+  const live = world.connect('/events', options)
+  const peer = await world.next()
+  peer.open()
+  peer.send(cursor(1) + goaway('superseded', 60_000))
+  await seen.until('waiting superseded')
+  world.wake('pagehide')
+  await seen.until('paused page')
+  world.wake('pageshow')
+  world.clock.advance(59_999)
+  await new Promise(setImmediate)
+  t.is(world.unseen, 0)
+  world.clock.advance(1)
+  t.is((await world.next()).lastEventId, 'e-1')
+  live.close()
+})
+
 onBoth('nothing is told after `close()`, by a listener even', async (t, { world, seen, options }) => {
   const live = world.connect('/events', options)
   live.on('tick', n => {
