@@ -39,7 +39,7 @@ export function createLoader(
     abandon()
     const { signal } = (current = new AbortController())
     try {
-      const answer: unknown = await bounded(env, 'load', async () => load(why, signal))
+      const answer: unknown = await bounded(env, 'load', signal, async () => load(why, signal))
       if (signal.aborted) return
       const { cursor = '' } = Object(answer) as { cursor?: unknown }
       if (typeof cursor === 'string') inbox.include(cursor)

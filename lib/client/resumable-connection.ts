@@ -56,7 +56,7 @@ export function createConnection(
     if (reason !== 'poll') become('connecting', reason)
     try {
       const about = { attempt: ++attempts, reason, signal }
-      const prepared = await bounded(env, 'url', () => prepare(env, settings, about))
+      const prepared = await bounded(env, 'url', signal, () => prepare(env, settings, about))
       if (signal.aborted) return
       if (prepared) begin(prepared, signal)
       else end('url')

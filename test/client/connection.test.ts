@@ -129,6 +129,13 @@ for (const how of ['cut', 'online', 'page', 'silent']) {
   })
 }
 
+onBoth('closed while its URL is asked for, nothing is left that waits', async (t, { world, seen, options }) => {
+  const live = world.connect(() => new Promise<string>(() => undefined), options)
+  await seen.until('connecting start')
+  live.close()
+  t.is(world.clock.pending, 0)
+})
+
 onBoth('204 ends', async (t, { world, seen, options }) => {
   const live = world.connect('/events', options)
   const peer = await world.next()
