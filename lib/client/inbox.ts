@@ -16,9 +16,8 @@ export interface Inbox {
   take(message: Message): void
   /** Keeps events waiting that come from now on, until what it answers is released; all, too, that wait already, for `ALL`. */
   hold(holder?: number): number
-  release(holder: number): void
   /** Tells what waits for nothing any more. */
-  flush(): void
+  release(holder?: number): void
   /** Tells no events up to this id: the state that was loaded includes them. */
   include(cursor: string): void
   /** Does not tell these events: the page has shown what it did itself. */
@@ -70,8 +69,7 @@ export function createInbox(
       holds.add(holder)
       return holder
     },
-    flush,
-    release(holder) {
+    release(holder = -1) {
       holds.delete(holder)
       flush()
     },

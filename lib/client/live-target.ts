@@ -102,9 +102,9 @@ export function createLive<Events extends object = EventMap>(
     }
 
     close(): void {
-      for (const reader of readers) reader.close()
+      for (const reader of readers) reader.drop()
       inbox.drop(true)
-      loader?.stop()
+      loader?.stop(true)
       told?.stopImmediatePropagation()
       told = undefined
       connection.end('client')
@@ -138,9 +138,9 @@ export function createLive<Events extends object = EventMap>(
   const host: ConnectionHost = {
     changed() {
       if (connection.state === 'ended') {
-        loader?.finish()
+        loader?.stop()
         // What waits is told before the readers end.
-        inbox.flush()
+        inbox.release()
       }
       tell()
     },
@@ -179,7 +179,7 @@ export function createLive<Events extends object = EventMap>(
     }
     live.dispatchEvent(message)
     // A listener may have closed it.
-    if (message === told && !isOurs) for (const reader of readers) reader.push({ event, data: value, id })
+    if (message === told && !isOurs) for (const reader of readers) reader.take({ event, data: value, id })
   }
   const inbox = createInbox(deliver, pause, emptied)
   const loader =

@@ -8,9 +8,8 @@ import type { ConnectOptions, LoadReason } from './options.ts'
 export interface Loader {
   /** Loads; what is being loaded for another reason is loaded anew for both. */
   run(why: LoadReason): void
-  /** The stream has ended: what is being loaded may come to its end, and is not tried again. */
-  finish(): void
-  stop(): void
+  /** Tries nothing again. What is being loaded may come to its end, unless that is of no interest any more. */
+  stop(isClosed?: boolean): void
 }
 
 /**
@@ -30,13 +29,9 @@ export function createLoader(
   let cancelWait = (): void => undefined
   let isOver = false
 
-  const abandon = (): void => {
+  const attempt = async (why: LoadReason): Promise<void> => {
     current.abort()
     cancelWait()
-  }
-
-  const attempt = async (why: LoadReason): Promise<void> => {
-    abandon()
     const { signal } = (current = new AbortController())
     try {
       const answer: unknown = await bounded(env, 'load', signal, async () => load(why, signal))
@@ -50,8 +45,8 @@ export function createLoader(
       // Whoever is told of it may stop it.
       cancelWait = env.after(backOff(0), () => void attempt(why))
       failed(error)
-      if (isOver) finish()
-      else stuck(true)
+      stuck(true)
+      if (isOver) stop()
       return
     }
     stuck(false)
@@ -60,8 +55,9 @@ export function createLoader(
     inbox.release(ALL)
   }
 
-  const finish = (): void => {
+  const stop = (isClosed?: boolean): void => {
     isOver = true
+    if (isClosed) current.abort()
     if (!current.signal.aborted) return
     // It has failed, and waits for another try.
     cancelWait()
@@ -76,11 +72,7 @@ export function createLoader(
       inbox.hold(ALL)
       void attempt((pending = merged(pending ?? why, why)))
     },
-    finish,
-    stop() {
-      current.abort()
-      finish()
-    },
+    stop,
   }
 }
 

@@ -4,11 +4,11 @@ import { MOST_WAITING } from './limits.ts'
 export interface Reader<T> {
   readonly iterator: AsyncIterableIterator<T, undefined>
   readonly isFull: () => boolean
-  push(value: T): void
+  take(value: T): void
   /** Nothing more comes. What waits can still be read. */
   end(): void
   /** Nothing more is read. */
-  close(): void
+  drop(): void
 }
 
 /**
@@ -27,7 +27,7 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
     isOver = true
     for (const next of waiting.splice(0)) next(done)
   }
-  const close = (): void => {
+  const drop = (): void => {
     items = []
     end()
   }
@@ -40,7 +40,7 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
       return { value, done: false }
     },
     async return() {
-      close()
+      drop()
       left()
       return done
     },
@@ -50,13 +50,13 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
   return {
     iterator,
     isFull,
-    push(value) {
+    take(value) {
       const next = waiting.shift()
       if (next) next({ value, done: false })
       else items.push(value)
       if (isFull()) full()
     },
     end,
-    close,
+    drop,
   }
 }

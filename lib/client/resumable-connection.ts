@@ -32,14 +32,14 @@ export function createConnection(
   let isProved = false
   let hasAskedAgain = false
   // Whether the next attempt is made by `fetch`, to see the status that an EventSource hides.
-  let isByFetch = false
+  let isByFetch: boolean | undefined
   // When the first bytes came of the attempt; 0 before that.
   let firstAt = 0
   let isFull = false
   let room: (() => void) | undefined
 
   // Whether another attempt would begin anew, so that what a POST does might be done twice.
-  const isSpent = (): boolean => !isGet && !!firstAt && !self.lastId
+  const isSpent = (): unknown => !isGet && firstAt && !self.lastId
 
   const attempt = async (reason: Reason): Promise<void> => {
     stop()
@@ -71,8 +71,8 @@ export function createConnection(
     self.url = prepared[0].href
     firstAt = 0
     watch.start(mayHold && !isPoll ? FIRST_BYTE : ANSWER)
-    listenFor = open(env, settings, prepared, self.lastId, isPoll, isByFetch || isPoll, signal, receiver(signal))
-    isByFetch = false
+    listenFor = open(env, settings, prepared, self.lastId, isPoll, isByFetch ?? isPoll, signal, receiver(signal))
+    isByFetch = undefined
     if (listenFor) names.forEach(listenFor)
   }
 
@@ -104,7 +104,7 @@ export function createConnection(
       },
       askFor: schedule.askFor,
       room: () => (isFull ? new Promise(resolve => (room = resolve)) : undefined),
-      ended(end, isHidden = false) {
+      ended(end, isHidden) {
         if (signal.aborted) return
         isByFetch = isHidden
         if (!isPoll || !firstAt || end[0] !== 'closed') {
@@ -119,7 +119,7 @@ export function createConnection(
     }
   }
 
-  const ended = ([reason, isFinal = false, asked]: End): void => {
+  const ended = ([reason, isFinal, asked]: End): void => {
     if (reason === 'unauthenticated' && settings.isFresh && !hasAskedAgain) {
       hasAskedAgain = true
       void attempt(reason)
