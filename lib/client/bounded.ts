@@ -2,14 +2,21 @@ import type { Environment } from './environment.ts'
 import { APPLICATION } from './limits.ts'
 
 /**
- * Calls a function of the application, which may throw, reject, hang or answer too late.
+ * Calls a function of the application, which may throw, reject, hang or answer too late. Once the signal is aborted nobody
+ * waits for it any more.
  *
  * @throws what the function throws, or an error that names it, as a rejection
  */
-export async function bounded<T>(env: Environment, what: string, call: () => Promise<T>): Promise<T> {
+export async function bounded<T>(
+  env: Environment,
+  what: string,
+  signal: AbortSignal,
+  call: () => Promise<T>,
+): Promise<T> {
   let cancel = (): void => undefined
   const late = new Promise<never>((_, reject) => {
     cancel = env.after(APPLICATION, () => reject(new Error(`\`${what}\` took more than 30 s`)))
+    signal.addEventListener('abort', cancel)
   })
   return Promise.race([call(), late]).finally(cancel)
 }

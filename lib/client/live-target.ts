@@ -28,6 +28,8 @@ export function createLive<Events extends object = EventMap>(
   let told: Event | undefined
   let value: unknown
   let isStuck = false
+  // The state and the reason that were told last.
+  let shown = ''
 
   class LiveTarget extends EventTarget {
     onmessage: Handler = null
@@ -76,8 +78,8 @@ export function createLive<Events extends object = EventMap>(
     async mine<R extends { readonly headers: { get(name: string): string | null } }>(
       request: R | PromiseLike<R>,
     ): Promise<R> {
-      const release = (): void => inbox.release(release)
-      inbox.hold(release)
+      const holder = inbox.hold()
+      const release = (): void => inbox.release(holder)
       const cancel = env.after(OWN_ACTION, release)
       try {
         const response = await request
@@ -100,8 +102,9 @@ export function createLive<Events extends object = EventMap>(
     }
 
     close(): void {
-      for (const reader of readers) reader.clear()
-      inbox.clear()
+      for (const reader of readers) reader.drop()
+      inbox.drop(true)
+      loader?.stop(true)
       told?.stopImmediatePropagation()
       told = undefined
       connection.end('client')
@@ -115,10 +118,19 @@ export function createLive<Events extends object = EventMap>(
     for (const reader of readers) if (reader.isFull()) return
     connection.resume()
   }
+  const emptied = (): void => {
+    if (connection.state === 'ended') for (const reader of readers) reader.end()
+    else goOn()
+  }
   const tell = (): void => {
     const { state, reason } = live
+    const now = `${state} ${reason}`
+    if (now === shown) return
+    shown = now
     safely(() => onState?.(state, reason), failed)
-    if (state !== 'connecting' && state !== 'paused') live.dispatchEvent(new Event(state === 'open' ? state : 'error'))
+    // It may have closed the stream.
+    if (now === shown && state !== 'connecting' && state !== 'paused')
+      live.dispatchEvent(new Event(state === 'open' ? state : 'error'))
   }
 
   const live = new LiveTarget()
@@ -127,7 +139,8 @@ export function createLive<Events extends object = EventMap>(
     changed() {
       if (connection.state === 'ended') {
         loader?.stop()
-        for (const reader of readers) reader.end()
+        // What waits is told before the readers end.
+        inbox.release()
       }
       tell()
     },
@@ -166,19 +179,18 @@ export function createLive<Events extends object = EventMap>(
     }
     live.dispatchEvent(message)
     // A listener may have closed it.
-    if (message === told && !isOurs) for (const reader of readers) reader.push({ event, data: value, id })
+    if (message === told && !isOurs) for (const reader of readers) reader.take({ event, data: value, id })
   }
-  const inbox = createInbox(deliver, pause, goOn)
+  const inbox = createInbox(deliver, pause, emptied)
   const loader =
     load &&
     createLoader(env, load, inbox, failed, stuck => {
-      if (isStuck === stuck) return
       isStuck = stuck
       tell()
     })
   for (const name of ['message', 'open', 'error'] as const) {
     live.addEventListener(name, event => safely(() => live[`on${name}`]?.(event), failed))
   }
-  void start()
+  safely(start, failed)
   return live as unknown as Live<Events>
 }

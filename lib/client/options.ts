@@ -25,7 +25,7 @@ export interface Loaded {
 }
 
 /** Headers of a request, by their names. */
-export type Headers = Readonly<Record<string, string>>
+export type Headers = Readonly<Record<string, string>> | globalThis.Headers
 
 /** Options of `connect()`. */
 export interface ConnectOptions {
@@ -37,25 +37,25 @@ export interface ConnectOptions {
    * the middle aborts `signal` and has it run again, for all topics that are missing by then. If it fails, or takes more
    * than 30 s, it is called again after a while.
    */
-  load?: (why: LoadReason, signal: AbortSignal) => Loaded | void | Promise<Loaded | void>
+  load?: ((why: LoadReason, signal: AbortSignal) => Loaded | void | Promise<Loaded | void>) | undefined
   /**
    * `eventsource`: the browser's own, with its cookies or a ticket in the URL. `fetch`: with headers and a body.
    * Default: `fetch` if `headers`, `method` or `body` is given, or if there is no EventSource; else `eventsource`.
    */
-  transport?: 'eventsource' | 'fetch'
+  transport?: 'eventsource' | 'fetch' | undefined
   /** Headers, or a function that is asked for them before each attempt. Only of `fetch`. */
-  headers?: Headers | ((attempt: Attempt) => Headers | Promise<Headers>)
+  headers?: Headers | ((attempt: Attempt) => Headers | Promise<Headers>) | undefined
   /** Only of `fetch`. Default `GET`, or `POST` where there is a body. */
-  method?: 'GET' | 'POST'
+  method?: 'GET' | 'POST' | undefined
   /** Only of `fetch`, with `POST`. */
-  body?: string
+  body?: string | undefined
   /** Whether cookies go to other origins, too. Default `false`. */
-  withCredentials?: boolean
+  withCredentials?: boolean | undefined
   /**
    * Names of events, besides those that are listened to: an EventSource shows no others, to `for await` for instance.
    * `fetch` shows all.
    */
-  events?: readonly string[]
+  events?: readonly string[] | undefined
   /**
    * One connection for all tabs and windows of an origin in which both words are the same: browsers open six per host over
    * HTTP/1.1. `name` is the stream's: tabs give the same URL and the same options with it. `identity` says whose it is, by
@@ -63,13 +63,13 @@ export interface ConnectOptions {
    * over where it closes, leaves, freezes or is hidden. `url` and `headers` are asked in the one that leads, and `load` in
    * each. For streams of a hub, and with `GET` only; a page without Web Locks, such as one over `http:`, does not share.
    */
-  share?: { readonly name: string; readonly identity: string }
+  share?: { readonly name: string; readonly identity: string } | undefined
   /** Is told whenever the state, or the reason for it, has changed. */
-  onState?: (state: State, reason: Reason) => unknown
+  onState?: ((state: State, reason: Reason) => unknown) | undefined
   /** Is told what the application's own functions fail with. Default: the console, as of any uncaught error. */
-  onError?: (error: unknown) => unknown
+  onError?: ((error: unknown) => unknown) | undefined
   /** Reads the data of an event. Default: JSON; what is none is handed on as it is, and data that is empty as `undefined`. */
-  parse?: (data: string, event: string) => unknown
+  parse?: ((data: string, event: string) => unknown) | undefined
 }
 
 /** Checked options. */
@@ -107,7 +107,7 @@ const TYPES: Readonly<Record<string, string | undefined>> = {
 /** @throws {TypeError} that names the option. No message shows what was given: it could be a secret */
 export function checkOptions(url: unknown, options: ConnectOptions, env: Environment): Settings {
   for (const [name, value] of Object.entries(options)) {
-    const type = TYPES[name] ?? 'left out: no such option'
+    const type = TYPES[name] ?? 'left out: unknown'
     must(value === undefined || type.includes(typeof value), name, type)
   }
   const { headers, body = null, events = [], withCredentials = false, share } = options
@@ -148,15 +148,22 @@ export function absolute(url: unknown, { base }: Environment): URL {
   throw wrong('url', 'a URL, absolute in Node')
 }
 
-/** @throws {TypeError} for what are no headers */
-export function checkHeaders(headers: unknown = {}): Headers {
-  if (isStrings(headers)) return headers
-  throw wrong('headers', STRINGS)
+/**
+ * @returns the headers by their names in small letters
+ * @throws {TypeError} for what are no headers, or hold a character that cannot be sent
+ */
+export function checkHeaders(headers: unknown = {}): Record<string, string> {
+  try {
+    if (isStrings(headers)) return Object.fromEntries(new Headers(headers))
+  } catch {
+    // The error would show the value, and a token in it.
+  }
+  throw wrong('headers', `${STRINGS} that can be sent`)
 }
 
 // What a caller gives that the compiler has not looked at.
 const isFunction = (value: unknown): value is (attempt: Attempt) => never => typeof value === 'function'
-const isStrings = (value: unknown): value is Headers =>
+const isStrings = (value: unknown): value is Readonly<Record<string, string>> =>
   Object(value) === value && Object.values(value as object).every(one => typeof one === 'string')
 
 function must(is: unknown, name: string, expected: string): void {

@@ -4,10 +4,11 @@ import { MOST_WAITING } from './limits.ts'
 export interface Reader<T> {
   readonly iterator: AsyncIterableIterator<T, undefined>
   readonly isFull: () => boolean
-  push(value: T): void
+  take(value: T): void
   /** Nothing more comes. What waits can still be read. */
   end(): void
-  clear(): void
+  /** Nothing more is read. */
+  drop(): void
 }
 
 /**
@@ -26,8 +27,9 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
     isOver = true
     for (const next of waiting.splice(0)) next(done)
   }
-  const clear = (): void => {
+  const drop = (): void => {
     items = []
+    end()
   }
 
   const iterator: AsyncIterableIterator<T, undefined> = {
@@ -38,8 +40,7 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
       return { value, done: false }
     },
     async return() {
-      clear()
-      end()
+      drop()
       left()
       return done
     },
@@ -49,13 +50,13 @@ export function createReader<T>(full: () => void, room: () => void, left: () => 
   return {
     iterator,
     isFull,
-    push(value) {
+    take(value) {
       const next = waiting.shift()
       if (next) next({ value, done: false })
       else items.push(value)
       if (isFull()) full()
     },
     end,
-    clear,
+    drop,
   }
 }

@@ -2,10 +2,10 @@ import type { Receiver } from './attempt.ts'
 import type { Environment, FetchInit } from './environment.ts'
 import { openByEventSource } from './eventsource-attempt.ts'
 import { openByFetch } from './fetch-attempt.ts'
-import { absolute, checkHeaders, type Attempt, type Headers, type Settings } from './options.ts'
+import { absolute, checkHeaders, type Attempt, type Settings } from './options.ts'
 
 /** What the application gives for an attempt. */
-export type Prepared = readonly [url: URL, headers: Headers]
+export type Prepared = readonly [url: URL, headers: Readonly<Record<string, string>>]
 
 /**
  * Asks the application what to ask for: nothing where there is nothing to come back for.
@@ -34,7 +34,7 @@ export function open(
   signal: AbortSignal,
   to: Receiver,
 ): ((name: string) => void) | undefined {
-  const sent: Record<string, string> = { Accept: 'text/event-stream', ...headers }
+  const sent: Record<string, string> = { accept: 'text/event-stream', ...headers }
   let words = 'heartbeat=event'
   if (isPoll) words += '&stream=poll'
   if (lastId) {
@@ -42,7 +42,7 @@ export function open(
       // In the URL it needs no leave of CORS.
       if (url.searchParams.has('lastEventId')) url.searchParams.delete('lastEventId')
       words += `&lastEventId=${encodeURIComponent(lastId)}`
-    } else sent['Last-Event-ID'] = lastId
+    } else sent['last-event-id'] = lastId
   }
   // What the URL holds stays as the application wrote it: it may be signed.
   url.search += (url.search && '&') + words

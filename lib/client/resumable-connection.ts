@@ -32,14 +32,21 @@ export function createConnection(
   let isProved = false
   let hasAskedAgain = false
   // Whether the next attempt is made by `fetch`, to see the status that an EventSource hides.
-  let isByFetch = false
+  let isByFetch: boolean | undefined
   // When the first bytes came of the attempt; 0 before that.
   let firstAt = 0
   let isFull = false
   let room: (() => void) | undefined
 
+  // Whether another attempt would begin anew, so that what a POST does might be done twice.
+  const isSpent = (): unknown => !isGet && firstAt && !self.lastId
+
   const attempt = async (reason: Reason): Promise<void> => {
     stop()
+    if (isSpent()) {
+      end('interrupted')
+      return
+    }
     if (isFull) {
       become('paused', 'slow')
       return
@@ -49,7 +56,7 @@ export function createConnection(
     if (reason !== 'poll') become('connecting', reason)
     try {
       const about = { attempt: ++attempts, reason, signal }
-      const prepared = await bounded(env, 'url', () => prepare(env, settings, about))
+      const prepared = await bounded(env, 'url', signal, () => prepare(env, settings, about))
       if (signal.aborted) return
       if (prepared) begin(prepared, signal)
       else end('url')
@@ -64,8 +71,8 @@ export function createConnection(
     self.url = prepared[0].href
     firstAt = 0
     watch.start(mayHold && !isPoll ? FIRST_BYTE : ANSWER)
-    listenFor = open(env, settings, prepared, self.lastId, isPoll, isByFetch || isPoll, signal, receiver(signal))
-    isByFetch = false
+    listenFor = open(env, settings, prepared, self.lastId, isPoll, isByFetch ?? isPoll, signal, receiver(signal))
+    isByFetch = undefined
     if (listenFor) names.forEach(listenFor)
   }
 
@@ -80,7 +87,8 @@ export function createConnection(
         hasAskedAgain = false
         if (!mayHold && !isPoll) watch.allow(Infinity)
         stand()
-        if (isNew) host.began()
+        // Whoever was told may have closed it.
+        if (isNew && !signal.aborted) host.began()
       },
       sign() {
         if (signal.aborted) return
@@ -96,7 +104,7 @@ export function createConnection(
       },
       askFor: schedule.askFor,
       room: () => (isFull ? new Promise(resolve => (room = resolve)) : undefined),
-      ended(end, isHidden = false) {
+      ended(end, isHidden) {
         if (signal.aborted) return
         isByFetch = isHidden
         if (!isPoll || !firstAt || end[0] !== 'closed') {
@@ -111,15 +119,14 @@ export function createConnection(
     }
   }
 
-  const ended = ([reason, isFinal = false, asked]: End): void => {
+  const ended = ([reason, isFinal, asked]: End): void => {
     if (reason === 'unauthenticated' && settings.isFresh && !hasAskedAgain) {
       hasAskedAgain = true
       void attempt(reason)
     } else if (isFinal) end(reason)
     // An answer that was read to its end; only of a GET does a proxy's end mean nothing.
     else if (!isGet && reason === 'closed') end('done')
-    // It would begin anew, and what it does might be done twice.
-    else if (!isGet && firstAt && !self.lastId) end('interrupted')
+    else if (isSpent()) end('interrupted')
     else wait(reason, asked)
   }
 
@@ -170,7 +177,7 @@ export function createConnection(
       stop()
       become('paused', 'page')
     } else if (self.state === 'paused') {
-      if (self.reason === 'page') void attempt('page')
+      if (self.reason === 'page') schedule.hasten('page')
     } else if (self.state === 'waiting') schedule.hasten(sign === 'online' ? sign : self.reason)
     else if (sign === 'online') {
       // What was connected by the old network may be dead without a word.

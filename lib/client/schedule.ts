@@ -44,7 +44,10 @@ export function createSchedule(env: Environment, attempt: (reason: Reason) => un
       at(notBefore + backOff(now - (healthySince ?? now)), reason)
       healthySince = undefined
     },
-    hasten: reason => at(notBefore, reason),
+    hasten(reason) {
+      if (notBefore > env.now()) at(notBefore, reason)
+      else attempt(reason)
+    },
     at,
     clear: () => cancel(),
   }

@@ -105,6 +105,37 @@ onBoth(
   },
 )
 
+for (const how of ['cut', 'online', 'page', 'silent']) {
+  test(`a POST that is under way is not sent again: ${how}`, async t => {
+    const world = new ScriptedWorld()
+    const seen = new Seen()
+    const live = world.connect('/answers', { ...seen.options, body: 'pay' })
+    seen.listen(live)
+    const peer = await world.next()
+    peer.open()
+    peer.send(HEARTBEAT + 'event: tick\ndata: 1\n\n')
+    await seen.until('tick 1')
+    await new Promise(setImmediate)
+    if (how === 'cut') peer.cut()
+    else if (how === 'online') world.wake('online')
+    else if (how === 'silent') world.clock.advance(60_000)
+    else {
+      world.wake('pagehide')
+      world.wake('pageshow')
+    }
+    await seen.until('ended interrupted')
+    t.is(world.peers.length, 1)
+    t.is(world.clock.pending, 0)
+  })
+}
+
+onBoth('closed while its URL is asked for, nothing is left that waits', async (t, { world, seen, options }) => {
+  const live = world.connect(() => new Promise<string>(() => undefined), options)
+  await seen.until('connecting start')
+  live.close()
+  t.is(world.clock.pending, 0)
+})
+
 onBoth('204 ends', async (t, { world, seen, options }) => {
   const live = world.connect('/events', options)
   const peer = await world.next()
@@ -241,6 +272,23 @@ onBoth('a server that drains says when to come back', async (t, { world, seen, o
   live.close()
 })
 
+onBoth('a page that comes back waits as long as the server says', async (t, { world, seen, options }) => {
+  const live = world.connect('/events', options)
+  const peer = await world.next()
+  peer.open()
+  peer.send(cursor(1) + goaway('superseded', 60_000))
+  await seen.until('waiting superseded')
+  world.wake('pagehide')
+  await seen.until('paused page')
+  world.wake('pageshow')
+  world.clock.advance(59_999)
+  await new Promise(setImmediate)
+  t.is(world.unseen, 0)
+  world.clock.advance(1)
+  t.is((await world.next()).lastEventId, 'e-1')
+  live.close()
+})
+
 onBoth('nothing is told after `close()`, by a listener even', async (t, { world, seen, options }) => {
   const live = world.connect('/events', options)
   live.on('tick', n => {
@@ -261,6 +309,19 @@ onBoth('nothing is told after `close()`, by a listener even', async (t, { world,
   t.is(seen.all.filter(what => what === 'ended client').length, 1)
 })
 
+test('headers may be an object of the platform, and bad ones of a function are named before anything is sent', async t => {
+  const world = new ScriptedWorld()
+  const seen = new Seen()
+  const live = world.connect('/events', { headers: new Headers({ Authorization: 'Bearer 1', Accept: 'text/*' }) })
+  const { authorization, accept } = (await world.next()).headers
+  t.deepEqual([authorization, accept], ['Bearer 1', 'text/*'])
+  live.close()
+  const bad = world.connect('/events', { ...seen.options, headers: () => ({ user: 'Łukasz' }) })
+  await seen.until('failed: `headers` must be an object of strings that can be sent')
+  t.is(world.unseen, 0)
+  bad.close()
+})
+
 test('by fetch, headers are asked for before each attempt, and a POST that was answered whole is done', async t => {
   const world = new ScriptedWorld()
   const seen = new Seen()
@@ -271,11 +332,11 @@ test('by fetch, headers are asked for before each attempt, and a POST that was a
   })
   seen.listen(live, 'token')
   const first = await world.next()
-  t.is(first.headers.Authorization, 'Bearer 1')
+  t.is(first.headers.authorization, 'Bearer 1')
   first.refuse(401)
   const second = await world.next()
   t.deepEqual(
-    [second.kind, second.method, second.body, second.headers.Authorization],
+    [second.kind, second.method, second.body, second.headers.authorization],
     ['fetch', 'POST', '{"q":1}', 'Bearer 2'],
   )
   second.open()
@@ -327,7 +388,7 @@ test('what a HEAD does not show, such as the refusal of a resolver, is seen by `
   await seen.until('waiting network')
   world.clock.advance(1)
   const open = await world.next()
-  t.deepEqual([open.kind, open.lastEventId, open.headers['Last-Event-ID']], ['fetch', 'e-1', undefined])
+  t.deepEqual([open.kind, open.lastEventId, open.headers['last-event-id']], ['fetch', 'e-1', undefined])
   open.open()
   await seen.until('open stream', 2)
   open.end()

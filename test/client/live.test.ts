@@ -57,6 +57,33 @@ onBoth('a request that fails or hangs holds nothing back for long', async (t, { 
   live.close()
 })
 
+onBoth('an event waits for the actions only that were under way as it came', async (t, { world, seen, options }) => {
+  const live = world.connect('/events', options)
+  seen.listen(live)
+  const peer = await world.next()
+  peer.open()
+  await seen.until('open stream')
+  const requests = [1, 2, 3].map(() => new Deferred<Response>())
+  const act = (n: number) => live.mine(requests[n]?.promise ?? Promise.reject(new Error('no request')))
+  void act(0)
+  void act(1)
+  peer.send(event(1))
+  await turn()
+  void act(2)
+  requests[1]?.resolve(answer())
+  peer.send(event(2) + event(3))
+  await turn()
+  t.deepEqual(seen.of('tick'), [])
+  requests[0]?.resolve(answer())
+  await seen.until('tick 1')
+  await turn()
+  t.deepEqual(seen.of('tick'), ['1'])
+  requests[2]?.resolve(answer('e-2'))
+  await seen.until('tick 3')
+  t.deepEqual(seen.of('tick'), ['1', '3'])
+  live.close()
+})
+
 onBoth(
   'listeners are told what they are typed for, and one that fails harms no other',
   async (t, { world, seen, options }) => {
@@ -119,6 +146,61 @@ onBoth('`for await` reads events and gaps, until the end', async (t, { world, op
   await reading
   t.deepEqual(read, ['1.0', 'trimmed', 'x'])
   t.deepEqual(await live[Symbol.asyncIterator]().next(), { value: undefined, done: true })
+})
+
+onBoth('what the server says before it ends the stream is told, whatever it waits for', async (t, bench) => {
+  for (const what of ['load', 'mine']) {
+    const { world, options } = bench
+    const seen = new Seen()
+    const answer = new Deferred<Response>()
+    const live = world.connect('/events', {
+      ...options,
+      ...seen.options,
+      since: 'e-0',
+      events: ['tick'],
+      ...(what === 'load' && { load: async () => void (await answer.promise) }),
+    })
+    seen.listen(live)
+    const reading = (async () => {
+      for await (const { event, data } of live) if (event === 'tick') seen.note(`read ${String(data)}`)
+      seen.note('read all')
+    })()
+    const peer = await world.next()
+    peer.open()
+    peer.send(cursor(0))
+    await seen.until('open stream')
+    if (what === 'mine') void live.mine(answer.promise)
+    peer.send((what === 'load' ? gap() : '') + event(1) + event(2) + goaway('done'))
+    await seen.until('ended done')
+    await turn()
+    t.deepEqual(seen.of('tick'), [], what)
+    answer.resolve(new Response())
+    await reading
+    t.deepEqual(seen.of('tick'), ['1', '2'], what)
+    t.deepEqual(seen.of('read'), ['1', '2', 'all'], what)
+    t.is(world.clock.pending, 0)
+  }
+})
+
+onBoth('a state that cannot be loaded any more once the stream has ended holds nothing back', async (t, bench) => {
+  const { world, seen, options } = bench
+  let loads = 0
+  const live = world.connect('/events', {
+    ...options,
+    load: () => {
+      loads += 1
+      throw new Error('logged out')
+    },
+  })
+  seen.listen(live)
+  const peer = await world.next()
+  peer.open()
+  await seen.until('paused load')
+  peer.send(event(1) + goaway('logout'))
+  await seen.until('tick 1')
+  t.is(live.state, 'ended')
+  t.is(loads, 1)
+  t.is(world.clock.pending, 0)
 })
 
 onBoth('a reader that is slow pauses the stream, and misses nothing', async (t, { world, seen, options }) => {
@@ -201,6 +283,9 @@ const wrong: [title: string, url: unknown, options: object, message: RegExp][] =
   ['a wrong transport', 'http://x', { transport: 'websocket' }, /`transport` must be fetch, or/],
   ['an EventSource with headers', 'http://x', { transport: 'eventsource', headers: {} }, /`transport`/],
   ['headers that are none', 'http://x', { headers: { a: 1 } }, /`headers` must be an object of strings/],
+  ['a header that cannot be sent', 'http://x', { headers: { user: 'Łukasz secret' } }, /^`headers` must be [^Ł]*$/],
+  ['a header of two lines', 'http://x', { headers: { user: 'a\nb' } }, /`headers` must be .* that can be sent/],
+  ['a name that is none of a header', 'http://x', { headers: { 'a user': 'b' } }, /`headers` must be/],
   ['a body with GET', 'http://x', { method: 'GET', body: 'x' }, /`method` must be GET without a body/],
   ['a wrong method', 'http://x', { method: 'PUT' }, /`method`/],
   ['names that are none', 'http://x', { events: 'tick' }, /`events` must be a list of strings/],

@@ -101,6 +101,26 @@ onBoth('a gap in the middle has it loaded again, for all that is missing', async
   live.close()
 })
 
+onBoth('what waits of a lost life of the log is older than the state that is loaded then', async (t, bench) => {
+  const { world, seen, options } = bench
+  const { calls, load } = loading()
+  const live = world.connect('/events', { ...options, load })
+  seen.listen(live)
+  const peer = await world.next()
+  peer.open()
+  await seen.until('open stream')
+  peer.send(cursor(0) + event(1) + event(2) + 'event: tick\ndata: "no id"\n\n')
+  await turn()
+  peer.send(gap('epoch') + cursor(7, 25_000, 'f'))
+  await turn()
+  calls[1]?.answer.resolve({ cursor: 'f-7' })
+  await turn()
+  peer.send(event(8, 8, 'tick', 'f'))
+  await seen.until('tick 8')
+  t.deepEqual(seen.of('tick'), ['"no id"', '8'])
+  live.close()
+})
+
 onBoth(
   'one that throws, rejects, hangs or answers junk: it is called again, and events wait',
   async (t, { world, seen, options }) => {
@@ -140,6 +160,37 @@ onBoth(
     live.close()
   },
 )
+
+for (const place of ['onState open', 'onState load', 'onError']) {
+  onBoth(`closed in ${place}, nothing is loaded any more, and the end is told once`, async (t, bench) => {
+    const { world, seen, options } = bench
+    let loads = 0
+    const live = world.connect('/events', {
+      ...options,
+      load: () => {
+        loads += 1
+        throw new Error('failed')
+      },
+      onState: (state, reason) => {
+        options.onState?.(state, reason)
+        if (`onState ${state}` === place || `onState ${reason}` === place) live.close()
+      },
+      onError: () => {
+        if (place === 'onError') live.close()
+      },
+    })
+    live.addEventListener('open', () => seen.note(`event of ${live.state}`))
+    const peer = await world.next()
+    peer.open()
+    peer.send(cursor(1))
+    await seen.until('ended client')
+    await turn()
+    t.is(loads, place === 'onState open' ? 0 : 1)
+    t.is(world.clock.pending, 0)
+    t.deepEqual(seen.of('ended'), ['client'])
+    t.deepEqual(seen.of('event of'), place === 'onState open' ? [] : ['open'])
+  })
+}
 
 onBoth('a stream that never had a cursor is loaded for anew', async (t, { world, seen, options }) => {
   const { calls, load } = loading()

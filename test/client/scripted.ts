@@ -139,7 +139,7 @@ export class ScriptedWorld {
         method: init.method,
         headers: init.headers,
         body: init.body ?? undefined,
-        lastEventId: init.headers['Last-Event-ID'] ?? new URL(url).searchParams.get('lastEventId'),
+        lastEventId: init.headers['last-event-id'] ?? new URL(url).searchParams.get('lastEventId'),
         open: () => resolve(new Response(body, { headers: { 'content-type': 'text/event-stream; charset=utf-8' } })),
         send: text => {
           // A client that has left hears nothing.

@@ -287,6 +287,28 @@ test('cursors of several lives of the log: each tab is told its gap, and nobody 
   t.is(world.openStreams.length, 1)
 })
 
+test('a tab with a cursor of the new life of the log: those with one of the old life are told of their gap', async t => {
+  const world = openWorld(t)
+  const tabs = await openTabs(world, 2)
+  world.publish()
+  await world.settle()
+  world.begin('f')
+  await world.settle()
+  world.publish()
+  world.publish()
+  // Rendered in the new life, before the leader has come back to it.
+  const late = world.open({ since: 'f-1' })
+  await world.pass(40_000)
+  world.publish()
+  await world.settle()
+  for (const tab of tabs) t.deepEqual(tab.told, ['tick 1', 'gap epoch', 'tick 3'])
+  t.deepEqual(
+    late.told.filter(one => one.startsWith('tick')),
+    ['tick 2', 'tick 3'],
+  )
+  t.is(world.openStreams.length, 1)
+})
+
 test('an EventSource shows a tab what it alone listens to', async t => {
   const world = openWorld(t)
   const first = world.open({}, ['tick'])
@@ -330,6 +352,37 @@ test('a tab that is slow does not hold the others up, and misses nothing', async
   }
   t.is(world.openStreams.length, 1)
 })
+
+for (const who of ['leads', 'follows']) {
+  test(`a slow tab that ${who} as the stream ends asks for the rest once it can take it`, async t => {
+    const world = openWorld(t)
+    const [first, second] = [world.open({ events: ['tick'] }), world.open({ events: ['tick'] })]
+    await world.settle()
+    const leader = world.openStreams[0]?.tab
+    const slow = (who === 'leads') === (first === leader) ? first : second
+    const reader = slow.live[Symbol.asyncIterator]()
+    for (let n = 0; n < 1_500; n += 1) world.publish()
+    await world.settle()
+    t.is(slow.state, 'paused slow')
+    world.openStreams[0]?.send({ event: 'goaway', data: '{"reason":"done"}' })
+    await world.pass(5_000)
+    // Nobody reads: the server is not asked again.
+    t.is(slow.state, 'paused slow')
+    t.is(world.streams.length, 1)
+    for (let n = 1; n <= 1_500; n += 1) {
+      const reading = reader.next()
+      await world.settle()
+      t.is((await reading).value?.data, n)
+    }
+    t.is(slow.state, 'open stream')
+    world.openStreams[0]?.send({ event: 'goaway', data: '{"reason":"done"}' })
+    await world.pass(5_000)
+    t.is(slow.state, 'ended done')
+    t.true((await reader.next()).done)
+    t.is(world.channels.size, 0)
+    t.is(world.clock.pending, 0)
+  })
+}
 
 test('`close()` ends one tab only', async t => {
   const world = openWorld(t)
@@ -385,6 +438,28 @@ test('without locks, or where they are refused, each tab has its own connection'
     await world.settle()
     t.is(world.openStreams.length, 0)
     t.is(world.clock.pending, 0)
+  }
+})
+
+test('where channels are refused, each tab has its own connection', async t => {
+  const world = openWorld(t)
+  for (let n = 0; n < 2; n += 1) {
+    const tab = world.open()
+    Object.assign(tab.env.page, {
+      BroadcastChannel: class {
+        constructor() {
+          throw new DOMException('The operation is insecure.', 'SecurityError')
+        }
+      },
+    })
+    await world.settle()
+  }
+  world.publish()
+  await world.settle()
+  t.is(world.openStreams.length, 2)
+  for (const tab of world.tabs) {
+    t.deepEqual(tab.of(), [1])
+    t.deepEqual(tab.errors, [])
   }
 })
 

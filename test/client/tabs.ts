@@ -86,11 +86,11 @@ export class TabsWorld {
     return `${this.epoch}-${this.top}`
   }
 
-  /** The log loses its history. */
-  begin(epoch: string): void {
+  /** The log loses its history, and begins anew at this number. */
+  begin(epoch: string, top = 0): void {
     this.epoch = epoch
     this.log.length = 0
-    this.top = this.floor = 0
+    this.top = this.floor = top
     for (const stream of this.openStreams) stream.end()
   }
 

@@ -14,6 +14,7 @@ const INSIDE = [
   'block',
   'chance',
   'changed',
+  'drop',
   'end',
   'ended',
   'failed',
@@ -32,6 +33,7 @@ const INSIDE = [
   'message',
   'onWake',
   'opened',
+  'page',
   'pause',
   'release',
   'report',
@@ -92,7 +94,7 @@ export async function bundleClient(): Promise<ClientFile[]> {
     const { code = '', map } = await minify(text(name), {
       module: true,
       ecma: 2020,
-      compress: { passes: 3 },
+      compress: { passes: 3, hoist_vars: true },
       sourceMap: { content: text(`${name}.map`), url: `${name}.map` },
     })
     files.push({ name, code, map: typeof map === 'string' ? map : '' })

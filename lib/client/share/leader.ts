@@ -37,7 +37,7 @@ export interface Leader {
 export function createLeader({ env, settings, createConnection, failed }: Office, key: string, place: Place): Leader {
   const { term, backlog } = place
   const shown = new Set(place.names)
-  // Tabs whose cursors are of another life of the log than the one that is being caught up with.
+  // Tabs whose cursors are of another life of the log than ours: one of both has been lost, and all are to be told of it.
   const waiting = new Map<string, Question>()
   let isCatchingUp = false
   let isQuiet = false
@@ -64,12 +64,13 @@ export function createLeader({ env, settings, createConnection, failed }: Office
       isCatchingUp = false
       const questions = [...waiting.values()]
       waiting.clear()
-      questions.forEach(join)
+      for (const question of questions) join(question, true)
     },
     failed,
   }
 
-  const join = (question: Question): void => {
+  // `isCurrent`: our own cursor has just been found to be of the life that the log has now.
+  const join = (question: Question, isCurrent = false): void => {
     const { tab: to, cursor } = question
     const isNew = learn(question.names)
     const names = [...shown]
@@ -78,9 +79,13 @@ export function createLeader({ env, settings, createConnection, failed }: Office
     // One that begins, or whose ids compare with nothing.
     else if (!isUpTo(cursor, cursor)) welcome(to, names, isNew)
     else {
-      const from = isUpTo(inner.lastId, cursor) ? inner.lastId : cursor
-      if (isCatchingUp && !isUpTo(from, inner.lastId)) waiting.set(to, question)
-      else {
+      const own = inner.lastId
+      const from = isUpTo(own, cursor) ? own : cursor
+      const isForeign = own && !isUpTo(from, own)
+      if (isForeign && (isCatchingUp || !isCurrent)) {
+        waiting.set(to, question)
+        if (!isCatchingUp) restart(own)
+      } else {
         restart(from)
         tell({ to, names })
       }
@@ -133,7 +138,9 @@ export function createLeader({ env, settings, createConnection, failed }: Office
   inner.start()
 
   return {
-    wake: sign => wake(sign),
+    wake(sign) {
+      if (inner.state !== 'ended') wake(sign)
+    },
     stop() {
       isQuiet = true
       inner.end('client')

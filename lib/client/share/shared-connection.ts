@@ -31,13 +31,21 @@ export function createSharedConnection(
   const { locks } = env.page.navigator ?? {}
   const { BroadcastChannel } = env.page
   if (!locks || !BroadcastChannel) return own
+  let key = keyOf(share)
+  try {
+    new BroadcastChannel(key).close()
+  } catch {
+    // The user has blocked what a site may keep (Firefox).
+    return own
+  }
 
   const id = String(env.chance())
-  let key = keyOf(share)
   const life = new AbortController()
   let channel: Channel | undefined
   let leader: Leader | undefined
   let isFull = false
+  // Ends the wait for the others to be told of the end.
+  let cancelLinger: (() => void) | undefined
 
   const enter = (): void => {
     channel = new BroadcastChannel(key)
@@ -48,6 +56,8 @@ export function createSharedConnection(
   }
 
   const leave = (): void => {
+    cancelLinger?.()
+    cancelLinger = undefined
     vigil.stop()
     abdicate()
     election.withdraw()
@@ -94,8 +104,14 @@ export function createSharedConnection(
     vigil.stop()
     follower.leave()
     // Nobody is to ask again who has not been told yet.
-    if (leader && reason !== 'client') env.after(LINGER, leave)
-    else leave()
+    if (leader && reason !== 'client') {
+      cancelLinger ??= env.after(LINGER, () => {
+        leave()
+        if (self.state === 'connecting') enter()
+      })
+    } else leave()
+    // What it lacks it asks the server for, once it can take it.
+    if (isFull && reason !== 'client') return
     life.abort()
     become('ended', reason)
   }
@@ -117,7 +133,7 @@ export function createSharedConnection(
     if (channel) {
       leader?.wake(sign)
       if (!leader) vigil.look()
-    } else {
+    } else if (self.reason === 'page') {
       if (isFull) become('paused', 'slow')
       else become('connecting', 'page')
       enter()
@@ -141,7 +157,7 @@ export function createSharedConnection(
     },
     end: finish,
     pause() {
-      if (isFull || !channel) return
+      if (isFull || !channel || self.state === 'ended') return
       isFull = true
       follower.leave()
       become('paused', 'slow')
@@ -149,9 +165,10 @@ export function createSharedConnection(
     resume() {
       if (!isFull) return
       isFull = false
-      if (!channel) return
+      if (self.reason === 'page') return
       become('connecting', 'slow')
-      follower.join()
+      if (!channel) enter()
+      else if (!cancelLinger) follower.join()
     },
   }
 
