@@ -88,6 +88,7 @@ export function createConnection(
         if (!mayHold && !isPoll) watch.allow(Infinity)
         stand()
         // Whoever was told may have closed it.
+        // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the compiler does not see that
         if (isNew && !signal.aborted) host.began()
       },
       sign() {

@@ -158,7 +158,7 @@ onBoth('what the server says before it ends the stream is told, whatever it wait
       ...seen.options,
       since: 'e-0',
       events: ['tick'],
-      ...(what === 'load' && { load: async () => void (await answer.promise) }),
+      ...(what === 'load' && { load: () => answer.promise.then(() => undefined) }),
     })
     seen.listen(live)
     const reading = (async () => {

@@ -446,10 +446,8 @@ test('where channels are refused, each tab has its own connection', async t => {
   for (let n = 0; n < 2; n += 1) {
     const tab = world.open()
     Object.assign(tab.env.page, {
-      BroadcastChannel: class {
-        constructor() {
-          throw new DOMException('The operation is insecure.', 'SecurityError')
-        }
+      BroadcastChannel: function () {
+        throw new DOMException('The operation is insecure.', 'SecurityError')
       },
     })
     await world.settle()
