@@ -1,7 +1,7 @@
 import type { Identity } from '../auth/identity.ts'
 import { eventStream, type EventStreamMiddleware } from '../koa/middleware.ts'
 import type { Logins } from '../koa/options.ts'
-import { fn, invalid } from '../options.ts'
+import { fn } from '../options.ts'
 import type { EventMap } from '../wire/event.ts'
 import type { RelayConfig } from './config.ts'
 import type { FollowOptions, Run } from './options.ts'
@@ -17,7 +17,6 @@ export function followRoute({ hub }: RelayConfig, runs: Runs, options: AnyFollow
   const { may, id, format, ...rest } = options
   const idOf = checkIdOf(id)
   fn('may', may)
-  if (rest.authenticate === (false as unknown)) throw invalid('authenticate', 'an authenticator', false)
   const reader = checkReader(options)
   return eventStream<EventMap, Logins>({
     ...rest,

@@ -1,7 +1,7 @@
 import type { Context } from 'koa'
 import { EventStreamError } from '../errors.ts'
 import { DEFAULT_HEARTBEAT } from '../koa/route-config.ts'
-import { oneOf } from '../options.ts'
+import { invalid, oneOf } from '../options.ts'
 import type { EventInput } from '../wire/event.ts'
 import type { FollowOptions } from './options.ts'
 import { isPast, readerStart, readRun, type ReaderOptions, type ReaderStream } from './reader.ts'
@@ -15,10 +15,12 @@ type Served = AsyncIterable<EventInput> | null | undefined
 const OWN = ['hub', 'subscribe'] as const
 
 /** @throws {TypeError} that names the wrong option */
-export function checkReader(options: Pick<FollowOptions, 'format' | 'heartbeat'>): ReaderOptions {
+export function checkReader(options: Pick<FollowOptions, 'authenticate' | 'format' | 'heartbeat'>): ReaderOptions {
   const own = OWN.find(name => Object.hasOwn(options, name))
   if (own !== undefined) throw new TypeError(`a route of a relay has no option \`${own}\`: the relay gives it`)
-  const { format, heartbeat } = options
+  const { authenticate, format, heartbeat } = options
+  // A run has an owner, and readers with rights.
+  if (authenticate === (false as unknown)) throw invalid('authenticate', 'an authenticator', false)
   const interval = typeof heartbeat === 'object' ? heartbeat.interval : heartbeat
   if (format !== undefined) oneOf('format', format, ['plain'])
   return Object.freeze({

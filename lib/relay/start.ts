@@ -3,7 +3,7 @@ import type { Identity } from '../auth/identity.ts'
 import { eventStream, type EventStreamMiddleware } from '../koa/middleware.ts'
 import type { Logins } from '../koa/options.ts'
 import { setRetryAfter } from '../koa/response.ts'
-import { fn, invalid } from '../options.ts'
+import { fn } from '../options.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
 import type { RelayConfig } from './config.ts'
 import type { Run, StartOptions } from './options.ts'
@@ -27,7 +27,6 @@ export function startRoute({ hub }: RelayConfig, runs: Runs, options: AnyStart):
   fn('run', run)
   fn('may', may)
   if (compact !== undefined) runs.compactBy(fn('compact', compact))
-  if (rest.authenticate === (false as unknown)) throw invalid('authenticate', 'an authenticator', false)
   const reader = checkReader(options)
   return eventStream<EventMap, Logins>({
     ...rest,
