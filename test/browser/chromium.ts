@@ -6,7 +6,7 @@ import type { Browser, FullPage } from './page.ts'
 import { Turns } from './turns.ts'
 
 // More profiles at once would only slow each other down.
-const turns = new Turns(6)
+const turns = new Turns(3)
 
 // Chromium takes seconds to start, so that all tests of the process share one, each with a profile of its own.
 let launched: Promise<Chromium> | undefined

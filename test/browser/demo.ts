@@ -109,11 +109,20 @@ test('a connection that is cut resumes, with nothing lost, doubled or told as a 
   await log.nth(4).waitFor()
   t.deepEqual(await log.locator('small').allInnerTexts(), ids.reverse())
   t.is(await page.locator('[data-fact="gaps"]').innerText(), '0')
-  t.is(await page.locator('[data-fact="reconnects"]').innerText(), '1')
-  const told = async (what: string) => (await page.locator(`[data-log="states"] ${what}`).allInnerTexts()).reverse()
-  t.deepEqual((await told('strong')).slice(0, 4), ['connecting', 'open', 'waiting', 'connecting'])
-  t.deepEqual((await told('code')).slice(0, 4), ['start', 'stream', 'closed', 'closed'])
-  t.is((await told('strong')).at(-1), 'open')
+  // Where the machine is so busy that streams are taken for held back, there are more.
+  t.true(Number(await page.locator('[data-fact="reconnects"]').innerText()) >= 1)
+  const states = page.locator('[data-log="states"] li')
+  const told = await Promise.all(
+    (await states.all()).reverse().map(line => line.locator('strong, code').allInnerTexts()),
+  )
+  const lost = told.findIndex(([state]) => state === 'waiting')
+  t.deepEqual(told[0], ['connecting', 'start'])
+  t.is(told[lost - 1]?.[0], 'open')
+  t.deepEqual(told.slice(lost, lost + 2), [
+    ['waiting', 'closed'],
+    ['connecting', 'closed'],
+  ])
+  t.is(told.at(-1)?.[0], 'open')
 })
 
 test('after a gap a page loads what it shows, as it is now, and goes on from there', async t => {

@@ -4,7 +4,7 @@ import { PATIENCE } from '../support/progress.ts'
 import type { Browser, FullPage } from './page.ts'
 import { Turns } from './turns.ts'
 
-const turns = new Turns(6)
+const turns = new Turns(3)
 
 // What a script throws. Firefox reports in the same way what it makes of a stream that it does not get.
 const THROWN = /^(\w*Error\b|uncaught exception)/

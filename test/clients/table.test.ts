@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import test, { type ExecutionContext } from 'ava'
 import { build } from 'esbuild'
 import { format, resolveConfig } from 'prettier'
-import { openPage } from '../browser/chromium.ts'
+import { chromium, openPage } from '../browser/chromium.ts'
 import { serve } from '../support/http.ts'
 import { sectionIn, withSection } from '../support/marked-section.ts'
 import { ROOT } from '../support/root.ts'
@@ -34,6 +34,8 @@ test('the table has no other clients', async t => {
     clients.map(nameOf),
   )
 })
+
+test.after.always('Chromium is closed', chromium.close)
 
 // Rows that are not true yet do not keep it from being written.
 test.after.always('the table is written, where that was asked for', async () => {

@@ -13,8 +13,9 @@ export class LiveModelClient extends ModelRecord {
   #request = new AbortController()
   // While it stalls: nothing is read from its connection.
   #stalled: Deferred<void> | undefined
-  // The topics whose state was loaded since the last gap was told.
-  #loaded = new Set<string>()
+  // How often the state of each topic was loaded that has not been told a gap for it since: a gap that comes while a state is
+  // being loaded is told behind the one before it, and both have been loaded for by then.
+  readonly #loaded = new Map<string, number>()
   #live: Live | undefined
 
   constructor({ topics, log, server }: Omit<ModelClientOptions, 'pause'>) {
@@ -25,7 +26,7 @@ export class LiveModelClient extends ModelRecord {
   connect(): void {
     const options: ConnectOptions = {
       load: why => {
-        for (const topic of 'topics' in why ? why.topics : []) this.#loaded.add(topic)
+        for (const topic of 'topics' in why ? why.topics : []) this.#count(topic, 1)
       },
       onError: error => this.complaints.push(String(error)),
       parse: data => data,
@@ -39,8 +40,9 @@ export class LiveModelClient extends ModelRecord {
     live.on('message', (data, { id }) => this.take('message', String(data), id))
     live.on('cursor', (_, { id }) => this.take('cursor', '', id))
     live.on('gap', ({ topics, reason }) => {
-      if (topics.some(topic => !this.#loaded.has(topic))) this.complaints.push(`nothing loaded for ${topics.join()}`)
-      this.#loaded.clear()
+      for (const topic of topics) {
+        if (this.#count(topic, -1) < 0) this.complaints.push(`nothing loaded for ${topic}`)
+      }
       this.gap(topics, reason)
     })
     this.#live = live
@@ -62,6 +64,12 @@ export class LiveModelClient extends ModelRecord {
 
   leave(): void {
     this.#live?.close()
+  }
+
+  #count(topic: string, more: number): number {
+    const count = (this.#loaded.get(topic) ?? 0) + more
+    this.#loaded.set(topic, count)
+    return count
   }
 
   readonly #fetch: Environment['fetch'] = async (url, init) => {
