@@ -65,7 +65,6 @@ export async function* readRun(
       const isEnd = own > log.last
       if (isEnd && isPlain) break
       yield { ...(kind !== null && { event: kind }), data, id: formatPosition(name, own) }
-      stream.news?.carried()
     }
     if (log.end !== undefined && at > log.last) break
     portion = log.after(at)

@@ -63,7 +63,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   isPlain = false
 
   /**
-   * Is told what a source brings that a long poll waits for; `undefined` where the stream is none.
+   * Is told what a long poll waits for; `undefined` where the stream is none.
    *
    * @internal
    */
@@ -137,6 +137,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     const { frame, hasId } = encodeOwnEvent(event, this.#host, this.#host.hasTopics)
     if (hasId) this.hasOwnIds = true
     this.offer(frame)
+    // What every stream begins with would end each poll as soon as it is opened.
+    if (!this.#host.isOpening) this.news?.carried()
     if (this.#reason !== undefined || this.writer.isBroken) return false
     return this.#host.isOpening || this.writer.hasRoom || this.#roomForMore()
   }

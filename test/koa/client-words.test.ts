@@ -87,6 +87,24 @@ test('a poll gets all that was missed, or is told of a gap, at once', async t =>
   t.regex(await lost.until('0\r\n\r\n'), /event: gap\n[^]*event: cursor/)
 })
 
+test('a poll ends with what is sent to its client alone, and not with what each stream begins with', async t => {
+  let stream: EventStream | undefined
+  const { port, hub } = await openEndpoint(t, {
+    subscribe: async own => {
+      stream = own
+      await own.send({ event: 'welcome', data: 1 })
+      return 'news'
+    },
+  })
+  const id = await hub.cursor()
+  const client = await raw(port, request('stream=poll', `Last-Event-ID: ${id}\r\n`))
+  await client.until('event: cursor')
+  await new Promise(setImmediate)
+  t.is(hub.stats().streams, 1)
+  await stream?.send({ event: 'progress', data: 50 })
+  t.regex(await client.until('0\r\n\r\n'), /event: welcome[^]*event: cursor[^]*event: progress/)
+})
+
 test('a newcomer’s poll ends as soon as it has a cursor', async t => {
   const { port } = await openEndpoint(t)
   const client = await raw(port, request('stream=poll'))

@@ -88,7 +88,7 @@ test('a reader that reads slowly gets all of it, and holds little', async t => {
   t.is((await whole(quick)).length, 301)
   t.true(site.hub.stats().bufferedBytes < 2_000_000, String(site.hub.stats().bufferedBytes))
   slow.resume()
-  await slow.until(/event: done/)
+  await slow.until('event: done')
   await site.isEmpty()
 })
 

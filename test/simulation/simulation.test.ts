@@ -3,7 +3,7 @@ import { FAULT_NAMES } from './faults.ts'
 import { describe, simulateMany } from './pool.ts'
 import { simulate } from './simulation.ts'
 
-const RUNS = Number(process.env.SIMULATIONS ?? 1_000)
+const RUNS = Number(process.env.SIMULATIONS ?? 300)
 // The same ones each time, so that what fails is the change; `npm run simulate` lives through others.
 const FIRST = Number(process.env.SEED ?? 1)
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
+import { StringDecoder } from 'node:string_decoder'
 import { Progress } from './progress.ts'
 
 /** A bare TCP client: for HTTP/1.0, pipelining, readers that stop reading, and requests no client would send. */
@@ -7,11 +8,15 @@ export class RawSocket {
   readonly socket: Socket
   readonly #progress = new Progress()
   readonly #chunks: Buffer[] = []
+  readonly #decoder = new StringDecoder()
+  // Decoded as it comes: whoever waits looks at it again with every chunk.
+  #text = ''
 
   constructor(socket: Socket) {
     this.socket = socket
     socket.on('data', (chunk: Buffer) => {
       this.#chunks.push(chunk)
+      this.#text += this.#decoder.write(chunk)
       this.#progress.announce()
     })
     // A reset is an ordinary end here; `ended` tells of it.
@@ -25,7 +30,7 @@ export class RawSocket {
   }
 
   get text(): string {
-    return this.bytes.toString('utf8')
+    return this.#text
   }
 
   write(bytes: string | Uint8Array): this {
@@ -46,10 +51,12 @@ export class RawSocket {
 
   /** Resolves to the text so far as soon as it contains or matches `pattern`; rejects if the connection ends first. */
   until(pattern: string | RegExp): Promise<string> {
+    let seen = 0
     return this.#progress.until(
       () => {
         const { text } = this
-        if (typeof pattern === 'string' ? text.includes(pattern) : pattern.test(text)) return text
+        if (typeof pattern === 'string' ? text.includes(pattern, seen) : pattern.test(text)) return text
+        if (typeof pattern === 'string') seen = Math.max(0, text.length - pattern.length)
         if (this.socket.closed) throw new Error(`Closed before ${String(pattern)} came. ${this.#soFar()}`)
         return undefined
       },
