@@ -29,13 +29,24 @@ export async function openPage(scope: Scope, url: string, options: BrowserContex
   return page
 }
 
-export const chromium: Browser<FullPage> = {
+/** A page whose scripts can be stopped. */
+export interface FreezablePage extends FullPage {
+  newTab(): Promise<FreezablePage>
+  /**
+   * Stops all that a page does, as a browser does that freezes it; DevTools' own way to freeze stops nothing without a window.
+   *
+   * @returns a function that lets it go on
+   */
+  freeze(): Promise<() => Promise<unknown>>
+}
+
+export const chromium: Browser<FreezablePage> = {
   name: 'Chromium',
   openPage: async (scope, url) => describe(await openPage(scope, url)),
   close: async () => (await launched)?.close(),
 }
 
-function describe(page: ChromiumPage): FullPage {
+function describe(page: ChromiumPage): FreezablePage {
   return {
     async goto(url) {
       await page.goto(url)
@@ -51,5 +62,16 @@ function describe(page: ChromiumPage): FullPage {
       await page.evaluate(`document.dispatchEvent(new Event('visibilitychange'))`)
     },
     setOffline: yes => page.context().setOffline(yes),
+    close: () => page.close(),
+    async freeze() {
+      const devtools = await page.context().newCDPSession(page)
+      const paused = new Promise(resolve => devtools.once('Debugger.paused', resolve))
+      await devtools.send('Debugger.enable')
+      await devtools.send('Debugger.pause')
+      // It stops at the next statement.
+      page.evaluate('1').catch(() => undefined)
+      await paused
+      return () => devtools.send('Debugger.resume')
+    },
   }
 }

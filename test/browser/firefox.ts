@@ -47,5 +47,6 @@ function describe(page: FirefoxPage, newTab: () => Promise<FullPage>): FullPage 
     newTab,
     bringToFront: () => page.bringToFront(),
     setOffline: yes => page.setOfflineMode(yes),
+    close: () => page.close(),
   }
 }

@@ -20,6 +20,7 @@ export interface FullPage extends Page {
   /** Lets the user see the page, and not the one that was to be seen before. */
   bringToFront(): Promise<void>
   setOffline(yes: boolean): Promise<void>
+  close(): Promise<void>
 }
 
 export interface Browser<P extends Page = Page> {
