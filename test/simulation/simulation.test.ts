@@ -1,9 +1,10 @@
 import test from 'ava'
 import { FAULT_NAMES } from './faults.ts'
+import { rounds } from '../support/soak.ts'
 import { describe, simulateMany } from './pool.ts'
 import { simulate } from './simulation.ts'
 
-const RUNS = Number(process.env.SIMULATIONS ?? 300)
+const RUNS = rounds(1_500)
 // The same ones each time, so that what fails is the change; `npm run simulate` lives through others.
 const FIRST = Number(process.env.SEED ?? 1)
 
