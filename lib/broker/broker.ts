@@ -18,7 +18,8 @@ export interface Broker extends EventLog {
 
   /**
    * Hands a message to all instances, this one included, whatever their topics. It reaches each of them at least once, or
-   * that one is told that it may have missed some.
+   * that one is told that it may have missed some; an answer may be lost without a word. All hear them in the same order,
+   * but for answers.
    *
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection: nobody may have got it
    */
@@ -54,7 +55,7 @@ export interface BrokerListener {
 }
 
 /** What instances tell each other. */
-export type ControlMessage = DisconnectMessage | SupersedeMessage
+export type ControlMessage = DisconnectMessage | SupersedeMessage | SubscriptionsMessage | AnswerMessage
 
 /** Streams of these are to end. All that is given must fit. */
 export interface DisconnectMessage {
@@ -71,4 +72,33 @@ export interface SupersedeMessage {
   readonly identity: string
   /** The ids of the streams. */
   readonly streams: readonly string[]
+}
+
+/** Streams of these get topics, and lose others. All of who they are that is given must fit. */
+export interface SubscriptionsMessage {
+  readonly type: 'subscriptions'
+  /** What the answers name: no two messages have the same. */
+  readonly question: string
+  readonly stream?: string
+  readonly identity?: string
+  readonly session?: string
+  readonly subscribe: readonly string[]
+  readonly unsubscribe: readonly string[]
+  /** The last such message that took topics away which was known when this was decided; empty where there was none. */
+  readonly decided: string
+  /** How many milliseconds ago that was. */
+  readonly age: number
+  /** The id up to which the client has seen the topics that it gets; empty where it had none of them. */
+  readonly seen: string
+}
+
+/** What an instance has done. */
+export interface AnswerMessage {
+  readonly type: 'answer'
+  readonly question: string
+  readonly instance: string
+  /** How many of its streams stand as was asked for. */
+  readonly streams: number
+  /** How many should, and do not. */
+  readonly refused: number
 }

@@ -25,6 +25,13 @@ import { Leases } from './leases.ts'
 import type { Hub } from './hub.ts'
 import { HubEmitter } from './hub-emitter.ts'
 import { Registry } from './registry.ts'
+import {
+  checkChange,
+  type SubscriptionFilter,
+  type SubscriptionOptions,
+  type SubscriptionOutcome,
+} from './subscription-change.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { checkServer, closeServer, type ClosableServer } from './shutdown.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { Subscriber, type SubscriberFields, type SubscriberHub } from './subscriber.ts'
@@ -58,6 +65,10 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly registry: Registry
   readonly revocationMarks: RevocationMarks
   readonly endings: Endings
+  readonly subscriptions: Subscriptions
+
+  /** The name of this instance among all. */
+  readonly instance: string
 
   readonly #revocations: Revocations
   readonly #streams = new StreamIndex()
@@ -77,10 +88,22 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.maxEventBytesGiven = maxEventBytesGiven
     this.redact = redact
     this.wheel = new TimerWheel(clock)
+    this.instance = clock.id()
     this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
     this.revocationMarks = new RevocationMarks(broker.store, clock)
     this.endings = new Endings(clock)
+    this.subscriptions = new Subscriptions({
+      broker,
+      clock,
+      instance: this.instance,
+      living: async () => [this.instance],
+      find: filter => this.#streams.find(filter),
+      all: () => this.#streams.all(),
+      failed: (during, error, stream) => {
+        this.failed(during, error, stream)
+      },
+    })
     this.#revocations = new Revocations(broker.store, clock)
     broker.listen(this)
   }
@@ -112,6 +135,22 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     await this.broker.announce(message)
     const failure = (await marked) ?? (await failureOf(this.revocationMarks.mark(filter)))
     if (failure !== undefined) this.failed('disconnect', safeError(failure.error, [session, token]))
+  }
+
+  async subscribe(
+    filter: SubscriptionFilter,
+    topics: string | readonly string[],
+    options?: SubscriptionOptions,
+  ): Promise<SubscriptionOutcome> {
+    return this.#change('subscribe', filter, topics, options)
+  }
+
+  async unsubscribe(
+    filter: SubscriptionFilter,
+    topics: string | readonly string[],
+    options?: SubscriptionOptions,
+  ): Promise<SubscriptionOutcome> {
+    return this.#change('unsubscribe', filter, topics, options)
   }
 
   async revoke(token: string, expiry: number | Date): Promise<void> {
@@ -270,6 +309,10 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       }
       return
     }
+    if (message.type !== 'disconnect') {
+      this.subscriptions.hear(message)
+      return
+    }
     this.endings.add(message)
     for (const { stream } of this.#streams.find(message)) stream.close(message.reason)
   }
@@ -277,6 +320,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   controlMissed(): void {
     this.endings.missed()
     for (const subscriber of this.#streams.all()) subscriber.verify()
+    this.subscriptions.missed()
   }
 
   readiness(ready: boolean, error?: unknown): void {
@@ -320,6 +364,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     // Cut streams are no reason to leave work without its last word.
     if (this.#workEnded !== undefined) await this.#atMost(LAST_WORDS, this.#workEnded)
     this.#closed = true
+    this.subscriptions.close()
     await this.leases.settled()
     await this.broker.close()
   }
@@ -333,6 +378,13 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       this.failed('shutdown', error)
     }
     await this.close()
+  }
+
+  async #change(...args: Parameters<typeof checkChange>): Promise<SubscriptionOutcome> {
+    const change = checkChange(...args)
+    this.#requireOpen()
+    const { streams, since, complete } = await this.subscriptions.change(change)
+    return { streams, since, complete }
   }
 
   #requireOpen(): void {

@@ -122,7 +122,9 @@ export class RedisBroker implements Broker {
   }
 
   async announce(message: ControlMessage): Promise<void> {
-    await this.#announcements.announce(JSON.stringify(message))
+    // Many, of use to whoever waits for it now: remembered, they would leave no place for what must not be missed.
+    if (message.type === 'answer') await this.#announcements.mention(JSON.stringify(message))
+    else await this.#announcements.announce(JSON.stringify(message))
   }
 
   async close(): Promise<void> {
@@ -134,13 +136,12 @@ export class RedisBroker implements Broker {
 
   #control(payload: Buffer): void {
     const message = readControl(payload)
-    if (message.type === 'disconnect' || message.type === 'supersede') this.#listener?.control(message)
-    else if (message.type === 'renewed') this.#engine.renewed()
+    if (message.type === 'renewed') this.#engine.renewed()
     else if (message.type === 'forgotten') this.#listener?.controlMissed?.()
     else if (message.type === 'junk') {
       const error = new EventStreamError('ERR_BROKER', 'what came on the control channel is no message of ours')
       this.#listener?.fault('redis message', error)
-    }
+    } else if (message.type !== 'newer') this.#listener?.control(message)
   }
 
   #heard(): Replica {
