@@ -28,6 +28,7 @@ export type {
 export type { EventLog, Slice, StoredEvent } from './broker/event-log.ts'
 export type { KeyValueStore } from './broker/key-value-store.ts'
 export type { Lease, LeaseStore, Supersession } from './broker/lease-store.ts'
+export type { Roster } from './broker/roster.ts'
 export type { HistoryOptions } from './broker/history-policy.ts'
 export { memoryBroker, type MemoryBrokerOptions } from './broker/memory/memory-broker.ts'
 export type { Clock } from './clock.ts'

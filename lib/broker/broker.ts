@@ -2,10 +2,11 @@ import type { GapReason } from '../wire/frame.ts'
 import type { EventLog, StoredEvent } from './event-log.ts'
 import type { KeyValueStore } from './key-value-store.ts'
 import type { LeaseStore } from './lease-store.ts'
+import type { Roster } from './roster.ts'
 
 /**
  * The contract between the hub and an engine. An engine keeps the log, and offers what instances share beside it: messages
- * to all of them, small values and places.
+ * to all of them, small values, places and who is there.
  *
  * The hub is the one caller. It calls `listen` once, before anything else, and `close` once, after everything else.
  */
@@ -30,6 +31,9 @@ export interface Broker extends EventLog {
 
   /** Places that all instances share. */
   readonly leases: LeaseStore
+
+  /** Which instances there are. */
+  readonly roster: Roster
 
   /** Lets go of everything. Nothing reaches the listener any more. */
   close(): Promise<void>

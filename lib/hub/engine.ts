@@ -21,6 +21,7 @@ import { Revocations } from './revocations.ts'
 import { Endings } from './endings.ts'
 import { FanOut } from './fan-out.ts'
 import type { HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
+import { Instances } from './instances.ts'
 import { Leases } from './leases.ts'
 import type { Hub } from './hub.ts'
 import { HubEmitter } from './hub-emitter.ts'
@@ -43,6 +44,8 @@ export interface HubParts extends EventRules {
   readonly maxEventBytesGiven: boolean
   readonly broker: Broker
   readonly clock: Clock
+  /** Milliseconds after which an instance that has died is known to be gone. */
+  readonly lease?: number
 }
 
 // March 1973 in milliseconds; in seconds, the year 5138.
@@ -60,15 +63,13 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly redact: Redact | undefined
   readonly wheel: TimerWheel
   readonly leases = new Leases(this)
+  readonly instances: Instances
   readonly backlog = new Backlog()
   readonly fanOut: FanOut
   readonly registry: Registry
   readonly revocationMarks: RevocationMarks
   readonly endings: Endings
   readonly subscriptions: Subscriptions
-
-  /** The name of this instance among all. */
-  readonly instance: string
 
   readonly #revocations: Revocations
   readonly #streams = new StreamIndex()
@@ -80,7 +81,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   #shutDown: Promise<void> | undefined
   #closed = false
 
-  constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact }: HubParts) {
+  constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact, lease }: HubParts) {
     super()
     this.broker = broker
     this.clock = clock
@@ -88,7 +89,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.maxEventBytesGiven = maxEventBytesGiven
     this.redact = redact
     this.wheel = new TimerWheel(clock)
-    this.instance = clock.id()
+    this.instances = new Instances(this, lease)
     this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
     this.revocationMarks = new RevocationMarks(broker.store, clock)
@@ -96,8 +97,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.subscriptions = new Subscriptions({
       broker,
       clock,
-      instance: this.instance,
-      living: async () => [this.instance],
+      instances: this.instances,
       find: filter => this.#streams.find(filter),
       all: () => this.#streams.all(),
       failed: (during, error, stream) => {
@@ -364,8 +364,12 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     // Cut streams are no reason to leave work without its last word.
     if (this.#workEnded !== undefined) await this.#atMost(LAST_WORDS, this.#workEnded)
     this.#closed = true
+<<<<<<< HEAD
     this.subscriptions.close()
     await this.leases.settled()
+=======
+    await Promise.all([this.leases.settled(), this.instances.close()])
+>>>>>>> presence
     await this.broker.close()
   }
 

@@ -12,9 +12,7 @@ import { KEPT_FOR, takes, Withdrawals, type Mark } from './withdrawals.ts'
 export interface SubscriptionsHub {
   readonly broker: Broker
   readonly clock: Clock
-  /** The name of this instance, and of all that live. */
-  readonly instance: string
-  living(): Promise<readonly string[]>
+  readonly instances: { readonly id: string; all(): Promise<readonly string[]> }
   find(filter: SubscriptionFilter): readonly Subscriber[]
   all(): readonly Subscriber[]
   failed(during: string, error: unknown, stream?: StreamInfo): void
@@ -64,7 +62,7 @@ export class Subscriptions {
   /** @throws {EventStreamError} `ERR_BROKER`; what takes topics away is made here all the same */
   async change(change: CheckedChange, decision?: Decision): Promise<ChangeOutcome> {
     const { filter, subscribe, unsubscribe, seen, within } = change
-    const { broker, clock } = this.#hub
+    const { broker, clock, instances } = this.#hub
     const age = decision === undefined ? 0 : Math.ceil(clock.monotonic() - decision.at)
     if (age > LONGEST_DECISION) return OUTDATED
     const question = clock.id()
@@ -90,7 +88,7 @@ export class Subscriptions {
       }
       await this.#use.begin()
       await broker.announce(message)
-      const complete = await asked.isComplete(clock, within, this.#hub.living())
+      const complete = await asked.isComplete(clock, within, instances.all())
       const { epoch, seq } = await broker.look()
       return { ...asked.answer, since: epoch === '' ? '' : formatPosition(epoch, seq), complete }
     } finally {
@@ -160,7 +158,8 @@ export class Subscriptions {
   }
 
   #answer(question: string, answer: Answer): void {
-    const { broker, instance } = this.#hub
+    const { broker, instances } = this.#hub
+    const instance = instances.id
     const own = this.#questions.get(question)
     if (own !== undefined) {
       own.hear(instance, answer)

@@ -13,6 +13,7 @@ import { RedisLeases } from './leases.ts'
 import { Log } from './log.ts'
 import type { CheckedRedisOptions } from './options.ts'
 import { RedisLogEngine } from './redis-log-engine.ts'
+import { RedisRoster } from './roster.ts'
 import { Session } from './session.ts'
 import { RedisStore } from './store.ts'
 
@@ -20,6 +21,7 @@ import { RedisStore } from './store.ts'
 export class RedisBroker implements Broker {
   readonly store: RedisStore
   readonly leases: RedisLeases
+  readonly roster: RedisRoster
 
   readonly #options: CheckedRedisOptions
   readonly #session: Session
@@ -64,6 +66,7 @@ export class RedisBroker implements Broker {
     })
     this.store = new RedisStore(commands, names)
     this.leases = new RedisLeases(commands, names)
+    this.roster = new RedisRoster(commands, names)
   }
 
   get ready(): boolean {
