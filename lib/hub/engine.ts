@@ -364,12 +364,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     // Cut streams are no reason to leave work without its last word.
     if (this.#workEnded !== undefined) await this.#atMost(LAST_WORDS, this.#workEnded)
     this.#closed = true
-<<<<<<< HEAD
     this.subscriptions.close()
-    await this.leases.settled()
-=======
     await Promise.all([this.leases.settled(), this.instances.close()])
->>>>>>> presence
     await this.broker.close()
   }
 

@@ -88,7 +88,8 @@ export class RedisBroker implements Broker {
       maxPending,
     })
     this.#engine.start(this.#replica)
-    this.#session.start([this.#engine, this.#announcements])
+    // Whoever has lost a right while we were cut off loses it before what was published since is handed on.
+    this.#session.start([this.#announcements, this.#engine])
   }
 
   async publish(topics: readonly string[], body: Uint8Array, notes: PublishNotes = {}): Promise<string> {
