@@ -12,13 +12,16 @@ export interface Answer {
 /** What was asked of all instances, and what they have said so far. */
 export class Question {
   readonly #answers = new Map<string, Answer>()
+  readonly #asking: string
   // Whether it is about one stream, which only one instance can have.
   readonly #isOfOne: boolean
   readonly #settled: Promise<void>
   #settle: () => void = () => undefined
   #expected: readonly string[] | undefined
 
-  constructor(isOfOne: boolean) {
+  /** @param asking the instance that asks, which answers like all others */
+  constructor(asking: string, isOfOne: boolean) {
+    this.#asking = asking
     this.#isOfOne = isOfOne
     this.#settled = new Promise(resolve => (this.#settle = resolve))
   }
@@ -60,6 +63,6 @@ export class Question {
   get #isWhole(): boolean {
     const { streams, refused } = this.answer
     if (this.#isOfOne && streams + refused > 0) return true
-    return this.#expected?.every(instance => this.#answers.has(instance)) ?? false
+    return this.#expected !== undefined && [this.#asking, ...this.#expected].every(name => this.#answers.has(name))
   }
 }

@@ -78,7 +78,7 @@ export class Subscriptions {
       age,
       seen,
     }
-    const asked = new Question(filter.stream !== undefined)
+    const asked = new Question(instances.id, filter.stream !== undefined)
     this.#questions.set(question, asked)
     try {
       if (unsubscribe.length > 0) {
