@@ -59,6 +59,7 @@ export {
   type IdentityRefusal,
   type RequireIdentityOptions,
 } from './koa/require-identity.ts'
+export { subscriptionRoute, type SubscriptionRouteOptions, type SubscriptionWish } from './koa/subscription-route.ts'
 export type { CloseReason, RequestedCloseReason } from './stream/close-reason.ts'
 export { EventStream } from './stream/event-stream.ts'
 export { watchSessions, type SessionStore, type WatchSessionsOptions } from './watch-sessions.ts'

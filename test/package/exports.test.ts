@@ -25,6 +25,7 @@ const EXPORTS = [
   'requireIdentity',
   'sessionCookie',
   'stateUser',
+  'subscriptionRoute',
   'urlTicket',
   'watchSessions',
 ]
