@@ -3,7 +3,8 @@ import { memoryBroker } from './broker/memory/memory-broker.ts'
 import { completeClock, type Clock } from './clock.ts'
 import { HubEngine } from './hub/engine.ts'
 import type { Hub } from './hub/hub.ts'
-import { fn, integer, knownKeys } from './options.ts'
+import { DEFAULT_LEASE, SHORTEST_LEASE } from './hub/instances.ts'
+import { duration, fn, integer, knownKeys } from './options.ts'
 import type { EventMap, Redact } from './wire/event.ts'
 import { DEFAULT_MAX_EVENT_BYTES } from './wire/publication.ts'
 
@@ -22,6 +23,11 @@ export interface HubOptions {
    * `undefined` or a function, nothing is sent: `ERR_EVENT_INVALID`. Default: none.
    */
   redact?: Redact
+  /**
+   * Milliseconds after which an instance that has died is known to be gone, 1,000 at least: no other one counts it any more.
+   * All instances say the same. Default 10,000.
+   */
+  lease?: number
   /** Where time comes from. For tests. */
   clock?: Partial<Clock>
 }
@@ -34,7 +40,7 @@ const taken = new WeakSet<Broker>()
  * @throws {TypeError} for a wrong option
  */
 export function createHub<Events extends object = EventMap>(options: HubOptions = {}): Hub<Events> {
-  knownKeys('createHub', options, ['broker', 'maxEventBytes', 'redact', 'clock'])
+  knownKeys('createHub', options, ['broker', 'maxEventBytes', 'redact', 'lease', 'clock'])
   const clock = completeClock(options.clock)
   const broker = options.broker ?? memoryBroker({ clock })
   // An engine has one listener: the hub that had it before would hear of nothing any more.
@@ -46,6 +52,7 @@ export function createHub<Events extends object = EventMap>(options: HubOptions 
     maxEventBytes: integer('maxEventBytes', options.maxEventBytes, { min: 1, default: DEFAULT_MAX_EVENT_BYTES }),
     maxEventBytesGiven: options.maxEventBytes !== undefined,
     redact: options.redact === undefined ? undefined : fn('redact', options.redact),
+    lease: duration('lease', options.lease, { min: SHORTEST_LEASE, default: DEFAULT_LEASE }),
   })
   // The map exists at compile time only: it narrows what callers may pass to an engine that takes any event.
   return hub as Hub<Events>

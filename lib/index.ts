@@ -16,10 +16,19 @@ export { sessionCookie, type SessionCookieOptions } from './auth/session/session
 export { stateUser, type StateUserOptions, type UserData, type VerifiedUser } from './auth/state-user.ts'
 export type { TokenClaims } from './auth/jwt/claims.ts'
 export type { Algorithm, JsonWebKey, VerificationKey } from './auth/keys/verification-key.ts'
-export type { Broker, BrokerListener, ControlMessage, DisconnectMessage, SupersedeMessage } from './broker/broker.ts'
+export type {
+  AnswerMessage,
+  Broker,
+  BrokerListener,
+  ControlMessage,
+  DisconnectMessage,
+  SubscriptionsMessage,
+  SupersedeMessage,
+} from './broker/broker.ts'
 export type { EventLog, Slice, StoredEvent } from './broker/event-log.ts'
 export type { KeyValueStore } from './broker/key-value-store.ts'
 export type { Lease, LeaseStore, Supersession } from './broker/lease-store.ts'
+export type { Roster } from './broker/roster.ts'
 export type { HistoryOptions } from './broker/history-policy.ts'
 export { memoryBroker, type MemoryBrokerOptions } from './broker/memory/memory-broker.ts'
 export type { Clock } from './clock.ts'
@@ -28,6 +37,7 @@ export type { StreamFilter } from './hub/stream-index.ts'
 export type { Hub } from './hub/hub.ts'
 export type { HubEvents, HubStats, RefusalReason, StreamInfo } from './hub/lifecycle.ts'
 export type { ClosableServer } from './hub/shutdown.ts'
+export type { SubscriptionFilter, SubscriptionOptions, SubscriptionOutcome } from './hub/subscription-change.ts'
 export type { Snapshot, Subscription, TopicRequest } from './hub/subscription.ts'
 export type { UrlTicketOptions } from './koa/ticket-options.ts'
 export { urlTicket, type UrlTickets } from './koa/ticket-route.ts'
@@ -49,6 +59,7 @@ export {
   type IdentityRefusal,
   type RequireIdentityOptions,
 } from './koa/require-identity.ts'
+export { subscriptionRoute, type SubscriptionRouteOptions, type SubscriptionWish } from './koa/subscription-route.ts'
 export type { CloseReason, RequestedCloseReason } from './stream/close-reason.ts'
 export { EventStream } from './stream/event-stream.ts'
 export { watchSessions, type SessionStore, type WatchSessionsOptions } from './watch-sessions.ts'

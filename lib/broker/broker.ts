@@ -2,10 +2,11 @@ import type { GapReason } from '../wire/frame.ts'
 import type { EventLog, StoredEvent } from './event-log.ts'
 import type { KeyValueStore } from './key-value-store.ts'
 import type { LeaseStore } from './lease-store.ts'
+import type { Roster } from './roster.ts'
 
 /**
  * The contract between the hub and an engine. An engine keeps the log, and offers what instances share beside it: messages
- * to all of them, small values and places.
+ * to all of them, small values, places and who is there.
  *
  * The hub is the one caller. It calls `listen` once, before anything else, and `close` once, after everything else.
  */
@@ -18,7 +19,8 @@ export interface Broker extends EventLog {
 
   /**
    * Hands a message to all instances, this one included, whatever their topics. It reaches each of them at least once, or
-   * that one is told that it may have missed some.
+   * that one is told that it may have missed some; an answer may be lost without a word. All hear them in the same order,
+   * but for answers.
    *
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection: nobody may have got it
    */
@@ -29,6 +31,9 @@ export interface Broker extends EventLog {
 
   /** Places that all instances share. */
   readonly leases: LeaseStore
+
+  /** Which instances there are. */
+  readonly roster: Roster
 
   /** Lets go of everything. Nothing reaches the listener any more. */
   close(): Promise<void>
@@ -54,7 +59,7 @@ export interface BrokerListener {
 }
 
 /** What instances tell each other. */
-export type ControlMessage = DisconnectMessage | SupersedeMessage
+export type ControlMessage = DisconnectMessage | SupersedeMessage | SubscriptionsMessage | AnswerMessage
 
 /** Streams of these are to end. All that is given must fit. */
 export interface DisconnectMessage {
@@ -71,4 +76,33 @@ export interface SupersedeMessage {
   readonly identity: string
   /** The ids of the streams. */
   readonly streams: readonly string[]
+}
+
+/** Streams of these get topics, and lose others. All of who they are that is given must fit. */
+export interface SubscriptionsMessage {
+  readonly type: 'subscriptions'
+  /** What the answers name: no two messages have the same. */
+  readonly question: string
+  readonly stream?: string
+  readonly identity?: string
+  readonly session?: string
+  readonly subscribe: readonly string[]
+  readonly unsubscribe: readonly string[]
+  /** The last such message that took topics away which was known when this was decided; empty where there was none. */
+  readonly decided: string
+  /** How many milliseconds ago that was. */
+  readonly age: number
+  /** The id up to which the client has seen the topics that it gets; empty where it had none of them. */
+  readonly seen: string
+}
+
+/** What an instance has done. */
+export interface AnswerMessage {
+  readonly type: 'answer'
+  readonly question: string
+  readonly instance: string
+  /** How many of its streams stand as was asked for. */
+  readonly streams: number
+  /** How many should, and do not. */
+  readonly refused: number
 }

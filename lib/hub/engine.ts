@@ -21,10 +21,18 @@ import { Revocations } from './revocations.ts'
 import { Endings } from './endings.ts'
 import { FanOut } from './fan-out.ts'
 import type { HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
+import { Instances } from './instances.ts'
 import { Leases } from './leases.ts'
 import type { Hub } from './hub.ts'
 import { HubEmitter } from './hub-emitter.ts'
 import { Registry } from './registry.ts'
+import {
+  checkChange,
+  type SubscriptionFilter,
+  type SubscriptionOptions,
+  type SubscriptionOutcome,
+} from './subscription-change.ts'
+import { Subscriptions } from './subscriptions.ts'
 import { checkServer, closeServer, type ClosableServer } from './shutdown.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { Subscriber, type SubscriberFields, type SubscriberHub } from './subscriber.ts'
@@ -36,6 +44,8 @@ export interface HubParts extends EventRules {
   readonly maxEventBytesGiven: boolean
   readonly broker: Broker
   readonly clock: Clock
+  /** Milliseconds after which an instance that has died is known to be gone. */
+  readonly lease?: number
 }
 
 // March 1973 in milliseconds; in seconds, the year 5138.
@@ -53,11 +63,13 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly redact: Redact | undefined
   readonly wheel: TimerWheel
   readonly leases = new Leases(this)
+  readonly instances: Instances
   readonly backlog = new Backlog()
   readonly fanOut: FanOut
   readonly registry: Registry
   readonly revocationMarks: RevocationMarks
   readonly endings: Endings
+  readonly subscriptions: Subscriptions
 
   readonly #revocations: Revocations
   readonly #streams = new StreamIndex()
@@ -69,7 +81,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   #shutDown: Promise<void> | undefined
   #closed = false
 
-  constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact }: HubParts) {
+  constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact, lease }: HubParts) {
     super()
     this.broker = broker
     this.clock = clock
@@ -77,10 +89,21 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.maxEventBytesGiven = maxEventBytesGiven
     this.redact = redact
     this.wheel = new TimerWheel(clock)
+    this.instances = new Instances(this, lease)
     this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
     this.revocationMarks = new RevocationMarks(broker.store, clock)
     this.endings = new Endings(clock)
+    this.subscriptions = new Subscriptions({
+      broker,
+      clock,
+      instances: this.instances,
+      find: filter => this.#streams.find(filter),
+      all: () => this.#streams.all(),
+      failed: (during, error, stream) => {
+        this.failed(during, error, stream)
+      },
+    })
     this.#revocations = new Revocations(broker.store, clock)
     broker.listen(this)
   }
@@ -112,6 +135,22 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     await this.broker.announce(message)
     const failure = (await marked) ?? (await failureOf(this.revocationMarks.mark(filter)))
     if (failure !== undefined) this.failed('disconnect', safeError(failure.error, [session, token]))
+  }
+
+  async subscribe(
+    filter: SubscriptionFilter,
+    topics: string | readonly string[],
+    options?: SubscriptionOptions,
+  ): Promise<SubscriptionOutcome> {
+    return this.#change('subscribe', filter, topics, options)
+  }
+
+  async unsubscribe(
+    filter: SubscriptionFilter,
+    topics: string | readonly string[],
+    options?: SubscriptionOptions,
+  ): Promise<SubscriptionOutcome> {
+    return this.#change('unsubscribe', filter, topics, options)
   }
 
   async revoke(token: string, expiry: number | Date): Promise<void> {
@@ -270,6 +309,10 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       }
       return
     }
+    if (message.type !== 'disconnect') {
+      this.subscriptions.hear(message)
+      return
+    }
     this.endings.add(message)
     for (const { stream } of this.#streams.find(message)) stream.close(message.reason)
   }
@@ -277,6 +320,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   controlMissed(): void {
     this.endings.missed()
     for (const subscriber of this.#streams.all()) subscriber.verify()
+    this.subscriptions.missed()
   }
 
   readiness(ready: boolean, error?: unknown): void {
@@ -320,7 +364,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     // Cut streams are no reason to leave work without its last word.
     if (this.#workEnded !== undefined) await this.#atMost(LAST_WORDS, this.#workEnded)
     this.#closed = true
-    await this.leases.settled()
+    this.subscriptions.close()
+    await Promise.all([this.leases.settled(), this.instances.close()])
     await this.broker.close()
   }
 
@@ -333,6 +378,13 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       this.failed('shutdown', error)
     }
     await this.close()
+  }
+
+  async #change(...args: Parameters<typeof checkChange>): Promise<SubscriptionOutcome> {
+    const change = checkChange(...args)
+    this.#requireOpen()
+    const { streams, since, complete } = await this.subscriptions.change(change)
+    return { streams, since, complete }
   }
 
   #requireOpen(): void {

@@ -5,6 +5,7 @@ import type { PublishOptions } from '../wire/publish-options.ts'
 import type { HubEvents, HubStats } from './lifecycle.ts'
 import type { ClosableServer } from './shutdown.ts'
 import type { StreamFilter } from './stream-index.ts'
+import type { SubscriptionFilter, SubscriptionOptions, SubscriptionOutcome } from './subscription-change.ts'
 
 /**
  * Topics, publishing and live streams. Made by `createHub()`.
@@ -27,6 +28,51 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    *   got it already: with its `key` it may be published again
    */
   publish(topics: string | readonly string[], event: EventInput<Events>, options?: PublishOptions): Promise<string>
+
+  /**
+   * Adds topics to the streams that fit all that is given, on every instance; those included whose resolver is still being
+   * asked. A stream that comes back gets what its resolver answers then. Readers of a source whose events have ids of their
+   * own, and of a relay, are passed over.
+   *
+   * A stream that cannot have the topics gets none of them, which is told as a `fault` (`during: 'hub.subscribe'`), and does
+   * not count: it would have more than `limits.topics`, or they were taken from it by an `unsubscribe` that this call did
+   * not know of yet.
+   *
+   * @param topics at most 100
+   * @param options.within milliseconds that other instances have for their answers. Default 2,000.
+   * @returns once the topics are live: how many streams have them, the cursor from which on they do, and whether all
+   *   instances have answered
+   * @throws {TypeError} as a rejection, if no stream, identity or session is given; for what is not a string, or has more than
+   *   1,024 characters; for no topics, or too many; for a `within` that is no duration
+   * @throws {EventStreamError} as a rejection: `ERR_TOPIC_INVALID`; `ERR_BROKER`, and then some streams may have the topics;
+   *   `ERR_HUB_CLOSED`
+   */
+  subscribe(
+    filter: SubscriptionFilter,
+    topics: string | readonly string[],
+    options?: SubscriptionOptions,
+  ): Promise<SubscriptionOutcome>
+
+  /**
+   * Takes topics from the streams that fit all that is given, on every instance, at once: nothing of theirs leaves the process
+   * any more, as with `stream.unsubscribe()`. A stream whose resolver is still being asked opens without them, whatever that
+   * answers: it may have read the rights before they changed. So change what the resolver reads first, and then call this.
+   *
+   * Where an instance may have missed such a call it ends its streams (`unverifiable`), and clients come back to their resolver.
+   *
+   * @param topics at most 100. Those that a stream does not have are ignored.
+   * @param options.within milliseconds that other instances have for their answers. Default 2,000.
+   * @returns how many streams were found, and whether all instances have answered: then nothing that is published from now on
+   *   reaches these streams by these topics
+   * @throws {TypeError} as a rejection, as `subscribe`
+   * @throws {EventStreamError} as a rejection: `ERR_TOPIC_INVALID`; `ERR_BROKER`, and then the streams of this instance have
+   *   lost the topics all the same; `ERR_HUB_CLOSED`
+   */
+  unsubscribe(
+    filter: SubscriptionFilter,
+    topics: string | readonly string[],
+    options?: SubscriptionOptions,
+  ): Promise<SubscriptionOutcome>
 
   /**
    * Closes the streams that fit all that is given, on every instance, and turns away the requests for one that are on their

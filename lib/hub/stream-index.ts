@@ -29,6 +29,11 @@ export interface StreamFilter {
   readonly token?: string
 }
 
+/** Which streams to find, or the one with an id. */
+export interface OneOrMore extends StreamFilter {
+  readonly stream?: string
+}
+
 // Bytes. A stream that is closed as soon as it was opened has less to send, and is about to tell its client why.
 const UNREAD = 65_536
 
@@ -127,18 +132,27 @@ export class StreamIndex {
     return [...this.#all]
   }
 
-  find({ identity, session, token }: StreamFilter): Subscriber[] {
+  find(filter: OneOrMore): Subscriber[] {
+    const { identity, session, token } = filter
     const found: Subscriber[] = []
     const collect = (subscriber: Subscriber): void => {
-      const who = subscriber.identity
-      if (identity !== undefined && who?.id !== identity) return
-      if (session !== undefined && who?.session !== session) return
-      if (token !== undefined && who?.token !== token) return
-      found.push(subscriber)
+      if (fits(filter, subscriber)) found.push(subscriber)
     }
     if (session !== undefined) this.#bySession.each(session, collect)
     else if (token !== undefined) this.#byToken.each(token, collect)
     else if (identity !== undefined) this.#byIdentity.each(identity, collect)
+    else if (filter.stream !== undefined) this.#all.forEach(collect)
     return found
   }
+}
+
+/** Whether all that is given fits. */
+export function fits({ stream, identity, session, token }: OneOrMore, subscriber: Subscriber): boolean {
+  const who = subscriber.identity
+  return (
+    (identity === undefined || who?.id === identity) &&
+    (session === undefined || who?.session === session) &&
+    (token === undefined || who?.token === token) &&
+    (stream === undefined || subscriber.stream.isCalled(stream))
+  )
 }

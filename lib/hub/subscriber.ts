@@ -7,13 +7,14 @@ import { mayComeBack, type CloseReason } from '../stream/close-reason.ts'
 import { EventStream } from '../stream/event-stream.ts'
 import type { StreamHost } from '../stream/stream-host.ts'
 import { checkTopic } from '../topic.ts'
-import { DONE_ID, parseCursor } from '../wire/cursor.ts'
+import { DONE_ID, parseCursor, type Cursor } from '../wire/cursor.ts'
 import type { EventMap, Redact } from '../wire/event.ts'
 import { encodeComment, encodeGoaway, encodeHeartbeat, encodeRetry } from '../wire/frame.ts'
 import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
 import type { Backlog } from './backlog.ts'
 import { Feed, type FeedHub } from './feed/feed.ts'
 import type { Standing, TopicStart } from './feed/origin.ts'
+import { OpeningTopics } from './opening-topics.ts'
 import { Poll } from './poll.ts'
 import { proceed } from './proceed.ts'
 import { StreamTimers, type StreamTimersHub } from './stream-timers.ts'
@@ -60,6 +61,8 @@ export class Subscriber implements StreamHost {
   readonly #isEventSource: boolean
   // Whether the stream ever had topics: an id of a source must not take the place of its cursor then.
   #hadTopics = false
+  // What has become of topics while the resolver is being asked.
+  #changed: OpeningTopics | undefined
   readonly #feed: Feed
   readonly #timers: StreamTimers
   readonly #poll: Poll | undefined
@@ -129,7 +132,8 @@ export class Subscriber implements StreamHost {
    * @returns nothing where the subscription stands at once, or a promise that resolves once it does
    * @throws what the broker throws, at once or as a rejection
    */
-  open(requests: readonly TopicStart[], place: Standing): void | Promise<void> {
+  open(answered: readonly TopicStart[], place: Standing): void | Promise<void> {
+    const requests = this.#standing(answered)
     if (requests.length > 0) {
       this.#refuseOwnIds()
       this.#hadTopics = true
@@ -168,19 +172,31 @@ export class Subscriber implements StreamHost {
     })
   }
 
-  async subscribe(topics: readonly string[]): Promise<void> {
+  async subscribe(topics: readonly string[], seen?: Cursor): Promise<void> {
     this.#refuseOwnIds()
     const checked = [...new Set(topics.map(checkTopic))]
     const added = checked.filter(topic => !this.topics.includes(topic))
     if (this.topics.length + added.length > this.policy.maxTopics) {
-      throw new TypeError(`a stream has at most ${String(this.policy.maxTopics)} topics (\`limits.topics\`)`)
+      throw this.#tooMany()
     }
     if (checked.length > 0) this.#hadTopics = true
-    await this.#feed.add(checked)
+    await this.#feed.add(checked, seen)
   }
 
   unsubscribe(topics: readonly string[]): void {
     this.#feed.remove(topics)
+  }
+
+  /** The same from elsewhere: while the resolver is being asked, whatever it answers. */
+  async grant(topics: readonly string[], seen: Cursor): Promise<void> {
+    if (this.isOpening) this.#note(topics, true)
+    else await this.subscribe(topics, seen)
+  }
+
+  /** Takes topics away, whatever the resolver answers that is still being asked. */
+  withdraw(topics: readonly string[]): void {
+    if (this.isOpening) this.#note(topics, false)
+    this.unsubscribe(topics)
   }
 
   flush(): void {
@@ -217,6 +233,27 @@ export class Subscriber implements StreamHost {
 
   #retry(): number {
     return jitteredRetry(this.policy.retry, this.clock)
+  }
+
+  #note(topics: readonly string[], isGranted: boolean): void {
+    this.#changed ??= new OpeningTopics()
+    if (!this.#changed.set(topics, isGranted)) this.stream.finish('unverifiable')
+  }
+
+  /** @throws {TypeError} for too many topics */
+  #standing(requests: readonly TopicStart[]): readonly TopicStart[] {
+    if (this.#changed === undefined) return requests
+    // The resolver may have added them itself.
+    this.#feed.remove(this.#changed.withdrawn)
+    const standing = this.#changed.applyTo(requests)
+    this.#changed = undefined
+    const all = new Set([...this.topics, ...standing.map(({ topic }) => topic)])
+    if (all.size <= this.policy.maxTopics) return standing
+    throw this.#tooMany()
+  }
+
+  #tooMany(): TypeError {
+    return new TypeError(`a stream has at most ${String(this.policy.maxTopics)} topics (\`limits.topics\`)`)
   }
 
   #refuseOwnIds(): void {

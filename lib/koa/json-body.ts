@@ -3,6 +3,13 @@ import type { Context } from 'koa'
 /** Why a body cannot be used. */
 export type BodyFault = 413 | 415 | 400
 
+/** What is wrong with it, for who has sent it. */
+export const BODY_FAULTS = {
+  400: 'the body is no JSON',
+  413: 'the body is too large',
+  415: 'the body must be JSON: say so with `Content-Type: application/json`',
+} as const
+
 /**
  * The JSON that a request carries: as a parser in front has left it, or read from the request. A body that is too large is
  * not read to its end.

@@ -173,6 +173,8 @@ async function prepare(
     setNothing(ctx)
     return undefined
   }
+  // Before the resolver decides, so that what is changed for streams on all instances from then on is known to reach this one.
+  await config.hub.instances.enter()
   const place = await standing(config, stream)
   const resolution = await resolve(ctx, config, subscriber)
   if (resolution === undefined) return undefined

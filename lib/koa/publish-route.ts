@@ -10,7 +10,8 @@ import type { EventInput, EventMap } from '../wire/event.ts'
 import { encodePublication } from '../wire/publication.ts'
 import { MAX_KEY_BYTES } from '../wire/publish-options.ts'
 import { checkHub, DEFAULT_TIMEOUT } from './door-config.ts'
-import { readJson } from './json-body.ts'
+import { BODY_FAULTS, readJson } from './json-body.ts'
+import { tell } from './json-answer.ts'
 import type { IdentityOf, Logins } from './options.ts'
 import { refuse } from './refusal.ts'
 import { requireIdentity, type RequireIdentityOptions } from './require-identity.ts'
@@ -101,12 +102,6 @@ async function answer<Who>(ctx: Context, desk: Desk<Who>): Promise<void> {
   if (items !== undefined && (await isAllowed(ctx, desk, items))) await publish(ctx, desk.hub, items, key)
 }
 
-const BODY_FAULTS = {
-  400: 'the body is no JSON',
-  413: 'the body is too large',
-  415: 'the body must be JSON: say so with `Content-Type: application/json`',
-} as const
-
 /** Checks all before any is published. */
 function checkItems(ctx: Context, hub: HubEngine, json: unknown): readonly Item[] | undefined {
   const list: unknown[] = Array.isArray(json) ? json : [json]
@@ -179,10 +174,4 @@ function ownKey(ctx: Context, key: string, index: number): string {
   return createHash('sha256')
     .update(JSON.stringify([id, key, index]))
     .digest('base64url')
-}
-
-function tell(ctx: Context, status: 200 | 400 | 403 | 413 | 415 | 503, body: object): void {
-  ctx.status = status
-  ctx.set('Cache-Control', 'no-store')
-  ctx.body = body
 }

@@ -97,10 +97,19 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.on('error', ignore)
   }
 
-  /** Random; for logs, and told to the client in the data of its first `cursor` event. */
+  /** Random; for logs, and told to the client in the data of its first `cursor` event, to change its topics by. */
   get id(): string {
     this.#id ??= this.#host.clock.id()
     return this.#id
+  }
+
+  /**
+   * Whether it has this `id`. One whose id nobody has asked for is called nothing yet.
+   *
+   * @internal
+   */
+  isCalled(id: string): boolean {
+    return this.#id === id
   }
 
   /**

@@ -14,7 +14,7 @@ const ROOMS = {
     'stream/.+',
     'wire/.+',
     'auth/(identity|authenticator)',
-    'broker/(broker|event-log|key-value-store|lease-store)',
+    'broker/(broker|event-log|key-value-store|lease-store|roster)',
     ...BASE,
   ],
   client: ['wire/.+', 'stream/close-reason'],

@@ -443,6 +443,26 @@ export function testBroker(test: TestFn, engine: Engine): void {
     t.true(await leases.lease(last, 60_000, 1))
   })
 
+  test(
+    title('an instance lives for as long as it says so, and is told when others may have taken it for dead'),
+    async t => {
+      const { broker, log } = await listening(t, engine, [])
+      const { roster } = broker
+      t.deepEqual(await roster.instances(), [])
+      t.false(await roster.beat('brief', SECOND))
+      t.false(await roster.beat('long', 60_000))
+      t.true(await roster.beat('long', 60_000))
+      t.deepEqual((await roster.instances()).toSorted(), ['brief', 'long'])
+      await log.elapse(1.5 * SECOND)
+      t.deepEqual(await roster.instances(), ['long'])
+      t.false(await roster.beat('brief', 60_000))
+      await roster.retire('long')
+      await roster.retire('unknown')
+      t.deepEqual(await roster.instances(), ['brief'])
+      t.false(await roster.beat('long', 60_000))
+    },
+  )
+
   test(title('a closed engine says nothing more, and takes nothing'), async t => {
     const { broker, recorder } = await listening(t, engine, ['a'])
     await broker.close()
@@ -488,6 +508,8 @@ export function testBroker(test: TestFn, engine: Engine): void {
       latest.map(event => [idOf(event), event.headers]),
       [[kept, { trace: '1' }]],
     )
+    await one.roster.beat('one', 60_000)
+    t.deepEqual(await other.roster.instances(), ['one'])
     const places = [one, other].map(({ leases }, n) => leases.lease({ key: 'k', holder: String(n) }, 60_000, 1))
     t.deepEqual((await Promise.all(places)).toSorted(), [false, true])
   })

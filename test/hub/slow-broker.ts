@@ -34,6 +34,7 @@ export class SlowBroker {
       announce: message => inner.announce(message),
       store: inner.store,
       leases: inner.leases,
+      roster: inner.roster,
       ready: true,
       close: () => inner.close(),
     }

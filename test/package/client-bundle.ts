@@ -72,7 +72,7 @@ const BUNDLE = {
 
 /** A file of the client, as a page loads it. */
 export interface ClientFile {
-  /** `index.js`, which is all that most pages load, or `share.js`. */
+  /** `index.js`, which is all that most pages load, `share.js` or `subscriptions.js`. */
   readonly name: string
   readonly code: string
   /** Its source map, as JSON. */
@@ -84,7 +84,7 @@ export async function bundleClient(): Promise<ClientFile[]> {
   // Both call each other's parts by the same short names.
   let mangleCache: Record<string, string | false> = {}
   const files: ClientFile[] = []
-  for (const part of ['index', 'share']) {
+  for (const part of ['index', 'share', 'subscriptions']) {
     const name = `${part}.js`
     // Of the folder that npm and ava run in.
     const bundled = await build({ ...BUNDLE, entryPoints: [`lib/client/${part}.ts`], mangleCache })

@@ -25,6 +25,7 @@ const EXPORTS = [
   'requireIdentity',
   'sessionCookie',
   'stateUser',
+  'subscriptionRoute',
   'urlTicket',
   'watchSessions',
 ]
@@ -67,6 +68,7 @@ test('the client is one file that a page can load as it is, and small; another o
   const file = await readFile(join(installed, 'dist/client/index.js'))
   t.deepEqual(file.toString().match(/\b(import|require)\b.{0,13}/g), ['import("./share.js"'])
   t.notRegex(await readFile(join(installed, 'dist/client/share.js'), 'utf8'), /\bimport\b|\brequire\(/)
+  t.notRegex(await readFile(join(installed, 'dist/client/subscriptions.js'), 'utf8'), /\bimport\b|\brequire\(/)
   t.true(gzipSync(file).length <= CLIENT_BYTES, `${gzipSync(file).length} bytes`)
   const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/client"; tell(it)')
   t.deepEqual(imported, ['connect'])

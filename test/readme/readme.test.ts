@@ -4,7 +4,9 @@ import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { Redis } from 'ioredis'
 import jwt from 'jsonwebtoken'
-import type { Live } from 'koa-event-stream/client'
+import { connect, type Live } from 'koa-event-stream/client'
+import { subscriptions } from 'koa-event-stream/client/subscriptions'
+import { eventually } from '../support/eventually.ts'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { compileExamples, importExample, removeExamples, runExample, startExample, writeExamples } from './example.ts'
@@ -278,4 +280,35 @@ test('an answer goes on without its reader, for its owner alone', async t => {
   for (const id of ['1', '2'])
     t.is((await openStream(`${url}/answers/${id}`, { headers: headersOf('bob') })).status, 403)
   t.is((await fetch(`${url}/answers/1`, { method: 'DELETE', headers })).status, 204)
+})
+
+test('a page enters a room while its stream lives, and is put out of it', async t => {
+  const env = { LOGIN_KEY: 'a key of more than thirty-two bytes' }
+  const { url } = await runExample(t, folder, 'rooms.ts', env)
+  const token = jwt.sign({ exp: Math.ceil(Date.now() / 1_000) + 60 }, env.LOGIN_KEY, {
+    issuer: 'https://login.example.com',
+    audience: 'events',
+    subject: 'ada',
+  })
+  const headers = { authorization: `Bearer ${token}` }
+  const live = connect(`${url}/events`, { headers })
+  t.teardown(() => live.close())
+  const said: unknown[] = []
+  live.on('message', data => said.push(data))
+  const topics = subscriptions(live, `${url}/subscriptions`, { headers })
+  await t.throwsAsync(topics.subscribe('room:8'), { message: /403/ })
+  const { since } = await topics.subscribe('room:7')
+  const id = await (await fetch(`${url}/say`)).text()
+  t.true(Number(id.split('-')[1]) > Number(since.split('-')[1]))
+  await eventually(
+    () => said.length === 1,
+    () => 'nothing was said in the room',
+  )
+  await fetch(`${url}/out`)
+  await t.throwsAsync(topics.subscribe('room:9'), { message: /403/ })
+  await fetch(`${url}/say`)
+  const later = await openStream(`${url}/events`, { headers })
+  await later.next(({ event }) => event === 'cursor')
+  later.close()
+  t.deepEqual(said, ['hello'])
 })

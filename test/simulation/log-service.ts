@@ -1,5 +1,6 @@
 import type { Appended, Outgoing } from '../../lib/broker/replica/log-engine.ts'
 import { MemoryLeases } from '../../lib/broker/memory/leases.ts'
+import { MemoryRoster } from '../../lib/broker/memory/roster.ts'
 import { MemoryStore } from '../../lib/broker/memory/store.ts'
 import type { Position } from '../../lib/wire/cursor.ts'
 import type { Random } from '../support/random.ts'
@@ -18,6 +19,7 @@ export class LogService {
   downUntil = 0
   readonly store: MemoryStore
   readonly leases: MemoryLeases
+  readonly roster: MemoryRoster
   readonly #time: VirtualTime
   readonly #ledger: Ledger
   #primary: LogServer
@@ -39,6 +41,7 @@ export class LogService {
     const clock = new SimulatedProcess('store', time, random)
     this.store = new MemoryStore(clock)
     this.leases = new MemoryLeases(clock)
+    this.roster = new MemoryRoster(clock)
   }
 
   get primary(): LogServer {

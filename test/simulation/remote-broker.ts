@@ -2,6 +2,7 @@ import type { Broker, BrokerListener, ControlMessage } from '../../lib/broker/br
 import type { Slice } from '../../lib/broker/event-log.ts'
 import type { KeyValueStore } from '../../lib/broker/key-value-store.ts'
 import type { Lease, LeaseStore } from '../../lib/broker/lease-store.ts'
+import type { Roster } from '../../lib/broker/roster.ts'
 import { HistoryPolicy } from '../../lib/broker/history-policy.ts'
 import { Replica } from '../../lib/broker/replica/replica.ts'
 import { EventStreamError } from '../../lib/errors.ts'
@@ -31,6 +32,7 @@ const MAX_PENDING = 1_000
 export class RemoteBroker implements Broker {
   readonly store: KeyValueStore
   readonly leases: LeaseStore
+  readonly roster: Roster
   readonly #parts: RemoteBrokerParts
   readonly #commands: Commands
   readonly #control: RemoteControl
@@ -55,6 +57,7 @@ export class RemoteBroker implements Broker {
     })
     this.store = storeOf(service, commands)
     this.leases = leasesOf(parts)
+    this.roster = rosterOf(parts)
   }
 
   get ready(): boolean {
@@ -129,6 +132,18 @@ function storeOf({ store }: LogService, commands: Commands): KeyValueStore {
     set: (key, value, ttl) => ask(() => store.set(key, value, ttl)),
     get: key => ask(() => store.get(key)),
     take: key => ask(() => store.take(key)),
+  }
+}
+
+function rosterOf({ service: { roster }, process, line }: RemoteBrokerParts): Roster {
+  const ask = async <T>(work: () => Promise<T>): Promise<T> => {
+    if (line.cutUntil > process.age) throw new EventStreamError('ERR_BROKER', 'roster: there is no connection')
+    return work()
+  }
+  return {
+    beat: (instance, ttl) => ask(() => roster.beat(instance, ttl)),
+    instances: () => ask(() => roster.instances()),
+    retire: instance => ask(() => roster.retire(instance)),
   }
 }
 

@@ -11,6 +11,7 @@ import { HistoryPolicy, type HistoryOptions } from '../history-policy.ts'
 import { ActiveTopics } from './active-topics.ts'
 import { MemoryLeases } from './leases.ts'
 import { PublishedKeys } from './published-keys.ts'
+import { MemoryRoster } from './roster.ts'
 import { MemoryStore } from './store.ts'
 
 /** How many quiet topics are remembered by their last event's place, unless told otherwise. */
@@ -48,6 +49,7 @@ export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
 class MemoryBroker implements Broker {
   readonly store: MemoryStore
   readonly leases: MemoryLeases
+  readonly roster: MemoryRoster
   readonly ready = true
 
   readonly #policy: HistoryPolicy
@@ -75,6 +77,7 @@ class MemoryBroker implements Broker {
     this.#origin = clock.now() - clock.monotonic()
     this.store = new MemoryStore(clock)
     this.leases = new MemoryLeases(clock)
+    this.roster = new MemoryRoster(clock)
   }
 
   listen(listener: BrokerListener): void {

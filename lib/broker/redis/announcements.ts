@@ -85,6 +85,18 @@ export class Announcements implements SessionMember {
     )
   }
 
+  /**
+   * Hands a message to whoever hears it now, and to nobody later.
+   *
+   * @throws {EventStreamError} `ERR_BROKER`
+   */
+  async mention(message: string): Promise<void> {
+    const { commands, command, names } = this.#options
+    await commands.run('announce', client =>
+      command === 'SPUBLISH' ? client.spublish(names.control, message) : client.publish(names.control, message),
+    )
+  }
+
   close(): void {
     this.#stopProlonging()
   }

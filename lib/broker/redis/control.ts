@@ -1,5 +1,5 @@
 import type { Buffer } from 'node:buffer'
-import type { ControlMessage, DisconnectMessage } from '../broker.ts'
+import type { AnswerMessage, ControlMessage, DisconnectMessage, SubscriptionsMessage } from '../broker.ts'
 
 /** Says that the log has begun a new life. */
 export const RENEWED = '{"type":"renewed"}'
@@ -10,7 +10,12 @@ export const FORGOTTEN = '{"type":"forgotten"}'
 const REASONS = ['server', 'done', 'logout', 'revoked'] as const satisfies readonly DisconnectMessage['reason'][]
 
 /** What came on the control channel: something we know, something that only a newer instance knows, or junk. */
-export type Control = ControlMessage | { readonly type: 'renewed' | 'forgotten' | 'newer' | 'junk' }
+export type Control =
+  | ControlMessage
+  | { readonly type: 'renewed' }
+  | { readonly type: 'forgotten' }
+  | { readonly type: 'newer' }
+  | { readonly type: 'junk' }
 
 /** Reads what came on the control channel. */
 export function readControl(payload: Buffer): Control {
@@ -25,6 +30,8 @@ export function readControl(payload: Buffer): Control {
   if (type === 'renewed' || type === 'forgotten') return { type }
   if (typeof type !== 'string') return { type: 'junk' }
   if (type === 'supersede') return readSupersession(filter)
+  if (type === 'subscriptions') return readSubscriptions(filter)
+  if (type === 'answer') return readAnswer(filter)
   if (type !== 'disconnect') return { type: 'newer' }
   if (typeof reason !== 'string') return { type: 'junk' }
   // A reason that only a newer instance knows ends the streams all the same.
@@ -36,7 +43,36 @@ function readSupersession({ identity, streams }: Record<string, unknown>): Contr
   return { type: 'supersede', identity, streams: streams.filter(id => typeof id === 'string') }
 }
 
-function readFilter({ identity, session, token }: Record<string, unknown>): Partial<DisconnectMessage> {
+function readSubscriptions(message: Record<string, unknown>): Control {
+  const { question, stream, subscribe, unsubscribe, decided, age, seen } = message
+  const { token, ...filter } = readFilter(message)
+  if (typeof question !== 'string' || typeof decided !== 'string' || typeof seen !== 'string') return { type: 'junk' }
+  if (!isCount(age)) return { type: 'junk' }
+  if (!isTexts(subscribe) || !isTexts(unsubscribe)) return { type: 'junk' }
+  const change = { question, ...filter, subscribe, unsubscribe, decided, age, seen } satisfies Omit<
+    SubscriptionsMessage,
+    'type'
+  >
+  // Without any of these it would mean nobody, or everybody.
+  if (typeof stream === 'string') return { type: 'subscriptions', ...change, stream }
+  return Object.keys(filter).length === 0 ? { type: 'junk' } : { type: 'subscriptions', ...change }
+}
+
+function readAnswer({ question, instance, streams, refused }: Record<string, unknown>): Control {
+  if (typeof question !== 'string' || typeof instance !== 'string') return { type: 'junk' }
+  if (!isCount(streams) || !isCount(refused)) return { type: 'junk' }
+  return { type: 'answer', question, instance, streams, refused } satisfies AnswerMessage
+}
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every(item => typeof item === 'string')
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && Number(value) >= 0
+}
+
+function readFilter({ identity, session, token }: Record<string, unknown>): Omit<DisconnectMessage, 'type' | 'reason'> {
   return {
     ...(typeof identity === 'string' && { identity }),
     ...(typeof session === 'string' && { session }),

@@ -31,6 +31,8 @@ export interface LogNames {
   value(key: string): string
   /** Sorted set: who has a place, by when it ends. */
   places(key: string): string
+  /** Sorted set: the instances, by when their leases end. */
+  readonly instances: string
 }
 
 export function logNames(name: string): LogNames {
@@ -51,5 +53,6 @@ export function logNames(name: string): LogNames {
     topicOf: (channel: string) => channel.slice(channels.length),
     value: (key: string) => `${tag}:value:${key}`,
     places: (key: string) => `${tag}:places:${key}`,
+    instances: `${tag}:instances`,
   })
 }

@@ -1,10 +1,12 @@
 // Redis runs each script as one step. Sorted sets keep times as doubles, which hold milliseconds exactly.
-const MILLISECONDS = `
+export const MILLISECONDS = `
 local function milliseconds()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
+`
 
+const TAKE = `${MILLISECONDS}
 local function take(key, holder, now, ttl)
   redis.call('ZADD', key, string.format('%.0f', now + ttl), holder)
   if redis.call('PTTL', key) < tonumber(ttl) then redis.call('PEXPIRE', key, ttl) end
@@ -12,7 +14,7 @@ end
 `
 
 /** KEYS: places. ARGV: holder, milliseconds, the most there may be. Answers 1 if the holder has one of them, else 0. */
-export const LEASE = `${MILLISECONDS}
+export const LEASE = `${TAKE}
 local now = milliseconds()
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
 local isTaken = redis.call('ZCARD', KEYS[1]) >= tonumber(ARGV[3])
@@ -26,7 +28,7 @@ return 1
  * taken from their holders. A name begins with when the place was taken, in 15 digits, so that it sorts by age and keeps
  * it when it is renewed. Places without are older than those.
  */
-export const SUPERSEDE = `${MILLISECONDS}
+export const SUPERSEDE = `${TAKE}
 local function age(name)
   return tonumber(string.match(name, '^(%d%d%d%d%d%d%d%d%d%d%d%d%d%d%d):')) or 0
 end
@@ -58,7 +60,7 @@ return redis.call('ZCOUNT', KEYS[1], string.format('(%.0f', milliseconds()), '+i
 `
 
 /** KEYS: places. ARGV: milliseconds, then the holder of each. */
-export const RENEW_LEASES = `${MILLISECONDS}
+export const RENEW_LEASES = `${TAKE}
 local now = milliseconds()
 for index, key in ipairs(KEYS) do take(key, ARGV[index + 1], now, ARGV[1]) end
 return 1

@@ -13,6 +13,7 @@ import { RedisLeases } from './leases.ts'
 import { Log } from './log.ts'
 import type { CheckedRedisOptions } from './options.ts'
 import { RedisLogEngine } from './redis-log-engine.ts'
+import { RedisRoster } from './roster.ts'
 import { Session } from './session.ts'
 import { RedisStore } from './store.ts'
 
@@ -20,6 +21,7 @@ import { RedisStore } from './store.ts'
 export class RedisBroker implements Broker {
   readonly store: RedisStore
   readonly leases: RedisLeases
+  readonly roster: RedisRoster
 
   readonly #options: CheckedRedisOptions
   readonly #session: Session
@@ -64,6 +66,7 @@ export class RedisBroker implements Broker {
     })
     this.store = new RedisStore(commands, names)
     this.leases = new RedisLeases(commands, names)
+    this.roster = new RedisRoster(commands, names)
   }
 
   get ready(): boolean {
@@ -85,7 +88,8 @@ export class RedisBroker implements Broker {
       maxPending,
     })
     this.#engine.start(this.#replica)
-    this.#session.start([this.#engine, this.#announcements])
+    // Whoever has lost a right while we were cut off loses it before what was published since is handed on.
+    this.#session.start([this.#announcements, this.#engine])
   }
 
   async publish(topics: readonly string[], body: Uint8Array, notes: PublishNotes = {}): Promise<string> {
@@ -122,7 +126,9 @@ export class RedisBroker implements Broker {
   }
 
   async announce(message: ControlMessage): Promise<void> {
-    await this.#announcements.announce(JSON.stringify(message))
+    // Many, of use to whoever waits for it now: remembered, they would leave no place for what must not be missed.
+    if (message.type === 'answer') await this.#announcements.mention(JSON.stringify(message))
+    else await this.#announcements.announce(JSON.stringify(message))
   }
 
   async close(): Promise<void> {
@@ -134,13 +140,12 @@ export class RedisBroker implements Broker {
 
   #control(payload: Buffer): void {
     const message = readControl(payload)
-    if (message.type === 'disconnect' || message.type === 'supersede') this.#listener?.control(message)
-    else if (message.type === 'renewed') this.#engine.renewed()
+    if (message.type === 'renewed') this.#engine.renewed()
     else if (message.type === 'forgotten') this.#listener?.controlMissed?.()
     else if (message.type === 'junk') {
       const error = new EventStreamError('ERR_BROKER', 'what came on the control channel is no message of ours')
       this.#listener?.fault('redis message', error)
-    }
+    } else if (message.type !== 'newer') this.#listener?.control(message)
   }
 
   #heard(): Replica {

@@ -93,6 +93,7 @@ export class Session {
     })
   }
 
+  /** Connects, and tells the members so, each once those before it are ready. */
   start(members: readonly SessionMember[]): void {
     this.#members = members
     void this.#connect()
@@ -173,8 +174,11 @@ export class Session {
       // What ends the subscription may have come together with what confirmed it.
       if (attempt !== this.#attempt) return
       this.#watch(attempt)
-      await Promise.all(this.#members.map(member => member.up()))
-      if (attempt === this.#attempt) this.#pause = FIRST_PAUSE
+      for (const member of this.#members) {
+        await member.up()
+        if (attempt !== this.#attempt) return
+      }
+      this.#pause = FIRST_PAUSE
     } catch (error) {
       this.#lose(attempt, error)
     } finally {

@@ -19,6 +19,7 @@ import { Conflating } from './conflating.ts'
 import { TopicCursors } from './cursors.ts'
 import type { LogFrame } from './page.ts'
 import {
+  missedOf,
   oldestOfInterest,
   plainStart,
   startOf,
@@ -122,10 +123,11 @@ export class Feed implements Member, FeedAccess {
   /**
    * Adds topics that it does not have. Of a feed that has not been started they are only noted.
    *
+   * @param seen up to where the client has seen them already: of what came after that it is told a gap
    * @returns once they are live
    * @throws what the broker throws
    */
-  async add(topics: readonly string[]): Promise<void> {
+  async add(topics: readonly string[], seen?: Cursor): Promise<void> {
     const added = topics.filter(topic => !this.cursors.has(topic))
     const cursor = this.topics.length === 0 ? this.#cursor : undefined
     if (!this.#hasStarted) {
@@ -133,7 +135,7 @@ export class Feed implements Member, FeedAccess {
       return
     }
     if (added.length > 0) {
-      await this.#join(added.map(plainStart), async () => ({ cursor, position: await this.broker.look() }))
+      await this.#join(added.map(plainStart), async () => ({ cursor, position: await this.broker.look(), seen }))
     }
     // Some may have been asked for a moment ago, and not be live yet either.
     await this.#hub.registry.confirmed(topics)
@@ -350,7 +352,8 @@ export class Feed implements Member, FeedAccess {
     } else if (typeof cursor === 'object') this.sent(cursor.seq)
     else {
       for (const start of starts) this.cursors.advance(start.topic, startOf(start, position, this.broker))
-      if (this.#sendState(topics)) return
+      const missed = missedOf(topics, origin, this.broker)
+      if (missed.length > 0 ? this.tellGap({ topics: missed, reason: 'trimmed' }) : this.#sendState(topics)) return
     }
     if (this.#strategy === IDLE) this.#readBy(this.#replaying())
     else this.#goOn()
