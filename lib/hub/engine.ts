@@ -25,6 +25,8 @@ import { Instances } from './instances.ts'
 import { Leases } from './leases.ts'
 import type { Hub } from './hub.ts'
 import { HubEmitter } from './hub-emitter.ts'
+import { Audience, type AudienceOptions } from './presence/audience.ts'
+import type { Presence } from './presence/state.ts'
 import { Registry } from './registry.ts'
 import { checkServer, closeServer, type ClosableServer } from './shutdown.ts'
 import type { StreamPolicy } from './stream-policy.ts'
@@ -39,6 +41,7 @@ export interface HubParts extends EventRules {
   readonly clock: Clock
   /** Milliseconds after which an instance that has died is known to be gone. */
   readonly lease?: number
+  readonly presence?: AudienceOptions
 }
 
 // March 1973 in milliseconds; in seconds, the year 5138.
@@ -57,6 +60,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly wheel: TimerWheel
   readonly leases = new Leases(this)
   readonly instances: Instances
+  readonly audience: Audience
   readonly backlog = new Backlog()
   readonly fanOut: FanOut
   readonly registry: Registry
@@ -73,7 +77,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   #shutDown: Promise<void> | undefined
   #closed = false
 
-  constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact, lease }: HubParts) {
+  constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact, lease, presence }: HubParts) {
     super()
     this.broker = broker
     this.clock = clock
@@ -82,6 +86,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.redact = redact
     this.wheel = new TimerWheel(clock)
     this.instances = new Instances(this, lease)
+    this.audience = new Audience(this, presence)
     this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
     this.revocationMarks = new RevocationMarks(broker.store, clock)
@@ -144,6 +149,16 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.#requireOpen()
     const { epoch, seq } = await this.broker.look()
     return formatPosition(epoch, seq)
+  }
+
+  async presence(topic: string, { most }: { most?: number } = {}): Promise<Presence> {
+    this.#requireOpen()
+    return this.audience.presence(topic, most)
+  }
+
+  async occupancy(topic: string): Promise<number> {
+    this.#requireOpen()
+    return this.audience.occupancy(topic)
   }
 
   async drain({ within }: { within?: number } = {}): Promise<void> {
@@ -228,6 +243,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.#counters.opened += 1
     subscriber.order = this.#counters.opened
     this.tell('open', { stream: subscriber.stream })
+    subscriber.stay.begin()
   }
 
   refused(reason: RefusalReason, status: number, error?: unknown): void {
@@ -325,6 +341,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     // Cut streams are no reason to leave work without its last word.
     if (this.#workEnded !== undefined) await this.#atMost(LAST_WORDS, this.#workEnded)
     this.#closed = true
+    await this.audience.close()
     await Promise.all([this.leases.settled(), this.instances.close()])
     await this.broker.close()
   }
