@@ -142,10 +142,14 @@ export class Audience {
     if (this.#isSeeing) return
     this.#isSeeing = true
     try {
-      const { roster } = this.#hub.broker
+      const { broker, instances } = this.#hub
+      const { roster } = broker
       const { dead, untold } = await roster.chores(UNTOLD_FOR)
       this.#announcer.add(untold)
-      for (const instance of dead) this.#announcer.add(await roster.bury(instance))
+      for (const instance of dead) {
+        // This one was frozen, and finds that out with its next beat.
+        if (instance !== instances.id) this.#announcer.add(await roster.bury(instance))
+      }
       this.#hasFailed = false
     } catch (error) {
       this.#failed(error)

@@ -38,9 +38,11 @@ export class Stay {
 
   begin(): void {
     const { identity, stream } = this.#visitor
-    if (this.#topics === undefined || identity === undefined || stream.closeReason !== undefined) return
+    if (this.#topics === undefined || identity === undefined) return
     this.#hasBegun = true
     for (const [topic, info] of this.#topics) this.#audience.enter({ topic, id: identity.id }, info)
+    // The first one of a row of long polls ends before it is announced.
+    if (stream.closeReason !== undefined) this.end(stream.closeReason)
   }
 
   leave(topics: readonly string[]): void {
@@ -48,6 +50,7 @@ export class Stay {
   }
 
   end(reason: CloseReason): void {
+    if (!this.#hasBegun) return
     for (const topic of this.#topics?.keys() ?? []) this.#leave(topic, this.#grace(reason))
   }
 
