@@ -7,6 +7,7 @@ import { parseCursor } from '../../lib/wire/cursor.ts'
 import { SimulatedSink } from '../support/simulated-sink.ts'
 import type { ToldGap } from './told-gap.ts'
 import type { Instance } from './instance.ts'
+import { ROOM } from './kept.ts'
 import type { Logins, Person } from './person.ts'
 import { ANSWER_TIMEOUT } from './remote-broker.ts'
 
@@ -70,6 +71,11 @@ export class Visit {
     instance.visits.add(this)
   }
 
+  /** Whether its identity is to be present. */
+  get isPresent(): boolean {
+    return this.isOpen && !this.hasEnded && this.#subscriber?.topics.includes(ROOM) === true
+  }
+
   get stream(): Subscriber['stream'] | undefined {
     return this.#subscriber?.stream
   }
@@ -115,6 +121,7 @@ export class Visit {
   async #open(): Promise<boolean> {
     const { hub, process } = this.instance
     const { policy } = this.#fields
+    await hub.instances.enter()
     if (!(await this.#holds()) || this.isOver || hub.draining) return false
     const subscriber = this.#enter()
     const { stream } = subscriber
@@ -122,7 +129,9 @@ export class Visit {
     if (!hasPlace || stream.closeReason !== undefined) return false
     const place = await this.#standing()
     // An instance that is still behind counts the last events from what it has.
-    const starts = this.#host.resolve(place.isKnown && hub.ready)
+    const starts = this.#host
+      .resolve(place.isKnown && hub.ready)
+      .map(start => (start.topic === ROOM ? { ...start, presence: 'true' } : start))
     await new Promise<void>(resolve => process.after(process.random() * 5, resolve))
     const since = process.age
     await within(process, policy.timeout, Promise.resolve(subscriber.open(starts, place)), late)
