@@ -50,6 +50,8 @@ export class Visit {
   isOpen = false
   /** When it was opened, by the time of the world. */
   openedAt = Infinity
+  /** Whether its resolver has made its identity present, and nobody has taken the topic away since. */
+  isInRoom = false
   readonly #host: VisitHost
   readonly #fields: VisitFields
   #subscriber: Subscriber | undefined
@@ -73,7 +75,7 @@ export class Visit {
 
   /** Whether its identity is to be present. */
   get isPresent(): boolean {
-    return this.isOpen && !this.hasEnded && this.#subscriber?.topics.includes(ROOM) === true
+    return this.isOpen && !this.hasEnded && this.isInRoom
   }
 
   get stream(): Subscriber['stream'] | undefined {
@@ -132,6 +134,7 @@ export class Visit {
     const starts = this.#host
       .resolve(place.isKnown && hub.ready)
       .map(start => (start.topic === ROOM ? { ...start, presence: 'true' } : start))
+    this.isInRoom = starts.some(({ topic }) => topic === ROOM)
     await new Promise<void>(resolve => process.after(process.random() * 5, resolve))
     const since = process.age
     await within(process, policy.timeout, Promise.resolve(subscriber.open(starts, place)), late)
