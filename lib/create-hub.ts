@@ -5,6 +5,7 @@ import { HubEngine } from './hub/engine.ts'
 import type { Hub } from './hub/hub.ts'
 import { DEFAULT_LEASE, SHORTEST_LEASE } from './hub/instances.ts'
 import { duration, fn, integer, knownKeys } from './options.ts'
+import type { AudienceOptions } from './hub/presence/audience.ts'
 import type { EventMap, Redact } from './wire/event.ts'
 import { DEFAULT_MAX_EVENT_BYTES } from './wire/publication.ts'
 
@@ -24,10 +25,16 @@ export interface HubOptions {
    */
   redact?: Redact
   /**
-   * Milliseconds after which an instance that has died is known to be gone, 1,000 at least: no other one counts it any more.
+   * Milliseconds after which an instance that has died is known to be gone, 3,000 at least: no other one counts it any more.
    * All instances say the same. Default 10,000.
    */
   lease?: number
+  /**
+   * How who is present is told. `members`: the most that are listed in an event, from 0 to 1,000; of a larger crowd it says
+   * the number alone. Default 100. `grace`: milliseconds that an identity is still present after the moment when its client was
+   * told to come back, `retry` of the route, so that a reload or a reconnect is not seen. Default 2,000.
+   */
+  presence?: AudienceOptions
   /** Where time comes from. For tests. */
   clock?: Partial<Clock>
 }
@@ -40,7 +47,7 @@ const taken = new WeakSet<Broker>()
  * @throws {TypeError} for a wrong option
  */
 export function createHub<Events extends object = EventMap>(options: HubOptions = {}): Hub<Events> {
-  knownKeys('createHub', options, ['broker', 'maxEventBytes', 'redact', 'lease', 'clock'])
+  knownKeys('createHub', options, ['broker', 'maxEventBytes', 'redact', 'lease', 'presence', 'clock'])
   const clock = completeClock(options.clock)
   const broker = options.broker ?? memoryBroker({ clock })
   // An engine has one listener: the hub that had it before would hear of nothing any more.
@@ -53,6 +60,7 @@ export function createHub<Events extends object = EventMap>(options: HubOptions 
     maxEventBytesGiven: options.maxEventBytes !== undefined,
     redact: options.redact === undefined ? undefined : fn('redact', options.redact),
     lease: duration('lease', options.lease, { min: SHORTEST_LEASE, default: DEFAULT_LEASE }),
+    presence: options.presence ?? {},
   })
   // The map exists at compile time only: it narrows what callers may pass to an engine that takes any event.
   return hub as Hub<Events>

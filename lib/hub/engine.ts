@@ -25,6 +25,8 @@ import { Instances } from './instances.ts'
 import { Leases } from './leases.ts'
 import type { Hub } from './hub.ts'
 import { HubEmitter } from './hub-emitter.ts'
+import { Audience, type AudienceOptions } from './presence/audience.ts'
+import type { Presence } from './presence/state.ts'
 import { Registry } from './registry.ts'
 import {
   checkChange,
@@ -46,6 +48,7 @@ export interface HubParts extends EventRules {
   readonly clock: Clock
   /** Milliseconds after which an instance that has died is known to be gone. */
   readonly lease?: number
+  readonly presence?: AudienceOptions
 }
 
 // March 1973 in milliseconds; in seconds, the year 5138.
@@ -64,6 +67,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly wheel: TimerWheel
   readonly leases = new Leases(this)
   readonly instances: Instances
+  readonly audience: Audience
   readonly backlog = new Backlog()
   readonly fanOut: FanOut
   readonly registry: Registry
@@ -81,7 +85,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   #shutDown: Promise<void> | undefined
   #closed = false
 
-  constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact, lease }: HubParts) {
+  constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact, lease, presence }: HubParts) {
     super()
     this.broker = broker
     this.clock = clock
@@ -90,6 +94,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.redact = redact
     this.wheel = new TimerWheel(clock)
     this.instances = new Instances(this, lease)
+    this.audience = new Audience(this, presence)
     this.fanOut = new FanOut(clock)
     this.registry = new Registry(broker, this.fanOut)
     this.revocationMarks = new RevocationMarks(broker.store, clock)
@@ -180,6 +185,16 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     return formatPosition(epoch, seq)
   }
 
+  async presence(topic: string, { most }: { most?: number } = {}): Promise<Presence> {
+    this.#requireOpen()
+    return this.audience.presence(topic, most)
+  }
+
+  async occupancy(topic: string): Promise<number> {
+    this.#requireOpen()
+    return this.audience.occupancy(topic)
+  }
+
   async drain({ within }: { within?: number } = {}): Promise<void> {
     const window = duration('within', within, { default: DEFAULT_DRAIN_WITHIN })
     this.#drained ??= this.#drain(window)
@@ -262,6 +277,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.#counters.opened += 1
     subscriber.order = this.#counters.opened
     this.tell('open', { stream: subscriber.stream })
+    subscriber.stay.begin()
   }
 
   refused(reason: RefusalReason, status: number, error?: unknown): void {
@@ -365,6 +381,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     if (this.#workEnded !== undefined) await this.#atMost(LAST_WORDS, this.#workEnded)
     this.#closed = true
     this.subscriptions.close()
+    await this.audience.close()
     await Promise.all([this.leases.settled(), this.instances.close()])
     await this.broker.close()
   }

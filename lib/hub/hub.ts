@@ -3,6 +3,7 @@ import type { RequestedCloseReason } from '../stream/close-reason.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
 import type { PublishOptions } from '../wire/publish-options.ts'
 import type { HubEvents, HubStats } from './lifecycle.ts'
+import type { Presence } from './presence/state.ts'
 import type { ClosableServer } from './shutdown.ts'
 import type { StreamFilter } from './stream-index.ts'
 import type { SubscriptionFilter, SubscriptionOptions, SubscriptionOutcome } from './subscription-change.ts'
@@ -116,6 +117,25 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    * @throws {EventStreamError} `ERR_BROKER` as a rejection, when nobody can tell just now
    */
   cursor(): Promise<string>
+
+  /**
+   * Who is present at a topic, over all instances: the identities of the streams whose resolver has answered
+   * `{ topic, presence }`, each once. An instance that died is counted until its lease has ended.
+   *
+   * @param options.most how many members are answered at most, from 0 to 10,000: of a larger crowd some. Default 100.
+   * @throws {TypeError} as a rejection, for a wrong `most`
+   * @throws {EventStreamError} as a rejection: `ERR_TOPIC_INVALID`; `ERR_BROKER`, when nobody can tell just now;
+   *   `ERR_HUB_CLOSED`
+   */
+  presence(topic: string, options?: { most?: number }): Promise<Presence>
+
+  /**
+   * How many identities are present at a topic, as `presence()` counts them. It costs the same however many they are.
+   *
+   * @throws {EventStreamError} as a rejection: `ERR_TOPIC_INVALID`; `ERR_BROKER`, when nobody can tell just now;
+   *   `ERR_HUB_CLOSED`
+   */
+  occupancy(topic: string): Promise<number>
 
   /**
    * Ends all streams and takes no new ones, for a shutdown. Each client is told to come back at a random time within

@@ -6,11 +6,11 @@ import { within } from '../deadline.ts'
 export const DEFAULT_LEASE = 10_000
 
 /** A process that is busy for longer than its lease would be taken for dead. */
-export const SHORTEST_LEASE = 1_000
+export const SHORTEST_LEASE = 3_000
 
-// Parts of the lease, so that there is time left to find out and to tell, and two beats in a row may fail.
-const TTL = 2 / 3
-const BEAT = 2 / 9
+// Parts of the lease. Whoever looks for the dead at each beat finds one after 0.8 of it, and has the rest to tell.
+const TTL = 0.6
+const BEAT = 0.2
 
 // Milliseconds that the roster may take to take note of a beat.
 const ANSWER_TIMEOUT = 1_000
@@ -20,7 +20,7 @@ const ID_LENGTH = 12
 
 /** What is needed of the hub to be known as an instance of it. */
 export interface InstancesHub {
-  readonly broker: { readonly roster: Roster }
+  readonly broker: { readonly roster: Pick<Roster, 'beat' | 'instances' | 'retire'> }
   readonly clock: Clock
   failed(during: string, error: unknown): void
 }
@@ -32,10 +32,13 @@ export interface InstancesHub {
 export class Instances {
   /** The name of this one. */
   readonly id: string
+  /** The number of its last change that the roster has taken note of. */
+  told = 0
 
   readonly #hub: InstancesHub
   readonly #lease: number
   readonly #lapsed: (() => void)[] = []
+  readonly #beats: (() => void)[] = []
   // The beat that is under way.
   #beating: Promise<void> | undefined
   #stop: (() => void) | undefined
@@ -68,7 +71,15 @@ export class Instances {
     return this.#hub.broker.roster.instances()
   }
 
-  /** Calls back when the others may have taken this instance for dead, and it has just said that it lives. */
+  /** Calls back whenever the others have just been told that this instance lives. */
+  onBeat(listener: () => void): void {
+    this.#beats.push(listener)
+  }
+
+  /**
+   * Calls back when it turns out, of an instance that has just said that it lives, that others may have taken it for dead, or
+   * that the roster has lost what it was told.
+   */
   onLapse(listener: () => void): void {
     this.#lapsed.push(listener)
   }
@@ -95,11 +106,13 @@ export class Instances {
 
   async #say(): Promise<void> {
     const wasKnown = this.#isKnown
+    const told = this.told
     try {
-      const hasLived = await this.#inTime(this.#hub.broker.roster.beat(this.id, this.#lease * TTL))
+      const known = await this.#inTime(this.#hub.broker.roster.beat(this.id, this.#lease * TTL))
       this.#isKnown = true
       this.#hasFailed = false
-      if (wasKnown && !hasLived) for (const listener of this.#lapsed) listener()
+      if (known === undefined ? wasKnown || told > 0 : known < told) for (const listener of this.#lapsed) listener()
+      for (const listener of this.#beats) listener()
     } catch (error) {
       // Once an outage: the hub's `lost` event tells how it goes on.
       if (!this.#hasFailed) this.#hub.failed('instances', error)

@@ -4,6 +4,9 @@ import type { StreamNews } from '../stream/stream-host.ts'
 /** How long a long poll waits for events, in milliseconds: less than any proxy allows. */
 export const POLL_TIME = 25_000
 
+/** How soon the next long poll has to come to be the same attempt, in milliseconds. */
+export const POLL_PAUSE = 10_000
+
 /** A stream goes on whatever it brings. */
 export const ENDLESS: StreamNews = Object.freeze({ carried: () => undefined, caughtUp: () => undefined })
 

@@ -6,7 +6,7 @@ import { EventStreamError } from '../errors.ts'
 import { mayComeBack, type CloseReason } from '../stream/close-reason.ts'
 import { EventStream } from '../stream/event-stream.ts'
 import type { StreamHost } from '../stream/stream-host.ts'
-import { checkTopic } from '../topic.ts'
+import { checkReadTopic, isPresenceTopic, topicOfPresence } from '../topic.ts'
 import { DONE_ID, parseCursor, type Cursor } from '../wire/cursor.ts'
 import type { EventMap, Redact } from '../wire/event.ts'
 import { encodeComment, encodeGoaway, encodeHeartbeat, encodeRetry } from '../wire/frame.ts'
@@ -16,6 +16,8 @@ import { Feed, type FeedHub } from './feed/feed.ts'
 import type { Standing, TopicStart } from './feed/origin.ts'
 import { OpeningTopics } from './opening-topics.ts'
 import { Poll } from './poll.ts'
+import type { Audience } from './presence/audience.ts'
+import { Stay } from './presence/stay.ts'
 import { proceed } from './proceed.ts'
 import { StreamTimers, type StreamTimersHub } from './stream-timers.ts'
 import type { StreamPolicy } from './stream-policy.ts'
@@ -25,6 +27,7 @@ export interface SubscriberHub extends FeedHub, StreamTimersHub {
   readonly maxEventBytes: number
   readonly redact: Redact | undefined
   readonly backlog: Backlog
+  readonly audience: Audience
   closed(subscriber: Subscriber): void
 }
 
@@ -56,6 +59,8 @@ export class Subscriber implements StreamHost {
   order: number | undefined
   /** When the client is to come back after a drain, in milliseconds. */
   comeBackAfter: number | undefined
+  /** Where its identity is present. */
+  readonly stay: Stay
 
   readonly #hub: SubscriberHub
   readonly #isEventSource: boolean
@@ -83,6 +88,7 @@ export class Subscriber implements StreamHost {
       })
       this.stream.news = this.#poll
     }
+    this.stay = new Stay(hub.audience, this)
     this.#feed = new Feed(hub, this.stream, policy, this.#poll)
     this.#timers = new StreamTimers(hub, this.stream, policy, revalidation)
   }
@@ -138,9 +144,11 @@ export class Subscriber implements StreamHost {
       this.#refuseOwnIds()
       this.#hadTopics = true
     }
+    this.stay.plan(requests)
     this.isOpening = false
     return proceed(this.#feed.start(requests, parseCursor(this.stream.lastEventId), place), () => {
       this.#timers.start()
+      this.#tellPresence(requests.filter(request => !answered.includes(request)).map(({ topic }) => topic))
     })
   }
 
@@ -174,16 +182,18 @@ export class Subscriber implements StreamHost {
 
   async subscribe(topics: readonly string[], seen?: Cursor): Promise<void> {
     this.#refuseOwnIds()
-    const checked = [...new Set(topics.map(checkTopic))]
+    const checked = [...new Set(topics.map(checkReadTopic))]
     const added = checked.filter(topic => !this.topics.includes(topic))
     if (this.topics.length + added.length > this.policy.maxTopics) {
       throw this.#tooMany()
     }
     if (checked.length > 0) this.#hadTopics = true
     await this.#feed.add(checked, seen)
+    this.#tellPresence(added)
   }
 
   unsubscribe(topics: readonly string[]): void {
+    this.stay.leave(topics)
     this.#feed.remove(topics)
   }
 
@@ -216,6 +226,7 @@ export class Subscriber implements StreamHost {
   }
 
   closing(reason: CloseReason): void {
+    this.stay.end(reason)
     this.#feed.stop()
     this.#poll?.stop()
     this.#timers.stop(reason, this.isOpening)
@@ -250,6 +261,11 @@ export class Subscriber implements StreamHost {
     const all = new Set([...this.topics, ...standing.map(({ topic }) => topic)])
     if (all.size <= this.policy.maxTopics) return standing
     throw this.#tooMany()
+  }
+
+  // Unlike those of the resolver these come without their state.
+  #tellPresence(added: readonly string[]): void {
+    this.#hub.audience.tell(added.filter(isPresenceTopic).map(topicOfPresence))
   }
 
   #tooMany(): TypeError {

@@ -1,5 +1,5 @@
 import { duration, invalid, knownKeys, text } from '../options.ts'
-import { checkTopic } from '../topic.ts'
+import { checkReadTopic } from '../topic.ts'
 
 /** Which streams get topics, or lose them. All that is given must fit. */
 export interface SubscriptionFilter {
@@ -76,7 +76,7 @@ export function checkChange(
 export function checkTopics(topics: unknown): string[] {
   if (!Array.isArray(topics)) throw invalid('topics', 'a topic or a list of topics', topics)
   if (topics.length > MAX_TOPICS) throw new TypeError(`at most ${String(MAX_TOPICS)} topics are changed at once`)
-  return [...new Set(topics.map(checkTopic))]
+  return [...new Set(topics.map(checkReadTopic))]
 }
 
 function checkFilter(what: string, filter: SubscriptionFilter): SubscriptionFilter {

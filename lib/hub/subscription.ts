@@ -1,5 +1,7 @@
-import { checkTopic } from '../topic.ts'
+import type { Identity } from '../auth/identity.ts'
+import { checkReadTopic } from '../topic.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
+import { readPresence } from './presence/info.ts'
 
 /**
  * Makes the present state of a topic as events. `signal` is aborted when nobody needs it any more.
@@ -21,6 +23,21 @@ export interface TopicRequest<Events extends object = EventMap> {
    * by an older replay. Default: none.
    */
   readonly snapshot?: Snapshot<Events> | undefined
+  /**
+   * Makes the identity of the stream present at the topic, once however many streams it has there, until the last of them
+   * has ended for a while: see `hub.presence()` and `presenceOf()`. With something else than `true` that is what is said of
+   * it: JSON of at most 1 KiB; of several streams of an identity the latest says it. Default `false`.
+   */
+  readonly presence?: unknown
+}
+
+/** A topic with a wish that has been checked. */
+export interface TopicWish {
+  readonly topic: string
+  readonly replay: number
+  readonly snapshot: Snapshot | undefined
+  /** What is said of the identity that is to be present, as JSON. */
+  readonly presence: string | undefined
 }
 
 /**
@@ -46,7 +63,7 @@ export type Subscription<Events extends object = EventMap> =
 
 /** A resolver's answer, told apart. */
 export type Resolution =
-  | { readonly kind: 'topics'; readonly topics: readonly Required<TopicRequest>[] }
+  | { readonly kind: 'topics'; readonly topics: readonly TopicWish[] }
   | { readonly kind: 'source'; readonly iterator: AsyncIterator<EventInput> }
   | { readonly kind: 'cleanup'; readonly cleanup: () => void | Promise<void> }
   | { readonly kind: 'nothing' }
@@ -56,6 +73,8 @@ export interface TopicRoom {
   /** Topics that the stream has already. */
   readonly topics: readonly string[]
   readonly maxTopics: number
+  /** Whose stream it is: nobody else can be present. */
+  readonly identity?: Identity | undefined
 }
 
 // A resolver that answers topics without end would stop the process.
@@ -80,12 +99,15 @@ export function readSubscription(answer: unknown, room: TopicRoom): Resolution {
   throw junk('an object that is none of these')
 }
 
-function readTopics(answers: Iterable<unknown>, { topics, maxTopics }: TopicRoom): Required<TopicRequest>[] {
-  const requests = new Map<string, Required<TopicRequest>>()
+function readTopics(answers: Iterable<unknown>, { topics, maxTopics, identity }: TopicRoom): TopicWish[] {
+  const requests = new Map<string, TopicWish>()
   const all = new Set(topics)
   let count = 0
   for (const answer of answers) {
     const request = readTopic(answer)
+    if (request.presence !== undefined && identity === undefined) {
+      throw new TypeError('the `presence` of a topic needs an identity: a stream without a login is nobody')
+    }
     requests.set(request.topic, request)
     all.add(request.topic)
     count += 1
@@ -94,18 +116,19 @@ function readTopics(answers: Iterable<unknown>, { topics, maxTopics }: TopicRoom
   return [...requests.values()]
 }
 
-function readTopic(answer: unknown): Required<TopicRequest> {
+function readTopic(answer: unknown): TopicWish {
   if (typeof answer !== 'object' || answer === null) {
-    return { topic: checkTopic(answer), replay: 0, snapshot: undefined }
+    return { topic: checkReadTopic(answer), replay: 0, snapshot: undefined, presence: undefined }
   }
-  const { topic, replay = 0, snapshot } = answer as { topic?: unknown; replay?: unknown; snapshot?: unknown }
+  const { topic, replay = 0, snapshot, presence } = answer as Partial<Record<keyof TopicRequest, unknown>>
   if (typeof replay !== 'number' || !Number.isSafeInteger(replay) || replay < 0) {
     throw new TypeError('the `replay` of a topic is a whole number of events, 0 or more')
   }
   if (snapshot !== undefined && typeof snapshot !== 'function') {
     throw new TypeError('the `snapshot` of a topic is a function that makes its events')
   }
-  return { topic: checkTopic(topic), replay, snapshot: snapshot as Snapshot | undefined }
+  const name = checkReadTopic(topic)
+  return { topic: name, replay, snapshot: snapshot as Snapshot | undefined, presence: readPresence(name, presence) }
 }
 
 function tooMany(topics: readonly string[], maxTopics: number): TypeError {

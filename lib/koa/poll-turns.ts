@@ -1,12 +1,10 @@
 import type { Context } from 'koa'
+import { POLL_PAUSE } from '../hub/poll.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import { clientWordsOf } from './client-words.ts'
 import { lastEventIdOf } from './last-event-id.ts'
 import type { RateLimiters } from './rate-limit.ts'
 import type { RouteConfig } from './route-config.ts'
-
-// How soon the next long poll has to come to be the same attempt, in milliseconds.
-const PAUSE = 10_000
 
 // What forgets a turn, the oldest first.
 type Turns = Set<() => void>
@@ -44,7 +42,7 @@ function expect(config: RouteConfig, name: string): void {
     those.delete(forget)
     if (those.size === 0) expected.delete(name)
   }
-  const stop = config.hub.clock.after(PAUSE, forget)
+  const stop = config.hub.clock.after(POLL_PAUSE, forget)
   those.add(forget)
 }
 

@@ -61,8 +61,8 @@ export async function resolve(
   }
 }
 
-function roomOf({ topics, policy }: Subscriber): TopicRoom {
-  return { topics, maxTopics: policy.maxTopics }
+function roomOf({ topics, policy, identity }: Subscriber): TopicRoom {
+  return { topics, maxTopics: policy.maxTopics, identity }
 }
 
 // The status and the body are the resolver's; where it has set no body, Koa says what the status means.

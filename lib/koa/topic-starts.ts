@@ -1,13 +1,15 @@
 import type { TopicStart } from '../hub/feed/origin.ts'
 import { snapshotOf } from '../hub/feed/snapshot.ts'
-import type { TopicRequest } from '../hub/subscription.ts'
+import type { TopicWish } from '../hub/subscription.ts'
+import { isPresenceTopic, topicOfPresence } from '../topic.ts'
 import type { RouteConfig } from './route-config.ts'
 
 /** What a resolver has asked for, as the feed takes it. */
-export function topicStarts(requests: readonly TopicRequest[], { hub, timeout }: RouteConfig): TopicStart[] {
-  return requests.map(({ topic, replay = 0, snapshot }) => ({
-    topic,
-    replay,
-    snapshot: snapshot === undefined ? undefined : snapshotOf(snapshot, hub, timeout),
-  }))
+export function topicStarts(wishes: readonly TopicWish[], { hub, timeout }: RouteConfig): TopicStart[] {
+  return wishes.map(({ topic, replay, snapshot, presence }) => {
+    // The latest of them may be older than history is.
+    if (isPresenceTopic(topic)) return { topic, replay: 0, snapshot: hub.audience.stateOf(topicOfPresence(topic)) }
+    const state = snapshot === undefined ? undefined : snapshotOf(snapshot, hub, timeout)
+    return { topic, replay, snapshot: state, presence }
+  })
 }

@@ -112,7 +112,12 @@ export function checkEventName(name: unknown): string {
   return name
 }
 
-function dataText(data: unknown, redact: Redact | undefined): string {
+/**
+ * The data of an event as text.
+ *
+ * @throws {EventStreamError} `ERR_EVENT_INVALID`
+ */
+export function dataText(data: unknown, redact: Redact | undefined): string {
   if (data === undefined) return ''
   if (typeof data === 'string') return data
   if (isPromise(data)) throw promised('the data of an event', data)

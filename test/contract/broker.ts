@@ -449,19 +449,127 @@ export function testBroker(test: TestFn, engine: Engine): void {
       const { broker, log } = await listening(t, engine, [])
       const { roster } = broker
       t.deepEqual(await roster.instances(), [])
-      t.false(await roster.beat('brief', SECOND))
-      t.false(await roster.beat('long', 60_000))
-      t.true(await roster.beat('long', 60_000))
+      t.is(await roster.beat('brief', SECOND), undefined)
+      t.is(await roster.beat('long', 60_000), undefined)
+      t.is(await roster.beat('long', 60_000), 0)
       t.deepEqual((await roster.instances()).toSorted(), ['brief', 'long'])
       await log.elapse(1.5 * SECOND)
       t.deepEqual(await roster.instances(), ['long'])
-      t.false(await roster.beat('brief', 60_000))
+      t.deepEqual((await roster.chores(60_000)).dead, ['brief'])
+      t.is(await roster.beat('brief', 60_000), undefined)
+      t.deepEqual((await roster.chores(60_000)).dead, [])
       await roster.retire('long')
       await roster.retire('unknown')
       t.deepEqual(await roster.instances(), ['brief'])
-      t.false(await roster.beat('long', 60_000))
+      t.is(await roster.beat('long', 60_000), undefined)
     },
   )
+
+  test(
+    title('whoever is present at a topic counts once, whatever instances have him, until the last one lets him go'),
+    async t => {
+      const { broker } = await listening(t, engine, [])
+      const { roster } = broker
+      const come = (topic: string, id: string, info = 'true') => ({ topic, id, info })
+      const go = (topic: string, id: string) => ({ topic, id, info: undefined })
+      t.deepEqual(await roster.present('r', 10), { version: '', count: 0, members: [] })
+      const changes = [come('r', 'ada'), come('r', 'bob', '{"a":"1 ,\\n 2"}'), come('s', 'a,b c')]
+      t.deepEqual((await roster.change('one', 1, changes)).toSorted(), ['r', 's'])
+      t.deepEqual(await roster.change('other', 1, [come('r', 'ada')]), [])
+      const { version, ...present } = await roster.present('r', 10)
+      const bob = { id: 'bob', info: '{"a":"1 ,\\n 2"}' }
+      t.deepEqual(present, { count: 2, members: [{ id: 'ada', info: 'true' }, bob] })
+      t.deepEqual((await roster.present('s', 10)).members, [{ id: 'a,b c', info: 'true' }])
+      t.deepEqual(await roster.change('one', 2, [come('r', 'bob', '2'), come('r', 'ada')]), ['r'])
+      t.deepEqual((await roster.present('r', 10)).members.at(-1), { id: 'bob', info: '2' })
+      t.not((await roster.present('r', 10)).version, version)
+      t.deepEqual(await roster.change('one', 3, [go('r', 'ada'), go('r', 'nobody'), go('nowhere', 'ada')]), [])
+      t.is((await roster.present('r', 0)).count, 2)
+      t.deepEqual(await roster.entries('other'), [{ topic: 'r', id: 'ada' }])
+      t.deepEqual(await roster.change('other', 2, [go('r', 'ada')]), ['r'])
+      t.deepEqual(await roster.change('one', 4, [go('r', 'bob')]), ['r'])
+      t.deepEqual(await roster.present('r', 10), { version: '', count: 0, members: [] })
+      t.deepEqual(await roster.entries('one'), [{ topic: 's', id: 'a,b c' }])
+    },
+  )
+
+  test(title('a change that comes behind a later one of its instance changes nothing'), async t => {
+    const { broker } = await listening(t, engine, [])
+    const { roster } = broker
+    await roster.beat('one', 60_000)
+    await roster.change('one', 5, [{ topic: 'r', id: 'ada', info: 'true' }])
+    for (const number of [4, 5]) {
+      t.deepEqual(await roster.change('one', number, [{ topic: 'r', id: 'ada', info: undefined }]), [])
+    }
+    t.is((await roster.present('r', 0)).count, 1)
+    t.is(await roster.beat('one', 60_000), 5)
+  })
+
+  test(title('what a dead instance had is taken away, by whoever notices, unless it lives again'), async t => {
+    const { broker, log } = await listening(t, engine, [])
+    const { roster } = broker
+    const ids = Array.from({ length: 1_200 }, (_, n) => `u${String(n).padStart(4, '0')}`)
+    for (let from = 0; from < ids.length; from += 400) {
+      const some = ids.slice(from, from + 400).map(id => ({ topic: 'r', id, info: 'true' }))
+      await roster.change('dies', 1 + from, some)
+    }
+    await roster.change('wakes', 1, [{ topic: 'r', id: 'u0007', info: 'true' }])
+    t.is((await roster.present('r', 3)).members.length, 3)
+    await roster.beat('dies', SECOND)
+    await roster.beat('wakes', SECOND)
+    t.deepEqual(await roster.bury('dies'), [], 'it lives')
+    await log.elapse(1.5 * SECOND)
+    t.deepEqual((await roster.chores(60_000)).dead.toSorted(), ['dies', 'wakes'])
+    await roster.beat('wakes', 60_000)
+    t.deepEqual(await roster.bury('wakes'), [])
+    t.is((await roster.present('r', 0)).count, 1_200)
+    const buried = await Promise.all([roster.bury('dies'), roster.bury('dies')])
+    t.deepEqual([...new Set(buried.flat())], ['r'])
+    t.deepEqual((await roster.present('r', 10)).members, [{ id: 'u0007', info: 'true' }])
+    t.deepEqual((await roster.chores(60_000)).dead, [])
+    t.deepEqual([await roster.entries('dies'), await roster.beat('dies', 60_000)], [[], undefined])
+  })
+
+  test(
+    title('one that retires and still has somebody, or never said that it lives, is buried as a dead one'),
+    async t => {
+      const { broker } = await listening(t, engine, [])
+      const { roster } = broker
+      await roster.beat('one', 60_000)
+      await roster.change('one', 1, [{ topic: 'r', id: 'ada', info: 'true' }])
+      await roster.change('silent', 1, [{ topic: 'r', id: 'bob', info: 'true' }])
+      await roster.retire('one')
+      t.deepEqual(await roster.instances(), [])
+      t.deepEqual((await roster.chores(60_000)).dead.toSorted(), ['one', 'silent'])
+      for (const dead of ['one', 'silent']) t.deepEqual(await roster.bury(dead), ['r'])
+      t.is((await roster.present('r', 0)).count, 0)
+    },
+  )
+
+  test(title('a topic is untold from its first change until its present version has been told'), async t => {
+    const { broker, log } = await listening(t, engine, [])
+    const { roster } = broker
+    await roster.change('one', 1, [{ topic: 'r', id: 'ada', info: 'true' }])
+    const { version } = await roster.present('r', 0)
+    await roster.change('one', 2, [{ topic: 'r', id: 'bob', info: 'true' }])
+    t.false(await roster.told('r', version))
+    t.deepEqual((await roster.chores(60_000)).untold, [])
+    await log.elapse(1.5 * SECOND)
+    t.deepEqual((await roster.chores(SECOND)).untold, ['r'])
+    t.deepEqual((await roster.chores(SECOND)).untold, [], 'somebody sees to it')
+    await log.elapse(1.5 * SECOND)
+    t.deepEqual((await roster.chores(SECOND)).untold, ['r'])
+    t.true(await roster.told('r', (await roster.present('r', 0)).version))
+    await roster.change(
+      'one',
+      3,
+      ['ada', 'bob'].map(id => ({ topic: 'r', id, info: undefined })),
+    )
+    t.false(await roster.told('r', version))
+    t.true(await roster.told('r', (await roster.present('r', 0)).version))
+    await log.elapse(1.5 * SECOND)
+    t.deepEqual((await roster.chores(0)).untold, [])
+  })
 
   test(title('a closed engine says nothing more, and takes nothing'), async t => {
     const { broker, recorder } = await listening(t, engine, ['a'])

@@ -82,4 +82,7 @@ test('where the roster fails nobody is locked out, it is told once, and tried ag
   fail()
   await elapse(DEFAULT_LEASE)
   t.deepEqual([await one.all(), lapses], [[one.id], 1])
+  one.told = 3
+  await elapse(DEFAULT_LEASE / 2)
+  t.true(lapses > 1, 'the roster knows of no change')
 })

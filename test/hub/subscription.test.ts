@@ -2,7 +2,7 @@ import test from 'ava'
 import { readSubscription } from '../../lib/hub/subscription.ts'
 
 const room = { topics: [], maxTopics: 2 }
-const plain = (topic: string) => ({ topic, replay: 0, snapshot: undefined })
+const plain = (topic: string) => ({ topic, replay: 0, snapshot: undefined, presence: undefined })
 
 test('topics count once, whoever has named them', t => {
   const having = { topics: ['a'], maxTopics: 2 }
@@ -42,8 +42,8 @@ test('a snapshot is handed on as it is, and has to be a function', t => {
   t.deepEqual(resolution, {
     kind: 'topics',
     topics: [
-      { topic: 'a', replay: 0, snapshot },
-      { topic: 'b', replay: 3, snapshot: undefined },
+      { topic: 'a', replay: 0, snapshot, presence: undefined },
+      { topic: 'b', replay: 3, snapshot: undefined, presence: undefined },
     ],
   })
   for (const wrong of [null, 1, [], 'load', Promise.resolve([])]) {

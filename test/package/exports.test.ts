@@ -20,6 +20,7 @@ const EXPORTS = [
   'eventStream',
   'memoryBroker',
   'networkOf',
+  'presenceOf',
   'publishRoute',
   'queryToken',
   'requireIdentity',

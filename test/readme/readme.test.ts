@@ -312,3 +312,19 @@ test('a page enters a room while its stream lives, and is put out of it', async 
   later.close()
   t.deepEqual(said, ['hello'])
 })
+
+test('whoever has a room’s stream is present there, once, and is told who else is', async t => {
+  const { url } = await runExample(t, folder, 'presence.ts')
+  const enter = (subject: string) => {
+    const options = { issuer: 'https://login.example.com', audience: 'events', expiresIn: '1h' } as const
+    const token = jwt.sign({}, privateKey, { algorithm: 'RS256', subject, ...options })
+    return openStream(`${url}/rooms/7/events`, { headers: { authorization: `Bearer ${token}` } })
+  }
+  const ada = await enter('ada')
+  await enter('ada')
+  await enter('bob')
+  const { data } = await ada.next(({ event, data: state }) => event === 'presence' && state.includes('"count":2'))
+  const members = ['ada', 'bob'].map(id => ({ id, info: { name: id } }))
+  t.deepEqual(JSON.parse(data), { topic: 'room:7', count: 2, members })
+  t.deepEqual(await (await fetch(`${url}/rooms/7`)).json(), { count: 2, members })
+})

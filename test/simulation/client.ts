@@ -3,7 +3,7 @@ import type { StreamPolicy } from '../../lib/hub/stream-policy.ts'
 import type { Random } from '../support/random.ts'
 import { snapshotOf } from '../../lib/hub/feed/snapshot.ts'
 import { stateOf } from './state.ts'
-import { TOPICS } from './kept.ts'
+import { ROOM, TOPICS } from './kept.ts'
 import { ClientView } from './client-view.ts'
 import type { Instance } from './instance.ts'
 import type { Person } from './person.ts'
@@ -159,6 +159,7 @@ export class Client {
     this.#onInstance(() => {
       if (stream.closeReason !== undefined || this.#visit !== visit) return
       stream.unsubscribe(topic)
+      if (topic === ROOM) visit.isInRoom = false
       this.#world.trace.note(() => `${this.name} unsubscribes from ${topic}`)
       this.view.removed(topic, visit.sink.handed)
     })

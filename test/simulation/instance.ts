@@ -15,6 +15,9 @@ import { MARGIN, toldNow } from './told-gap.ts'
 /** The largest event that may be published, in bytes. */
 export const MAX_EVENT_BYTES = 6_000
 
+/** Milliseconds after which an instance that has died is gone. */
+const LEASE = 3_000
+
 export interface InstanceParts {
   readonly process: SimulatedProcess
   readonly service: LogService
@@ -82,6 +85,8 @@ export class Instance {
       maxEventBytes: MAX_EVENT_BYTES,
       maxEventBytesGiven: true,
       redact: undefined,
+      lease: LEASE,
+      presence: { grace: 1_000 },
     })
     this.hub.on('ready', () => {
       this.#silence = process.age - this.#lostAt

@@ -23,6 +23,9 @@ const OWN: Readonly<Partial<Record<string, Partial<Kept>>>> = {
   f: { count: 100, bytes: 100_000, age: 9_000 },
 }
 
+/** The topic at which whoever has it is present. */
+export const ROOM = 'a'
+
 /** What a topic has of its own, in place of what is common. */
 export function ownOf(topic: string): Partial<Kept> | undefined {
   return OWN[topic]

@@ -3,6 +3,8 @@ import { MemoryLeases } from '../../lib/broker/memory/leases.ts'
 import { MemoryRoster } from '../../lib/broker/memory/roster.ts'
 import { MemoryStore } from '../../lib/broker/memory/store.ts'
 import type { Position } from '../../lib/wire/cursor.ts'
+import { isPresenceTopic } from '../../lib/topic.ts'
+import { decodeFrame } from '../../lib/wire/frame.ts'
 import type { Random } from '../support/random.ts'
 import type { Ledger } from './ledger.ts'
 import { LogServer, type Entry } from './log-server.ts'
@@ -20,6 +22,8 @@ export class LogService {
   readonly store: MemoryStore
   readonly leases: MemoryLeases
   readonly roster: MemoryRoster
+  /** What was told last of who is present. */
+  lastState = ''
   readonly #time: VirtualTime
   readonly #ledger: Ledger
   #primary: LogServer
@@ -61,7 +65,8 @@ export class LogService {
       if (server.isFull) return new Error('no memory is left')
       const previous = server.predecessors(outgoing.topics)
       const entry = server.take(outgoing)
-      this.#ledger.appended(server.epoch, entry, outgoing.body)
+      if (outgoing.topics.some(isPresenceTopic)) this.lastState = decodeFrame(outgoing.body).data
+      else this.#ledger.appended(server.epoch, entry, outgoing.body)
       taken.push(entry)
       return server.placeOf(entry, previous)
     })
@@ -112,6 +117,7 @@ export class LogService {
   flush(): void {
     this.#life += 1
     this.#primary.flush()
+    this.roster.clear()
     this.#ledger.flushed()
     this.#ledger.began(this.#primary.state.epoch)
     this.#follower.copy(this.#primary)

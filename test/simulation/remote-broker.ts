@@ -144,6 +144,12 @@ function rosterOf({ service: { roster }, process, line }: RemoteBrokerParts): Ro
     beat: (instance, ttl) => ask(() => roster.beat(instance, ttl)),
     instances: () => ask(() => roster.instances()),
     retire: instance => ask(() => roster.retire(instance)),
+    change: (instance, number, changes) => ask(() => roster.change(instance, number, changes)),
+    entries: instance => ask(() => roster.entries(instance)),
+    present: (topic, most) => ask(() => roster.present(topic, most)),
+    told: (topic, version) => ask(() => roster.told(topic, version)),
+    chores: untoldFor => ask(() => roster.chores(untoldFor)),
+    bury: instance => ask(() => roster.bury(instance)),
   }
 }
 

@@ -4,6 +4,7 @@ import { QUIET_TOPIC, TOPICS } from './kept.ts'
 import { live, type Life } from './live.ts'
 import type { Client } from './client.ts'
 import type { Person } from './person.ts'
+import { RoomCheck } from './room.ts'
 import { Trace } from './trace.ts'
 import { REVALIDATION } from './visit.ts'
 import { VirtualTime } from './virtual-time.ts'
@@ -46,6 +47,7 @@ class Run implements Life {
   readonly #seed: number
   readonly #world: World
   readonly #faults: Partial<Record<FaultName, number>> = {}
+  readonly #room: RoomCheck
   #isOver = false
   #last: number | undefined
 
@@ -53,6 +55,7 @@ class Run implements Life {
     const time = new VirtualTime()
     this.#seed = seed
     this.#world = new World(seed, time, new Trace(time, print))
+    this.#room = new RoomCheck(this.#world)
     this.#plan()
   }
 
@@ -229,7 +232,8 @@ class Run implements Life {
     this.#world.publish(instance, TOPICS, 10)
     const until = time.now + 3_000
     const look = (): void => {
-      if (this.#isReached()) this.#isOver = true
+      this.#room.look()
+      if (this.#isReached() && this.#room.isRight) this.#isOver = true
       // Whoever was still behind may have been told that this one was dropped, too.
       else if (time.now > until) this.#sayLast()
       else time.after(200, look)
@@ -248,6 +252,7 @@ class Run implements Life {
         this.#world.complaints.push(`${name} does not come to the end: ${isLive ? 'has a stream' : 'has none'}`)
       }
     }
+    if (!this.#room.isRight) this.#world.complaints.push(this.#room.complaint)
     for (const { hub, process } of this.#world.instances) {
       if (!hub.ready) this.#world.complaints.push(`${process.name} does not recover`)
     }

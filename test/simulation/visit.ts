@@ -7,6 +7,7 @@ import { parseCursor } from '../../lib/wire/cursor.ts'
 import { SimulatedSink } from '../support/simulated-sink.ts'
 import type { ToldGap } from './told-gap.ts'
 import type { Instance } from './instance.ts'
+import { ROOM } from './kept.ts'
 import type { Logins, Person } from './person.ts'
 import { ANSWER_TIMEOUT } from './remote-broker.ts'
 
@@ -49,6 +50,8 @@ export class Visit {
   isOpen = false
   /** When it was opened, by the time of the world. */
   openedAt = Infinity
+  /** Whether its resolver has made its identity present, and nobody has taken the topic away since. */
+  isInRoom = false
   readonly #host: VisitHost
   readonly #fields: VisitFields
   #subscriber: Subscriber | undefined
@@ -68,6 +71,11 @@ export class Visit {
       },
     })
     instance.visits.add(this)
+  }
+
+  /** Whether its identity is to be present. */
+  get isPresent(): boolean {
+    return this.isOpen && !this.hasEnded && this.isInRoom
   }
 
   get stream(): Subscriber['stream'] | undefined {
@@ -115,6 +123,7 @@ export class Visit {
   async #open(): Promise<boolean> {
     const { hub, process } = this.instance
     const { policy } = this.#fields
+    await hub.instances.enter()
     if (!(await this.#holds()) || this.isOver || hub.draining) return false
     const subscriber = this.#enter()
     const { stream } = subscriber
@@ -122,7 +131,10 @@ export class Visit {
     if (!hasPlace || stream.closeReason !== undefined) return false
     const place = await this.#standing()
     // An instance that is still behind counts the last events from what it has.
-    const starts = this.#host.resolve(place.isKnown && hub.ready)
+    const starts = this.#host
+      .resolve(place.isKnown && hub.ready)
+      .map(start => (start.topic === ROOM ? { ...start, presence: 'true' } : start))
+    this.isInRoom = starts.some(({ topic }) => topic === ROOM)
     await new Promise<void>(resolve => process.after(process.random() * 5, resolve))
     const since = process.age
     await within(process, policy.timeout, Promise.resolve(subscriber.open(starts, place)), late)

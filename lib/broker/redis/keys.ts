@@ -33,6 +33,16 @@ export interface LogNames {
   places(key: string): string
   /** Sorted set: the instances, by when their leases end. */
   readonly instances: string
+  /** Hash: the number of each instance's last change of who is present. */
+  readonly numbers: string
+  /** Sorted set: topics of which nobody has told yet that somebody has come or left, by when that was. */
+  readonly untold: string
+  /** String: the last version that a topic's roster got. */
+  readonly rosterVersion: string
+  /** Set: who is present where on an instance. */
+  entries(instance: string): string
+  /** Hash: who is present at a topic. */
+  room(topic: string): string
 }
 
 export function logNames(name: string): LogNames {
@@ -54,5 +64,10 @@ export function logNames(name: string): LogNames {
     value: (key: string) => `${tag}:value:${key}`,
     places: (key: string) => `${tag}:places:${key}`,
     instances: `${tag}:instances`,
+    numbers: `${tag}:instance-numbers`,
+    untold: `${tag}:untold`,
+    rosterVersion: `${tag}:roster-version`,
+    entries: (instance: string) => `${tag}:present:${instance}`,
+    room: (topic: string) => `${tag}:room:${topic}`,
   })
 }

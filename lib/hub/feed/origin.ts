@@ -10,6 +10,8 @@ export interface TopicStart {
   readonly replay: number
   /** Makes the topic's state, for those who cannot go on from history. */
   readonly snapshot: Snapshot | undefined
+  /** What is said of the identity that is present there, as JSON. */
+  readonly presence?: string | undefined
 }
 
 /** Where the log stood at a moment. */
