@@ -66,7 +66,8 @@ async function begin(question) {
     if (response.ok) {
       void response.body.cancel()
       follow(question)
-    } else show(question, false, await response.text())
+    } else if (response.status < 500) show(question, false, await response.text())
+    else throw new Error(`status ${response.status}`)
   } catch {
     show(question, false, 'The question did not get through.', true)
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import test, { type ExecutionContext } from 'ava'
 import type { ReceivedStream } from '../support/http.ts'
+import { ENDS } from '../relay/site.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { Model } from './model.ts'
 import { openSite, patientUrl, type Site } from './site.ts'
@@ -13,7 +14,7 @@ const isToken = ({ event }: { event?: string }) => event === 'token'
 function answerIn({ received }: ReceivedStream): [text: string, ending: string | undefined] {
   const tokens = received.filter(isToken)
   const text = tokens.map(({ data }) => (JSON.parse(data) as { text: string }).text).join('')
-  return [text, received.find(({ event }) => /^(done|failed|cancelled|interrupted)$/.test(String(event)))?.event]
+  return [text, received.find(({ event }) => ENDS.includes(event))?.event]
 }
 
 /** Two instances that share Redis, with one model. */
