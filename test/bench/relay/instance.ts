@@ -6,6 +6,10 @@ import { serveCommands } from '../remote.ts'
 import { createApplication, type ContenderName } from './contenders.ts'
 import { Tokens, type Pace } from './tokens.ts'
 
+// Its parent may go, and Redis with it, before it can be asked for anything.
+process.once('disconnect', () => process.exit())
+if (!process.connected) process.exit()
+
 const [name = '', redis = ''] = process.argv.slice(2)
 const tokens = new Tokens()
 const app = await createApplication(name as ContenderName, redis, tokens)

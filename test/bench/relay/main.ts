@@ -61,7 +61,7 @@ async function deliver(name: ContenderName, readers: number): Promise<string[]> 
   console.error(`${name}, ${readers} readers…`)
   try {
     const { publishes, cpu, p50, p99 } = await measureDelivery(name, readers, pace)
-    return [String(readers), name, ...[publishes, cpu, p50, p99].map(figure => figure.toPrecision(3))]
+    return [String(readers), name, ...[publishes, cpu, p50, p99].map(figure => String(Number(figure.toPrecision(3))))]
   } catch (error) {
     // What cannot keep up is a result as well.
     console.error(error)
