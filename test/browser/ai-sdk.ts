@@ -175,14 +175,20 @@ test('useChat: a connection that breaks is resumed when the page is shown again,
 })
 
 test('useChat: its stop and the cancel route stop the model, and a page that is loaded later shows what there was', async t => {
-  const { page, one, other, use } = await openChat(t)
+  const { page, cable, one, other, use } = await openChat(t)
   await ask(page, one)
   say(one, 'One ', 'two ')
   await shown(page, 'One two')
   use(other)
+  const tab = await page.context().newPage()
+  await tab.goto(cable.url)
+  await shown(tab, 'One two')
   const stopped = told(one.process, 'stopped')
+  const cancelled = page.waitForResponse(response => response.request().method() === 'DELETE')
   await page.getByRole('button', { name: 'Stop' }).click()
   await stopped
+  t.is((await cancelled).status(), 204)
+  await tab.getByRole('alert').waitFor()
   await status(page, 'ready')
   t.deepEqual(await paragraphs(page), ['Why?', 'One two'])
   await page.reload()

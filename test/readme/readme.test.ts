@@ -319,4 +319,15 @@ test('a chat has its answer as a stream of UI messages, from the beginning for w
     saved.map(({ role }) => role),
     ['user', 'assistant'],
   )
+  const again = once(child, 'message')
+  const other = await ask(headers)
+  await again
+  const stopped = once(child, 'message')
+  t.is((await fetch(`${url}/api/chat/c1/stream`, { method: 'DELETE', headers: headersOf('bob') })).status, 403)
+  const elsewhere = await runExample(t, folder, 'chat.ts', { REDIS_URL: redis.url })
+  const answer = await fetch(`${elsewhere.url}/api/chat/c1/stream`, { method: 'DELETE', headers })
+  t.is(answer.status, 204)
+  t.deepEqual(await stopped, ['stopped', undefined])
+  t.is(await other.closed, 'cut')
+  t.is((await openStream(`${url}/api/chat/c1/stream`, { headers })).status, 204)
 })
