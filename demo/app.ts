@@ -5,6 +5,7 @@ import session from 'koa-session'
 import { createHub, sessionCookie, watchSessions, type Clock, type Hub } from 'koa-event-stream'
 import type { Config } from './config.ts'
 import { Accounts } from './domain/accounts.ts'
+import { answer as composedAnswer, type Answer } from './domain/assistant.ts'
 import type { Events } from './events.ts'
 import { createLimits, type StreamGuards } from './limits.ts'
 import { createLoginGuard } from './login-guard.ts'
@@ -47,10 +48,12 @@ export interface DemoParts {
   /** What tokens and streams expire by; the system's unless told otherwise. */
   readonly clock?: Clock
   readonly accounts?: Accounts
+  readonly answer?: Answer
 }
 
 /** The whole site, not listening yet. Nothing in it moves by itself: `simulation.ts` does that. */
-export function createApp(config: Omit<Config, 'port'>, { clock, accounts = new Accounts() }: DemoParts = {}): Demo {
+export function createApp(config: Omit<Config, 'port'>, parts: DemoParts = {}): Demo {
+  const { clock, accounts = new Accounts(), answer = composedAnswer } = parts
   const { https } = config
   const storage = openStorage(config.redisUrl)
   const { shelves } = storage
@@ -93,7 +96,7 @@ export function createApp(config: Omit<Config, 'port'>, { clock, accounts = new 
   for (const routes of [ordersRoutes, marketRoutes, notificationsRoutes, connectionRoutes]) {
     pages.use(routes(services).routes())
   }
-  pages.use(assistantRoutes(services, login, guards).routes())
+  pages.use(assistantRoutes(services, login, guards, answer).routes())
   app.use(pages.routes())
 
   return {

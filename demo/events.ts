@@ -9,9 +9,8 @@ export interface Events {
   notification: Notification & Unread
   'notifications.read': Unread
   quote: Quote
-  /** A piece of the assistant's answer, and its end. */
+  /** A piece of the assistant's answer. */
   token: { readonly text: string }
-  done: Record<string, never>
 }
 
 /** How many notifications the user has not read, after the event. */
@@ -19,7 +18,7 @@ interface Unread {
   readonly unread: number
 }
 
-/** Where they are published; an answer goes to the one who asked. */
+/** Where they are published, but for answers: the relay has topics of its own for those. */
 export const topics = {
   market: 'market',
   user: (id: string): string => `user:${id}`,

@@ -1,4 +1,5 @@
 /** The tests in a browser stand in files of their own, and run in one process, since they share one browser of each kind. */
+import './ai-sdk.ts'
 import './answers.ts'
 import './client.ts'
 import './demo.ts'

@@ -42,7 +42,7 @@ async function openPartner(t: ExecutionContext): Promise<Partner> {
     ctx.body = (await readFile(WIDGET, 'utf8')).replace('data-api="/api/"', `data-api="${cable.url}/api/"`)
   })
   const partner = await serve(app, t)
-  const site = await openSite(t, { apiOrigins: [partner.url] }, clock)
+  const site = await openSite(t, { apiOrigins: [partner.url] }, { clock })
   const front = await openFront(t, site.app)
   cable.target = front.port
 

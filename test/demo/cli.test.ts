@@ -70,7 +70,7 @@ test('the client comes back by itself when it is cut off', async t => {
 
 test('the client goes on when its access token has expired', async t => {
   const clock = new ManualClock()
-  const site = await openSite(t, {}, clock)
+  const site = await openSite(t, {}, { clock })
   const client = runClient(t, ['--url', site.url, '--user', 'ada', '--count', '2'], 'analytical-engine')
   await client.connected
   await site.services.notify('ada', 'before')

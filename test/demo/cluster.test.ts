@@ -1,41 +1,9 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
-import { createInterface } from 'node:readline'
-import test, { type ExecutionContext } from 'ava'
+import { randomUUID } from 'node:crypto'
+import test from 'ava'
 import type { ReceivedStream } from '../support/http.ts'
+import { servedBy, startCluster } from './cluster.ts'
 import { PASSWORDS, Visitor } from './site.ts'
 
-interface Cluster {
-  readonly url: string
-  /** Process ids of the instances by their address. */
-  readonly instances: ReadonlyMap<string, number>
-  /** Ends it as Ctrl-C does, and answers its exit code. */
-  stop(): Promise<unknown>
-}
-
-async function startCluster(t: ExecutionContext): Promise<Cluster> {
-  const { REDIS_URL: _, ...env } = process.env
-  const script = spawn(process.execPath, ['--import=tsx', 'demo/cluster/main.ts'], {
-    env: { ...env, PORT: '0' },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
-  const exited = once(script, 'exit')
-  const stop = async () => {
-    script.kill('SIGINT')
-    return (await exited)[0] as unknown
-  }
-  t.teardown(stop)
-  const instances = new Map<string, number>()
-  for await (const line of createInterface(script.stdout)) {
-    const [, address, pid] = /^An instance is at (\S+), process (\d+)$/.exec(line) ?? []
-    if (address !== undefined) instances.set(address, Number(pid))
-    const [, url] = /^Quayside is open at (\S+)$/.exec(line) ?? []
-    if (url !== undefined) return { url, instances, stop }
-  }
-  throw new Error('the cluster did not start')
-}
-
-const servedBy = (stream: ReceivedStream) => String(stream.headers['x-served-by'])
 // What the warehouse makes up has fewer bags.
 const MADE_UP = 10
 const placed = (stream: ReceivedStream) =>
@@ -80,4 +48,23 @@ test('behind nginx two instances are one site, and one of them may die', async t
   t.deepEqual(placed(there), [11, 12, 13, 14])
   t.false(resumed.received.some(({ event }) => event === 'gap'))
   t.is(await stop(), 0)
+})
+
+test('an instance dies in the middle of its answer: who reads it on the other one is told, and has it anew there', async t => {
+  const { url, instances } = await startCluster(t)
+  const ada = new Visitor(url)
+  await ada.logIn('ada', PASSWORDS.ada)
+  const id = randomUUID()
+  const asked = await ada.ask('Tell me the story of coffee', id)
+  let reader = await ada.readAnswer(id)
+  while (servedBy(reader) === servedBy(asked)) reader = await ada.readAnswer(id)
+  await reader.next(({ event }) => event === 'token')
+  process.kill(instances.get(servedBy(asked)) ?? 0, 'SIGKILL')
+  t.is((await reader.next(({ event }) => event === 'interrupted')).data, '{"reason":"lost"}')
+  await reader.closed
+  // What nginx asks the dead one for it asks the other one then, but for what must not be repeated.
+  for (let n = 0; n < instances.size; n += 1) t.is((await ada.get('/assistant')).status, 200)
+  const anew = await ada.ask('Tell me the story of coffee', id)
+  t.is(servedBy(anew), servedBy(reader))
+  await anew.next(({ event }) => event === 'done')
 })

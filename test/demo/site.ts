@@ -1,5 +1,5 @@
-import type { Clock } from 'koa-event-stream'
-import { createApp, type Demo } from '../../demo/app.ts'
+import { randomUUID } from 'node:crypto'
+import { createApp, type Demo, type DemoParts } from '../../demo/app.ts'
 import { Accounts, type Credentials } from '../../demo/domain/accounts.ts'
 import { readConfig, type Config } from '../../demo/config.ts'
 import { openStream, serve, type ReceivedStream } from '../support/http.ts'
@@ -50,10 +50,18 @@ export function patientUrl({ url }: { readonly url: string }): string {
   return `${url}?commandTimeout=none`
 }
 
+function answerPath(id: string): string {
+  return `/assistant/answers/${encodeURIComponent(id)}`
+}
+
 /** Serves the demo on a free port, with nothing in it that moves by itself. */
-export async function openSite(scope: Scope, overrides: Partial<Config> = {}, clock?: Clock): Promise<Site> {
+export async function openSite(
+  scope: Scope,
+  overrides: Partial<Config> = {},
+  parts: Omit<DemoParts, 'accounts'> = {},
+): Promise<Site> {
   const accounts = new Accounts(CREDENTIALS)
-  const demo = createApp({ ...readConfig({}), ...overrides }, { accounts, ...(clock && { clock }) })
+  const demo = createApp({ ...readConfig({}), ...overrides }, { accounts, ...parts })
   scope.teardown(() => demo.close())
   const { url } = await serve(demo.app, scope)
   const visitor = () => new Visitor(url)
@@ -123,12 +131,24 @@ export class Visitor {
     })
   }
 
-  ask(question: string): Promise<ReceivedStream> {
-    return openStream(`${this.#url}/assistant/answers`, {
+  /** Asks the assistant; an answer with that id which is there is read along. */
+  ask(question: string, id: string = randomUUID()): Promise<ReceivedStream> {
+    return openStream(this.#url + answerPath(id), {
       method: 'POST',
       headers: { cookie: this.cookie, origin: this.#url, 'content-type': 'application/json' },
       body: JSON.stringify({ question }),
     })
+  }
+
+  /** Reads an answer of the assistant's. */
+  readAnswer(id: string, headers: Record<string, string> = {}): Promise<ReceivedStream> {
+    return this.openStream(answerPath(id), headers)
+  }
+
+  /** Stops an answer; answers the status. */
+  async stopAnswer(id: string): Promise<number> {
+    const headers = { Origin: this.#url, 'Sec-Fetch-Site': 'same-origin' }
+    return (await this.#fetch(answerPath(id), { method: 'DELETE', headers })).status
   }
 
   async #fetch(

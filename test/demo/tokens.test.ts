@@ -70,7 +70,7 @@ test('a refresh token brings a new pair, and the access token before it stays go
 
 test('a stream goes on over the end of its access token, with nothing lost or doubled', async t => {
   const clock = new ManualClock()
-  const site = await openSite(t, {}, clock)
+  const site = await openSite(t, {}, { clock })
   const first = await site.tokens('ada')
   const stream = await open(site, first.access_token)
   await site.services.notify('ada', 'one')
@@ -152,7 +152,7 @@ test('with Redis, a login is refreshed and ended on any instance, and its stream
 
 test('refresh tokens run out when they are not used, and for good a month after the login', async t => {
   const clock = new ManualClock()
-  const site = await openSite(t, {}, clock)
+  const site = await openSite(t, {}, { clock })
   const idle = await site.tokens('ada')
   let busy = await site.tokens('ada')
   clock.advance(IDLE_LIFETIME - 1)

@@ -10,7 +10,7 @@ const DOCS = join(ROOT, 'docs')
 const ANNOUNCER = new URL('announce-port.js', import.meta.url).href
 /** Has the paths of the project in it, since what the examples import is compiled with them. */
 const OUT = 'compiled'
-const BLOCK = /^```ts\n\/\/ (\S+\.ts)\n([\s\S]*?)^```$/gm
+const BLOCK = /^```tsx?\n\/\/ (\S+\.tsx?)\n([\s\S]*?)^```$/gm
 
 /** An example, running. */
 export interface Example {
@@ -37,7 +37,11 @@ export async function writeExamples(companions: Record<string, string>): Promise
   for (const [name, code] of Object.entries(files)) await writeFile(join(folder, name), code)
   await writeFile(
     join(folder, 'tsconfig.json'),
-    JSON.stringify({ extends: '../../../tsconfig.json', compilerOptions: { outDir: OUT }, include: ['.'] }),
+    JSON.stringify({
+      extends: '../../../tsconfig.json',
+      compilerOptions: { outDir: OUT, jsx: 'react-jsx' },
+      include: ['.'],
+    }),
   )
   return folder
 }

@@ -9,6 +9,7 @@ import { subscriptions } from 'koa-event-stream/client/subscriptions'
 import { eventually } from '../support/eventually.ts'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
+import { CHAT_COMPANIONS } from './chat-companions.ts'
 import { compileExamples, importExample, removeExamples, runExample, startExample, writeExamples } from './example.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', {
@@ -31,6 +32,7 @@ let complaints: string
 test.before(async () => {
   folder = await writeExamples({
     'store.ts': STORE,
+    ...CHAT_COMPANIONS,
     'keys.ts': `export const publicKey = ${JSON.stringify(publicKey)}\n`,
   })
   complaints = await compileExamples(folder)
@@ -327,4 +329,54 @@ test('whoever has a room’s stream is present there, once, and is told who else
   const members = ['ada', 'bob'].map(id => ({ id, info: { name: id } }))
   t.deepEqual(JSON.parse(data), { topic: 'room:7', count: 2, members })
   t.deepEqual(await (await fetch(`${url}/rooms/7`)).json(), { count: 2, members })
+})
+
+test('a chat has its answer as a stream of UI messages, from the beginning for who comes later, and nothing where there is none', async t => {
+  const redis = await startRedis(t)
+  const { url, process: child } = await runExample(t, folder, 'chat.ts', { REDIS_URL: redis.url })
+  const headersOf = (subject: string) => {
+    const options = { issuer: 'https://login.example.com', audience: 'events', expiresIn: '1h' } as const
+    return { authorization: `Bearer ${jwt.sign({}, privateKey, { algorithm: 'RS256', subject, ...options })}` }
+  }
+  const headers = headersOf('ada')
+  const messages = [{ id: 'm1', role: 'user', parts: [{ type: 'text', text: 'Why?' }] }]
+  const ask = (who: Record<string, string>) =>
+    openStream(`${url}/api/chat`, {
+      method: 'POST',
+      headers: { ...who, 'content-type': 'application/json' },
+      body: JSON.stringify({ id: 'c1', messages }),
+    })
+  t.is((await openStream(`${url}/api/chat/c1/stream`, { headers })).status, 204)
+  const begun = once(child, 'message')
+  const asked = await ask(headers)
+  await begun
+  child.send('Because')
+  await asked.next(({ data }) => data.includes('Because'))
+  asked.close()
+  t.is((await ask(headersOf('bob'))).status, 403)
+  t.is((await openStream(`${url}/api/chat/c1/stream`, { headers: headersOf('bob') })).status, 403)
+  const late = await openStream(`${url}/api/chat/c1/stream`, { headers })
+  child.send('.')
+  child.send('')
+  t.is(await late.closed, 'end')
+  const chunks = late.received.filter(({ kind }) => kind === 'event').map(({ data }) => data)
+  t.is(chunks.at(-1), '[DONE]')
+  const text = chunks.slice(0, -1).map(data => (JSON.parse(data) as { delta?: string }).delta ?? '')
+  t.is(text.join(''), 'Because.')
+  const saved = (await (await fetch(`${url}/api/chat/c1`, { headers })).json()) as { role: string }[]
+  t.deepEqual(
+    saved.map(({ role }) => role),
+    ['user', 'assistant'],
+  )
+  const again = once(child, 'message')
+  const other = await ask(headers)
+  await again
+  const stopped = once(child, 'message')
+  t.is((await fetch(`${url}/api/chat/c1/stream`, { method: 'DELETE', headers: headersOf('bob') })).status, 403)
+  const elsewhere = await runExample(t, folder, 'chat.ts', { REDIS_URL: redis.url })
+  const answer = await fetch(`${elsewhere.url}/api/chat/c1/stream`, { method: 'DELETE', headers })
+  t.is(answer.status, 204)
+  t.deepEqual(await stopped, ['stopped', undefined])
+  t.is(await other.closed, 'cut')
+  t.is((await openStream(`${url}/api/chat/c1/stream`, { headers })).status, 204)
 })
