@@ -16,7 +16,9 @@ let quotes = []
 let plot
 
 readQuotes()
-openPage({ onLoad: readQuotes }).on('quote', quote => {
+const live = openPage({ onLoad: readQuotes })
+live.on('presence', showPresent)
+live.on('quote', quote => {
   // What the server has rendered may be newer than an event that comes after it.
   if (quote.at <= quotes.at(-1).at) return
   quotes = [...quotes, quote].slice(-MOST_QUOTES)
@@ -30,6 +32,12 @@ function readQuotes() {
   quotes = JSON.parse(document.querySelector('[data-live="quotes"]').textContent)
   draw()
   show(quotes.at(-1))
+}
+
+/** Of a crowd there is the number alone. */
+function showPresent({ count, members }) {
+  const present = members?.map(({ info }) => info.name).join(', ') ?? `${count} people`
+  document.querySelector('[data-live="present"]').textContent = present
 }
 
 function show({ at, prices }) {

@@ -1,5 +1,5 @@
 import Router from '@koa/router'
-import { eventStream, type Authenticator } from 'koa-event-stream'
+import { eventStream, presenceOf, type Authenticator } from 'koa-event-stream'
 import { topics } from '../events.ts'
 import type { StreamGuards } from '../limits.ts'
 import type { Services } from '../services.ts'
@@ -7,8 +7,11 @@ import type { Services } from '../services.ts'
 /** Milliseconds of silence. Short, so that pages soon notice a connection that has died; 25 seconds will do. */
 const HEARTBEAT = 4_000
 
-/** What every page listens to: the visitor's own events, and with `?market` the prices too. */
-export function eventsRoutes({ hub }: Services, login: Authenticator, guards: StreamGuards): Router {
+/**
+ * What every page listens to: the visitor's own events, and with `?market` the prices too. Whoever follows those is on the
+ * trading floor, and hears who else is.
+ */
+export function eventsRoutes({ hub, accounts }: Services, login: Authenticator, guards: StreamGuards): Router {
   const router = new Router()
 
   router.get(
@@ -19,8 +22,11 @@ export function eventsRoutes({ hub }: Services, login: Authenticator, guards: St
       ...guards,
       heartbeat: HEARTBEAT,
       subscribe: (stream, ctx) => {
-        const own = topics.user(stream.identity.id)
-        return ctx.query.market === undefined ? own : [own, topics.market]
+        const { id } = stream.identity
+        const own = topics.user(id)
+        if (ctx.query.market === undefined) return own
+        const presence = { name: accounts.find(id)?.name ?? id }
+        return [own, { topic: topics.market, presence }, presenceOf(topics.market)]
       },
     }),
   )

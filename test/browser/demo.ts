@@ -61,6 +61,7 @@ test('orders, prices and notifications arrive on the pages that are open', async
     t.is(await row.count(), 1)
   }
 
+  await market.getByText('On the floor: Ada Lovelace', { exact: true }).waitFor()
   const quote = await site.services.market.advance()
   await site.hub.publish(topics.market, { event: 'quote', data: quote })
   const [lot = '', price = 0] = Object.entries(quote.prices)[0] ?? []

@@ -46,6 +46,20 @@ test('prices come to those who ask for them', async t => {
   t.deepEqual(JSON.parse((await stream.next(named('quote'))).data), await site.services.market.latest())
 })
 
+test('whoever follows the market is told who else does, and the page is rendered with them', async t => {
+  const site = await openSite(t)
+  const ada = await site.loggedIn('ada')
+  const grace = await site.loggedIn('grace')
+  const stream = await ada.openStream('/events?market')
+  await grace.openStream('/events?market')
+  const told = await stream.next(({ event, data }) => event === 'presence' && data.includes('Grace'))
+  t.like(JSON.parse(told.data), { topic: 'market', count: 2 })
+  t.regex(await (await ada.get('/market')).text(), /data-live="present">Ada Lovelace, Grace Hopper</)
+  await grace.post('/logout', {})
+  await stream.next(({ event, data }) => event === 'presence' && !data.includes('Grace'))
+  t.regex(await (await ada.get('/market')).text(), /data-live="present">Ada Lovelace</)
+})
+
 test('what happens from when the page was rendered on is on its stream, once', async t => {
   const site = await openSite(t)
   const ada = await site.loggedIn('ada')
