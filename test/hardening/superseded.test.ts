@@ -2,6 +2,7 @@ import { connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { AuthenticationError, memoryBroker, type Authenticator } from 'koa-event-stream'
 import { eventually } from '../support/eventually.ts'
+import { PATIENCE } from '../support/progress.ts'
 import { byName, HeldResolver, openEndpoint, REQUEST, type StreamOptions } from '../koa/endpoint.ts'
 import type { OpenOptions } from '../support/http.ts'
 import { Pause } from '../support/pause.ts'
@@ -168,7 +169,7 @@ test('of those that have not opened there are no more than may be open: the newe
   let resolvers = 0
   let isHeld = false
   const { hub, open, story, isEmpty } = await openEndpoint(t, {
-    limits: { identity: OLDEST },
+    limits: { identity: OLDEST, timeout: PATIENCE },
     subscribe: (stream, ctx) => {
       resolvers += 1
       return isHeld ? subscribe(stream, ctx) : 'news'

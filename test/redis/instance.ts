@@ -27,7 +27,8 @@ export interface Instance {
 }
 
 export async function openInstance(t: ExecutionContext, broker: RedisBrokerOptions): Promise<Instance> {
-  const hub = createHub({ broker: redisBroker({ ...PATIENT, ...broker }) })
+  // Its own signs of life would count among the commands that tests count.
+  const hub = createHub({ broker: redisBroker({ ...PATIENT, ...broker }), lease: 3_600_000 })
   const told: Told[] = []
   const progress = new Progress()
   for (const name of ['ready', 'lost', 'open', 'close', 'refuse', 'gap', 'fault', 'drain'] as const) {

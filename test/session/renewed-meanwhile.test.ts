@@ -34,35 +34,38 @@ for (const [kind, options, inner] of VARIANTS) {
       ['/me', 'GET'],
       ['/ticket', 'POST'],
     ] as const) {
-      test(`a session ${kind}, ${isWatched ? 'watched' : 'not watched'}: ${path} leaves the cookie alone that another request has renewed`, async t => {
-        const hub = createHub()
-        const sessions = new CountingStore()
-        const store = isWatched ? watchSessions(sessions, hub) : sessions
-        const pause = new Pause()
-        const limits = { rate: { identity: { consume: () => pause.wait() } } }
-        const authenticate = sessionCookie({ identify })
-        const guard = requireIdentity({ hub, authenticate, limits })
-        const tickets = urlTicket({ hub, audience: 'news', authenticate, limits })
-        const routes: Middleware = async (ctx, next) => {
-          await inner(ctx, async () => {
-            if (ctx.path === '/me') await guard(ctx, async () => void (ctx.body = 'me'))
-            else if (ctx.path === '/ticket') await tickets.issue(ctx)
-            else await next()
-          })
-        }
-        const site = await openSite(t, { hub, session: { store, ...options }, inner: routes, stream: { limits } })
-        const ada = await site.loggedIn('ada')
-        const { cookie } = ada
-        const asking = fetch(`${site.url}${path}`, { method, headers: { cookie } })
-        await pause.reached
-        await ada.visit('/regenerate?user=ada')
-        const renewed = structuredClone([...sessions.sessions])
-        pause.end()
-        const refused = await asking
-        t.is(refused.status, 401)
-        t.deepEqual(refused.headers.getSetCookie(), [])
-        t.deepEqual([...sessions.sessions], renewed)
-      })
+      test.serial(
+        `a session ${kind}, ${isWatched ? 'watched' : 'not watched'}: ${path} leaves the cookie alone that another request has renewed`,
+        async t => {
+          const hub = createHub()
+          const sessions = new CountingStore()
+          const store = isWatched ? watchSessions(sessions, hub) : sessions
+          const pause = new Pause()
+          const limits = { rate: { identity: { consume: () => pause.wait() } } }
+          const authenticate = sessionCookie({ identify })
+          const guard = requireIdentity({ hub, authenticate, limits })
+          const tickets = urlTicket({ hub, audience: 'news', authenticate, limits })
+          const routes: Middleware = async (ctx, next) => {
+            await inner(ctx, async () => {
+              if (ctx.path === '/me') await guard(ctx, async () => void (ctx.body = 'me'))
+              else if (ctx.path === '/ticket') await tickets.issue(ctx)
+              else await next()
+            })
+          }
+          const site = await openSite(t, { hub, session: { store, ...options }, inner: routes, stream: { limits } })
+          const ada = await site.loggedIn('ada')
+          const { cookie } = ada
+          const asking = fetch(`${site.url}${path}`, { method, headers: { cookie } })
+          await pause.reached
+          await ada.visit('/regenerate?user=ada')
+          const renewed = structuredClone([...sessions.sessions])
+          pause.end()
+          const refused = await asking
+          t.is(refused.status, 401)
+          t.deepEqual(refused.headers.getSetCookie(), [])
+          t.deepEqual([...sessions.sessions], renewed)
+        },
+      )
     }
   }
 }
