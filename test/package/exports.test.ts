@@ -65,6 +65,12 @@ test('the relay has one name', async t => {
   t.deepEqual(imported, ['relay'])
 })
 
+test('metrics have one name, and load prom-client alone', async t => {
+  await link(['prom-client', 'tdigest', 'bintrees', '@opentelemetry/api'].filter(name => existsSync(join(ROOT, 'node_modules', name))))
+  const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/prometheus"; tell(it)')
+  t.deepEqual(imported, ['metrics'])
+})
+
 test('the client is one file that a page can load as it is, and small; another one is for pages that share', async t => {
   const file = await readFile(join(installed, 'dist/client/index.js'))
   t.deepEqual(file.toString().match(/\b(import|require)\b.{0,13}/g), ['import("./share.js"'])
