@@ -1,4 +1,4 @@
-import { channel, tracingChannel, type TracingChannel } from 'node:diagnostics_channel'
+import { channel, subscribe, tracingChannel, unsubscribe, type TracingChannel } from 'node:diagnostics_channel'
 
 /**
  * What the library tells through `node:diagnostics_channel`, for metrics and traces. Nothing is put together for a channel
@@ -98,6 +98,20 @@ export interface CatchUpMessage {
   readonly error?: unknown
 }
 
+/** The messages by their channels. `start`, `end`, `asyncStart`, `asyncEnd` and `error` are those of a `TracingChannel` of Node. */
+export interface ChannelMessages {
+  'koa-event-stream.delivery': DeliveryMessage
+  'koa-event-stream.arrival': ArrivalMessage
+  'koa-event-stream.first-byte': FirstByteMessage
+  'koa-event-stream.replay': ReplayMessage
+  'tracing:koa-event-stream.publish:start': PublishMessage
+  'tracing:koa-event-stream.publish:asyncEnd': PublishMessage
+  'tracing:koa-event-stream.open:start': OpenMessage
+  'tracing:koa-event-stream.open:asyncEnd': OpenMessage
+  'tracing:koa-event-stream.catch-up:start': CatchUpMessage
+  'tracing:koa-event-stream.catch-up:asyncEnd': CatchUpMessage
+}
+
 export const DELIVERY = channel('koa-event-stream.delivery')
 export const ARRIVAL = channel('koa-event-stream.arrival')
 export const FIRST_BYTE = channel('koa-event-stream.first-byte')
@@ -105,3 +119,23 @@ export const REPLAY = channel('koa-event-stream.replay')
 export const PUBLISH: TracingChannel<unknown, PublishMessage> = tracingChannel('koa-event-stream.publish')
 export const OPEN: TracingChannel<unknown, OpenMessage> = tracingChannel('koa-event-stream.open')
 export const CATCH_UP: TracingChannel<unknown, CatchUpMessage> = tracingChannel('koa-event-stream.catch-up')
+
+/**
+ * Subscribes to a channel for one hub.
+ *
+ * @returns ends it
+ */
+export function listenTo<Name extends keyof ChannelMessages>(
+  hub: object,
+  name: Name,
+  listener: (message: ChannelMessages[Name]) => void,
+): () => void {
+  const own = (message: unknown): void => {
+    const told = message as ChannelMessages[Name]
+    if (told.hub === hub) listener(told)
+  }
+  subscribe(name, own)
+  return () => {
+    unsubscribe(name, own)
+  }
+}

@@ -1,16 +1,7 @@
 import { CLOSE_REASONS, type CloseReason } from '../stream/close-reason.ts'
 import { REFUSAL_REASONS, RUN_ENDS, type HubStats, type RefusalReason, type RunEnd } from './lifecycle.ts'
 
-type Counted =
-  | 'opened'
-  | 'published'
-  | 'gaps'
-  | 'faults'
-  | 'lost'
-  | 'running'
-  | 'closed'
-  | 'refused'
-  | 'runs'
+type Counted = 'opened' | 'published' | 'gaps' | 'faults' | 'lost' | 'running' | 'closed' | 'refused' | 'runs'
 
 /** What has happened since the hub was made. */
 export class Counters {

@@ -1,25 +1,8 @@
-import { subscribe, unsubscribe } from 'node:diagnostics_channel'
-import {
-  ARRIVAL,
-  CATCH_UP,
-  DELIVERY,
-  FIRST_BYTE,
-  PUBLISH,
-  REPLAY,
-  type ArrivalMessage,
-  type CatchUpMessage,
-  type DeliveryMessage,
-  type FirstByteMessage,
-  type PublishMessage,
-  type ReplayMessage,
-} from '../diagnostics.ts'
+import { listenTo, type ChannelMessages } from '../diagnostics.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { HubEvents } from '../hub/lifecycle.ts'
 import { PUBLISH_FAILURES, type Flow } from './flow.ts'
 import type { TopicKinds } from './topic-kinds.ts'
-
-type Channel = Parameters<typeof subscribe>[0]
-type Listener = Parameters<typeof subscribe>[1]
 
 /** Has what a hub tells measured, until it is stopped. */
 export class Observer {
@@ -58,10 +41,10 @@ export class Observer {
 
   #watchEvents(): void {
     const { delivered, deliveryLag, brokerLag } = this.#flow
-    this.#on(ARRIVAL.name, ({ lag }: ArrivalMessage) => {
+    this.#on('koa-event-stream.arrival', ({ lag }) => {
       brokerLag.observe(lag / 1_000)
     })
-    this.#on(DELIVERY.name, ({ deliveries, isLive, now }: DeliveryMessage) => {
+    this.#on('koa-event-stream.delivery', ({ deliveries, isLive, now }) => {
       for (const { event, topics, streams } of deliveries) {
         delivered.inc({ topic: this.#kinds.of(topics) }, streams)
         if (isLive) deliveryLag.observe(Math.max(0, now - event.at) / 1_000)
@@ -71,10 +54,10 @@ export class Observer {
 
   #watchStreams(): void {
     const { firstByte, opening, behind, replayed } = this.#flow
-    this.#on(FIRST_BYTE.name, ({ duration }: FirstByteMessage) => {
+    this.#on('koa-event-stream.first-byte', ({ duration }) => {
       firstByte.observe(duration / 1_000)
     })
-    this.#on(REPLAY.name, ({ kind, events, duration }: ReplayMessage) => {
+    this.#on('koa-event-stream.replay', ({ kind, events, duration }) => {
       if (kind === 'behind') behind.observe(duration / 1_000)
       else opening.observe({ kind }, duration / 1_000)
       replayed.observe(events)
@@ -83,15 +66,15 @@ export class Observer {
 
   #watchCalls(): void {
     const { published, publishFailed, publishing, catchUp } = this.#flow
-    this.#on(PUBLISH.start.name, this.#begin)
-    this.#on(PUBLISH.asyncEnd.name, (message: PublishMessage) => {
+    this.#on('tracing:koa-event-stream.publish:start', this.#begin)
+    this.#on('tracing:koa-event-stream.publish:asyncEnd', message => {
       if (message.error === undefined) {
         published.inc({ topic: this.#kinds.of(listOf(message.topics)) })
         publishing.observe(this.#secondsOf(message))
       } else publishFailed.inc({ code: codeOf(message.error) })
     })
-    this.#on(CATCH_UP.start.name, this.#begin)
-    this.#on(CATCH_UP.asyncEnd.name, (message: CatchUpMessage) => {
+    this.#on('tracing:koa-event-stream.catch-up:start', this.#begin)
+    this.#on('tracing:koa-event-stream.catch-up:asyncEnd', message => {
       if (message.error === undefined) catchUp.observe(this.#secondsOf(message))
     })
   }
@@ -105,13 +88,8 @@ export class Observer {
     return (now - (this.#began.get(message) ?? now)) / 1_000
   }
 
-  // A channel is that of all hubs of the process.
-  #on<Message extends { readonly hub: object }>(channel: Channel, listener: (message: Message) => void): void {
-    const own: Listener = message => {
-      if ((message as Message).hub === this.#hub) listener(message as Message)
-    }
-    subscribe(channel, own)
-    this.#stops.push(() => unsubscribe(channel, own))
+  #on<Name extends keyof ChannelMessages>(name: Name, listener: (message: ChannelMessages[Name]) => void): void {
+    this.#stops.push(listenTo(this.#hub, name, listener))
   }
 }
 

@@ -3,7 +3,17 @@
  * bridge above broker.
  * A room is a folder; it may import its own files, those named here, and Node's own modules.
  */
-const BASE = ['errors', 'redaction', 'safe-error', 'topic', 'clock', 'deadline', 'application', 'options', 'diagnostics']
+const BASE = [
+  'errors',
+  'redaction',
+  'safe-error',
+  'topic',
+  'clock',
+  'deadline',
+  'application',
+  'options',
+  'diagnostics',
+]
 const ROOMS = {
   wire: ['errors', 'topic', 'application', 'options'],
   stream: ['wire/.+', ...BASE, 'auth/identity'],
@@ -134,7 +144,8 @@ const packages = [
   },
   {
     name: 'no-other-package',
-    comment: 'lib needs jsonwebtoken, the types of Koa, and Node; the engine on Redis needs ioredis, metrics prom-client',
+    comment:
+      'lib needs jsonwebtoken, the types of Koa, and Node; the engine on Redis needs ioredis, metrics prom-client',
     severity: 'error',
     from: { path: '^lib/' },
     to: {

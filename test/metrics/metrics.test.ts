@@ -5,7 +5,7 @@ import { Registry } from 'prom-client'
 import { REFUSAL_REASONS } from '../../lib/hub/lifecycle.ts'
 import { MAX_KINDS } from '../../lib/metrics/topic-kinds.ts'
 import { CLOSE_REASONS } from '../../lib/stream/close-reason.ts'
-import { openStream } from '../support/http.ts'
+import { openStream, type ReceivedStream } from '../support/http.ts'
 import { openTcpProxy } from '../support/tcp-proxy.ts'
 import { openMetered } from './site.ts'
 
@@ -43,6 +43,7 @@ test('who resumes is told from who is a newcomer, and from who has lost events',
   const first = await site.open('news')
   const { id = '' } = await first.next(isCursor)
   first.close()
+  await site.until('streams', value => value === 0)
   for (const data of ['one', 'two', 'three']) await site.hub.publish('news', { data })
   const resumed = await site.open('news', { headers: { 'last-event-id': id } })
   await resumed.next(isCursor)
@@ -185,10 +186,14 @@ test('wrong options are refused at start-up', t => {
 
 test('a scrape is bounded, however many topics and streams there are', async t => {
   const site = await openMetered(t, { metrics: { topic: topic => topic } })
-  const streams = await Promise.all(Array.from({ length: 200 }, (_, n) => site.open(`topic-${String(n)}`)))
+  const streams: ReceivedStream[] = []
+  while (streams.length < 1_000) {
+    const more = Array.from({ length: 50 }, (_, n) => site.open(`topic-${String(streams.length + n)}`))
+    streams.push(...(await Promise.all(more)))
+  }
   for (const stream of streams) await stream.next(isCursor)
-  for (let n = 0; n < 20_000; n += 1) await site.hub.publish(`topic-${String(n)}`, { data: '' })
-  const { text } = await site.until('delivered_total{topic="other"}', value => value > 0)
+  for (let n = 0; n < 100_000; n += 1) await site.hub.publish(`topic-${String(n)}`, { data: '' })
+  const { text } = await site.until('delivered_total{topic="other"}', value => value === 900)
   t.true(text.length < 100_000, `${String(text.length)} bytes`)
   for (const stream of streams) stream.close()
 })

@@ -60,7 +60,10 @@ export class Scrape {
 export async function openMetered(t: ExecutionContext, options: MeteredOptions = {}): Promise<Metered> {
   const { hub: hubOptions, metrics: metricsOptions, ...rest } = options
   const hub = createHub(hubOptions)
-  hub.on('fault', () => undefined).on('lost', () => undefined).on('refuse', () => undefined)
+  hub
+    .on('fault', () => undefined)
+    .on('lost', () => undefined)
+    .on('refuse', () => undefined)
   const register = new Registry()
   const metered = metrics(hub, { register, ...metricsOptions })
   const authenticate: Authenticator = {
@@ -95,8 +98,8 @@ export async function openMetered(t: ExecutionContext, options: MeteredOptions =
     until: async (name, isRight) => {
       let seen = await scrape()
       await eventually(
-        async () => isRight((seen = await scrape()).value(name)),
-        () => `${name} is ${String(seen.value(name))}`,
+        async () => isRight((seen = await scrape()).samples.get(name) ?? 0),
+        () => `${name} is ${String(seen.samples.get(name))}`,
       )
       return seen
     },

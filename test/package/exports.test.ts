@@ -66,7 +66,11 @@ test('the relay has one name', async t => {
 })
 
 test('metrics have one name, and load prom-client alone', async t => {
-  await link(['prom-client', 'tdigest', 'bintrees', '@opentelemetry/api'].filter(name => existsSync(join(ROOT, 'node_modules', name))))
+  await link(
+    ['prom-client', 'tdigest', 'bintrees', '@opentelemetry/api'].filter(name =>
+      existsSync(join(ROOT, 'node_modules', name)),
+    ),
+  )
   const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/prometheus"; tell(it)')
   t.deepEqual(imported, ['metrics'])
 })
