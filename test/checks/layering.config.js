@@ -39,6 +39,7 @@ const ROOMS = {
     ...BASE,
   ],
   metrics: ['hub/(hub|lifecycle)', 'wire/notices', ...BASE],
+  tracing: ['hub/hub', ...BASE],
   koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }
 
@@ -116,6 +117,13 @@ const packages = [
     to: { path: '(^|/)node_modules/prom-client/|^lib/metrics/' },
   },
   {
+    name: 'opentelemetry-in-tracing',
+    comment: 'applications without it do not have it',
+    severity: 'error',
+    from: { path: '^lib/', pathNot: '^lib/tracing/' },
+    to: { path: '(^|/)node_modules/@opentelemetry/|^lib/tracing/' },
+  },
+  {
     name: 'client-alone',
     comment: 'pages load it: what it needs of others is types, and it needs nothing of Node',
     severity: 'error',
@@ -145,12 +153,12 @@ const packages = [
   {
     name: 'no-other-package',
     comment:
-      'lib needs jsonwebtoken, the types of Koa, and Node; the engine on Redis needs ioredis, metrics prom-client',
+      'lib needs jsonwebtoken, the types of Koa, and Node; the engine on Redis needs ioredis, metrics prom-client, traces OpenTelemetry',
     severity: 'error',
     from: { path: '^lib/' },
     to: {
       dependencyTypesNot: ['local', 'localmodule', 'core'],
-      pathNot: '(^|/)node_modules/((@types/)?(koa|jsonwebtoken)|ioredis|prom-client)/',
+      pathNot: '(^|/)node_modules/((@types/)?(koa|jsonwebtoken)|ioredis|prom-client|@opentelemetry/api)/',
     },
   },
   {
