@@ -47,11 +47,13 @@ async function openTraced(t: ExecutionContext, options: TracesOptions = {}, hubO
     spans,
     open: (topics: string, headers = {}) => openStream(`${url}/?topics=${topics}`, { headers }),
     one: async (name: string): Promise<ReadableSpan> => {
+      let found: ReadableSpan | undefined
       await eventually(
-        () => spans(name).length > 0,
+        () => (found = spans(name)[0]) !== undefined,
         () => `there is no span ${name}`,
       )
-      return spans(name)[0] as ReadableSpan
+      if (found === undefined) throw new Error('unreachable')
+      return found
     },
   }
 }
