@@ -32,6 +32,7 @@ export type { Chores, Present, Roster, RosterChange, RosterEntry } from './broke
 export type { HistoryOptions } from './broker/history-policy.ts'
 export { memoryBroker, type MemoryBrokerOptions } from './broker/memory/memory-broker.ts'
 export type { Clock } from './clock.ts'
+export type { ChannelMessages } from './diagnostics.ts'
 export type { ConflatedEvent, ConflationKey } from './hub/feed/conflation-keys.ts'
 export type { StreamFilter } from './hub/stream-index.ts'
 export type { AudienceOptions } from './hub/presence/audience.ts'

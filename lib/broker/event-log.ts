@@ -32,6 +32,12 @@ export interface EventLog {
    */
   load(topics: readonly string[], since: number, epoch?: string): void | Promise<void>
 
+  /**
+   * The log's own time, in milliseconds since 1970, as far as it is known here: by it is said when an event was published.
+   * Default: that of this machine.
+   */
+  time?(): number
+
   /** Where the log stands, as far as this instance has seen. */
   position(): Position
 

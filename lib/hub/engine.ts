@@ -3,6 +3,7 @@ import type { Broker, BrokerListener, ControlMessage, DisconnectMessage } from '
 import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
+import { ARRIVAL, PUBLISH, type ArrivalMessage, type PublishMessage } from '../diagnostics.ts'
 import { EventStreamError } from '../errors.ts'
 import { duration, text } from '../options.ts'
 import { safeError } from '../safe-error.ts'
@@ -15,12 +16,13 @@ import type { PublishOptions } from '../wire/publish-options.ts'
 import { Backlog } from './backlog.ts'
 import { Counters } from './counters.ts'
 import { StreamIndex, type StreamFilter, type StreamLimits } from './stream-index.ts'
+import { Deliveries } from './deliveries.ts'
 import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
 import { RevocationMarks } from './revocation-marks.ts'
 import { Revocations } from './revocations.ts'
 import { Endings } from './endings.ts'
 import { FanOut } from './fan-out.ts'
-import type { HubStats, RefusalReason, StreamInfo } from './lifecycle.ts'
+import type { HubEvents, HubStats, RefusalReason, RunEnd, StreamInfo } from './lifecycle.ts'
 import { Instances } from './instances.ts'
 import { Leases } from './leases.ts'
 import type { Hub } from './hub.ts'
@@ -69,6 +71,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly instances: Instances
   readonly audience: Audience
   readonly backlog = new Backlog()
+  readonly deliveries = new Deliveries(this, () => this.#logTime())
   readonly fanOut: FanOut
   readonly registry: Registry
   readonly revocationMarks: RevocationMarks
@@ -95,7 +98,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.wheel = new TimerWheel(clock)
     this.instances = new Instances(this, lease)
     this.audience = new Audience(this, presence)
-    this.fanOut = new FanOut(clock)
+    this.fanOut = new FanOut(clock, this.deliveries)
     this.registry = new Registry(broker, this.fanOut)
     this.revocationMarks = new RevocationMarks(broker.store, clock)
     this.endings = new Endings(clock)
@@ -113,7 +116,17 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     broker.listen(this)
   }
 
-  async publish(topics: string | readonly string[], event: EventInput, options?: PublishOptions): Promise<string> {
+  publish(topics: string | readonly string[], event: EventInput, options?: PublishOptions): Promise<string> {
+    if (!PUBLISH.hasSubscribers) return this.#publish(topics, event, options)
+    const given = options?.traceparent
+    const message: PublishMessage = { hub: this, topics, traceparent: given }
+    return PUBLISH.tracePromise(() => {
+      const { traceparent } = message
+      return this.#publish(topics, event, traceparent === given ? options : { ...options, traceparent })
+    }, message)
+  }
+
+  async #publish(topics: string | readonly string[], event: EventInput, options?: PublishOptions): Promise<string> {
     const { topics: list, body, notes } = encodePublication(topics, event, this, options)
     this.#requireOpen()
     const id = await this.broker.publish(list, body, notes)
@@ -220,6 +233,9 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       identities: this.#streams.identities,
       addresses: this.#streams.addresses,
       bufferedBytes: this.backlog.bytes,
+      delivered: this.deliveries.events,
+      sentBytes: this.deliveries.bytes,
+      leases: this.leases.size,
       ...this.#counters.snapshot(),
     }
   }
@@ -240,6 +256,16 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
    */
   endBeforeDrain(end: () => Promise<void>): void {
     this.#works.add(end)
+  }
+
+  /** A run of a relay has begun on this instance. */
+  runBegan(): void {
+    this.#counters.running += 1
+  }
+
+  /** A run of a relay on this instance is over. */
+  runEnded(how: RunEnd): void {
+    this.#counters.runEnded(how)
   }
 
   /** Why there can be no more streams for this address and identity, if there cannot. */
@@ -309,6 +335,10 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   // What the broker says.
 
   event(topics: readonly string[], event: StoredEvent): void {
+    if (ARRIVAL.hasSubscribers) {
+      const message: ArrivalMessage = { hub: this, topics, lag: Math.max(0, this.#logTime() - event.at) }
+      ARRIVAL.publish(message)
+    }
     this.registry.deliver(topics, event)
   }
 
@@ -351,6 +381,12 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
 
   fault(during: string, error: unknown): void {
     this.failed(during, error)
+  }
+
+  protected override tell<N extends keyof HubEvents>(name: N, ...args: HubEvents[N]): void {
+    if (name === 'fault') this.#counters.faults += 1
+    else if (name === 'lost') this.#counters.lost += 1
+    super.tell(name, ...args)
   }
 
   async #drain(within: number): Promise<void> {
@@ -402,6 +438,10 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.#requireOpen()
     const { streams, since, complete } = await this.subscriptions.change(change)
     return { streams, since, complete }
+  }
+
+  #logTime(): number {
+    return this.broker.time?.() ?? this.clock.now()
   }
 
   #requireOpen(): void {

@@ -23,6 +23,10 @@ export class Batch implements SharedFrames, LogFrame {
   readonly event: StoredEvent
   readonly topics: readonly string[]
   readonly length: number
+  /** How many events. */
+  readonly count: number
+  /** To how many streams it has been written. */
+  streams = 0
   readonly #parent: Batch | undefined
   #next: Batch | undefined
   #chunk: Chunk | undefined
@@ -31,6 +35,7 @@ export class Batch implements SharedFrames, LogFrame {
     this.event = event
     this.topics = topics
     this.length = event.frame.length + (parent?.length ?? 0)
+    this.count = 1 + (parent?.count ?? 0)
     this.#parent = parent
   }
 
@@ -77,6 +82,11 @@ export class Batch implements SharedFrames, LogFrame {
   }
 }
 
+/** Hears what has been written in a turn. */
+interface Witness {
+  live(batches: readonly Batch[]): void
+}
+
 /**
  * Hands events to receivers. What is due in one turn of the event loop is written once a stream, since the kernel's
  * part of a write costs more than all the rest of a delivery; but at once when it is a piece, so that history, which has
@@ -84,14 +94,18 @@ export class Batch implements SharedFrames, LogFrame {
  */
 export class FanOut {
   readonly #clock: Clock
+  readonly #witness: Witness | undefined
   #waiting: Receiver[] = []
   #first: Batch | undefined
+  // Batches that have been written in this turn, to one stream at least.
+  #written: Batch[] = []
   #cancel: (() => void) | undefined
   // Its time is asked once: asking for each stream would be a twentieth of what a delivery costs.
   #turn: Turn = { now: 0 }
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, witness?: Witness) {
     this.#clock = clock
+    this.#witness = witness
   }
 
   /** The turn in which what is due now came. */
@@ -119,6 +133,16 @@ export class FanOut {
     const waiting = this.#waiting
     this.#waiting = []
     for (const receiver of waiting) receiver.flush(this.#turn)
+    const written = this.#written
+    this.#written = []
+    this.#witness?.live(written)
+    for (const batch of written) batch.streams = 0
+  }
+
+  /** A batch has been written to a stream. */
+  wrote(batch: Batch): void {
+    if (batch.streams === 0) this.#written.push(batch)
+    batch.streams += 1
   }
 
   #schedule(): void {

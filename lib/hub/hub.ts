@@ -165,6 +165,6 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    */
   shutdown(server: ClosableServer, options?: { within?: number }): Promise<void>
 
-  /** Counters and gauges. Adding up `bufferedBytes` takes a look at every stream. */
+  /** Counters and gauges. It costs the same however many streams and topics there are. */
   stats(): HubStats
 }

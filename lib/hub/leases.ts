@@ -52,6 +52,11 @@ export class Leases implements Task {
     this.#hub = hub
   }
 
+  /** How many streams of this instance have a place. */
+  get size(): number {
+    return this.#held.size
+  }
+
   /** Takes one of `most` places of a key for a stream, unless all are taken. */
   async take(key: string, stream: Tenant, most: number): Promise<boolean> {
     const lease: Lease = { key, holder: stream.id }

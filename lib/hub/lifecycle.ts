@@ -68,6 +68,12 @@ export const REFUSAL_REASONS = Object.freeze(
   } satisfies Record<RefusalReason, true>) as RefusalReason[],
 )
 
+/** How a run of a relay has ended. */
+export type RunEnd = 'done' | 'failed' | 'cancelled' | 'interrupted'
+
+/** Every one, for counters that start at zero. */
+export const RUN_ENDS = ['done', 'failed', 'cancelled', 'interrupted'] as const satisfies readonly RunEnd[]
+
 /** What is said of a stream: enough for a log line, nothing secret. */
 export interface StreamInfo {
   readonly id: string
@@ -109,14 +115,28 @@ export interface HubStats {
   readonly addresses: number
   /** Bytes that wait in this process for clients to read them, now. */
   readonly bufferedBytes: number
+  /** Places that this instance's streams hold in limits over all instances (`limits.identity`), now. */
+  readonly leases: number
+  /** Runs of relays on this instance, now. */
+  readonly running: number
+  /** Events of topics that were written to streams, live and from history, once for each stream. */
+  readonly delivered: number
+  /** Bytes of streams' bodies that were handed to their connections, before compression and the framing of HTTP. */
+  readonly sentBytes: number
   /** Streams ever opened. */
   readonly opened: number
   /** Events published by this instance. */
   readonly published: number
   /** Gaps that clients were told of. */
   readonly gaps: number
+  /** Times that something failed which no caller hears of: see `fault`. */
+  readonly faults: number
+  /** Times that the broker was lost. */
+  readonly lost: number
   /** Streams ended, by reason. */
   readonly closed: Readonly<Record<CloseReason, number>>
   /** Requests that got no stream, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>
+  /** Runs of relays on this instance that are over, by how they have ended. */
+  readonly runs: Readonly<Record<RunEnd, number>>
 }

@@ -2,6 +2,7 @@ import { Buffer } from 'node:buffer'
 import type { Revalidation } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { Clock } from '../clock.ts'
+import { FIRST_BYTE, type FirstByteMessage } from '../diagnostics.ts'
 import { EventStreamError } from '../errors.ts'
 import { mayComeBack, type CloseReason } from '../stream/close-reason.ts'
 import { EventStream } from '../stream/event-stream.ts'
@@ -12,6 +13,7 @@ import type { EventMap, Redact } from '../wire/event.ts'
 import { encodeComment, encodeGoaway, encodeHeartbeat, encodeRetry } from '../wire/frame.ts'
 import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
 import type { Backlog } from './backlog.ts'
+import type { Deliveries } from './deliveries.ts'
 import { Feed, type FeedHub } from './feed/feed.ts'
 import type { Standing, TopicStart } from './feed/origin.ts'
 import { OpeningTopics } from './opening-topics.ts'
@@ -28,6 +30,7 @@ export interface SubscriberHub extends FeedHub, StreamTimersHub {
   readonly redact: Redact | undefined
   readonly backlog: Backlog
   readonly audience: Audience
+  readonly deliveries: Deliveries
   closed(subscriber: Subscriber): void
 }
 
@@ -36,6 +39,8 @@ export interface SubscriberFields {
   readonly identity: Identity | undefined
   readonly revalidation: Revalidation | undefined
   readonly address: string
+  /** When the request reached the middleware, by the monotonic clock. Default: now. */
+  readonly arrivedAt?: number
   readonly lastEventId: string | undefined
   /** Whether the client may be an EventSource, which comes back by itself: its request is a GET. */
   readonly isEventSource: boolean
@@ -53,6 +58,8 @@ export class Subscriber implements StreamHost {
   readonly policy: StreamPolicy
   /** By the monotonic clock. */
   readonly openedAt: number
+  /** When the request reached the middleware, by the monotonic clock. */
+  readonly arrivedAt: number
   /** Whether the resolver is still being asked: nobody reads the stream yet. */
   isOpening = true
   /** Which of the hub's streams it was when it was announced; `undefined` where it has not got as far. */
@@ -79,6 +86,7 @@ export class Subscriber implements StreamHost {
     this.policy = policy
     this.address = address
     this.openedAt = hub.clock.monotonic()
+    this.arrivedAt = fields.arrivedAt ?? this.openedAt
     this.#isEventSource = isEventSource
     this.stream = new EventStream({ identity, lastEventId }, this)
     if (isPoll) {
@@ -146,7 +154,8 @@ export class Subscriber implements StreamHost {
     }
     this.stay.plan(requests)
     this.isOpening = false
-    return proceed(this.#feed.start(requests, parseCursor(this.stream.lastEventId), place), () => {
+    const starting = this.#feed.start(requests, parseCursor(this.stream.lastEventId), place, this.arrivedAt)
+    return proceed(starting, () => {
       this.#timers.start()
       this.#tellPresence(requests.filter(request => !answered.includes(request)).map(({ topic }) => topic))
     })
@@ -158,6 +167,7 @@ export class Subscriber implements StreamHost {
   }
 
   firstBytes(): Uint8Array {
+    if (FIRST_BYTE.hasSubscribers) this.#tellFirstByte()
     if (!this.policy.isVisible) return this.#isEventSource ? encodeRetry(this.#retry()) : encodeComment('')
     const interval = this.policy.heartbeat?.interval ?? null
     if (!this.#isEventSource) return encodeHeartbeat(interval)
@@ -217,6 +227,10 @@ export class Subscriber implements StreamHost {
     this.#timers.watch()
   }
 
+  sent(bytes: number): void {
+    this.#hub.deliveries.bytes += bytes
+  }
+
   kept(bytes: number): void {
     this.#hub.backlog.add(this, bytes)
   }
@@ -240,6 +254,12 @@ export class Subscriber implements StreamHost {
   // Who has been superseded would take the place of another, in turn for ever: it is to come back when it is asked to.
   #retryAfter(reason: CloseReason): number {
     return reason === 'superseded' ? MAX_RETRY : (this.comeBackAfter ?? this.#retry())
+  }
+
+  #tellFirstByte(): void {
+    const duration = this.clock.monotonic() - this.arrivedAt
+    const message: FirstByteMessage = { hub: this.#hub, stream: this.stream, duration }
+    FIRST_BYTE.publish(message)
   }
 
   #retry(): number {

@@ -34,7 +34,7 @@ export function enter(
   ctx: Context,
   config: RouteConfig,
   { identity, authenticator }: Caller,
-  address: string,
+  { address, arrivedAt }: Pick<Subscriber, 'address' | 'arrivedAt'>,
 ): Subscriber | undefined {
   const { hub, limits } = config
   const crowded = hub.refusal(limits, address, identity)
@@ -47,7 +47,8 @@ export function enter(
   const { isVisible, isPoll } = clientWordsOf(ctx)
   const policy = isVisible ? config.visiblePolicy : config.policy
   const lastEventId = lastEventIdOf(ctx)
-  const subscriber = hub.enter(policy, { identity, revalidation, address, lastEventId, isEventSource, isPoll })
+  const fields = { identity, revalidation, address, arrivedAt, lastEventId, isEventSource, isPoll }
+  const subscriber = hub.enter(policy, fields)
   if (isPoll) expectNextPoll(config, subscriber)
   return subscriber
 }

@@ -2,6 +2,7 @@ import type { Context } from 'koa'
 import type { Authenticator } from '../auth/authenticator.ts'
 import { currentKey } from '../auth/session-key.ts'
 import { within } from '../deadline.ts'
+import { OPEN, type OpenMessage } from '../diagnostics.ts'
 import { EventStreamError } from '../errors.ts'
 import type { Subscriber } from '../hub/subscriber.ts'
 import type { Resolution } from '../hub/subscription.ts'
@@ -57,11 +58,16 @@ export function eventStream<Events extends object = EventMap>(
 ): EventStreamMiddleware {
   const config = checkOptions(options)
   watchArrivals()
-  return ctx => answer(ctx, config)
+  return ctx => {
+    if (!OPEN.hasSubscribers) return answer(ctx, config)
+    const message: OpenMessage = { hub: config.hub, ctx }
+    return OPEN.tracePromise(() => answer(ctx, config, message), message)
+  }
 }
 
-async function answer(ctx: Context, config: RouteConfig): Promise<void> {
+async function answer(ctx: Context, config: RouteConfig, message?: OpenMessage): Promise<void> {
   const { hub, limits } = config
+  const arrivedAt = hub.clock.monotonic()
   const connection = new ClientConnection(ctx)
   takeClientWords(ctx)
   const insecure = approach(ctx, config)
@@ -95,13 +101,14 @@ async function answer(ctx: Context, config: RouteConfig): Promise<void> {
   const inTime = await isWithinRate(ctx, config, 'identity', caller.identity?.id)
   // Once it has a place, whatever ends the login finds the stream.
   const mayEnter = inTime && !connection.isGone && isStanding(ctx, config, caller)
-  const subscriber = mayEnter ? enter(ctx, config, caller, address) : undefined
+  const subscriber = mayEnter ? enter(ctx, config, caller, { address, arrivedAt }) : undefined
   if (subscriber === undefined) {
     await forget(ctx, config, caller)
     return
   }
   connection.carry(subscriber.stream)
-  await admit(ctx, config, caller, subscriber)
+  const isOpen = await admit(ctx, config, caller, subscriber)
+  if (isOpen && message !== undefined) message.stream = subscriber.stream
 }
 
 /** Answers what a GET would get, as far as that can be told without the resolver. Answers whether that is a stream. */
@@ -136,7 +143,7 @@ interface Prepared {
 }
 
 // From here on the stream holds a place, and is let go of on every way out that does not hand it to Koa.
-async function admit(ctx: Context, config: RouteConfig, caller: Caller, subscriber: Subscriber): Promise<void> {
+async function admit(ctx: Context, config: RouteConfig, caller: Caller, subscriber: Subscriber): Promise<boolean> {
   let prepared: Prepared | undefined
   let isOpen = false
   try {
@@ -151,11 +158,12 @@ async function admit(ctx: Context, config: RouteConfig, caller: Caller, subscrib
       await forget(ctx, config, caller)
     }
   }
-  if (prepared === undefined || !isOpen) return
+  if (prepared === undefined || !isOpen) return false
   resume(ctx, config)
   handOff(ctx, subscriber)
   prepared.source.start()
   if (prepared.source === NO_SOURCE) expectUse(subscriber, config)
+  return true
 }
 
 /** Makes the subscription stand. Answers `undefined` where there is to be no stream, and the request is answered. */

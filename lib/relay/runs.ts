@@ -146,6 +146,7 @@ export class Runs {
     const topic = this.views.topicOf(record.name)
     const producer = new Producer({ hub, keep, lease, linger, view, topic, store: this.#store })
     this.#producers.add(producer)
+    hub.runBegan()
     view.producer = {
       lost: () => {
         this.#store.enter(id, record).then(
@@ -160,6 +161,7 @@ export class Runs {
     }
     void producer.run(source).then(async () => {
       this.#producers.delete(producer)
+      hub.runEnded(view.log.end?.kind ?? 'interrupted')
       await this.#lifelines.giveBack(record.name)
       view.producer = undefined
       this.views.release(view)

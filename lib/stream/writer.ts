@@ -39,6 +39,8 @@ export interface WriterHost {
   readonly clock: Clock
   /** Bytes have begun to wait for the client. */
   waiting(): void
+  /** So many bytes have been handed over. */
+  sent(bytes: number): void
   /** So many bytes more, or less, are kept in this process for the client. */
   kept(bytes: number): void
   /** Everything has been taken, but for what is held back. */
@@ -137,7 +139,10 @@ export class Writer {
   attach(sink: Sink, first: Uint8Array): void {
     this.#sink = sink
     this.wroteAt = this.#host.clock.monotonic()
-    if (sink.isOpen) sink.open(first)
+    if (sink.isOpen) {
+      sink.open(first)
+      this.#host.sent(first.length)
+    }
     if (this.#isOver) sink.cut()
     else {
       this.#host.clock.turn(() => {
@@ -259,6 +264,7 @@ export class Writer {
     this.wroteAt = now
     this.takenAt = undefined
     this.#sink?.send(chunk)
+    this.#host.sent(chunk.bytes.length)
     this.#watch()
   }
 
@@ -295,6 +301,7 @@ export class Writer {
     this.#isBusy = true
     this.wroteAt = now
     sink.write(piece, this.#onTaken)
+    this.#host.sent(piece.length)
     this.#watch()
   }
 

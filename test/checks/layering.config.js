@@ -3,7 +3,17 @@
  * bridge above broker.
  * A room is a folder; it may import its own files, those named here, and Node's own modules.
  */
-const BASE = ['errors', 'redaction', 'safe-error', 'topic', 'clock', 'deadline', 'application', 'options']
+const BASE = [
+  'errors',
+  'redaction',
+  'safe-error',
+  'topic',
+  'clock',
+  'deadline',
+  'application',
+  'options',
+  'diagnostics',
+]
 const ROOMS = {
   wire: ['errors', 'topic', 'application', 'options'],
   stream: ['wire/.+', ...BASE, 'auth/identity'],
@@ -28,6 +38,8 @@ const ROOMS = {
     'wire/.+',
     ...BASE,
   ],
+  metrics: ['hub/(hub|lifecycle)', 'wire/notices', ...BASE],
+  tracing: ['hub/hub', ...BASE],
   koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }
 
@@ -98,6 +110,20 @@ const packages = [
     to: { path: '(^|/)node_modules/ioredis/|^lib/(broker/redis|bridge)/' },
   },
   {
+    name: 'prom-client-in-metrics',
+    comment: 'applications without Prometheus do not have it',
+    severity: 'error',
+    from: { path: '^lib/', pathNot: '^lib/metrics/' },
+    to: { path: '(^|/)node_modules/prom-client/|^lib/metrics/' },
+  },
+  {
+    name: 'opentelemetry-in-tracing',
+    comment: 'applications without it do not have it',
+    severity: 'error',
+    from: { path: '^lib/', pathNot: '^lib/tracing/' },
+    to: { path: '(^|/)node_modules/@opentelemetry/|^lib/tracing/' },
+  },
+  {
     name: 'client-alone',
     comment: 'pages load it: what it needs of others is types, and it needs nothing of Node',
     severity: 'error',
@@ -126,12 +152,13 @@ const packages = [
   },
   {
     name: 'no-other-package',
-    comment: 'lib needs jsonwebtoken, the types of Koa, and Node; the engine on Redis needs ioredis',
+    comment:
+      'lib needs jsonwebtoken, the types of Koa, and Node; the engine on Redis needs ioredis, metrics prom-client, traces OpenTelemetry',
     severity: 'error',
     from: { path: '^lib/' },
     to: {
       dependencyTypesNot: ['local', 'localmodule', 'core'],
-      pathNot: '(^|/)node_modules/((@types/)?(koa|jsonwebtoken)|ioredis)/',
+      pathNot: '(^|/)node_modules/((@types/)?(koa|jsonwebtoken)|ioredis|prom-client|@opentelemetry/api)/',
     },
   },
   {

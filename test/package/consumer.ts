@@ -11,13 +11,19 @@ import {
   type Identity,
 } from 'koa-event-stream'
 import { connect, type Gap } from 'koa-event-stream/client'
+import { metrics } from 'koa-event-stream/prometheus'
+import { traces } from 'koa-event-stream/opentelemetry'
 import { relay, type Run } from 'koa-event-stream/relay'
+import { register } from 'prom-client'
 
 interface Events {
   'order.created': { total: number }
 }
 
 const hub = createHub<Events>()
+metrics(hub, { register, topic: topic => topic })
+traces(hub, { topics: true }).close()
+
 const app = new Koa()
 
 const ticket: Authenticator = {

@@ -31,6 +31,9 @@ const EXPORTS = [
   'watchSessions',
 ]
 
+/** Packages that a subpath needs, and nothing else does. */
+const OPTIONAL = ['prom-client', '@opentelemetry/api']
+
 // What a page pays for the client, compressed.
 const CLIENT_BYTES = 5_120
 
@@ -48,7 +51,8 @@ test.before(async () => {
   const [{ filename }] = JSON.parse(stdout) as [{ filename: string }]
   await run('tar', ['-xzf', join(project, filename), '-C', installed, '--strip-components=1'])
   const { dependencies } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8'))
-  await link(Object.keys(dependencies))
+  await mkdir(join(project, 'node_modules/@opentelemetry'))
+  await link([...Object.keys(dependencies), ...OPTIONAL])
 })
 
 test.after.always(() => rm(project, { recursive: true, force: true }))
@@ -63,6 +67,13 @@ test('import and require() load the same names', async t => {
 test('the relay has one name', async t => {
   const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/relay"; tell(it)')
   t.deepEqual(imported, ['relay'])
+})
+
+test('metrics and traces have one name each, and need one package', async t => {
+  const tell = (path: string) =>
+    node(['--input-type=module'], `import * as it from "koa-event-stream/${path}"; tell(it)`)
+  t.deepEqual(await tell('prometheus'), ['metrics'])
+  t.deepEqual(await tell('opentelemetry'), ['traces'])
 })
 
 test('the client is one file that a page can load as it is, and small; another one is for pages that share', async t => {

@@ -380,3 +380,48 @@ test('a chat has its answer as a stream of UI messages, from the beginning for w
   t.is(await other.closed, 'cut')
   t.is((await openStream(`${url}/api/chat/c1/stream`, { headers })).status, 204)
 })
+
+test('the metrics of an application are there to be scraped', async t => {
+  const { url } = await runExample(t, folder, 'metrics.ts')
+  const stream = await openStream(`${url}/events`)
+  await stream.next(({ event }) => event === 'cursor')
+  await fetch(`${url}/orders`, { method: 'POST' })
+  await stream.next(({ data }) => data === 'paid')
+  const text = await (await fetch(`${url}/metrics`)).text()
+  t.regex(text, /^koa_event_stream_streams 1$/m)
+  t.regex(text, /^koa_event_stream_published_total\{topic="order"\} 1$/m)
+})
+
+test('an application that traces without an SDK serves its streams', async t => {
+  const { url } = await runExample(t, folder, 'tracing.ts')
+  const stream = await openStream(url)
+  t.is((await stream.next()).event, 'cursor')
+})
+
+test('streams are in no histogram of requests, and what was refused is', async t => {
+  const { url } = await runExample(t, folder, 'latency.ts')
+  const stream = await openStream(`${url}/?room=1`)
+  await stream.next(({ event }) => event === 'cursor')
+  stream.close()
+  t.is((await openStream(url)).status, 403)
+  let text = ''
+  await eventually(
+    async () => {
+      text = await (await fetch(`${url}/metrics`)).text()
+      return text.includes('method="GET",status="403"')
+    },
+    () => text,
+  )
+  const counts = [...text.matchAll(/_count\{method="GET",status="(\d+)"\} (\d+)/g)].map(([, status, count]) => [
+    status,
+    count,
+  ])
+  t.deepEqual(
+    counts.filter(([status]) => status === '403'),
+    [['403', '1']],
+  )
+  // Those before this one are of scrapes.
+  const scrapes = Number(counts.find(([status]) => status === '200')?.[1] ?? 0)
+  const again = await (await fetch(`${url}/metrics`)).text()
+  t.is(Number(/_count\{method="GET",status="200"\} (\d+)/.exec(again)?.[1]), scrapes + 1)
+})

@@ -23,6 +23,7 @@ function openStream(options: Partial<StreamHost> = {}) {
     subscribe: async topics => void told.push(`subscribe ${topics.join()}`),
     unsubscribe: topics => void told.push(`unsubscribe ${topics.join()}`),
     waiting: () => undefined,
+    sent: () => undefined,
     kept: bytes => void (kept.bytes += bytes),
     emptied: () => undefined,
     closing: reason => void told.push(`closing ${reason}`),

@@ -83,6 +83,7 @@ export function simulated(options: Partial<StreamHost> = {}) {
     subscribe: async () => undefined,
     unsubscribe: () => undefined,
     waiting: () => undefined,
+    sent: () => undefined,
     kept: bytes => void (told.kept += bytes),
     emptied: () => void (told.emptied += 1),
     closing: () => undefined,

@@ -15,6 +15,7 @@ class Listening implements WritingStream, WriterHost {
   readonly told: string[] = []
   bytes = 0
   readonly waiting = () => void this.told.push('waiting')
+  readonly sent = () => undefined
   readonly emptied = () => void this.told.push('emptied')
   readonly room = () => void this.told.push('room')
   readonly ended = () => void this.told.push('ended')

@@ -27,6 +27,14 @@ export const NGINX: Program = {
   places: ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/opt/homebrew/bin/nginx'],
 }
 
+/** Comes with Prometheus, whose service need not run. */
+export const PROMTOOL: Program = {
+  name: 'prometheus',
+  variable: 'PROMTOOL_PATH',
+  commands: ['promtool'],
+  places: [],
+}
+
 export const CHROMIUM: Program = {
   name: 'chromium',
   variable: 'CHROMIUM_PATH',

@@ -119,6 +119,10 @@ class MemoryBroker implements Broker {
     return { epoch: this.#epoch, seq: this.#seq }
   }
 
+  time(): number {
+    return this.#now
+  }
+
   look(): Position {
     return this.position()
   }

@@ -109,6 +109,10 @@ export class RedisBroker implements Broker {
     await this.#heard().load(topics, since, epoch)
   }
 
+  time(): number {
+    return this.#heard().time
+  }
+
   position(): Position {
     return this.#heard().position
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
+import { CATCH_UP, type CatchUpMessage } from '../../diagnostics.ts'
 import { EventStreamError } from '../../errors.ts'
 import type { Position } from '../../wire/cursor.ts'
 import type { BrokerListener } from '../broker.ts'
@@ -102,6 +103,11 @@ export class Replica implements LogListener {
 
   get ready(): boolean {
     return this.#ready === true
+  }
+
+  /** What the log's clock says, as it was last seen: less than half of a round trip late. */
+  get time(): number {
+    return this.#now
   }
 
   /** Everything up to here, on the topics that are live, has been handed on. */
@@ -284,7 +290,13 @@ export class Replica implements LogListener {
   }
 
   /** Asks until nothing is held any more, or the connection is another one. Throws if the connection cannot be used. */
-  async #ask(connection: number): Promise<void> {
+  #ask(connection: number): Promise<void> {
+    if (!CATCH_UP.hasSubscribers || this.#phase === 'live') return this.#askAll(connection)
+    const message: CatchUpMessage = { hub: this.#parts.listener, topics: this.#mirrors.size }
+    return CATCH_UP.tracePromise(() => this.#askAll(connection), message)
+  }
+
+  async #askAll(connection: number): Promise<void> {
     this.#isAsking = true
     try {
       while (this.#connection === connection && (this.#phase !== 'live' || this.#unasked.size > 0)) {

@@ -9,7 +9,8 @@ import { formatPosition, type Cursor } from '../../wire/cursor.ts'
 import type { EventMap } from '../../wire/event.ts'
 import { encodeCursor, encodeGap, type Gap, type GapReason } from '../../wire/frame.ts'
 import type { Turn } from '../../stream/writer.ts'
-import type { Batch } from '../fan-out.ts'
+import type { Deliveries } from '../deliveries.ts'
+import type { Batch, FanOut } from '../fan-out.ts'
 import type { StreamInfo } from '../lifecycle.ts'
 import { ENDLESS } from '../poll.ts'
 import { attempt, proceed } from '../proceed.ts'
@@ -28,6 +29,7 @@ import {
   type Standing,
   type TopicStart,
 } from './origin.ts'
+import { ReplayReport } from './replay-report.ts'
 import { Replaying } from './replaying.ts'
 import { Skipping } from './skipping.ts'
 import { isOfState, Snapshotting, type Snapshot } from './snapshotting.ts'
@@ -38,7 +40,8 @@ export interface FeedHub {
   readonly broker: Broker
   readonly registry: Registry
   readonly clock: Clock
-  readonly fanOut: { readonly turn: Turn }
+  readonly fanOut: Pick<FanOut, 'turn' | 'wrote'>
+  readonly deliveries: Pick<Deliveries, 'replayed'>
   told(stream: StreamInfo, gap: Gap): void
   failed(during: string, error: unknown, stream: StreamInfo): void
 }
@@ -67,6 +70,8 @@ export class Feed implements Member, FeedAccess {
   // The last id that the stream has sent: the next one must be greater.
   #sentSeq = -1
   #snapshots: Map<string, Snapshot> | undefined
+  // While the client is being brought up to date, and somebody wants to hear of it.
+  #report: ReplayReport | undefined
 
   constructor(
     hub: FeedHub,
@@ -101,10 +106,11 @@ export class Feed implements Member, FeedAccess {
    * Brings the stream to where it is live: what the client has missed, then its cursor. Of topics that were added before
    * it gets what was published since the resolver was called.
    *
+   * @param since when the client asked for it, by the monotonic clock
    * @returns nothing where that is at once, or a promise that resolves once the topics are there
    * @throws what the broker throws, at once or as a rejection
    */
-  start(requests: readonly TopicStart[], cursor: Cursor, place: Standing): void | Promise<void> {
+  start(requests: readonly TopicStart[], cursor: Cursor, place: Standing, since: number): void | Promise<void> {
     if (this.#isStopped) return
     this.#hasStarted = true
     const added = this.topics.filter(topic => requests.every(request => request.topic !== topic))
@@ -117,6 +123,7 @@ export class Feed implements Member, FeedAccess {
     if (!place.isKnown && (place.position.epoch === '' || !this.#isHeard(starts))) {
       throw new EventStreamError('ERR_BROKER', 'nobody could tell where the log stood when `subscribe` was called')
     }
+    this.#report = ReplayReport.begin(cursor === undefined ? 'newcomer' : 'resumed', since)
     return this.#join(starts, () => ({ cursor, position: place.position }))
   }
 
@@ -161,6 +168,7 @@ export class Feed implements Member, FeedAccess {
     if (this.#hasStarted) this.#hub.registry.leave(this, this.topics)
     this.#hasStarted = true
     this.due = undefined
+    this.#report = undefined
     this.#become(IDLE)
   }
 
@@ -177,6 +185,7 @@ export class Feed implements Member, FeedAccess {
     this.due = undefined
     if (this.#stream.writer.deliver(due, this.#policy.bufferBytes, turn)) {
       this.sent(due.event.seq)
+      this.#hub.fanOut.wrote(due)
       this.#news.carried()
     } else this.#overflow(turn)
   }
@@ -208,6 +217,7 @@ export class Feed implements Member, FeedAccess {
 
   write(items: readonly Item[]): void {
     this.#stream.writer.writeHistory(items)
+    this.#count(items)
     if (items.some(isOfTopics)) this.#news.carried()
   }
 
@@ -222,6 +232,7 @@ export class Feed implements Member, FeedAccess {
 
   tellGap(gap: Gap): boolean {
     this.write([encodeGap(gap)])
+    this.#report?.lost()
     this.#news.carried()
     this.#hub.told(this.#stream, gap)
     return this.#isStopped || this.#sendState(gap.topics)
@@ -242,6 +253,8 @@ export class Feed implements Member, FeedAccess {
   goLive(): void {
     this.#become(LIVE)
     this.#stream.writer.releaseBehindHistory()
+    this.#report?.tell(this.#hub, this.#stream, this.clock)
+    this.#report = undefined
   }
 
   get #isStopped(): boolean {
@@ -282,13 +295,24 @@ export class Feed implements Member, FeedAccess {
     const { overflow } = this.#policy
     if (this.#stream.writer.keptUpIn === turn) this.#readBy(this.#replaying())
     else if (overflow.kind === 'disconnect') this.#stream.abandon('slow')
-    else if (overflow.kind === 'drop') this.#readBy(new Skipping(this))
+    else if (overflow.kind === 'drop') this.#fallBehind(new Skipping(this))
     else {
       const failed = (error: unknown): void => {
         this.#hub.failed('buffer.key', error, this.#stream)
       }
-      this.#readBy(new Conflating(this, overflow.keys, failed))
+      this.#fallBehind(new Conflating(this, overflow.keys, failed))
     }
+  }
+
+  #fallBehind(strategy: Strategy): void {
+    this.#report ??= ReplayReport.begin('behind', this.clock.monotonic())
+    this.#readBy(strategy)
+  }
+
+  #count(items: readonly Item[]): void {
+    const events = items.filter(item => !(item instanceof Uint8Array) && isOfLog(item)) as LogFrame[]
+    this.#hub.deliveries.replayed(events)
+    if (this.#report !== undefined) this.#report.events += events.length
   }
 
   #join(starts: readonly TopicStart[], findOrigin: () => Origin | Promise<Origin>): void | Promise<void> {

@@ -1,0 +1,36 @@
+import { ROOT_CONTEXT, SpanKind, type Link } from '@opentelemetry/api'
+import { listenTo, type Delivery } from '../diagnostics.ts'
+import { readTraceParent } from './trace-parent.ts'
+import type { Tracing } from './tracing.ts'
+
+/** A span for what was written to streams at once, linked to the spans that published it. Answers what ends it. */
+export function traceDeliveries({ hub, tracer, destinations }: Tracing): (() => void)[] {
+  return [
+    listenTo(hub, 'koa-event-stream.delivery', ({ deliveries, isLive, now }) => {
+      const links = deliveries.flatMap(linkTo)
+      const [first] = deliveries
+      if (links.length === 0 || first === undefined) return
+      const lag = isLive ? Math.max(0, now - Math.min(...deliveries.map(({ event }) => event.at))) : 0
+      const kind = destinations.kindOf(first.topics)
+      const isOneKind = deliveries.every(({ topics }) => destinations.kindOf(topics) === kind)
+      const attributes = {
+        ...(isOneKind ? destinations.attributesOf(first.topics) : destinations.attributesOf(undefined)),
+        'messaging.operation.name': 'deliver',
+        'messaging.operation.type': 'process',
+        'messaging.batch.message_count': deliveries.length,
+        'koa_event_stream.deliveries': deliveries.reduce((sum, { streams }) => sum + streams, 0),
+        'koa_event_stream.live': isLive,
+      }
+      const name = isOneKind && kind !== undefined ? `deliver ${kind}` : 'deliver'
+      // By the clock of this machine, as all spans: how long it took is known by the log's.
+      const end = Date.now()
+      const options = { kind: SpanKind.CONSUMER, attributes, links, startTime: end - lag }
+      tracer.startSpan(name, options, ROOT_CONTEXT).end(end)
+    }),
+  ]
+}
+
+function linkTo({ event, streams }: Delivery): Link[] {
+  const context = readTraceParent(event.headers?.traceparent)
+  return context === undefined ? [] : [{ context, attributes: { 'koa_event_stream.streams': streams } }]
+}

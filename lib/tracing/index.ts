@@ -1,0 +1,1 @@
+export { traces, type Traces, type TracesOptions } from './traces.ts'
