@@ -1,6 +1,11 @@
 import { once } from 'node:events'
 import test from 'ava'
+import Koa from 'koa'
+import { createHub } from 'koa-event-stream'
+import { relay } from 'koa-event-stream/relay'
+import { byName } from '../koa/endpoint.ts'
 import { eventually } from '../support/eventually.ts'
+import { serve } from '../support/http.ts'
 import { ENGINES, openPair, openSite, said, told, until, whole } from './site.ts'
 
 for (const engine of ENGINES) {
@@ -159,4 +164,25 @@ test('runs are bounded for each identity and for the process', async t => {
     async () => (await site.start('c')).status === 200,
     () => 'no place has become free',
   )
+})
+
+test('a `may` that hangs lets nobody cancel, and is told', async t => {
+  const hub = createHub()
+  t.teardown(() => hub.close())
+  const told: string[] = []
+  hub.on('fault', ({ error }) => told.push((error as Error).message))
+  const cancel = relay({ hub }).cancel({
+    authenticate: byName,
+    id: () => 'a',
+    may: () => new Promise<boolean>(() => undefined),
+    limits: { timeout: 10 },
+  })
+  const app = new Koa()
+  app.on('error', error => t.fail(String(error)))
+  app.use(cancel)
+  const { url } = await serve(app, t)
+  const { status, headers } = await fetch(url, { method: 'DELETE', headers: { 'x-user': 'ann' } })
+  t.is(status, 503)
+  t.is(headers.get('retry-after'), '3')
+  t.regex(told.join(), /did not answer/)
 })

@@ -122,6 +122,7 @@ test('the ids of runs may have any characters, and are bounded', async t => {
     t.deepEqual(await whole(await site.follow(id)), ['done {"reason":"end"}'], id)
   }
   t.is((await site.follow('x'.repeat(257), { as: 'auditor' })).status, 404)
+  t.is((await site.start('x'.repeat(257))).status, 400)
 })
 
 test('a long poll ends behind what is new, and goes on from there', async t => {
