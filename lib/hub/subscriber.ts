@@ -192,8 +192,9 @@ export class Subscriber implements StreamHost {
   async subscribe(topics: readonly string[], seen?: Cursor): Promise<void> {
     this.#refuseOwnIds()
     const checked = [...new Set(topics.map(checkReadTopic))]
-    const added = checked.filter(topic => !this.topics.includes(topic))
-    if (this.topics.length + added.length > this.policy.maxTopics) {
+    const held = new Set(this.topics)
+    const added = checked.filter(topic => !held.has(topic))
+    if (held.size + added.length > this.policy.maxTopics) {
       throw this.#tooMany()
     }
     if (checked.length > 0) this.#hadTopics = true
