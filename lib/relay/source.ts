@@ -30,6 +30,8 @@ const EVENTS_A_TURN = 32
  * @throws whatever the source does wrong
  */
 export async function* readSource(source: Source, rules: Rules, signal: AbortSignal): AsyncGenerator<SourceEvent> {
+  // It may be over before it has begun.
+  if (signal.aborted) return
   const iterator = iteratorOf(await source(signal))
   let isDone = false
   const isStopped = (): boolean => signal.aborted

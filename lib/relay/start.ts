@@ -40,7 +40,9 @@ export function startRoute({ hub }: RelayConfig, runs: Runs, options: AnyStart):
           ctx.status = 400
           return undefined
         }
-        const { identity } = stream
+        // Leaving is not stopping; but whoever has lost the login meanwhile begins nothing.
+        const { identity, closeReason } = stream
+        if (closeReason !== undefined && closeReason !== 'client') return undefined
         const source = (signal: AbortSignal) => run({ identity, signal }, ctx)
         const record = await runs.start(id, identity.id, source)
         if (typeof record === 'string') {
