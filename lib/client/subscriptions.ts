@@ -3,6 +3,7 @@
  * `connect()` answers, and imports nothing else.
  */
 import type { Arrival } from '../wire/notices.ts'
+import { safely } from './bounded.ts'
 import type { Page } from './environment.ts'
 import { isUpTo } from './position.ts'
 
@@ -116,6 +117,15 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
   let isBusy = false
   // One of several topics was refused: which one is found out one by one.
   let isAlone = false
+  // Whoever waits for an answer, or for the next time to ask, is not to wait for a stream that there is no more.
+  let move = (): void => undefined
+  let moved = Promise.resolve()
+
+  const moveTo = (id: string): void => {
+    stream = id
+    move()
+    moved = new Promise(resolve => (move = resolve))
+  }
 
   const work = async (): Promise<void> => {
     if (isBusy) return
@@ -139,10 +149,7 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
 
   const placeOf = ({ since }: Wish): string => (since && isUpTo(since, seen) ? seen : since)
 
-  const ask = async (wanted: Batch, to: string): Promise<void> => {
-    let status = 0
-    let answer: Answer = {}
-    let pause = 0
+  const request = async (wanted: Batch, to: string): Promise<Told> => {
     try {
       const init = {
         method: 'POST',
@@ -153,12 +160,17 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
         signal: AbortSignal.timeout(ANSWER),
       } as const
       const response = await fetch(url, init)
-      status = response.status
-      pause = Number(response.headers.get('retry-after')) * 1_000 || 0
-      answer = Object(await response.json().catch(() => ({}))) as Answer
+      const pause = Number(response.headers.get('retry-after')) * 1_000 || 0
+      return [response.status, Object(await response.json().catch(() => ({}))) as Answer, pause]
     } catch {
       // There is no network, or no answer in time.
+      return NOTHING
     }
+  }
+
+  // The function for the headers may hang.
+  const ask = async (wanted: Batch, to: string): Promise<void> => {
+    const [status, answer, pause] = (await Promise.race([request(wanted, to), sleep(ANSWER), moved])) ?? NOTHING
     if (to !== stream) return
     if (status === 200) done(wanted, to, textOf(answer.since))
     else if (mayChange(status)) await wait(pause)
@@ -198,7 +210,7 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
       const waiting = wishes.get(topic)?.waiting ?? leaving.get(topic)
       wishes.delete(topic)
       leaving.delete(topic)
-      if (!waiting?.size) onError(error)
+      if (!waiting?.size) safely(() => onError(error), report)
       else settle(waiting, ({ reject }) => reject(error))
     }
   }
@@ -206,15 +218,22 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
   // Pages that were refused together do not come back together: the jitter is full.
   const wait = async (asked: number): Promise<void> => {
     const pause = asked + Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures++)
-    await new Promise(resolve => setTimeout(resolve, pause))
+    await Promise.race([sleep(pause), moved])
   }
+
+  // No process is kept for it.
+  const sleep = (ms: number): Promise<void> =>
+    new Promise(resolve => {
+      const timer: unknown = setTimeout(resolve, ms)
+      ;(timer as { unref?(): void }).unref?.()
+    })
 
   const ended = (): SubscriptionError => new SubscriptionError(`the stream has ended: ${live.reason}`)
 
   live.on('cursor', data => {
     const { stream: id } = Object(data) as Partial<Arrival>
     if (typeof id !== 'string' || id === stream) return
-    stream = id
+    moveTo(id)
     failures = misses = 0
     // Its resolver has decided anew.
     for (const topic of leaving.keys()) left(topic)
@@ -223,7 +242,7 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
   live.addEventListener('open', () => (seen = live.lastEventId))
   live.addEventListener('error', () => {
     if (live.state !== 'ended') return
-    stream = ''
+    moveTo('')
     for (const topic of leaving.keys()) left(topic)
     for (const { waiting } of wishes.values()) settle(waiting, ({ reject }) => reject(ended()))
     wishes.clear()
@@ -262,11 +281,16 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
   }
 }
 
+const NOTHING: Told = [0, {}, 0]
+
 interface Batch {
   readonly subscribe: readonly string[]
   readonly unsubscribe: readonly string[]
   readonly seen: string
 }
+
+/** The status, what is answered besides, and for how many milliseconds nobody is to ask again. */
+type Told = readonly [status: number, answer: Answer, pause: number]
 
 interface Answer {
   readonly since?: unknown

@@ -32,8 +32,8 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
 
   /**
    * Adds topics to the streams that fit all that is given, on every instance; those included whose resolver is still being
-   * asked. A stream that comes back gets what its resolver answers then. Readers of a source whose events have ids of their
-   * own, and of a relay, are passed over.
+   * asked. A stream that comes back gets what its resolver answers then. Streams that carry a source and no topics, such as
+   * those of a relay, and those whose events have ids of their own, are passed over.
    *
    * A stream that cannot have the topics gets none of them, which is told as a `fault` (`during: 'hub.subscribe'`), and does
    * not count: it would have more than `limits.topics`, or they were taken from it by an `unsubscribe` that this call did

@@ -73,6 +73,8 @@ export class Subscriber implements StreamHost {
   readonly #isEventSource: boolean
   // Whether the stream ever had topics: an id of a source must not take the place of its cursor then.
   #hadTopics = false
+  // Whether its resolver has answered a source.
+  #isOfSource = false
   // What has become of topics while the resolver is being asked.
   #changed: OpeningTopics | undefined
   readonly #feed: Feed
@@ -127,6 +129,11 @@ export class Subscriber implements StreamHost {
     return this.topics.length > 0
   }
 
+  /** Whether it may be given topics from elsewhere: who reads a source alone would take what they bring for the source's. */
+  get takesTopics(): boolean {
+    return this.hasTopics || !(this.#isOfSource || this.stream.hasOwnIds)
+  }
+
   get bufferBytes(): number {
     return this.policy.bufferBytes
   }
@@ -143,11 +150,13 @@ export class Subscriber implements StreamHost {
    * Brings the stream to life, with these topics and those that the resolver has added already.
    *
    * @param place where the log stood when the resolver was called
+   * @param isOfSource whether the resolver has answered a source
    * @returns nothing where the subscription stands at once, or a promise that resolves once it does
    * @throws what the broker throws, at once or as a rejection
    */
-  open(answered: readonly TopicStart[], place: Standing): void | Promise<void> {
-    const requests = this.#standing(answered)
+  open(answered: readonly TopicStart[], place: Standing, isOfSource = false): void | Promise<void> {
+    this.#isOfSource = isOfSource
+    const requests = answered.length > 0 || this.takesTopics ? this.#standing(answered) : answered
     if (requests.length > 0) {
       this.#refuseOwnIds()
       this.#hadTopics = true
@@ -193,8 +202,9 @@ export class Subscriber implements StreamHost {
   async subscribe(topics: readonly string[], seen?: Cursor): Promise<void> {
     this.#refuseOwnIds()
     const checked = [...new Set(topics.map(checkReadTopic))]
-    const added = checked.filter(topic => !this.topics.includes(topic))
-    if (this.topics.length + added.length > this.policy.maxTopics) {
+    const held = new Set(this.topics)
+    const added = checked.filter(topic => !held.has(topic))
+    if (held.size + added.length > this.policy.maxTopics) {
       throw this.#tooMany()
     }
     if (checked.length > 0) this.#hadTopics = true

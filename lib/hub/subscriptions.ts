@@ -170,10 +170,7 @@ export class Subscriptions {
     })
   }
 
-  // The readers of a source's events alone would take ours for theirs.
   #find(filter: SubscriptionFilter): Subscriber[] {
-    return this.#hub
-      .find(filter)
-      .filter(({ stream }) => stream.closeReason === undefined && !stream.isPlain && !stream.hasOwnIds)
+    return this.#hub.find(filter).filter(({ stream, takesTopics }) => stream.closeReason === undefined && takesTopics)
   }
 }

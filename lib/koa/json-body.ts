@@ -1,43 +1,67 @@
 import type { Context } from 'koa'
+import type { Clock } from '../clock.ts'
+import { within } from '../deadline.ts'
+
+// Milliseconds that a body may take: Node gives it 5 minutes over HTTP/1.1, and any time over HTTP/2.
+const BODY_TIME = 60_000
 
 /** Why a body cannot be used. */
-export type BodyFault = 413 | 415 | 400
+export type BodyFault = 408 | 413 | 415 | 400
 
 /** What is wrong with it, for who has sent it. */
 export const BODY_FAULTS = {
   400: 'the body is no JSON',
+  408: 'the body takes too long',
   413: 'the body is too large',
   415: 'the body must be JSON: say so with `Content-Type: application/json`',
 } as const
 
+/** What a body may take. */
+interface BodyLimits {
+  readonly clock: Clock
+  readonly maxBytes: number
+}
+
 /**
- * The JSON that a request carries: as a parser in front has left it, or read from the request. A body that is too large is
- * not read to its end.
+ * The JSON that a request carries: as a parser in front has left it, or read from the request. A body that is too large, or
+ * takes too long, is not read to its end.
  */
-export async function readJson(ctx: Context, maxBytes: number): Promise<{ readonly json: unknown } | BodyFault> {
-  if (!ctx.is('json', '+json')) return 415
+export async function readJson(ctx: Context, limits: BodyLimits): Promise<{ readonly json: unknown } | BodyFault> {
+  // Koa's `is` finds no body in a request of HTTP/2 that does not say how long it is.
+  if (!/^[^/]+[/](?:[^/]+[+])?json$/i.test(ctx.request.type.trim())) return 415
   const parsed: unknown = Reflect.get(ctx.request, 'body')
   if (parsed !== undefined) return { json: parsed }
   try {
-    const text = await readText(ctx, maxBytes)
-    if (text !== undefined) return { json: JSON.parse(text) }
+    const text = await readText(ctx, limits)
+    if (typeof text === 'string') return { json: JSON.parse(text) }
+    // What is left of the body would be read before the next request.
+    if (ctx.req.httpVersionMajor < 2) ctx.set('Connection', 'close')
+    return text
   } catch {
     // No JSON; or the client has left in the middle, and nobody reads the answer.
     return 400
   }
-  // What is left of the body would be read before the next request.
-  if (ctx.req.httpVersionMajor < 2) ctx.set('Connection', 'close')
-  return 413
 }
 
-async function readText({ req }: Context, maxBytes: number): Promise<string | undefined> {
-  if (Number(req.headers['content-length']) > maxBytes) return undefined
+async function readText({ req }: Context, { clock, maxBytes }: BodyLimits): Promise<string | 408 | 413> {
+  if (Number(req.headers['content-length']) > maxBytes) return 413
+  const until = clock.monotonic() + BODY_TIME
   const chunks: Buffer[] = []
   let bytes = 0
-  for await (const chunk of req as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > maxBytes) return undefined
-    chunks.push(chunk)
+  // It is not returned from, which would destroy the request before it is answered.
+  const body = req[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>
+  for (;;) {
+    const next = await within(clock, Math.max(1, until - clock.monotonic()), body.next(), () => LATE).catch(isLate)
+    if (next === undefined) return 408
+    if (next.done === true) return Buffer.concat(chunks).toString()
+    bytes += next.value.length
+    if (bytes > maxBytes) return 413
+    chunks.push(next.value)
   }
-  return Buffer.concat(chunks).toString()
+}
+
+const LATE = new Error('the body takes too long')
+
+function isLate(error: unknown): undefined {
+  if (error !== LATE) throw error
 }

@@ -270,7 +270,7 @@ async function open(
   const { hub, timeout } = config
   const topics = resolution.kind === 'topics' ? topicStarts(resolution.topics, config) : []
   try {
-    const opening = subscriber.open(topics, place)
+    const opening = subscriber.open(topics, place, resolution.kind === 'source')
     if (opening instanceof Promise) await within(hub.clock, timeout, opening, brokerTimedOut(timeout))
     return true
   } catch (error) {

@@ -14,7 +14,7 @@ import { BODY_FAULTS, readJson } from './json-body.ts'
 import { tell } from './json-answer.ts'
 import type { IdentityOf, Logins } from './options.ts'
 import { refuse } from './refusal.ts'
-import { requireIdentity, type RequireIdentityOptions } from './require-identity.ts'
+import { identityGuard, type RequireIdentityOptions } from './require-identity.ts'
 import { secretsOf } from './request-secrets.ts'
 import { setNotAllowed } from './response.ts'
 
@@ -60,7 +60,7 @@ interface Desk<Who> {
  * already is answered and not published again, as long as the log remembers keys (`publish`). Keys are each identity's own.
  *
  * Refusals are those of `requireIdentity()`. Besides: 400 for what is no event, 403 for topics that `may` denies and 413 for
- * what is too large, and nothing was published; 405, 415; 503 with `Retry-After` where the log cannot be reached: `ids` of
+ * what is too large, and nothing was published; 405, 408, 415; 503 with `Retry-After` where the log cannot be reached: `ids` of
  * its body are those of the first events, which were published. The body of each of these says what is wrong with which event.
  *
  * @throws {TypeError} at start-up, for a wrong option
@@ -71,7 +71,7 @@ export function publishRoute<
 >(options: PublishRouteOptions<Events, Login>): Middleware {
   knownKeys('publishRoute', options, KEYS)
   const { may, maxBodyBytes, ...login } = options
-  const guard = requireIdentity(login)
+  const guard = identityGuard(login)
   const desk: Desk<IdentityOf<Login>> = Object.freeze({
     hub: checkHub(options.hub),
     may: fn('may', may),
@@ -79,11 +79,11 @@ export function publishRoute<
     timeout: duration('limits.timeout', options.limits?.timeout, { default: DEFAULT_TIMEOUT }),
   })
   return async ctx => {
-    await guard(ctx, () => answer(ctx, desk))
+    await guard(ctx, stands => answer(ctx, desk, stands))
   }
 }
 
-async function answer<Who>(ctx: Context, desk: Desk<Who>): Promise<void> {
+async function answer<Who>(ctx: Context, desk: Desk<Who>, stands: () => Promise<boolean>): Promise<void> {
   if (ctx.method !== 'POST') {
     setNotAllowed(ctx, 'POST')
     return
@@ -93,13 +93,15 @@ async function answer<Who>(ctx: Context, desk: Desk<Who>): Promise<void> {
     tell(ctx, 400, { error: `\`Idempotency-Key\` must have at most ${String(MAX_KEY_BYTES / 2)} characters` })
     return
   }
-  const body = await readJson(ctx, desk.maxBodyBytes)
+  const body = await readJson(ctx, { clock: desk.hub.clock, maxBytes: desk.maxBodyBytes })
   if (typeof body === 'number') {
     tell(ctx, body, { error: BODY_FAULTS[body] })
     return
   }
   const items = checkItems(ctx, desk.hub, body.json)
-  if (items !== undefined && (await isAllowed(ctx, desk, items))) await publish(ctx, desk.hub, items, key)
+  if (items === undefined || !(await isAllowed(ctx, desk, items))) return
+  // A body may have come slowly, and the login have ended meanwhile.
+  if (await stands()) await publish(ctx, desk.hub, items, key)
 }
 
 /** Checks all before any is published. */
@@ -130,7 +132,7 @@ async function isAllowed<Who>(
   { hub, may, timeout }: Desk<Who>,
   items: readonly Item[],
 ): Promise<boolean> {
-  // `requireIdentity()` has put it there.
+  // The guard has put it there.
   const identity = ctx.state.identity as Who
   try {
     for (const [index, { topics }] of items.entries()) {

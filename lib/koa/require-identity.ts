@@ -81,19 +81,40 @@ export function requireIdentity<
   Events extends object = EventMap,
   Login extends Logins = Authenticator | readonly Authenticator[],
 >(options: RequireIdentityOptions<Events, Login>): IdentityMiddleware<IdentityOf<Login>> {
+  const guard = identityGuard(options)
+  return (ctx, next) => guard(ctx, next)
+}
+
+/** Does what a route does for who has been let in. `stands` asks once more, and answers the request where that is over. */
+type GuardedWork = (stands: () => Promise<boolean>) => Promise<void>
+
+/**
+ * `requireIdentity()` for routes that take their time before they do something, such as to read a body that may come as
+ * slowly as its client likes: the login may end meanwhile.
+ *
+ * @throws {TypeError} at start-up, for a wrong option
+ */
+export function identityGuard<Events extends object, Login extends Logins>(
+  options: RequireIdentityOptions<Events, Login>,
+): (ctx: Context, work: GuardedWork) => Promise<void> {
   const config = checkOptions(options)
   watchArrivals()
-  return async (ctx, next) => {
+  return async (ctx, work) => {
     const caller = await admit(ctx, config)
     if ('status' in caller) {
       await turnDown(ctx, config, caller)
       return
     }
+    const stands = async (): Promise<boolean> => {
+      const refusal = await lapse(ctx, config, caller)
+      if (refusal !== undefined) await turnDown(ctx, config, refusal)
+      return refusal === undefined
+    }
     // What its claims look like is the word of the authenticator that made it.
-    ctx.state.identity = caller.identity as IdentityOf<Login>
+    ctx.state.identity = caller.identity
     resume(ctx, config)
-    if (hasConcealed(ctx)) await keepFromCaches(ctx, next)
-    else await next()
+    if (hasConcealed(ctx)) await keepFromCaches(ctx, () => work(stands))
+    else await work(stands)
   }
 }
 
@@ -114,9 +135,13 @@ function checkOptions<Events extends object, Login extends Logins>(
 async function admit(ctx: Context, config: IdentityConfig): Promise<Caller | Refusal> {
   const caller = await pass(ctx, config)
   if ('status' in caller) return caller
+  return (await lapse(ctx, config, caller)) ?? caller
+}
+
+/** Why a login does not hold any more at this moment, if it does not. */
+async function lapse(ctx: Context, config: IdentityConfig, caller: Caller): Promise<Refusal | undefined> {
   const refusal = (await verify(ctx, caller, config)) ?? endedMeanwhile(ctx, caller, config)
-  if (refusal === undefined) return caller
-  await forget(ctx, config, caller)
+  if (refusal !== undefined) await forget(ctx, config, caller)
   return refusal
 }
 

@@ -14,7 +14,7 @@ import { tell } from './json-answer.ts'
 import { BODY_FAULTS, readJson } from './json-body.ts'
 import type { IdentityOf, Logins } from './options.ts'
 import { refuse } from './refusal.ts'
-import { requireIdentity, type RequireIdentityOptions } from './require-identity.ts'
+import { identityGuard, type RequireIdentityOptions } from './require-identity.ts'
 import { secretsOf } from './request-secrets.ts'
 import { setNotAllowed } from './response.ts'
 
@@ -72,7 +72,7 @@ interface Wish extends SubscriptionWish {
  *
  * What is taken away by `hub.unsubscribe()` while `may` is being asked is not brought back: 409, as for a stream that would have
  * more than `limits.topics`. Other refusals are those of `requireIdentity()`; besides, 400 for what is no wish, 403 for what `may`
- * denies, 413, and nothing was changed; 405, 415; 503 with `Retry-After` where the log cannot be reached, or not all instances
+ * denies, 413, and nothing was changed; 405, 408, 415; 503 with `Retry-After` where the log cannot be reached, or not all instances
  * have answered and none of the others has the stream: the same may be asked again.
  *
  * @throws {TypeError} at start-up, for a wrong option
@@ -83,7 +83,7 @@ export function subscriptionRoute<
 >(options: SubscriptionRouteOptions<Events, Login>): Middleware {
   knownKeys('subscriptionRoute', options, KEYS)
   const { may, maxBodyBytes, within, ...login } = options
-  const guard = requireIdentity(login)
+  const guard = identityGuard(login)
   const desk: Desk<IdentityOf<Login>> = Object.freeze({
     hub: checkHub(options.hub),
     may: fn('may', may),
@@ -94,16 +94,21 @@ export function subscriptionRoute<
   return async ctx => {
     // What is taken away from now on, the login and `may` may not know of.
     const decision = desk.hub.subscriptions.decide()
-    await guard(ctx, () => answer(ctx, desk, decision))
+    await guard(ctx, stands => answer(ctx, desk, decision, stands))
   }
 }
 
-async function answer<Who>(ctx: Context, desk: Desk<Who>, decision: Decision): Promise<void> {
+async function answer<Who>(
+  ctx: Context,
+  desk: Desk<Who>,
+  decision: Decision,
+  stands: () => Promise<boolean>,
+): Promise<void> {
   if (ctx.method !== 'POST') {
     setNotAllowed(ctx, 'POST')
     return
   }
-  const body = await readJson(ctx, desk.maxBodyBytes)
+  const body = await readJson(ctx, { clock: desk.hub.clock, maxBytes: desk.maxBodyBytes })
   if (typeof body === 'number') {
     tell(ctx, body, { error: BODY_FAULTS[body] })
     return
@@ -115,7 +120,9 @@ async function answer<Who>(ctx: Context, desk: Desk<Who>, decision: Decision): P
     tell(ctx, 400, { error: (error as Error).message })
     return
   }
-  if (await isAllowed(ctx, desk, wish)) await change(ctx, desk, wish, decision)
+  if (!(await isAllowed(ctx, desk, wish))) return
+  // A body may have come slowly, and the login have ended meanwhile.
+  if (await stands()) await change(ctx, desk, wish, decision)
 }
 
 /** @throws {TypeError} {EventStreamError} that say what is wrong */
@@ -141,7 +148,7 @@ async function isAllowed<Who>(
   { hub, may, timeout }: Desk<Who>,
   { subscribe, unsubscribe }: Wish,
 ): Promise<boolean> {
-  // `requireIdentity()` has put it there.
+  // The guard has put it there.
   const identity = ctx.state.identity as Who
   try {
     const isTrue = await callInTime({ clock: hub.clock, ms: timeout, what: '`may`' }, () =>

@@ -25,7 +25,8 @@ export class Batcher {
 
   /** Takes an event. Resolves once there is room for more. */
   async add({ event, bytes }: SourceEvent): Promise<void> {
-    if (this.#bytes + bytes > BATCH_BYTES) this.#flush()
+    // Without the wait a source of large events would be as far ahead of the log as it likes.
+    if (this.#bytes + bytes > BATCH_BYTES) await this.settled()
     this.#pending.push(event)
     this.#bytes += bytes
     if (this.#bytes >= BATCH_BYTES) await this.settled()

@@ -18,6 +18,9 @@ const WAIT = 3_000
 /** The options of `cancel`, for whatever shape of identities. */
 type AnyCancel = CancelOptions & { readonly may: (identity: Identity, run: Run) => boolean | Promise<boolean> }
 
+// Nobody can tell, as where the broker cannot.
+const late = (message: string): EventStreamError => new EventStreamError('ERR_BROKER', message)
+
 /** A route that ends a run, whatever instance it is on: 204, also where it has ended already, and 404 where there is none. */
 export function cancelRoute({ hub }: RelayConfig, runs: Runs, options: AnyCancel): EventStreamMiddleware {
   const { may, id, ...rest } = options
@@ -43,7 +46,7 @@ export function cancelRoute({ hub }: RelayConfig, runs: Runs, options: AnyCancel
     }
     await guard(ctx, async () => {
       try {
-        await callInTime({ clock: hub.clock, ms, what: 'cancelling a run' }, () => cancel(ctx))
+        await callInTime({ clock: hub.clock, ms, what: 'cancelling a run', late }, () => cancel(ctx))
       } catch (error) {
         if (!(error instanceof EventStreamError && error.code === 'ERR_BROKER')) throw error
         runs.failed(error)

@@ -40,8 +40,8 @@ export interface RelayOptions<Events extends object = EventMap> {
     /** Runs of this process at once. One more is refused with 503. Default 1,000. */
     process?: number
     /**
-     * Characters of a run's events that are kept for late readers, beside what `compact` made of those before. Without
-     * `compact`, late readers of a longer run are told of a gap, as slow ones are. 65,536 or more, default 1,048,576.
+     * Characters of a run's events, and ten for each, that are kept for late readers, beside what `compact` made of those
+     * before. Without `compact`, late readers of a longer run are told of a gap, as slow ones are. 65,536 or more, default 1,048,576.
      */
     size?: number
   }
@@ -93,7 +93,7 @@ export interface StartOptions<Events extends object = EventMap, Login extends Lo
   extends StreamOptions<Events, Login>, Reading {
   /**
    * The id of the run that is wanted, 1 to 256 characters: of a user's own message, such as a client makes one for it.
-   * `ctx.throw(422)` refuses.
+   * Anything else is answered 400; `ctx.throw(422)` refuses, too.
    */
   id: (ctx: Context) => string | Promise<string>
   /**

@@ -25,7 +25,10 @@ export function readerStart(lastEventId: string | undefined, { name }: View): Re
   const cursor: Cursor = parseCursor(lastEventId)
   if (cursor === undefined) return { number: 0, gap: undefined }
   if (cursor === 'unknown') return { number: 0, gap: 'unknown' }
-  return cursor.epoch === name ? { number: cursor.seq, gap: undefined } : { number: 0, gap: 'epoch' }
+  // Whoever has seen nothing of a run misses nothing of it.
+  return cursor.epoch === name || cursor.seq === 0
+    ? { number: cursor.seq, gap: undefined }
+    : { number: 0, gap: 'epoch' }
 }
 
 /** Whether a client has read a run to its end, so that there is nothing more to come back for. */
@@ -71,8 +74,9 @@ export async function* readRun(
     if (portion.events.length > 0) continue
     if (owesCursor) {
       owesCursor = false
-      // The id is the one that the client has already; without any it comes back as it has come.
-      stream.write(encodeCursor(undefined, { stream: stream.id, heartbeat }))
+      // The id is the one that the client has already. Without any, each of its long polls would be its first, and not wait.
+      const id = at === 0 ? formatPosition(name, 0) : undefined
+      stream.write(encodeCursor(id, { stream: stream.id, heartbeat }))
       stream.news?.caughtUp()
     }
     await view.changed(stream.signal)

@@ -162,6 +162,9 @@ export class RunLog {
   }
 }
 
+// An event without a name and data takes as much as it does in the store.
+const EMPTY_SIZE = JSON.stringify([null, '']).length
+
 function sizeOf([event, data]: BareEvent): number {
-  return (event?.length ?? 0) + data.length
+  return EMPTY_SIZE + (event?.length ?? 0) + data.length
 }

@@ -1,4 +1,5 @@
 import { within } from '../deadline.ts'
+import type { End } from './batch.ts'
 import { compactorOf } from './compactor.ts'
 import { EventStreamError } from '../errors.ts'
 import type { RelayConfig } from './config.ts'
@@ -11,6 +12,8 @@ import { Views } from './views.ts'
 
 // Milliseconds until a start is tried again that another one with the same id is in front of.
 const NEXT_TRY = 30
+
+const DRAIN: End = { kind: 'interrupted', reason: 'drain' }
 
 type Compact = Parameters<typeof compactorOf>[0]
 
@@ -38,7 +41,7 @@ export class Runs {
     })
     this.views = new Views(config, this.#store, this.#lifelines)
     hub.endBeforeDrain(async () => {
-      await Promise.all([...this.#producers].map(producer => producer.end({ kind: 'interrupted', reason: 'drain' })))
+      await Promise.all([...this.#producers].map(producer => producer.end(DRAIN)))
     })
   }
 
@@ -159,6 +162,8 @@ export class Runs {
         )
       },
     }
+    // It was on its way when those that are to end were looked for.
+    if (hub.draining) void producer.end(DRAIN)
     void producer.run(source).then(async () => {
       this.#producers.delete(producer)
       hub.runEnded(view.log.end?.kind ?? 'interrupted')

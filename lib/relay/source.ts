@@ -30,9 +30,11 @@ const EVENTS_A_TURN = 32
  * @throws whatever the source does wrong
  */
 export async function* readSource(source: Source, rules: Rules, signal: AbortSignal): AsyncGenerator<SourceEvent> {
+  const isStopped = (): boolean => signal.aborted
+  // It may be over before it has begun.
+  if (isStopped()) return
   const iterator = iteratorOf(await source(signal))
   let isDone = false
-  const isStopped = (): boolean => signal.aborted
   const stop = (): void => {
     if (isDone) return
     isDone = true

@@ -35,8 +35,14 @@ export function startRoute({ hub }: RelayConfig, runs: Runs, options: AnyStart):
     subscribe: (stream, ctx) =>
       orComeBack(runs, stream, async () => {
         const id = await runIdOf(ctx, idOf)
-        if (id === undefined) throw new TypeError('the `id` of a run is a string of 1 to 256 characters')
-        const { identity } = stream
+        if (id === undefined) {
+          // It is the client's word, most likely.
+          ctx.status = 400
+          return undefined
+        }
+        // Leaving is not stopping; but whoever has lost the login meanwhile begins nothing.
+        const { identity, closeReason } = stream
+        if (closeReason !== undefined && closeReason !== 'client') return undefined
         const source = (signal: AbortSignal) => run({ identity, signal }, ctx)
         const record = await runs.start(id, identity.id, source)
         if (typeof record === 'string') {

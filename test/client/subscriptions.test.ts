@@ -1,8 +1,11 @@
+import { json } from 'node:stream/consumers'
+import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import Koa, { type Context } from 'koa'
 import { createHub, createIdentity, eventStream, subscriptionRoute, type Authenticator } from 'koa-event-stream'
 import { connect, type LoadReason } from 'koa-event-stream/client'
-import { subscriptions } from 'koa-event-stream/client/subscriptions'
+import { subscriptions, type LiveStream, type SubscriptionsOptions } from 'koa-event-stream/client/subscriptions'
+import type { Arrival } from '../../lib/wire/notices.ts'
 import { eventually } from '../support/eventually.ts'
 import { serve } from '../support/http.ts'
 import { Progress } from '../support/progress.ts'
@@ -212,4 +215,83 @@ test('a wish that is given up, by its signal or for good, rejects; so do all whe
   await t.throwsAsync(page.subscribe('late'), { name: 'SubscriptionError' })
   await page.unsubscribe('late')
   t.deepEqual(wishes, [])
+})
+
+/** A page whose stream is where the test says, with a route of its own. */
+async function openScripted(
+  t: ExecutionContext,
+  answer: (topics: readonly string[], count: number) => number,
+  options: SubscriptionsOptions = {},
+) {
+  let count = 0
+  const { url } = await serve(async (request, response) => {
+    const { subscribe } = (await json(request)) as { subscribe: string[] }
+    count += 1
+    response.writeHead(answer(subscribe, count), { 'content-type': 'application/json', 'retry-after': '3600' })
+    response.end('{"since":"a-1"}')
+  }, t)
+  let opened: (data: Arrival) => unknown = () => t.fail('nobody listens')
+  const live: LiveStream = {
+    state: 'open',
+    reason: 'stream',
+    lastEventId: '',
+    on: (_, listener) => (opened = listener),
+    addEventListener: () => undefined,
+  }
+  return {
+    page: subscriptions(live, url, options),
+    open: (stream: string) => opened({ stream, heartbeat: null }),
+    asked: (times: number) =>
+      eventually(
+        () => count >= times,
+        () => `the route was asked ${String(count)} times`,
+      ),
+  }
+}
+
+test('an `onError` that throws keeps no topic from being live', async t => {
+  let told = 0
+  const onError = () => {
+    told += 1
+    throw new Error('of the page')
+  }
+  const { page, open } = await openScripted(t, ([topic], count) => (topic === 'a' && count > 1 ? 403 : 200), {
+    onError,
+  })
+  open('one')
+  await page.subscribe('a')
+  open('two')
+  await eventually(
+    () => told > 0,
+    () => 'nothing is told',
+  )
+  t.deepEqual(await page.subscribe('b'), { since: 'a-1' })
+})
+
+test('a stream that is opened anew gets its topics at once, however long the one before was to wait', async t => {
+  const { page, open, asked } = await openScripted(t, (_, count) => (count === 1 ? 503 : 200))
+  open('one')
+  const subscribed = page.subscribe('a')
+  await asked(1)
+  // Nothing tells that the page has read the answer. If it has not, it has not begun to wait either.
+  await setTimeout(100)
+  open('two')
+  t.deepEqual(await subscribed, { since: 'a-1' })
+})
+
+test('a function for the headers that hangs does so for its stream alone', async t => {
+  let count = 0
+  const headers = () => {
+    count += 1
+    return count === 1 ? new Promise<never>(() => undefined) : {}
+  }
+  const { page, open } = await openScripted(t, () => 200, { headers })
+  open('one')
+  const subscribed = page.subscribe('a')
+  await eventually(
+    () => count === 1,
+    () => 'nobody has asked for the headers',
+  )
+  open('two')
+  t.deepEqual(await subscribed, { since: 'a-1' })
 })

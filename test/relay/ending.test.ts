@@ -1,6 +1,13 @@
 import { once } from 'node:events'
 import test from 'ava'
+import Koa from 'koa'
+import { createHub, memoryBroker } from 'koa-event-stream'
+import { relay } from 'koa-event-stream/relay'
+import { byName } from '../koa/endpoint.ts'
+import { decodeEntry } from '../../lib/relay/batch.ts'
 import { eventually } from '../support/eventually.ts'
+import { serve } from '../support/http.ts'
+import { Pause } from '../support/pause.ts'
 import { ENGINES, openPair, openSite, said, told, until, whole } from './site.ts'
 
 for (const engine of ENGINES) {
@@ -159,4 +166,68 @@ test('runs are bounded for each identity and for the process', async t => {
     async () => (await site.start('c')).status === 200,
     () => 'no place has become free',
   )
+})
+
+test('a `may` that hangs lets nobody cancel, and is told', async t => {
+  const hub = createHub()
+  t.teardown(() => hub.close())
+  const told: string[] = []
+  hub.on('fault', ({ error }) => told.push((error as Error).message))
+  const cancel = relay({ hub }).cancel({
+    authenticate: byName,
+    id: () => 'a',
+    may: () => new Promise<boolean>(() => undefined),
+    limits: { timeout: 10 },
+  })
+  const app = new Koa()
+  app.on('error', error => t.fail(String(error)))
+  app.use(cancel)
+  const { url } = await serve(app, t)
+  const { status, headers } = await fetch(url, { method: 'DELETE', headers: { 'x-user': 'ann' } })
+  t.is(status, 503)
+  t.is(headers.get('retry-after'), '3')
+  t.regex(told.join(), /did not answer/)
+})
+
+test('whose login ends while the id of the run is looked up begins none', async t => {
+  const pause = new Pause()
+  const site = await openSite(t, { start: { id: () => pause.wait().then(() => 'a') } })
+  const starting = site.start('a')
+  await pause.reached
+  await site.hub.disconnect({ identity: 'ann' }, 'logout')
+  pause.end()
+  t.is((await starting).status, 401)
+  await site.isEmpty()
+  t.false(site.scripts.has('a'))
+})
+
+test('a run that is on its way when the drain begins is told as interrupted, and its source is not asked', async t => {
+  const broker = memoryBroker()
+  const pause = new Pause()
+  const set = broker.store.set.bind(broker.store)
+  const names: string[] = []
+  broker.store.set = async (...args) => {
+    const [key, value] = args
+    if (key.includes(':id:')) {
+      names.push((JSON.parse(value) as { name: string }).name)
+      await pause.wait()
+    }
+    await set(...args)
+  }
+  const site = await openSite(t, { hub: { broker } })
+  const starting = site.start('a')
+  await pause.reached
+  const drained = site.hub.drain({ within: 60_000 })
+  pause.end()
+  await drained
+  await (
+    await starting
+  ).closed
+  const history = () => broker.read(`relay:runs:${names.join()}`, 0, 10).events.map(({ frame }) => decodeEntry(frame))
+  await eventually(
+    () => history().length > 0,
+    () => 'nothing is told',
+  )
+  t.deepEqual(history(), [{ kind: 'interrupted', reason: 'drain' }])
+  t.false(site.scripts.has('a'))
 })

@@ -122,6 +122,7 @@ test('the ids of runs may have any characters, and are bounded', async t => {
     t.deepEqual(await whole(await site.follow(id)), ['done {"reason":"end"}'], id)
   }
   t.is((await site.follow('x'.repeat(257), { as: 'auditor' })).status, 404)
+  t.is((await site.start('x'.repeat(257))).status, 400)
 })
 
 test('a long poll ends behind what is new, and goes on from there', async t => {
@@ -145,6 +146,31 @@ test('a long poll ends behind what is new, and goes on from there', async t => {
   t.deepEqual(await whole(await poll(second.received.find(({ event }) => event === 'token')?.id)), [
     'done {"reason":"end"}',
   ])
+})
+
+test('a long poll that comes before the first event has a place to come back to, and waits from then on', async t => {
+  const site = await openSite(t)
+  await site.start('a')
+  const script = await site.script('a')
+  const poll = (since?: string) =>
+    openStream(`${site.url}/runs/a?stream=poll`, {
+      headers: { 'x-user': 'ann', ...(since !== undefined && { 'last-event-id': since }) },
+    })
+  const first = await poll()
+  t.deepEqual(await whole(first), [])
+  const { id } = first.received.find(({ event }) => event === 'cursor') ?? {}
+  t.truthy(id)
+  const second = await poll(id)
+  await second.next(({ event }) => event === 'cursor')
+  script.say('1')
+  script.end()
+  t.deepEqual((await whole(second)).slice(0, 1), ['token 1'])
+  // It has seen nothing of the run that was before, either.
+  await site.start('b')
+  ;(await site.script('b')).end()
+  const other = await site.follow('b', { since: id })
+  t.deepEqual(await whole(other), ['done {"reason":"end"}'])
+  t.notRegex(told(other.received).join(), /gap/)
 })
 
 test('the client reads a run, is cut in the middle, and gets each event once', async t => {

@@ -1,5 +1,6 @@
 import test from 'ava'
-import { ENGINES, openPair, said, told, until, whole } from './site.ts'
+import { Pause } from '../support/pause.ts'
+import { ENGINES, openPair, openSite, said, told, until, whole } from './site.ts'
 
 for (const engine of ENGINES) {
   test(`${engine}: who starts a run reads it, and so does whoever follows it, up to one end`, async t => {
@@ -127,3 +128,30 @@ for (const engine of ENGINES) {
     for (const stream of streams) t.deepEqual(await whole(stream), ['token 1', 'done {"reason":"end"}'])
   })
 }
+
+test('topics for all streams of an identity are not for the readers of its runs, before their first event and while they are let in', async t => {
+  const pause = new Pause()
+  const site = await openSite(t, {
+    start: {
+      id: async ctx => {
+        if (ctx.params.id === 'b') await pause.wait()
+        return String(ctx.params.id)
+      },
+    },
+  })
+  const readers = [await site.start('a'), await site.plain('a')]
+  const opening = site.start('b')
+  await pause.reached
+  await site.hub.subscribe({ identity: 'ann' }, 'room')
+  pause.end()
+  readers.push(await opening)
+  await site.hub.publish('room', { data: 'for others' })
+  for (const id of ['a', 'b']) {
+    const script = await site.script(id)
+    script.say('1')
+    script.end()
+  }
+  const all = ['token 1', 'done {"reason":"end"}']
+  t.deepEqual(await Promise.all(readers.map(whole)), [all, all.slice(0, 1), all])
+  t.deepEqual(site.faults, [])
+})

@@ -42,6 +42,12 @@ test('what is over the limit is forgotten, and whoever comes from there is told'
   t.deepEqual(numbered(compact, 1), ['3 aaaabbbbcccc'])
 })
 
+test('events without a word have an end, too', t => {
+  const log = new RunLog(1_000)
+  for (let first = 1; first <= 1_000; first += 1) log.append(batch(first, ''))
+  t.true(JSON.stringify(log.state()).length < 1_200)
+})
+
 test('a hole is told, and nothing before it is shown as if it were whole', t => {
   const log = filled(1_000, join, [batch(1, 'a')])
   t.true(log.isBeyond(batch(3, 'c')))

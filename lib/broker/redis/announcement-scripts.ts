@@ -1,15 +1,35 @@
 /**
  * KEYS: the stream of announcements. ARGV: the message, how many are kept, milliseconds they are kept, `PUBLISH` or
- * `SPUBLISH`, the control channel. What is handed out is the id of the entry, a space, and the message; or only the
- * message if it could not be remembered. Then nothing is: whoever was away finds that his place is gone.
+ * `SPUBLISH`, the control channel, how many bytes are kept. What is handed out is the id of the entry, a space, and the
+ * message; or only the message if it could not be remembered. Then nothing is: whoever was away finds that his place is gone.
+ *
+ * An entry has `m`, the message, and `t`, the bytes of all up to there. Looking for what is over in bytes is not done for
+ * each, but sixteen times on the way to the limit.
  */
 export const ANNOUNCE = `
-local id = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'm', ARGV[1])
+local function totalOf(entries)
+  local fields = entries[1] and entries[1][2] or {}
+  return fields[3] == 't' and tonumber(fields[4]) or 0
+end
+
+local newest = redis.pcall('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+local before = newest.err and 0 or totalOf(newest)
+local total = before + #ARGV[1]
+local id = redis.pcall('XADD', KEYS[1], 'MAXLEN', '~', ARGV[2], '*', 'm', ARGV[1], 't', string.format('%.0f', total))
 if type(id) ~= 'string' then
   redis.pcall('DEL', KEYS[1])
   return redis.call(ARGV[4], ARGV[5], ARGV[1])
 end
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
+local kept = tonumber(ARGV[6])
+if math.floor(total * 16 / kept) ~= math.floor(before * 16 / kept) then
+  local length = redis.call('XLEN', KEYS[1])
+  while length > 1 and total - totalOf(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)) > kept do
+    -- Some at once, where they are many.
+    length = length - math.max(1, math.floor(length / 64))
+    redis.call('XTRIM', KEYS[1], 'MAXLEN', length)
+  end
+end
 return redis.call(ARGV[4], ARGV[5], id .. ' ' .. ARGV[1])
 `
 

@@ -8,8 +8,10 @@ import type { LogNames } from './keys.ts'
 import type { PublishCommand } from './client.ts'
 import type { SessionMember } from './session.ts'
 
-// How many announcements are remembered, and for how many milliseconds after the last one was made or looked for.
+// How many announcements are remembered, of how many bytes, and for how many milliseconds after the last one was made or looked for.
+// They are small but for changes of topics, which clients may have made.
 const KEPT = 10_000
+const KEPT_BYTES = 16_777_216
 const KEPT_FOR = 3_600_000
 
 // How many are fetched at once: an answer must come in time over a slow link, too.
@@ -81,7 +83,15 @@ export class Announcements implements SessionMember {
   async announce(message: string): Promise<void> {
     const { commands, command, names } = this.#options
     await commands.run('announce', client =>
-      announcing(client).announceMessage(names.announcements, message, KEPT, KEPT_FOR, command, names.control),
+      announcing(client).announceMessage(
+        names.announcements,
+        message,
+        KEPT,
+        KEPT_FOR,
+        command,
+        names.control,
+        KEPT_BYTES,
+      ),
     )
   }
 
