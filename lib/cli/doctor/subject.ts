@@ -1,0 +1,40 @@
+import { logIn, type Login } from '../login.ts'
+import { openProbe, type Probe } from './probe.ts'
+
+/** A stream under examination. */
+export interface Subject {
+  readonly url: URL
+  readonly login: Login
+  /** The origin of a page of another site, if there is one. */
+  readonly origin: string | undefined
+  /** How long to watch an idle stream, in milliseconds; by default for two of its heartbeats. */
+  readonly wait: number | undefined
+  /** Opens it once more, with credentials of its own. */
+  open(more?: Extra): Promise<Probe | 'silent' | 'unreachable'>
+}
+
+export interface Extra {
+  readonly headers?: Record<string, string>
+  readonly query?: Record<string, string>
+}
+
+/** What the library's own client asks for: heartbeats that can be told from bytes that were held back. */
+const VISIBLE = { heartbeat: 'event' }
+
+export function subjectOf(
+  url: URL,
+  login: Login,
+  { origin, wait }: { origin: string | undefined; wait: number | undefined },
+): Subject {
+  return {
+    url,
+    login,
+    origin,
+    wait,
+    async open({ headers = {}, query = {} } = {}) {
+      const credentials = await logIn(url, login)
+      for (const [name, value] of Object.entries({ ...VISIBLE, ...query })) credentials.url.searchParams.set(name, value)
+      return openProbe(credentials.url, { ...credentials.headers, ...headers })
+    },
+  }
+}
