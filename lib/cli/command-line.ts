@@ -61,10 +61,7 @@ export function readCommandLine(args: readonly string[]): Command {
   if (address === undefined || rest.length > 0) throw new UsageError(`${name} takes one URL.`)
   const target = {
     url: readUrl('the URL', address),
-    headers: [
-      ...lines('header', values.header).map(readHeader),
-      ...cookieHeader(lines('cookie', values.cookie)),
-    ],
+    headers: [...lines('header', values.header).map(readHeader), ...cookieHeader(lines('cookie', values.cookie))],
     ticketUrl: values['ticket-url'] === undefined ? undefined : readUrl('--ticket-url', values['ticket-url']),
     json: values.json ?? false,
   }
@@ -145,5 +142,5 @@ function readHeader(line: string): [string, string] {
 }
 
 function cookieHeader(cookies: readonly string[]): [string, string][] {
-  return cookies.length === 0 ? [] : [readHeader(`cookie: ${cookies.join('; ')}`) ]
+  return cookies.length === 0 ? [] : [readHeader(`cookie: ${cookies.join('; ')}`)]
 }

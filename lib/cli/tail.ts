@@ -27,7 +27,9 @@ export async function runTail(command: TailCommand): Promise<number> {
   process.stdout.once('error', stop)
   let left = command.count
   for await (const { event, data, id } of live) {
-    process.stdout.write(command.json ? `${JSON.stringify({ event, id, data })}\n` : `${id} ${event} ${String(data ?? '')}\n`)
+    process.stdout.write(
+      command.json ? `${JSON.stringify({ event, id, data })}\n` : `${id} ${event} ${String(data ?? '')}\n`,
+    )
     left -= 1
     if (left <= 0) break
   }

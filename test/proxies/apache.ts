@@ -7,26 +7,16 @@ import { startInForeground, temporaryFolder } from './foreground.ts'
 import { IDLE_SHIPPED, type Proxy } from './proxy.ts'
 import { apacheModules } from './apache-modules.ts'
 
-// Those that the configuration says to enable, and what any Apache has. `deflate` is on in Debian's.
-const MODULES = [
-  'mpm_event',
-  'authz_core',
-  'filter',
-  'deflate',
-  'setenvif',
-  'headers',
-  'slotmem_shm',
-  'proxy',
-  'proxy_http',
-  'proxy_balancer',
-  'lbmethod_bybusyness',
-]
+// What Debian's Apache has, and what comes with others by itself.
+const MODULES = ['mpm_event', 'authz_core', 'filter', 'deflate', 'setenvif', 'slotmem_shm']
 
 const STARTED = /resuming normal operations/
 
 export const apache: Proxy = {
   name: 'Apache',
   isBalancer: true,
+  keepsStreams: true,
+  passesCuts: true,
   async start(scope, { ports, idle = IDLE_SHIPPED }) {
     const folder = await temporaryFolder(scope, 'apache')
     const port = await freePort()
@@ -36,6 +26,7 @@ export const apache: Proxy = {
       '127.0.0.1:3001': `127.0.0.1:${ports[1]}`,
       'ProxyTimeout 60': `ProxyTimeout ${idle}`,
     })
+    const [, enabled = ''] = /^#\s+a2enmod (.+)$/m.exec(site) ?? []
     const command = locate(APACHE)
     const modules = apacheModules(dirname(command))
     const config = join(folder, 'apache.conf')
@@ -45,11 +36,11 @@ export const apache: Proxy = {
       ServerName localhost
       DefaultRuntimeDir "${folder}"
       PidFile "${folder}/apache.pid"
-      ErrorLog /dev/stderr
+      ErrorLog "|/bin/cat"
       Listen 127.0.0.1:${port}
       User #65534
       Group #65534
-      ${MODULES.map(name => `LoadModule ${name}_module ${modules}/mod_${name}.so`).join('\n')}
+      ${[...MODULES, ...enabled.split(' ')].map(name => `LoadModule ${name}_module ${modules}/mod_${name}.so`).join('\n')}
       AddOutputFilterByType DEFLATE text/event-stream
       ${site}`,
     )

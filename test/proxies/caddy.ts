@@ -11,6 +11,9 @@ import { IDLE_SHIPPED, type Proxy } from './proxy.ts'
 export const caddy: Proxy = {
   name: 'Caddy',
   isBalancer: true,
+  // 2.6.2 closes its connections to the application, whatever `grace_period` says.
+  keepsStreams: false,
+  passesCuts: false,
   async start(scope, { ports, idle = IDLE_SHIPPED }) {
     const folder = await temporaryFolder(scope, 'caddy')
     const [port, admin] = [await freePort(), await freePort()]
@@ -30,7 +33,16 @@ export const caddy: Proxy = {
       url: `http://127.0.0.1:${port}`,
       async reload() {
         // One that is the same is passed over, unless forced.
-        const args = ['reload', '--force', '--config', config, '--adapter', 'caddyfile', '--address', `127.0.0.1:${admin}`]
+        const args = [
+          'reload',
+          '--force',
+          '--config',
+          config,
+          '--adapter',
+          'caddyfile',
+          '--address',
+          `127.0.0.1:${admin}`,
+        ]
         await promisify(execFile)(command, args, { env: { ...process.env, ...env } })
       },
     }

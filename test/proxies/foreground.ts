@@ -28,7 +28,11 @@ export function startInForeground(
   env: Record<string, string> = {},
 ): Foreground {
   // A group of its own: what it has forked goes with it.
-  const child = spawn(command, args, { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'], detached: true })
+  const child = spawn(command, args, {
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+    detached: true,
+  })
   const { pid } = child
   if (pid === undefined) throw new Error(`${command} cannot be started`)
   const gone = once(child, 'exit')

@@ -9,6 +9,8 @@ import { IDLE_SHIPPED, type Proxy } from './proxy.ts'
 export const haproxy: Proxy = {
   name: 'HAProxy',
   isBalancer: true,
+  keepsStreams: true,
+  passesCuts: true,
   async start(scope, { ports, idle = IDLE_SHIPPED }) {
     const folder = await temporaryFolder(scope, 'haproxy')
     const port = await freePort()

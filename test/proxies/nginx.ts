@@ -11,6 +11,8 @@ const TEMPORARY = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
 export const nginx: Proxy = {
   name: 'nginx',
   isBalancer: true,
+  keepsStreams: true,
+  passesCuts: true,
   async start(scope, { ports, idle = IDLE_SHIPPED }) {
     const folder = await temporaryFolder(scope, 'nginx')
     const port = await freePort()

@@ -32,6 +32,8 @@ async function entry(): Promise<Entry> {
 const developmentProxy = (name: string, create: (options: Options) => Library): Proxy => ({
   name,
   isBalancer: false,
+  keepsStreams: false,
+  passesCuts: true,
   async start(scope, { ports, idle }) {
     const proxy = create({
       target: `http://127.0.0.1:${ports[0]}`,

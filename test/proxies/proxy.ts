@@ -22,7 +22,11 @@ export interface Proxy {
   start(scope: Scope, setting: Setting): Promise<RunningProxy>
   /** Whether it has two instances behind it, and goes over to the one that lives. */
   readonly isBalancer: boolean
+  /** Whether streams outlive a reload. */
+  readonly keepsStreams: boolean
+  /** Whether a response that broke off breaks off for the client, too, and does not look complete. */
+  readonly passesCuts: boolean
 }
 
-/** What has been said in our configurations, and is replaced where they are tried. */
+/** What our configurations say. */
 export const IDLE_SHIPPED = 60

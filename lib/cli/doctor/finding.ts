@@ -1,5 +1,6 @@
 /** What has been looked at. The vocabulary is closed, for scripts. */
-export type Check = 'answer' | 'buffering' | 'compression' | 'caching' | 'http' | 'last-event-id' | 'resume' | 'cors' | 'idle'
+export type Check =
+  'answer' | 'buffering' | 'compression' | 'caching' | 'http' | 'last-event-id' | 'resume' | 'cors' | 'idle'
 
 /**
  * `ok`; `warning`: it works, and could be better; `problem`: events are late, lost or come not at all; `unknown`: it could

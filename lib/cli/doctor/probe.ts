@@ -38,7 +38,11 @@ export interface Probe {
 }
 
 /** Asks for a stream. Answers a word instead of a probe: `silent` if nothing was answered in time, `unreachable` if nobody was there. */
-export function openProbe(url: URL, headers: Record<string, string>, method = 'GET'): Promise<Probe | 'silent' | 'unreachable'> {
+export function openProbe(
+  url: URL,
+  headers: Record<string, string>,
+  method = 'GET',
+): Promise<Probe | 'silent' | 'unreachable'> {
   const ask = url.protocol === 'https:' ? requestSecure : requestPlain
   return new Promise(resolve => {
     const outgoing = ask(url, { method, agent: false, headers: { accept: 'text/event-stream', ...headers } })

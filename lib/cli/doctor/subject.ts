@@ -33,7 +33,8 @@ export function subjectOf(
     wait,
     async open({ headers = {}, query = {} } = {}) {
       const credentials = await logIn(url, login)
-      for (const [name, value] of Object.entries({ ...VISIBLE, ...query })) credentials.url.searchParams.set(name, value)
+      for (const [name, value] of Object.entries({ ...VISIBLE, ...query }))
+        credentials.url.searchParams.set(name, value)
       return openProbe(credentials.url, { ...credentials.headers, ...headers })
     },
   }

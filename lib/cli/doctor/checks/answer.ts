@@ -20,8 +20,12 @@ const STATUS_CURES: Readonly<Record<number, string>> = {
 export async function checkAnswer(subject: Subject): Promise<{ findings: Finding[]; isStream: boolean }> {
   const probe = await subject.open()
   if (probe === 'unreachable') {
-    const cure = 'look at the address, at DNS, at the certificate (NODE_EXTRA_CA_CERTS for one of your own) and at whether it listens'
-    return { findings: [problem('answer', 'nobody can be reached there, or the connection breaks at once', cure)], isStream: false }
+    const cure =
+      'look at the address, at DNS, at the certificate (NODE_EXTRA_CA_CERTS for one of your own) and at whether it listens'
+    return {
+      findings: [problem('answer', 'nobody can be reached there, or the connection breaks at once', cure)],
+      isStream: false,
+    }
   }
   if (probe === 'silent') return { findings: [await judgeSilence(subject)], isStream: false }
   try {
@@ -58,7 +62,8 @@ async function judgeAnswer(probe: Probe): Promise<{ findings: Finding[]; isStrea
 async function judgeSilence(subject: Subject): Promise<Finding> {
   const poll = await subject.open({ query: { stream: 'poll', lastEventId: 'doctor' } })
   if (poll === 'silent' || poll === 'unreachable') {
-    const cure = 'look at whether the application answers without the proxy, and at how long its `authenticate` and `subscribe` take'
+    const cure =
+      'look at whether the application answers without the proxy, and at how long its `authenticate` and `subscribe` take'
     return problem('answer', `no answer within ${seconds(PATIENCE)}`, cure)
   }
   poll.close()

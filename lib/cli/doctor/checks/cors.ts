@@ -31,7 +31,9 @@ export async function checkCors(subject: Subject): Promise<Finding[]> {
     findings.push(...judge(headers, origin, hasCookie, what))
     const allowed = (headers['access-control-allow-headers'] ?? '').toLowerCase().split(/\s*,\s*/)
     // `*` does not stand for Authorization, and for nothing where cookies are sent (Fetch standard).
-    const missing = asked.filter(name => !allowed.includes(name) && (hasCookie || name === 'authorization' || !allowed.includes('*')))
+    const missing = asked.filter(
+      name => !allowed.includes(name) && (hasCookie || name === 'authorization' || !allowed.includes('*')),
+    )
     if (missing.length > 0) {
       const cure = `add ${missing.join(', ')} to \`allowHeaders\`; an EventSource with a ticket needs no leave`
       findings.push(problem('cors', `${what} does not allow ${missing.join(', ')}`, cure))
@@ -40,15 +42,27 @@ export async function checkCors(subject: Subject): Promise<Finding[]> {
   return findings.length > 0 ? findings : [ok('cors', `pages of ${origin} may open it`)]
 }
 
-const MOUNT = 'mount what answers CORS, such as @koa/cors with this origin, before the stream, and have the proxy pass OPTIONS on'
+const MOUNT =
+  'mount what answers CORS, such as @koa/cors with this origin, before the stream, and have the proxy pass OPTIONS on'
 
-function judge(headers: Readonly<Record<string, unknown>>, origin: string, hasCookie: boolean, what: string): Finding[] {
+function judge(
+  headers: Readonly<Record<string, unknown>>,
+  origin: string,
+  hasCookie: boolean,
+  what: string,
+): Finding[] {
   const allowed = headers['access-control-allow-origin']
   if (allowed !== origin && (allowed !== '*' || hasCookie)) {
     return [problem('cors', `${what} does not allow the origin`, MOUNT)]
   }
   if (hasCookie && headers['access-control-allow-credentials'] !== 'true') {
-    return [problem('cors', `${what} does not allow cookies`, 'set `credentials: true`, and name the origin in `origins` of the route')]
+    return [
+      problem(
+        'cors',
+        `${what} does not allow cookies`,
+        'set `credentials: true`, and name the origin in `origins` of the route',
+      ),
+    ]
   }
   return []
 }

@@ -39,7 +39,13 @@ export async function checkCaching(subject: Subject): Promise<Finding[]> {
   const cure = 'exclude this route from the cache'
   if (age !== undefined) return [problem('caching', `a cache has answered (\`Age: ${age}\`)`, cure)]
   if (!/no-cache|no-store/.test(control)) {
-    return [warning('caching', '`Cache-Control` does not forbid it', `${cure}, and have nothing on the way replace the header`)]
+    return [
+      warning(
+        'caching',
+        '`Cache-Control` does not forbid it',
+        `${cure}, and have nothing on the way replace the header`,
+      ),
+    ]
   }
   return [ok('caching', 'no cache has answered')]
 }

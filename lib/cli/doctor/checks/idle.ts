@@ -28,7 +28,11 @@ async function watch(probe: Probe, asked: number | undefined): Promise<Finding> 
   const interval = heartbeat ? `a heartbeat comes after ${seconds(heartbeat)}` : 'there is no heartbeat'
   if (ending !== undefined) {
     const seen = `cut after ${seconds(ending.silence)} of silence; ${interval}`
-    return problem('idle', seen, `have the proxy wait for more than two heartbeats, or set \`heartbeat\` to less than half of what it waits`)
+    return problem(
+      'idle',
+      seen,
+      `have the proxy wait for more than two heartbeats, or set \`heartbeat\` to less than half of what it waits`,
+    )
   }
   const silence = probe.longestSilence()
   if (heartbeat && silence > heartbeat * 1.25 + GRACE) {
@@ -37,7 +41,11 @@ async function watch(probe: Probe, asked: number | undefined): Promise<Finding> 
   }
   const stays = `open after ${seconds(wait)}, of which ${seconds(silence)} were silent`
   if (cursor && !heartbeat) {
-    return warning('idle', `${stays}; there is no heartbeat`, 'set `heartbeat`: most proxies cut what is idle for a minute or so')
+    return warning(
+      'idle',
+      `${stays}; there is no heartbeat`,
+      'set `heartbeat`: most proxies cut what is idle for a minute or so',
+    )
   }
   return ok('idle', stays)
 }

@@ -15,8 +15,15 @@ export async function checkLastEventId(subject: Subject): Promise<Finding[]> {
   if (byHeader === 'gap') return [ok('last-event-id', 'the header arrives')]
   const byQuery = await noticeOf(subject, { query: { lastEventId: STRANGE } })
   if (byQuery === 'gap') {
-    const seen = '`Last-Event-ID` does not arrive, though `?lastEventId=` does: clients that reconnect miss events and are not told'
-    return [problem('last-event-id', seen, 'have what lies between pass the header on: lists of allowed headers often lack it')]
+    const seen =
+      '`Last-Event-ID` does not arrive, though `?lastEventId=` does: clients that reconnect miss events and are not told'
+    return [
+      problem(
+        'last-event-id',
+        seen,
+        'have what lies between pass the header on: lists of allowed headers often lack it',
+      ),
+    ]
   }
   return [unknown('last-event-id', 'the stream has no topics of a hub, so nothing tells whether it was read')]
 }
@@ -28,10 +35,12 @@ export async function checkResume(subject: Subject): Promise<Finding[]> {
   const cursor = await first.next(({ event, id }) => event === 'cursor' && id !== undefined && id !== '')
   // Cut, as a network does it.
   first.close()
-  if (cursor?.id === undefined) return [unknown('resume', 'the stream says nothing of where it stands: it has no topics of a hub')]
+  if (cursor?.id === undefined)
+    return [unknown('resume', 'the stream says nothing of where it stands: it has no topics of a hub')]
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const again = await subject.open({ headers: { 'last-event-id': cursor.id } })
-    if (typeof again === 'string') return [problem('resume', 'a stream that was cut is not answered when it comes back', AWAY)]
+    if (typeof again === 'string')
+      return [problem('resume', 'a stream that was cut is not answered when it comes back', AWAY)]
     const notice = await noticeAt(again)
     again.close()
     if (notice?.event === 'gap') {
@@ -39,7 +48,9 @@ export async function checkResume(subject: Subject): Promise<Finding[]> {
       return [problem('resume', seen, SHARE)]
     }
     if (notice?.event !== 'cursor') {
-      return [problem('resume', 'a stream that was cut does not get as far as the live events when it comes back', AWAY)]
+      return [
+        problem('resume', 'a stream that was cut does not get as far as the live events when it comes back', AWAY),
+      ]
     }
   }
   return [ok('resume', `cut and resumed ${ATTEMPTS} times without a gap`)]
