@@ -17,6 +17,7 @@ What is told:
 
 doctor:
   --origin <origin>          of a page on another site, which opens the stream, too: https://app.example.com
+  --timeout <seconds>        how long an answer, and its first event, may take; default 5
   --wait <seconds>           how long to watch an idle stream; by default for two of its heartbeats
 
 tail:
@@ -42,6 +43,8 @@ export interface DoctorCommand extends Target {
   readonly origin: string | undefined
   /** Milliseconds. */
   readonly wait: number | undefined
+  /** Milliseconds. */
+  readonly patience: number
 }
 
 export interface TailCommand extends Target {
@@ -66,13 +69,15 @@ export function readCommandLine(args: readonly string[]): Command {
     json: values.json ?? false,
   }
   if (name === 'tail') {
-    refuse(name, values, ['origin', 'wait'])
+    refuse(name, values, ['origin', 'timeout', 'wait'])
     const count = values.count === undefined ? Infinity : readNumber('count', values.count, 1)
     return { name, ...target, since: values.since, count }
   }
   refuse(name, values, ['since', 'count'])
   const wait = values.wait === undefined ? undefined : readNumber('wait', values.wait, 0) * 1_000
-  return { name, ...target, origin: values.origin && readUrl('--origin', values.origin).origin, wait }
+  const patience = readNumber('timeout', values.timeout ?? '5', 1) * 1_000
+  const origin = values.origin === undefined ? undefined : readUrl('--origin', values.origin).origin
+  return { name, ...target, origin, wait, patience }
 }
 
 function parse(args: readonly string[]) {
@@ -86,6 +91,7 @@ function parse(args: readonly string[]) {
         'ticket-url': { type: 'string' },
         json: { type: 'boolean' },
         origin: { type: 'string' },
+        timeout: { type: 'string' },
         wait: { type: 'string' },
         since: { type: 'string' },
         count: { type: 'string' },

@@ -27,9 +27,7 @@ export async function runTail(command: TailCommand): Promise<number> {
   process.stdout.once('error', stop)
   let left = command.count
   for await (const { event, data, id } of live) {
-    process.stdout.write(
-      command.json ? `${JSON.stringify({ event, id, data })}\n` : `${id} ${event} ${String(data ?? '')}\n`,
-    )
+    process.stdout.write(command.json ? `${JSON.stringify({ event, id, data })}\n` : lineOf(id, event, data))
     left -= 1
     if (left <= 0) break
   }
@@ -41,4 +39,15 @@ export async function runTail(command: TailCommand): Promise<number> {
 
 function say(text: string): void {
   process.stderr.write(`${text}\n`)
+}
+
+function lineOf(id: string, event: string, data: unknown): string {
+  // A gap is told as an object.
+  const text = typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
+  return `${[id, event, text].map(printable).join(' ')}\n`
+}
+
+/** One line, which does nothing to a terminal, whatever a server sends. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -19,7 +19,10 @@ interface Library {
   web(request: IncomingMessage, response: ServerResponse): unknown
 }
 
-type Options = { target: string; proxyTimeout?: number }
+interface Options {
+  target: string
+  proxyTimeout?: number
+}
 
 async function entry(): Promise<Entry> {
   const { default: config } = (await import(pathToFileURL(join(OPERATION, 'vite.config.js')).href)) as {

@@ -4,9 +4,6 @@ import { PassThrough, pipeline, type Duplex, type Readable } from 'node:stream'
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib'
 import { createParser } from '../../client/parser.ts'
 
-/** How long an answer, and its first event, may take. Milliseconds. */
-export const PATIENCE = 5_000
-
 /** A client that reads slowly would be cut: what waits here is what nobody has asked for, and the oldest of it is dropped. */
 const MOST_WAITING = 1_000
 
@@ -37,32 +34,39 @@ export interface Probe {
   close(): void
 }
 
-/** Asks for a stream. Answers a word instead of a probe: `silent` if nothing was answered in time, `unreachable` if nobody was there. */
-export function openProbe(
-  url: URL,
-  headers: Record<string, string>,
-  method = 'GET',
-): Promise<Probe | 'silent' | 'unreachable'> {
+/** What a probe is opened with. */
+export interface Opening {
+  readonly headers: Record<string, string>
+  /** Default `GET`. */
+  readonly method?: string
+  /** How long an answer, and an event, may take, in milliseconds. */
+  readonly patience: number
+}
+
+/** `silent`: nothing was answered in time. `unreachable`: nobody was there. */
+export type Failure = 'silent' | 'unreachable'
+
+export function openProbe(url: URL, { headers, method = 'GET', patience }: Opening): Promise<Probe | Failure> {
   const ask = url.protocol === 'https:' ? requestSecure : requestPlain
   return new Promise(resolve => {
     const outgoing = ask(url, { method, agent: false, headers: { accept: 'text/event-stream', ...headers } })
     const timer = setTimeout(() => {
       resolve('silent')
       outgoing.destroy()
-    }, PATIENCE)
+    }, patience)
     outgoing.on('error', () => {
       clearTimeout(timer)
       resolve('unreachable')
     })
     outgoing.once('response', incoming => {
       clearTimeout(timer)
-      resolve(watch(incoming, () => outgoing.destroy()))
+      resolve(watch(incoming, patience, () => outgoing.destroy()))
     })
     outgoing.end()
   })
 }
 
-function watch(incoming: IncomingMessage, close: () => void): Probe {
+function watch(incoming: IncomingMessage, patience: number, close: () => void): Probe {
   const waiting: Block[] = []
   let ending: Ending | undefined
   let announce = (): void => {}
@@ -97,7 +101,7 @@ function watch(incoming: IncomingMessage, close: () => void): Probe {
     status: incoming.statusCode ?? 0,
     headers: incoming.headers,
     httpVersion: incoming.httpVersion,
-    async next(matches, within = PATIENCE) {
+    async next(matches, within = patience) {
       const deadline = performance.now() + within
       for (;;) {
         for (let block; (block = waiting.shift()) !== undefined;) if (matches(block)) return block

@@ -1,5 +1,5 @@
 import { ok, problem, seconds, unknown, type Finding } from '../finding.ts'
-import { PATIENCE, type Probe } from '../probe.ts'
+import type { Probe } from '../probe.ts'
 import type { Subject } from '../subject.ts'
 
 const UNBUFFER =
@@ -29,13 +29,13 @@ export async function checkAnswer(subject: Subject): Promise<{ findings: Finding
   }
   if (probe === 'silent') return { findings: [await judgeSilence(subject)], isStream: false }
   try {
-    return await judgeAnswer(probe)
+    return await judgeAnswer(probe, subject.patience)
   } finally {
     probe.close()
   }
 }
 
-async function judgeAnswer(probe: Probe): Promise<{ findings: Finding[]; isStream: boolean }> {
+async function judgeAnswer(probe: Probe, patience: number): Promise<{ findings: Finding[]; isStream: boolean }> {
   const { status, headers } = probe
   const type = headers['content-type'] ?? 'no content type'
   if (status !== 200 || !type.startsWith('text/event-stream')) {
@@ -52,7 +52,7 @@ async function judgeAnswer(probe: Probe): Promise<{ findings: Finding[]; isStrea
   }
   const ending = probe.ending()
   if (ending === undefined) {
-    const seen = `no event comes within ${seconds(PATIENCE)}: what the application sends is held back`
+    const seen = `no event comes within ${seconds(patience)}: what the application sends is held back`
     return { findings: [answer, problem('buffering', seen, UNBUFFER)], isStream: false }
   }
   return { findings: [answer, unknown('buffering', 'the stream ends at once, without any event')], isStream: false }
@@ -64,9 +64,9 @@ async function judgeSilence(subject: Subject): Promise<Finding> {
   if (poll === 'silent' || poll === 'unreachable') {
     const cure =
       'look at whether the application answers without the proxy, and at how long its `authenticate` and `subscribe` take'
-    return problem('answer', `no answer within ${seconds(PATIENCE)}`, cure)
+    return problem('answer', `no answer within ${seconds(subject.patience)}`, cure)
   }
   poll.close()
-  const seen = `no answer within ${seconds(PATIENCE)}, but to a long poll, which ends: something holds a stream back until its end`
+  const seen = `no answer within ${seconds(subject.patience)}, but to a long poll, which ends: something holds a stream back until its end`
   return problem('buffering', seen, UNBUFFER)
 }

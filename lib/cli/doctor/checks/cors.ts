@@ -1,10 +1,10 @@
 import { ok, problem, unknown, type Finding } from '../finding.ts'
-import { openProbe } from '../probe.ts'
+import { openProbe, type Probe } from '../probe.ts'
 import type { Subject } from '../subject.ts'
 
 /** Whether a page of another site may open the stream with this login. */
 export async function checkCors(subject: Subject): Promise<Finding[]> {
-  const { origin, login, url } = subject
+  const { origin, login, url, patience } = subject
   if (origin === undefined) return []
   const names = login.ticketUrl === undefined ? login.headers.map(([name]) => name) : []
   const hasCookie = names.includes('cookie')
@@ -17,29 +17,39 @@ export async function checkCors(subject: Subject): Promise<Finding[]> {
   stream.close()
   findings.push(...judge(stream.headers, origin, hasCookie, `the stream (status ${stream.status})`))
 
-  const preflight = await openProbe(
-    url,
-    { origin, 'access-control-request-method': 'GET', 'access-control-request-headers': asked.join(',') },
-    'OPTIONS',
-  )
+  const preflight = await openProbe(url, {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': asked.join(','),
+    },
+    patience,
+  })
   if (typeof preflight === 'string') return [...findings, unknown('cors', 'the preflight is not answered')]
   preflight.close()
-  const { status, headers } = preflight
-  const what = `the preflight (status ${status})`
-  if (status < 200 || status > 299) findings.push(problem('cors', `${what} is refused`, MOUNT))
-  else {
-    findings.push(...judge(headers, origin, hasCookie, what))
-    const allowed = (headers['access-control-allow-headers'] ?? '').toLowerCase().split(/\s*,\s*/)
-    // `*` does not stand for Authorization, and for nothing where cookies are sent (Fetch standard).
-    const missing = asked.filter(
-      name => !allowed.includes(name) && (hasCookie || name === 'authorization' || !allowed.includes('*')),
-    )
-    if (missing.length > 0) {
-      const cure = `add ${missing.join(', ')} to \`allowHeaders\`; an EventSource with a ticket needs no leave`
-      findings.push(problem('cors', `${what} does not allow ${missing.join(', ')}`, cure))
-    }
-  }
+  findings.push(...judgePreflight(preflight, origin, hasCookie, asked))
   return findings.length > 0 ? findings : [ok('cors', `pages of ${origin} may open it`)]
+}
+
+function judgePreflight(
+  { status, headers }: Probe,
+  origin: string,
+  hasCookie: boolean,
+  asked: readonly string[],
+): Finding[] {
+  const what = `the preflight (status ${status})`
+  if (status < 200 || status > 299) return [problem('cors', `${what} is refused`, MOUNT)]
+  const refused = judge(headers, origin, hasCookie, what)
+  if (refused.length > 0) return refused
+  const allowed = (headers['access-control-allow-headers'] ?? '').toLowerCase().split(/\s*,\s*/)
+  // `*` does not stand for Authorization, and for nothing where cookies are sent (Fetch standard).
+  const isAllowed = (name: string): boolean =>
+    allowed.includes(name) || (allowed.includes('*') && !hasCookie && name !== 'authorization')
+  const missing = asked.filter(name => !isAllowed(name)).join(', ')
+  if (missing === '') return []
+  const cure = `add ${missing} to \`allowHeaders\`; an EventSource with a ticket needs no leave`
+  return [problem('cors', `${what} does not allow ${missing}`, cure)]
 }
 
 const MOUNT =

@@ -1,6 +1,5 @@
 import { connect as connectTls } from 'node:tls'
 import { ok, problem, seconds, unknown, warning, type Finding } from '../finding.ts'
-import { PATIENCE } from '../probe.ts'
 import type { Subject } from '../subject.ts'
 
 /** Whether what lies between compresses the stream, and holds it back for that. */
@@ -14,7 +13,7 @@ export async function checkCompression(subject: Subject): Promise<Finding[]> {
       'exclude text/event-stream from compression: the stream says `Cache-Control: no-transform`, which not every proxy heeds'
     const first = await probe.next(() => true)
     if (first === undefined && probe.ending() === undefined) {
-      const seen = `no event comes within ${seconds(PATIENCE)} when compression is offered, though one comes otherwise`
+      const seen = `no event comes within ${seconds(subject.patience)} when compression is offered, though one comes otherwise`
       return [problem('compression', seen, cure)]
     }
     if (encoding !== undefined && encoding !== 'identity') {
@@ -54,7 +53,7 @@ export async function checkCaching(subject: Subject): Promise<Finding[]> {
 export async function checkHttp(subject: Subject): Promise<Finding[]> {
   const cure =
     'speak HTTP/2 with browsers, which needs TLS; over HTTP/1.1 a browser has six connections for all tabs of a site: let tabs share one (`share`)'
-  const protocol = subject.url.protocol === 'https:' ? await negotiate(subject.url) : 'http/1.1'
+  const protocol = subject.url.protocol === 'https:' ? await negotiate(subject) : 'http/1.1'
   if (protocol === 'h2') return [ok('http', 'HTTP/2 is offered')]
   if (protocol === undefined) return [unknown('http', 'the TLS handshake failed')]
   const probe = await subject.open()
@@ -65,12 +64,12 @@ export async function checkHttp(subject: Subject): Promise<Finding[]> {
   return [problem('http', seen, 'have the proxy speak HTTP/1.1 or HTTP/2')]
 }
 
-function negotiate({ hostname, port }: URL): Promise<string | undefined> {
+function negotiate({ url: { hostname, port }, patience }: Subject): Promise<string | undefined> {
   return new Promise(resolve => {
     const servername = /[a-z]/i.test(hostname) ? { servername: hostname } : {}
     const options = { host: hostname, port: Number(port || 443), ALPNProtocols: ['h2', 'http/1.1'], ...servername }
-    const socket = connectTls(options, () => finish(socket.alpnProtocol || 'http/1.1'))
-    const timer = setTimeout(() => finish(undefined), PATIENCE)
+    const socket = connectTls(options, () => finish(socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'))
+    const timer = setTimeout(() => finish(undefined), patience)
     const finish = (protocol: string | undefined): void => {
       clearTimeout(timer)
       socket.destroy()
