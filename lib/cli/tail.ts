@@ -43,7 +43,7 @@ function say(text: string): void {
 
 function lineOf(id: string, event: string, data: unknown): string {
   // A gap is told as an object.
-  const text = typeof data === 'string' ? data : (JSON.stringify(data) ?? '')
+  const text = typeof data === 'string' ? data : data === undefined ? '' : JSON.stringify(data)
   return `${[id, event, text].map(printable).join(' ')}\n`
 }
 

@@ -19,12 +19,17 @@ export interface Outcome {
   readonly err: string
 }
 
-/** Runs our command line in a process of its own. */
-export async function runCli(args: readonly string[], env: Record<string, string> = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, [MAIN, ...args], {
+/** Starts our command line in a process of its own. */
+export function startCli(args: readonly string[], env: Record<string, string> = {}) {
+  return spawn(process.execPath, [MAIN, ...args], {
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+}
+
+/** The same, until its end. */
+export async function runCli(args: readonly string[], env?: Record<string, string>): Promise<Outcome> {
+  const child = startCli(args, env)
   const [[code], out, err] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)])
   return { code: code as number, out, err }
 }
@@ -33,7 +38,7 @@ export async function runCli(args: readonly string[], env: Record<string, string
 export async function examine(
   url: string,
   args: readonly string[] = [],
-  env: Record<string, string> = {},
+  env?: Record<string, string>,
 ): Promise<{ code: number; findings: Finding[]; said: string }> {
   const { code, out, err } = await runCli(['doctor', url, '--json', '--timeout', '60', '--wait', '1', ...args], env)
   if (out === '') throw new Error(`doctor said nothing but ${err}`)

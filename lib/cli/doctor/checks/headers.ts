@@ -5,21 +5,16 @@ import type { Subject } from '../subject.ts'
 /** Whether what lies between compresses the stream, and holds it back for that. */
 export async function checkCompression(subject: Subject): Promise<Finding[]> {
   const probe = await subject.open({ headers: { 'accept-encoding': 'gzip, br' } })
-  if (typeof probe === 'string') return [unknown('compression', 'not answered when compression is offered')]
+  if (probe === 'unreachable') return [unknown('compression', 'the connection breaks when compression is offered')]
+  if (probe === 'silent') return [heldBack(subject.patience)]
   try {
-    const encoding = probe.headers['content-encoding']
-    const isTransformed = !(probe.headers['cache-control'] ?? '').includes('no-transform')
-    const cure =
-      'exclude text/event-stream from compression: the stream says `Cache-Control: no-transform`, which not every proxy heeds'
+    const { 'content-encoding': encoding = 'identity', 'cache-control': control = '' } = probe.headers
     const first = await probe.next(() => true)
-    if (first === undefined && probe.ending() === undefined) {
-      const seen = `no event comes within ${seconds(subject.patience)} when compression is offered, though one comes otherwise`
-      return [problem('compression', seen, cure)]
+    if (first === undefined && probe.ending() === undefined) return [heldBack(subject.patience)]
+    if (encoding !== 'identity') {
+      return [warning('compression', `compressed (${encoding}) on the way; events came at once this time`, EXCLUDE)]
     }
-    if (encoding !== undefined && encoding !== 'identity') {
-      return [warning('compression', `compressed (${encoding}) on the way; events came at once this time`, cure)]
-    }
-    if (isTransformed) {
+    if (!control.includes('no-transform')) {
       const seen = 'not compressed, but `no-transform` is missing from `Cache-Control`'
       return [warning('compression', seen, 'have nothing on the way replace `Cache-Control`')]
     }
@@ -27,6 +22,14 @@ export async function checkCompression(subject: Subject): Promise<Finding[]> {
   } finally {
     probe.close()
   }
+}
+
+const EXCLUDE =
+  'exclude text/event-stream from compression: the stream says `Cache-Control: no-transform`, which not every proxy heeds'
+
+function heldBack(patience: number): Finding {
+  const seen = `no event comes within ${seconds(patience)} when compression is offered, though one comes otherwise`
+  return problem('compression', seen, EXCLUDE)
 }
 
 /** Whether a cache on the way could keep the stream, or did. */
