@@ -75,6 +75,23 @@ test('the client is one file that a page can load as it is, and small; another o
   t.deepEqual(imported, ['connect'])
 })
 
+test('the command line runs as npx runs it', async t => {
+  const { bin } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as { bin: string }
+  const main = join(installed, bin)
+  t.regex(await readFile(main, 'utf8'), /^#!\/usr\/bin\/env node\n/)
+  const { stdout } = await run(process.execPath, [main, '--help'])
+  t.regex(stdout, /^Usage: koa-event-stream <command> <url>/)
+  // The client that it reads with is the packed one.
+  const failed = await run(
+    process.execPath,
+    [main, 'tail', 'http://127.0.0.1:1/', '--ticket-url', 'http://127.0.0.1:1/'],
+    {
+      timeout: 10_000,
+    },
+  ).catch((error: unknown) => error as { stderr: string })
+  t.regex(failed.stderr, /no ticket: http:\/\/127\.0\.0\.1:1\/ does not answer/)
+})
+
 test('the types hold for consumers of both module kinds', async t => {
   await mkdir(join(project, 'node_modules/@types'))
   await link(['@types/koa', '@types/node'])
