@@ -17,6 +17,7 @@ export const apache: Proxy = {
   isBalancer: true,
   keepsStreams: true,
   passesCuts: true,
+  tellsLeavingAtOnce: false,
   async start(scope, { ports, idle = IDLE_SHIPPED }) {
     const folder = await temporaryFolder(scope, 'apache')
     const port = await freePort()

@@ -11,9 +11,9 @@ import { IDLE_SHIPPED, type Proxy } from './proxy.ts'
 export const caddy: Proxy = {
   name: 'Caddy',
   isBalancer: true,
-  // 2.6.2 closes its connections to the application, whatever `grace_period` says.
-  keepsStreams: false,
+  keepsStreams: true,
   passesCuts: false,
+  tellsLeavingAtOnce: true,
   async start(scope, { ports, idle = IDLE_SHIPPED }) {
     const folder = await temporaryFolder(scope, 'caddy')
     const [port, admin] = [await freePort(), await freePort()]

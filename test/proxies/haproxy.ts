@@ -11,6 +11,7 @@ export const haproxy: Proxy = {
   isBalancer: true,
   keepsStreams: true,
   passesCuts: true,
+  tellsLeavingAtOnce: false,
   async start(scope, { ports, idle = IDLE_SHIPPED }) {
     const folder = await temporaryFolder(scope, 'haproxy')
     const port = await freePort()

@@ -13,6 +13,7 @@ export const nginx: Proxy = {
   isBalancer: true,
   keepsStreams: true,
   passesCuts: true,
+  tellsLeavingAtOnce: true,
   async start(scope, { ports, idle = IDLE_SHIPPED }) {
     const folder = await temporaryFolder(scope, 'nginx')
     const port = await freePort()

@@ -37,6 +37,7 @@ const developmentProxy = (name: string, create: (options: Options) => Library): 
   isBalancer: false,
   keepsStreams: false,
   passesCuts: true,
+  tellsLeavingAtOnce: true,
   async start(scope, { ports, idle }) {
     const proxy = create({
       target: `http://127.0.0.1:${ports[0]}`,

@@ -26,6 +26,8 @@ export interface Proxy {
   readonly keepsStreams: boolean
   /** Whether a response that broke off breaks off for the client, too, and does not look complete. */
   readonly passesCuts: boolean
+  /** Whether the application is told of a client's leaving though it sends nothing; else a heartbeat finds out. */
+  readonly tellsLeavingAtOnce: boolean
 }
 
 /** What our configurations say. */

@@ -58,8 +58,8 @@ export function scenes(proxy: Proxy): void {
     t.is(reason, 'client')
   })
 
-  test(`${proxy.name}: the application notices that a client has left`, async t => {
-    const { site, events } = await start(t, { heartbeat: HEARTBEAT })
+  test(`${proxy.name}: the application notices that a client has left${proxy.tellsLeavingAtOnce ? '' : ', by a heartbeat'}`, async t => {
+    const { site, events } = await start(t, { heartbeat: proxy.tellsLeavingAtOnce ? false : HEARTBEAT })
     const stream = await openStream(events)
     await stream.next(isCursor)
     const closed = once(servedBy(site, stream.headers).one.hub, 'close')
