@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import test from 'ava'
+import { serve } from '../support/http.ts'
 import { ROOT } from '../support/root.ts'
 
 const run = promisify(execFile)
@@ -82,14 +83,9 @@ test('the command line runs as npx runs it', async t => {
   const { stdout } = await run(process.execPath, [main, '--help'])
   t.regex(stdout, /^Usage: koa-event-stream <command> <url>/)
   // The client that it reads with is the packed one.
-  const failed = await run(
-    process.execPath,
-    [main, 'tail', 'http://127.0.0.1:1/', '--ticket-url', 'http://127.0.0.1:1/'],
-    {
-      timeout: 10_000,
-    },
-  ).catch((error: unknown) => error as { stderr: string })
-  t.regex(failed.stderr, /no ticket: http:\/\/127\.0\.0\.1:1\/ does not answer/)
+  const { url } = await serve((_request, response) => response.writeHead(401).end(), t)
+  const refused = await t.throwsAsync(run(process.execPath, [main, 'tail', url]))
+  t.like(refused, { code: 1, stderr: 'connecting: start\nconnecting: unauthenticated\nended: unauthenticated\n' })
 })
 
 test('the types hold for consumers of both module kinds', async t => {
