@@ -29,6 +29,7 @@ const ROOMS = {
   ],
   client: ['wire/.+', 'stream/close-reason'],
   testing: ['auth/(identity|authenticator)', 'clock'],
+  cli: ['client/(index|parser)'],
   relay: [
     'hub/(hub|engine|registry|fan-out)',
     'koa/(middleware|options|require-identity|door-config|route-config|response)',

@@ -6,6 +6,7 @@ import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
 import test from 'ava'
+import { serve } from '../support/http.ts'
 import { ROOT } from '../support/root.ts'
 
 const run = promisify(execFile)
@@ -84,6 +85,18 @@ test('the client is one file that a page can load as it is, and small; another o
   t.true(gzipSync(file).length <= CLIENT_BYTES, `${gzipSync(file).length} bytes`)
   const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/client"; tell(it)')
   t.deepEqual(imported, ['connect'])
+})
+
+test('the command line runs as npx runs it', async t => {
+  const { bin } = JSON.parse(await readFile(join(installed, 'package.json'), 'utf8')) as { bin: string }
+  const main = join(installed, bin)
+  t.regex(await readFile(main, 'utf8'), /^#!\/usr\/bin\/env node\n/)
+  const { stdout } = await run(process.execPath, [main, '--help'])
+  t.regex(stdout, /^Usage: koa-event-stream <command> <url>/)
+  // The client that it reads with is the packed one.
+  const { url } = await serve((_request, response) => response.writeHead(401).end(), t)
+  const refused = await t.throwsAsync(run(process.execPath, [main, 'tail', url]))
+  t.like(refused, { code: 1, stderr: 'connecting: start\nconnecting: unauthenticated\nended: unauthenticated\n' })
 })
 
 test('the types hold for consumers of both module kinds', async t => {

@@ -35,6 +35,28 @@ export const PROMTOOL: Program = {
   places: [],
 }
 
+export const HAPROXY: Program = {
+  name: 'haproxy',
+  variable: 'HAPROXY_PATH',
+  commands: ['haproxy'],
+  places: ['/usr/sbin/haproxy', '/usr/local/sbin/haproxy', '/opt/homebrew/bin/haproxy'],
+}
+
+/** With its modules beside it, and without the service. */
+export const APACHE: Program = {
+  name: 'apache2-bin',
+  variable: 'APACHE_PATH',
+  commands: ['apache2', 'httpd'],
+  places: ['/usr/sbin/apache2', '/usr/sbin/httpd', '/opt/homebrew/bin/httpd'],
+}
+
+export const CADDY: Program = {
+  name: 'caddy',
+  variable: 'CADDY_PATH',
+  commands: ['caddy'],
+  places: ['/opt/homebrew/bin/caddy'],
+}
+
 export const CHROMIUM: Program = {
   name: 'chromium',
   variable: 'CHROMIUM_PATH',

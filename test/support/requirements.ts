@@ -1,6 +1,21 @@
 /** Run before the tests: makes sure that the programs they need are there, or says what to install and fails. */
 import { spawnSync } from 'node:child_process'
-import { CHROMIUM, find, FIREFOX, missing, NGINX, REDIS_SERVER, WEBKIT_DRIVER, XVFB, type Program } from './programs.ts'
+import {
+  APACHE,
+  CADDY,
+  CHROMIUM,
+  find,
+  FIREFOX,
+  HAPROXY,
+  missing,
+  NGINX,
+  REDIS_SERVER,
+  WEBKIT_DRIVER,
+  XVFB,
+  type Program,
+} from './programs.ts'
+
+const NEEDED = [REDIS_SERVER, NGINX, HAPROXY, APACHE, CADDY, CHROMIUM, FIREFOX, WEBKIT_DRIVER, XVFB]
 
 try {
   if (process.getuid?.() === 0 && aptGet('--version')) install(lacking())
@@ -12,7 +27,7 @@ try {
 }
 
 function lacking(): Program[] {
-  return [REDIS_SERVER, NGINX, CHROMIUM, FIREFOX, WEBKIT_DRIVER, XVFB].filter(program => find(program) === undefined)
+  return NEEDED.filter(program => find(program) === undefined)
 }
 
 function install(programs: Program[]): void {

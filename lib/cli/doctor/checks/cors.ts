@@ -1,0 +1,78 @@
+import { ok, problem, unknown, type Finding } from '../finding.ts'
+import { openProbe, type Probe } from '../probe.ts'
+import type { Subject } from '../subject.ts'
+
+/** Whether a page of another site may open the stream with this login. */
+export async function checkCors(subject: Subject): Promise<Finding[]> {
+  const { origin, login, url, patience } = subject
+  if (origin === undefined) return []
+  const names = login.ticketUrl === undefined ? login.headers.map(([name]) => name) : []
+  const hasCookie = names.includes('cookie')
+  // An EventSource asks for nothing beforehand; `fetch` does, for each of these.
+  const asked = [...names.filter(name => name !== 'cookie' && name !== 'origin'), 'last-event-id']
+  const findings: Finding[] = []
+
+  const stream = await subject.open({ headers: { origin } })
+  if (typeof stream === 'string') return [unknown('cors', 'not answered when `Origin` is sent')]
+  stream.close()
+  findings.push(...judge(stream.headers, origin, hasCookie, `the stream (status ${stream.status})`))
+
+  const preflight = await openProbe(url, {
+    method: 'OPTIONS',
+    headers: {
+      origin,
+      'access-control-request-method': 'GET',
+      'access-control-request-headers': asked.join(','),
+    },
+    patience,
+  })
+  if (typeof preflight === 'string') return [...findings, unknown('cors', 'the preflight is not answered')]
+  preflight.close()
+  findings.push(...judgePreflight(preflight, origin, hasCookie, asked))
+  return findings.length > 0 ? findings : [ok('cors', `pages of ${origin} may open it`)]
+}
+
+function judgePreflight(
+  { status, headers }: Probe,
+  origin: string,
+  hasCookie: boolean,
+  asked: readonly string[],
+): Finding[] {
+  const what = `the preflight (status ${status})`
+  if (status < 200 || status > 299) return [problem('cors', `${what} is refused`, MOUNT)]
+  const refused = judge(headers, origin, hasCookie, what)
+  if (refused.length > 0) return refused
+  const allowed = (headers['access-control-allow-headers'] ?? '').toLowerCase().split(/\s*,\s*/)
+  // `*` does not stand for Authorization, and for nothing where cookies are sent (Fetch standard).
+  const isAllowed = (name: string): boolean =>
+    allowed.includes(name) || (allowed.includes('*') && !hasCookie && name !== 'authorization')
+  const missing = asked.filter(name => !isAllowed(name)).join(', ')
+  if (missing === '') return []
+  const cure = `add ${missing} to \`allowHeaders\`; an EventSource with a ticket needs no leave`
+  return [problem('cors', `${what} does not allow ${missing}`, cure)]
+}
+
+const MOUNT =
+  'mount what answers CORS, such as @koa/cors with this origin, before the stream, and have the proxy pass OPTIONS on'
+
+function judge(
+  headers: Readonly<Record<string, unknown>>,
+  origin: string,
+  hasCookie: boolean,
+  what: string,
+): Finding[] {
+  const allowed = headers['access-control-allow-origin']
+  if (allowed !== origin && (allowed !== '*' || hasCookie)) {
+    return [problem('cors', `${what} does not allow the origin`, MOUNT)]
+  }
+  if (hasCookie && headers['access-control-allow-credentials'] !== 'true') {
+    return [
+      problem(
+        'cors',
+        `${what} does not allow cookies`,
+        'set `credentials: true`, and name the origin in `origins` of the route',
+      ),
+    ]
+  }
+  return []
+}

@@ -1,0 +1,130 @@
+import { request as requestPlain, type IncomingHttpHeaders, type IncomingMessage } from 'node:http'
+import { request as requestSecure } from 'node:https'
+import { PassThrough, pipeline, type Duplex, type Readable } from 'node:stream'
+import { constants, createBrotliDecompress, createUnzip } from 'node:zlib'
+import { createParser } from '../../client/parser.ts'
+
+/** A client that reads slowly would be cut: what waits here is what nobody has asked for, and the oldest of it is dropped. */
+const MOST_WAITING = 1_000
+
+export interface Block {
+  readonly event: string
+  readonly data: string
+  readonly id: string | undefined
+}
+
+/** How a response ended, and the milliseconds of silence before that. */
+export interface Ending {
+  readonly isWhole: boolean
+  readonly silence: number
+}
+
+/** A stream that was opened to be looked at. */
+export interface Probe {
+  readonly status: number
+  readonly headers: IncomingHttpHeaders
+  readonly httpVersion: string
+  /** The next event that matches; `undefined` once the time is over, or the response has ended. */
+  next(matches: (block: Block) => boolean, within?: number): Promise<Block | undefined>
+  /** `undefined` as long as it is open. */
+  ending(): Ending | undefined
+  /** The longest time so far, in milliseconds, in which no byte came. */
+  longestSilence(): number
+  /** Leaves. */
+  close(): void
+}
+
+/** What a probe is opened with. */
+export interface Opening {
+  readonly headers: Record<string, string>
+  /** Default `GET`. */
+  readonly method?: string
+  /** How long an answer, and an event, may take, in milliseconds. */
+  readonly patience: number
+}
+
+/** `silent`: nothing was answered in time. `unreachable`: nobody was there. */
+export type Failure = 'silent' | 'unreachable'
+
+export function openProbe(url: URL, { headers, method = 'GET', patience }: Opening): Promise<Probe | Failure> {
+  const ask = url.protocol === 'https:' ? requestSecure : requestPlain
+  return new Promise(resolve => {
+    const outgoing = ask(url, { method, agent: false, headers: { accept: 'text/event-stream', ...headers } })
+    const timer = setTimeout(() => {
+      resolve('silent')
+      outgoing.destroy()
+    }, patience)
+    outgoing.on('error', () => {
+      clearTimeout(timer)
+      resolve('unreachable')
+    })
+    outgoing.once('response', incoming => {
+      clearTimeout(timer)
+      resolve(watch(incoming, patience, () => outgoing.destroy()))
+    })
+    outgoing.end()
+  })
+}
+
+function watch(incoming: IncomingMessage, patience: number, close: () => void): Probe {
+  const waiting: Block[] = []
+  let ending: Ending | undefined
+  let announce = (): void => {}
+  let longest = 0
+  let byteAt = performance.now()
+
+  const sign = (): void => {
+    longest = Math.max(longest, performance.now() - byteAt)
+    byteAt = performance.now()
+  }
+  const end = (): void => {
+    ending ??= { isWhole: incoming.complete, silence: performance.now() - byteAt }
+    announce()
+  }
+  const parse = createParser(
+    (event, data = '', id) => {
+      waiting.push({ event, data, id })
+      if (waiting.length > MOST_WAITING) waiting.shift()
+    },
+    () => {},
+  )
+  const decoder = new TextDecoder()
+  incoming.on('data', sign)
+  incoming.once('close', end)
+  const body: Readable = pipeline(incoming, decompressor(incoming.headers['content-encoding']), () => {})
+  body.on('data', (chunk: Buffer) => {
+    parse(decoder.decode(chunk, { stream: true }))
+    announce()
+  })
+
+  return {
+    status: incoming.statusCode ?? 0,
+    headers: incoming.headers,
+    httpVersion: incoming.httpVersion,
+    async next(matches, within = patience) {
+      const deadline = performance.now() + within
+      for (;;) {
+        for (let block; (block = waiting.shift()) !== undefined;) if (matches(block)) return block
+        const left = deadline - performance.now()
+        if (ending !== undefined || left <= 0) return undefined
+        await new Promise<void>(resolve => {
+          const timer = setTimeout(resolve, left)
+          announce = () => {
+            clearTimeout(timer)
+            resolve()
+          }
+        })
+      }
+    },
+    ending: () => ending,
+    longestSilence: () => Math.max(longest, performance.now() - byteAt),
+    close,
+  }
+}
+
+/** Decompresses what there is at once. */
+function decompressor(encoding: string | undefined): Duplex {
+  if (encoding === 'gzip' || encoding === 'deflate') return createUnzip({ finishFlush: constants.Z_SYNC_FLUSH })
+  if (encoding === 'br') return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
+  return new PassThrough()
+}

@@ -1,0 +1,42 @@
+import type { DoctorCommand } from '../command-line.ts'
+import { placeOf } from '../login.ts'
+import { checkAnswer } from './checks/answer.ts'
+import { checkCors } from './checks/cors.ts'
+import { checkCaching, checkCompression, checkHttp } from './checks/headers.ts'
+import { checkIdle } from './checks/idle.ts'
+import { checkLastEventId, checkResume } from './checks/resume.ts'
+import type { Finding } from './finding.ts'
+import { subjectOf, type Subject } from './subject.ts'
+
+// One after the other: each opens streams, of which an identity may have a few. The one that takes long comes last.
+const CHECKS: readonly ((subject: Subject) => Promise<Finding[]>)[] = [
+  checkCompression,
+  checkCaching,
+  checkHttp,
+  checkLastEventId,
+  checkResume,
+  checkCors,
+  checkIdle,
+]
+
+/** Examines a stream and says what was found; answers the exit code: 1 where there is a problem. */
+export async function runDoctor(command: DoctorCommand): Promise<number> {
+  const { url, json } = command
+  const findings: Finding[] = []
+  const tell = (found: readonly Finding[]): void => {
+    findings.push(...found)
+    if (!json) for (const finding of found) process.stdout.write(lineOf(finding))
+  }
+  if (!json) process.stdout.write(`${placeOf(url)}\n`)
+  const subject = subjectOf(url, command, command)
+  const { findings: answer, isStream } = await checkAnswer(subject)
+  tell(answer)
+  if (isStream) for (const check of CHECKS) tell(await check(subject))
+  if (json) process.stdout.write(`${JSON.stringify({ url: placeOf(url), findings })}\n`)
+  return findings.some(({ level }) => level === 'problem') ? 1 : 0
+}
+
+function lineOf({ level, check, seen, cure }: Finding): string {
+  const line = `${level.padEnd(8)} ${check.padEnd(14)} ${seen}\n`
+  return cure === undefined ? line : `${line}${' '.repeat(24)}→ ${cure}\n`
+}

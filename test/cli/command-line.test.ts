@@ -1,0 +1,60 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { readCommandLine, UsageError } from '../../lib/cli/command-line.ts'
+import { runCli } from './run-cli.ts'
+
+const URL_ = 'https://app.example.com/events'
+
+test('what is given is read, headers and cookies from files, too', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'cli-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'headers'), 'Authorization: Bearer x\n\nX-Trace:  7\n')
+  const command = readCommandLine([
+    ...['tail', URL_, '--header', `@${folder}/headers`, '--cookie', 'a=1', '--cookie', 'b=2', '--since', 'e-7'],
+  ])
+  t.like(command, {
+    name: 'tail',
+    since: 'e-7',
+    count: Infinity,
+    headers: [
+      ['authorization', 'Bearer x'],
+      ['x-trace', '7'],
+      ['cookie', 'a=1; b=2'],
+    ],
+  })
+  t.like(readCommandLine(['doctor', URL_, '--wait', '0.5', '--origin', 'https://a.example/page']), {
+    wait: 500,
+    patience: 5_000,
+    origin: 'https://a.example',
+  })
+})
+
+for (const [args, message] of [
+  [['watch', URL_], 'The command is doctor or tail.'],
+  [['doctor'], 'doctor takes one URL.'],
+  [['doctor', URL_, URL_], 'doctor takes one URL.'],
+  [['doctor', 'events'], 'the URL must begin with http:// or https://.'],
+  [['doctor', 'file:///s3cret'], 'the URL must begin with http:// or https://.'],
+  [['doctor', URL_, '--count', '1'], 'doctor has no --count.'],
+  [['tail', URL_, '--wait', '1'], 'tail has no --wait.'],
+  [['tail', URL_, '--count', '0'], '--count takes a number from 1 on.'],
+  [['doctor', URL_, '--wait', ''], '--wait takes a number from 0 on.'],
+  [['doctor', URL_, '--header', 's3cret'], "--header takes 'Name: value'."],
+  [['doctor', URL_, '--header', 'A: s3cret\u0100'], '--header holds a character that cannot be sent.'],
+  [['doctor', URL_, '--cookie', '@/s3cret'], 'the file of --cookie cannot be read.'],
+] as const) {
+  test(`${args.join(' ')}: ${message}`, t => {
+    t.throws(() => readCommandLine(args), { instanceOf: UsageError, message })
+  })
+}
+
+test('a wrong command line ends with 2 and says how it is used; a question for help with 0', async t => {
+  const wrong = await runCli(['doctor', URL_, '--colour'])
+  t.is(wrong.code, 2)
+  t.regex(wrong.err, /--colour[\s\S]*Usage: koa-event-stream/)
+  const help = await runCli(['--help'])
+  t.is(help.code, 0)
+  t.regex(help.out, /^Usage: koa-event-stream/)
+})

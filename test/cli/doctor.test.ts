@@ -1,0 +1,187 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import cors from '@koa/cors'
+import test from 'ava'
+import Koa, { type Context, type Middleware } from 'koa'
+import { createHub, eventStream, urlTicket, type Authenticator, type Hub } from 'koa-event-stream'
+import { signedIn } from 'koa-event-stream/testing'
+import { freePort } from '../support/free-port.ts'
+import { serve, serveTls } from '../support/http.ts'
+import { startNginx } from '../support/nginx.ts'
+import type { Scope } from '../support/scope.ts'
+import { examine, of, runCli } from './run-cli.ts'
+
+const HTTP_1_1 = 'proxy_http_version 1.1; proxy_set_header Connection "";'
+// What cannot come within these seconds is awaited in vain.
+const SHORT = ['--timeout', '2']
+
+interface SiteOptions {
+  readonly heartbeat?: number | false
+  readonly before?: readonly Middleware[]
+  readonly authenticate?: (hub: Hub) => Authenticator | false
+}
+
+function site(scope: Scope, { heartbeat, before = [], authenticate = () => false }: SiteOptions = {}): Koa {
+  const hub = createHub()
+  scope.teardown(() => hub.close())
+  const app = new Koa()
+  for (const middleware of before) app.use(middleware)
+  const login = authenticate(hub)
+  const options = { hub, subscribe: () => 'news', ...(heartbeat !== undefined && { heartbeat }) }
+  app.use(
+    login === false
+      ? eventStream({ ...options, authenticate: false })
+      : eventStream({ ...options, authenticate: login }),
+  )
+  return app
+}
+
+async function behindNginx(scope: Scope, directives: string, options: SiteOptions = {}): Promise<string> {
+  const { port } = await serve(site(scope, options), scope)
+  return `${await startNginx(scope, port, directives)}/events`
+}
+
+test('nothing is wrong behind nginx, but for HTTP/1.1', async t => {
+  const { code, findings } = await examine(await behindNginx(t, HTTP_1_1))
+  t.deepEqual(of('problem', findings), [])
+  t.deepEqual(of('warning', findings), ['http'])
+  t.deepEqual(of('ok', findings), ['answer', 'buffering', 'compression', 'caching', 'last-event-id', 'resume', 'idle'])
+  t.is(code, 0)
+})
+
+test('over TLS HTTP/2 is seen', async t => {
+  const { url, ca } = await serveTls(site(t), t)
+  const { code, findings } = await examine(url, [], await trust(t, ca))
+  t.deepEqual(of('warning', findings), [])
+  t.true(of('ok', findings).includes('http'))
+  t.is(code, 0)
+})
+
+test('buffering is found, and that it is not the application', async t => {
+  const url = await behindNginx(t, 'proxy_ignore_headers X-Accel-Buffering;')
+  const { code, findings } = await examine(url, SHORT)
+  t.deepEqual(of('problem', findings), ['buffering'])
+  t.regex(findings.at(-1)?.cure ?? '', /proxy_ignore_headers/)
+  t.is(code, 1)
+})
+
+test('an application that does not answer is not taken for buffering', async t => {
+  const { url } = await serve(() => {}, t)
+  const { code, findings } = await examine(url, SHORT)
+  t.deepEqual(of('problem', findings), ['answer'])
+  t.is(code, 1)
+})
+
+test('compression on the way is found, and whether it holds events back', async t => {
+  const gzip = `${HTTP_1_1} gzip on; gzip_types text/event-stream; gzip_proxied any; gzip_min_length 0;`
+  const flushed = await examine(await behindNginx(t, gzip))
+  t.deepEqual(of('problem', flushed.findings), [])
+  t.deepEqual(of('warning', flushed.findings), ['compression', 'http'])
+  const held = await examine(await behindNginx(t, `${gzip} proxy_ignore_headers X-Accel-Buffering;`), SHORT)
+  t.deepEqual(of('problem', held.findings), ['compression'])
+  t.regex(held.findings.find(({ check }) => check === 'compression')?.cure ?? '', /text\/event-stream/)
+})
+
+test('a time-out that is shorter than the heartbeat is found', async t => {
+  const url = await behindNginx(t, `${HTTP_1_1} proxy_read_timeout 1s;`, { heartbeat: 60_000 })
+  const { code, findings } = await examine(url, ['--wait', '60'])
+  t.deepEqual(of('problem', findings), ['idle'])
+  t.regex(findings.at(-1)?.seen ?? '', /^cut after \d+\.\d s of silence; a heartbeat comes after 60\.0 s$/)
+  t.is(code, 1)
+})
+
+test('a stream without heartbeats is warned of', async t => {
+  const { findings } = await examine(await behindNginx(t, HTTP_1_1, { heartbeat: false }))
+  t.deepEqual(of('warning', findings), ['http', 'idle'])
+})
+
+test('a proxy that drops Last-Event-ID is found', async t => {
+  const { code, findings } = await examine(await behindNginx(t, `${HTTP_1_1} proxy_set_header Last-Event-ID "";`))
+  t.deepEqual(of('problem', findings), ['last-event-id'])
+  t.is(code, 1)
+})
+
+test('instances that share no log are found', async t => {
+  const instances = [site(t).callback(), site(t).callback()]
+  let turn = 0
+  const { url } = await serve((request, response) => void instances[turn++ % 2]?.(request, response), t)
+  const { code, findings } = await examine(url)
+  t.deepEqual(of('problem', findings), ['resume'])
+  t.regex(findings.find(({ check }) => check === 'resume')?.cure ?? '', /redisBroker/)
+  t.is(code, 1)
+})
+
+test('a cache on the way is found', async t => {
+  const { findings } = await examine(await behindNginx(t, `${HTTP_1_1} add_header Age 5;`))
+  t.deepEqual(of('problem', findings), ['caching'])
+})
+
+test('what a page of another site may not do is found, and what it may', async t => {
+  const origin = 'https://app.example.com'
+  const authenticate = () => signedIn({ id: 'ada' })
+  const args = ['--origin', origin, '--header', 'Authorization: Bearer x']
+  const open = await serve(site(t, { authenticate }), t)
+  t.deepEqual(of('problem', (await examine(open.url, args)).findings), ['cors', 'cors'])
+  const half = await serve(site(t, { authenticate, before: [cors({ origin, allowHeaders: ['Authorization'] })] }), t)
+  const { findings } = await examine(half.url, args)
+  t.deepEqual(of('problem', findings), ['cors'])
+  t.regex(findings.find(({ check }) => check === 'cors')?.cure ?? '', /last-event-id/)
+  const before = [cors({ origin, allowHeaders: ['Authorization', 'Last-Event-ID'] })]
+  const whole = await serve(site(t, { authenticate, before }), t)
+  t.deepEqual(of('problem', (await examine(whole.url, args)).findings), [])
+})
+
+test('what is no stream is said to be none', async t => {
+  const page = await serve((_request, response) => response.setHeader('content-type', 'text/html').end('Log in'), t)
+  t.regex((await examine(page.url)).findings[0]?.cure ?? '', /login page/)
+  const refused = await serve(site(t, { authenticate: () => signedIn(() => undefined) }), t)
+  const { code, findings } = await examine(refused.url)
+  t.like(findings, [{ check: 'answer', level: 'problem', seen: 'status 401, text/plain; charset=utf-8' }])
+  t.is(code, 1)
+  t.deepEqual(of('problem', (await examine(`http://127.0.0.1:${await freePort()}`)).findings), ['answer'])
+})
+
+test('each stream has a ticket of its own, and no secret is shown', async t => {
+  const isAda = (ctx: Context) => (ctx.get('authorization') === 'Bearer s3cret' ? { id: 'ada' } : undefined)
+  let desk: Middleware | undefined
+  const authenticate = (hub: Hub) => {
+    const tickets = urlTicket({ hub, audience: 'events', authenticate: signedIn(isAda) })
+    desk = tickets.issue
+    return tickets
+  }
+  const issue: Middleware = (ctx, next) => (ctx.path === '/ticket' ? desk?.(ctx, next) : next())
+  const { url } = await serve(site(t, { authenticate, before: [issue] }), t)
+  const given = [
+    '--ticket-url',
+    `${url}/ticket?key=s3cret`,
+    '--header',
+    'Authorization: Bearer s3cret',
+    '--cookie',
+    'a=s3cret',
+  ]
+  const { code, findings, said } = await examine(`${url}/events?token=s3cret`, given)
+  t.deepEqual(of('problem', findings), [])
+  t.is(code, 0)
+  t.notRegex(said, /s3cret/)
+
+  const stranger = await runCli(['doctor', `${url}/events?token=s3cret`, ...given.slice(0, 2)])
+  t.is(stranger.code, 2)
+  t.regex(stranger.err, /^no ticket: http:\/\/127\.0\.0\.1:\d+\/ticket answers status 401\n$/)
+  t.notRegex(stranger.out + stranger.err, /s3cret/)
+})
+
+test('a person reads a line for each finding, with its cure', async t => {
+  const { url } = await serve(site(t), t)
+  const { code, out } = await runCli(['doctor', url, '--timeout', '60', '--wait', '0'])
+  t.is(code, 0)
+  t.regex(out, /^ok {7}answer {9}status 200, text\/event-stream; charset=utf-8$/m)
+  t.regex(out, /^warning {2}http {11}HTTP\/1\.1, and no HTTP\/2\n {24}→ speak HTTP\/2/m)
+})
+
+async function trust(scope: Scope, ca: string): Promise<Record<string, string>> {
+  const folder = await mkdtemp(join(tmpdir(), 'doctor-'))
+  scope.teardown(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'ca.pem'), ca)
+  return { NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') }
+}

@@ -1,0 +1,57 @@
+import { once } from 'node:events'
+import { createInterface } from 'node:readline'
+import test from 'ava'
+import Koa from 'koa'
+import { createHub, eventStream } from 'koa-event-stream'
+import { signedIn } from 'koa-event-stream/testing'
+import { serve } from '../support/http.ts'
+import { runCli, startCli } from './run-cli.ts'
+
+test('events are printed as they come, over a reconnect, each once, until as many have come as were asked for', async t => {
+  const hub = createHub()
+  t.teardown(() => hub.close())
+  const app = new Koa().use(eventStream({ hub, authenticate: false, retry: 500, subscribe: () => 'news' }))
+  const { url, server } = await serve(app, t)
+  const opened = once(hub, 'open')
+  const child = startCli(['tail', url, '--json', '--count', '3'])
+  const exited = once(child, 'exit')
+  const lines = createInterface(child.stdout)[Symbol.asyncIterator]()
+  const next = async () => JSON.parse((await lines.next()).value as string) as unknown
+  await opened
+  const first = await hub.publish('news', { event: 'tick', data: { n: 1 } })
+  t.deepEqual(await next(), { event: 'tick', id: first, data: '{"n":1}' })
+  server.closeAllConnections()
+  const missed = await hub.publish('news', { event: 'tick', data: { n: 2 } })
+  t.deepEqual(await next(), { event: 'tick', id: missed, data: '{"n":2}' })
+  const last = await hub.publish('news', { data: 'plain\u001b[31m\ntext' })
+  t.deepEqual(await next(), { event: 'message', id: last, data: 'plain\u001b[31m\ntext' })
+  t.deepEqual(await exited, [0, null])
+})
+
+test('a line for a person is one line, and does nothing to the terminal', async t => {
+  const hub = createHub()
+  t.teardown(() => hub.close())
+  const since = await hub.publish('news', { data: 'before' })
+  const id = await hub.publish('news', { event: 'note', data: 'a\u001b[31m\nb' })
+  const app = new Koa().use(eventStream({ hub, authenticate: false, subscribe: () => 'news' }))
+  const { url } = await serve(app, t)
+  const { out } = await runCli(['tail', url, '--since', since, '--count', '1'])
+  t.is(out, `${id} note a\\u001b[31m\\u000ab\n`)
+})
+
+test('a stream that is refused ends it with 1, and Ctrl-C with 0', async t => {
+  const hub = createHub()
+  t.teardown(() => hub.close())
+  const who = signedIn(ctx => (ctx.get('cookie') === 'a=1; b=2' ? { id: 'ada' } : undefined))
+  const app = new Koa().use(eventStream({ hub, authenticate: who, subscribe: () => 'news' }))
+  const { url } = await serve(app, t)
+  const refused = await runCli(['tail', url])
+  t.is(refused.code, 1)
+  t.regex(refused.err, /^ended: unauthenticated$/m)
+
+  const child = startCli(['tail', url, '--cookie', 'a=1', '--cookie', 'b=2'])
+  const exited = once(child, 'exit')
+  for await (const line of createInterface(child.stderr)) if (line === 'open: stream') break
+  child.kill('SIGINT')
+  t.deepEqual(await exited, [0, null])
+})

@@ -1,0 +1,4 @@
+import { apache } from './apache.ts'
+import { scenes } from './scenes.ts'
+
+scenes(apache)

@@ -1,0 +1,4 @@
+import { caddy } from './caddy.ts'
+import { scenes } from './scenes.ts'
+
+scenes(caddy)

@@ -1,0 +1,4 @@
+import { haproxy } from './haproxy.ts'
+import { scenes } from './scenes.ts'
+
+scenes(haproxy)

@@ -1,0 +1,4 @@
+import { nginx } from './nginx.ts'
+import { scenes } from './scenes.ts'
+
+scenes(nginx)

@@ -1,0 +1,5 @@
+import { httpProxy3, nodeHttpProxy } from './node-http-proxy.ts'
+import { scenes } from './scenes.ts'
+
+scenes(nodeHttpProxy)
+scenes(httpProxy3)
