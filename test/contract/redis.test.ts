@@ -23,7 +23,7 @@ for (const [version, ioredis] of ioredisVersions) {
   testBroker(test, {
     name: `redis, ${version}`,
     shared: true,
-    second: 8_000,
+    second: 12_000,
     open: async (t: ExecutionContext, history = {}) => {
       logs += 1
       const name = `log-${logs}`
