@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
-import { callInTime } from '../application.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import { EventStreamError } from '../errors.ts'
 import type { HubEngine } from '../hub/engine.ts'
@@ -13,7 +12,7 @@ import { checkHub, DEFAULT_TIMEOUT } from './door-config.ts'
 import { BODY_FAULTS, readJson } from './json-body.ts'
 import { tell } from './json-answer.ts'
 import type { IdentityOf, Logins } from './options.ts'
-import { refuse } from './refusal.ts'
+import { isAllowed } from './permission.ts'
 import { identityGuard, type RequireIdentityOptions } from './require-identity.ts'
 import { secretsOf } from './request-secrets.ts'
 import { setNotAllowed } from './response.ts'
@@ -99,7 +98,7 @@ async function answer<Who>(ctx: Context, desk: Desk<Who>, stands: () => Promise<
     return
   }
   const items = checkItems(ctx, desk.hub, body.json)
-  if (items === undefined || !(await isAllowed(ctx, desk, items))) return
+  if (items === undefined || !(await areAllowed(ctx, desk, items))) return
   // A body may have come slowly, and the login have ended meanwhile.
   if (await stands()) await publish(ctx, desk.hub, items, key)
 }
@@ -127,30 +126,14 @@ function checkItems(ctx: Context, hub: HubEngine, json: unknown): readonly Item[
   return items
 }
 
-async function isAllowed<Who>(
-  ctx: Context,
-  { hub, may, timeout }: Desk<Who>,
-  items: readonly Item[],
-): Promise<boolean> {
+async function areAllowed<Who>(ctx: Context, desk: Desk<Who>, items: readonly Item[]): Promise<boolean> {
   // The guard has put it there.
   const identity = ctx.state.identity as Who
-  try {
-    for (const [index, { topics }] of items.entries()) {
-      const isTrue = await callInTime({ clock: hub.clock, ms: timeout, what: '`may`' }, () =>
-        may(identity, topics, ctx),
-      )
-      if (isTrue === true) continue
-      hub.refused('forbidden', 403)
-      tell(ctx, 403, { error: 'not allowed to publish to these topics', index })
-      return false
-    }
-    return true
-  } catch (error) {
-    const safe = safeError(error, secretsOf(ctx))
-    hub.failed('may', safe)
-    refuse(ctx, { hub }, { reason: 'unavailable', status: 503, error: safe })
-    return false
+  for (const [index, { topics }] of items.entries()) {
+    const denied = { error: 'not allowed to publish to these topics', index }
+    if (!(await isAllowed(ctx, desk, () => desk.may(identity, topics, ctx), denied))) return false
   }
+  return true
 }
 
 async function publish(ctx: Context, hub: HubEngine, items: readonly Item[], key: string): Promise<void> {

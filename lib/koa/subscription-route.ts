@@ -1,5 +1,4 @@
 import type { Context, Middleware } from 'koa'
-import { callInTime } from '../application.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { HubEngine } from '../hub/engine.ts'
@@ -13,7 +12,7 @@ import { checkHub, DEFAULT_TIMEOUT } from './door-config.ts'
 import { tell } from './json-answer.ts'
 import { BODY_FAULTS, readJson } from './json-body.ts'
 import type { IdentityOf, Logins } from './options.ts'
-import { refuse } from './refusal.ts'
+import { isAllowed } from './permission.ts'
 import { identityGuard, type RequireIdentityOptions } from './require-identity.ts'
 import { secretsOf } from './request-secrets.ts'
 import { setNotAllowed } from './response.ts'
@@ -64,7 +63,7 @@ interface Wish extends SubscriptionWish {
 /**
  * Topics for a page's own stream, while it lives: a Koa middleware for a POST of JSON, `{ "stream": "<id>", "subscribe":
  * ["room:7"], "unsubscribe": ["room:6"] }`, of at most 100 topics each, where `stream` is what the page has read in the data of its
- * `cursor` event. `connect()` has it done by `live.subscribe()`.
+ * `cursor` event. In the page, `subscriptions()` of `koa-event-stream/client/subscriptions` makes these requests.
  *
  * It answers `200 {"streams":1,"since":"…","complete":true}` as `hub.subscribe()` does. The stream must be one of the same
  * login as the request: of the same `id`, and of the same session where there is one. 404 with `"streams":0` where there is no
@@ -120,7 +119,11 @@ async function answer<Who>(
     tell(ctx, 400, { error: (error as Error).message })
     return
   }
-  if (!(await isAllowed(ctx, desk, wish))) return
+  const { subscribe, unsubscribe } = wish
+  // The guard has put it there.
+  const identity = ctx.state.identity as Who
+  const may = () => desk.may(identity, { subscribe, unsubscribe }, ctx)
+  if (!(await isAllowed(ctx, desk, may, { error: 'not allowed to have these topics' }))) return
   // A body may have come slowly, and the login have ended meanwhile.
   if (await stands()) await change(ctx, desk, wish, decision)
 }
@@ -141,28 +144,6 @@ function readWish(json: unknown): Wish {
 
 function isId(value: unknown): value is string {
   return typeof value === 'string' && value.length <= MAX_ID_LENGTH
-}
-
-async function isAllowed<Who>(
-  ctx: Context,
-  { hub, may, timeout }: Desk<Who>,
-  { subscribe, unsubscribe }: Wish,
-): Promise<boolean> {
-  // The guard has put it there.
-  const identity = ctx.state.identity as Who
-  try {
-    const isTrue = await callInTime({ clock: hub.clock, ms: timeout, what: '`may`' }, () =>
-      may(identity, { subscribe, unsubscribe }, ctx),
-    )
-    if (isTrue === true) return true
-    hub.refused('forbidden', 403)
-    tell(ctx, 403, { error: 'not allowed to have these topics' })
-  } catch (error) {
-    const safe = safeError(error, secretsOf(ctx))
-    hub.failed('may', safe)
-    refuse(ctx, { hub }, { reason: 'unavailable', status: 503, error: safe })
-  }
-  return false
 }
 
 async function change<Who>(ctx: Context, { hub, within }: Desk<Who>, wish: Wish, decision: Decision): Promise<void> {

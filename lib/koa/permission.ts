@@ -1,0 +1,35 @@
+import type { Context } from 'koa'
+import { callInTime } from '../application.ts'
+import type { HubEngine } from '../hub/engine.ts'
+import { safeError } from '../safe-error.ts'
+import { tell } from './json-answer.ts'
+import { refuse } from './refusal.ts'
+import { secretsOf } from './request-secrets.ts'
+
+/** Whom the application's `may` is asked for, and how long that may take in milliseconds. */
+interface Asking {
+  readonly hub: HubEngine
+  readonly timeout: number
+}
+
+/**
+ * Whether the application allows what a request is for: `true` alone does. Else the request has been answered: 403 with
+ * `denied`, or 503 where `may` has thrown or taken too long.
+ */
+export async function isAllowed(
+  ctx: Context,
+  { hub, timeout }: Asking,
+  may: () => unknown,
+  denied: object,
+): Promise<boolean> {
+  try {
+    if ((await callInTime({ clock: hub.clock, ms: timeout, what: '`may`' }, may)) === true) return true
+    hub.refused('forbidden', 403)
+    tell(ctx, 403, denied)
+  } catch (error) {
+    const safe = safeError(error, secretsOf(ctx))
+    hub.failed('may', safe)
+    refuse(ctx, { hub }, { reason: 'unavailable', status: 503, error: safe })
+  }
+  return false
+}
