@@ -10,7 +10,7 @@ const DOCS = join(ROOT, 'docs')
 const ANNOUNCER = new URL('announce-port.js', import.meta.url).href
 /** Has the paths of the project in it, since what the examples import is compiled with them. */
 const OUT = 'compiled'
-const BLOCK = /^```tsx?\n\/\/ (\S+\.tsx?)\n([\s\S]*?)^```$/gm
+const BLOCK = /^```(?:tsx?|js)\n\/\/ (\S+\.(?:tsx?|[cm]?js))\n([\s\S]*?)^```$/gm
 
 /** An example, running. */
 export interface Example {
@@ -18,15 +18,22 @@ export interface Example {
   readonly process: ChildProcess
 }
 
-/** The TypeScript examples of the README and of the pages in `docs`, by the file that each names itself. */
-export async function readExamples(): Promise<Record<string, string>> {
+/** The README and the pages in `docs`, by their paths. */
+export async function readPages(): Promise<Record<string, string>> {
   const docs = (await readdir(DOCS)).filter(name => name.endsWith('.md')).map(name => join(DOCS, name))
-  const pages = await Promise.all([join(ROOT, 'README.md'), ...docs].map(page => readFile(page, 'utf8')))
-  const blocks = pages.flatMap(page => [...page.matchAll(BLOCK)])
-  const names = blocks.map(([, name]) => name)
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw new Error(`two examples are called ${twice}`)
-  return Object.fromEntries(blocks.map(([, name = '', code = '']) => [name, code]))
+  const paths = [join(ROOT, 'README.md'), ...docs]
+  return Object.fromEntries(await Promise.all(paths.map(async path => [relative(ROOT, path), await readFile(path, 'utf8')])))
+}
+
+/** The examples of all pages by the file that each names itself. One may be on two pages, word for word. */
+export async function readExamples(): Promise<Record<string, string>> {
+  const examples: Record<string, string> = {}
+  for (const page of Object.values(await readPages())) {
+    for (const [, name = '', code = ''] of page.matchAll(BLOCK)) {
+      if ((examples[name] ??= code) !== code) throw new Error(`two examples are called ${name}, and differ`)
+    }
+  }
+  return examples
 }
 
 /** Writes the examples to a folder of the project, beside what they import from the reader. */
@@ -68,6 +75,16 @@ export function runExample(
 /** Answers what an example that has been compiled exports. */
 export function importExample(folder: string, name: string): Promise<unknown> {
   return import(compiled(folder, name))
+}
+
+/** Runs an example of plain JavaScript, which is not compiled. */
+export function runPlain(
+  t: ExecutionContext,
+  folder: string,
+  name: string,
+  env: Record<string, string> = {},
+): Promise<Example> {
+  return runScript(t, join(folder, name), env)
 }
 
 /** Starts an example that has been compiled, which is killed when the test ends. */
