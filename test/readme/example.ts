@@ -12,6 +12,9 @@ const ANNOUNCER = new URL('announce-port.js', import.meta.url).href
 const OUT = 'compiled'
 const BLOCK = /^```(?:tsx?|js)\n\/\/ (\S+\.(?:tsx?|[cm]?js))\n([\s\S]*?)^```$/gm
 
+/** How many programs start at once. */
+const STARTS = 3
+
 /** An example, running. */
 export interface Example {
   readonly url: string
@@ -22,7 +25,9 @@ export interface Example {
 export async function readPages(): Promise<Record<string, string>> {
   const docs = (await readdir(DOCS)).filter(name => name.endsWith('.md')).map(name => join(DOCS, name))
   const paths = [join(ROOT, 'README.md'), ...docs]
-  return Object.fromEntries(await Promise.all(paths.map(async path => [relative(ROOT, path), await readFile(path, 'utf8')])))
+  return Object.fromEntries(
+    await Promise.all(paths.map(async path => [relative(ROOT, path), await readFile(path, 'utf8')])),
+  )
 }
 
 /** The examples of all pages by the file that each names itself. One may be on two pages, word for word. */
@@ -103,9 +108,11 @@ export async function runScript(
   script: string,
   env: Record<string, string> = {},
 ): Promise<Example> {
-  const child = startScript(t, script, { ...env, PORT: '0' })
-  const port = await portOf(child)
-  return { url: `http://127.0.0.1:${port}`, process: child }
+  return inTurn(async () => {
+    const child = startScript(t, script, { ...env, PORT: '0' })
+    const port = await portOf(child)
+    return { url: `http://127.0.0.1:${port}`, process: child }
+  })
 }
 
 function startScript(t: ExecutionContext, script: string, env: Record<string, string>): ChildProcess {
@@ -116,6 +123,22 @@ function startScript(t: ExecutionContext, script: string, env: Record<string, st
   })
   t.teardown(() => child.kill('SIGKILL'))
   return child
+}
+
+let starting = 0
+const waiting: (() => void)[] = []
+
+/** Tests of a file begin all at once: programs that did so, too, would keep each other from starting within any time. */
+async function inTurn<T>(start: () => Promise<T>): Promise<T> {
+  if (starting === STARTS) await new Promise<void>(resolve => waiting.push(resolve))
+  else starting += 1
+  try {
+    return await start()
+  } finally {
+    const next = waiting.shift()
+    if (next === undefined) starting -= 1
+    else next()
+  }
 }
 
 function compiled(folder: string, name: string): string {
