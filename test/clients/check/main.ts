@@ -1,21 +1,17 @@
 /**
- * Checks a client of whatever language against docs/protocol.md: `npm run check:client -- [--patience 10] command args…`. The
- * command is run once for each scene, with the URL to read behind its arguments, and stopped when the scene is over. The exit
- * code is 1 if it breaks a rule that it must keep.
+ * Checks a client of whatever language against docs/protocol.md: `npm run check:client -- command args…`. The command is run
+ * once for each scene, with the URL to read behind its arguments, and stopped when the scene is over, or when the client has
+ * asked for nothing for 10 seconds (`PATIENCE`). The exit code is 1 if it breaks a rule that it must keep.
  */
 import { spawn } from 'node:child_process'
-import { parseArgs } from 'node:util'
 import { play } from './play.ts'
 import { scenes } from './scenes.ts'
 
-const { values, positionals } = parseArgs({
-  options: { patience: { type: 'string', default: '10' } },
-  allowPositionals: true,
-})
-const [command, ...args] = positionals
-const patience = Number(values.patience) * 1_000
+// All of it is the client's, options included.
+const [command, ...args] = process.argv.slice(2)
+const patience = Number(process.env.PATIENCE ?? 10) * 1_000
 if (command === undefined || !(patience > 0)) {
-  console.error('npm run check:client -- [--patience seconds] -- command args…')
+  console.error('npm run check:client -- command args…, with PATIENCE as seconds in the environment')
   process.exit(2)
 }
 
