@@ -11,7 +11,7 @@ const CODE = /^```[\s\S]*?^```$/gm
 
 const DOCS = join(ROOT, 'docs')
 const docs = (await readdir(DOCS)).filter(name => name.endsWith('.md'))
-const others = ['README.md', 'SECURITY.md', 'lib/README.md', 'demo/README.md']
+const others = ['README.md', 'SECURITY.md', 'CHANGELOG.md', 'lib/README.md', 'demo/README.md']
 const pages = [...others.map(name => join(ROOT, name)), ...docs.map(name => join(DOCS, name))]
 
 for (const page of pages) {

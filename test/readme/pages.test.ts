@@ -14,6 +14,21 @@ const NAMED = /^\/\/ \S+\.(?:tsx?|[cm]?js)\n/
 // A row of a table whose first two cells are a bound and its default.
 const BOUND = /^\| (\S.*?) +\| ([\d,]+|none) +\|/gm
 
+/** Where the code has the names of options. */
+const OPTION_LISTS = [
+  ['auth/session/session-cookie.ts', 'OPTIONS'],
+  ['auth/jwt/options.ts', 'OPTIONS'],
+  ['auth/jwt/issuers.ts', 'ISSUERS_OPTIONS'],
+  ['auth/keys/options.ts', 'KEY_OPTIONS'],
+  ['auth/state-user.ts', 'OPTIONS'],
+  ['koa/ticket-options.ts', 'KEYS'],
+  ['koa/require-identity.ts', 'KEYS'],
+  ['koa/publish-route.ts', 'KEYS'],
+  ['koa/subscription-route.ts', 'KEYS'],
+  ['broker/redis/publisher.ts', 'OPTIONS'],
+  ['bridge/bridge.ts', 'OPTIONS'],
+] as const
+
 const pages = await readPages()
 const compilerOptions = { module: ModuleKind.ESNext, target: ScriptTarget.ES2023, jsx: JsxEmit.Preserve }
 const page = (name: string): string => pages[`docs/${name}`] ?? ''
@@ -71,17 +86,24 @@ test('the page on the hub has each of its members', async t => {
 
 test('the page on options has each of eventStream()', async t => {
   const text = await source('koa/route-config.ts')
-  const listed = (name: string): string[] => {
-    const [, list = ''] = new RegExp(`const ${name} = \\[([^\\]]*)\\]`).exec(text) ?? []
-    return [...list.matchAll(/'(\w+)'/g)].map(([, option = '']) => option)
-  }
   const groups = new Set(['buffer', 'limits'])
   const options = [
-    ...listed('KEYS').filter(name => !groups.has(name)),
-    ...listed('LIMITS').map(name => `limits.${name}`),
+    ...namesIn(text, 'KEYS').filter(name => !groups.has(name)),
+    ...namesIn(text, 'LIMITS').map(name => `limits.${name}`),
   ]
   t.true(options.length > 15)
   for (const name of options) t.true(page('options.md').includes(`\n| \`${name}\` `), name)
+})
+
+test('the page on options has each of the authenticators, the brokers and the other routes', async t => {
+  for (const [file, list] of OPTION_LISTS) {
+    const names = namesIn(await source(file), list)
+    t.true(names.length > 0, file)
+    for (const name of names) {
+      if (name === 'clock' || name === 'limits') continue
+      t.regex(page('options.md'), new RegExp(`[\`\\s{]${name}[\`,\\s]`), `${name} of ${file}`)
+    }
+  }
 })
 
 test('the page on the protocol has each reserved name and each reason', t => {
@@ -90,3 +112,9 @@ test('the page on the protocol has each reserved name and each reason', t => {
     t.true(text.includes(`\`${name}\``), name)
   }
 })
+
+/** The names in a list that the code has as a constant. */
+function namesIn(text: string, constant: string): string[] {
+  const [, list = ''] = new RegExp(`const ${constant} = \\[([^\\]]*)\\]`).exec(text) ?? []
+  return [...list.matchAll(/'(\w+)'/g)].map(([, name = '']) => name)
+}
