@@ -9,17 +9,7 @@ const { publicKey, privateKey } = generateKeyPairSync('rsa', {
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
 })
 
-const STORE = `
-const sessions = new Map<string, object>([['session:ada', { userId: 'ada' }]])
-export const openStore = () => ({
-  get: async (key: string) => sessions.get(key),
-  set: async (key: string, session: object) => void sessions.set(key, session),
-  destroy: async (key: string) => void sessions.delete(key),
-})
-`
-
 export const folder = await writeExamples({
-  'store.ts': STORE,
   ...CHAT_COMPANIONS,
   'keys.ts': `export const publicKey = ${JSON.stringify(publicKey)}\n`,
 })

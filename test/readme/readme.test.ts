@@ -1,4 +1,3 @@
-import { createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
@@ -46,18 +45,6 @@ test('a page with a cursor, and a client without one, have the state and then wh
   const rendered = await openStream(`${url}/events?lastEventId=${cursor}`)
   t.is((await rendered.next()).event, 'cursor', 'no state a second time')
   rendered.close()
-})
-
-test('the site lets sessions of its store in, and asks the resolver', async t => {
-  const { url } = await runExample(t, folder, 'site.ts')
-  const value = 'koa.sess=session:ada'
-  const signature = createHmac('sha1', 'only for trying it out').update(value).digest('base64url')
-  const cookie = `${value}; koa.sess.sig=${signature}`
-  const stream = await openStream(url, { headers: { cookie } })
-  t.is((await stream.next()).event, 'cursor')
-  stream.close()
-  t.is((await openStream(url)).status, 401)
-  t.is((await openStream(`${url}/?room=board`, { headers: { cookie } })).status, 403)
 })
 
 test('the API lets tokens in that have the scope', async t => {
@@ -150,17 +137,6 @@ test('the limits let in who comes over TLS, and no more streams than are allowed
   const admin = new Redis(redis.url)
   t.deepEqual((await admin.keys('rlflx:*')).toSorted(), ['rlflx:address:127.0.0.1', 'rlflx:identity:ada'])
   admin.disconnect()
-})
-
-test('the token stream answers and ends', async t => {
-  const { url } = await runExample(t, folder, 'tokens.ts')
-  const stream = await openStream(`${url}/?q=why`)
-  t.is(await stream.closed, 'end')
-  const tokens = stream.received.filter(({ event }) => event === 'token')
-  t.deepEqual(
-    tokens.map(({ data }) => data),
-    ['You', 'asked:', 'why'],
-  )
 })
 
 test('the shutdown ends streams, then the process', async t => {
