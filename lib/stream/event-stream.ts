@@ -221,8 +221,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#admitWrites()
     const last = this.#host.lastBlock(reason)
     if (!this.#begin(reason)) return
-    const isCut = reason === 'error' || (this.isPlain && reason !== 'done')
-    this.writer.finish({ last, discards, how: isCut ? 'cut' : 'end', isOwn: reason === 'done' })
+    this.writer.finish({ last, discards, how: this.#host.mustCut(reason) ? 'cut' : 'end', isOwn: reason === 'done' })
     super.end()
   }
 
