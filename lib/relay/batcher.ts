@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { BareEvent, Batch } from './batch.ts'
 import type { SourceEvent } from './source.ts'
+import { turn } from './turn.ts'
 
 /** Bytes of events that are published at once, and that wait for it, at the most; one event may be larger. */
 const BATCH_BYTES = 16_384
@@ -66,9 +67,7 @@ export class Batcher {
     this.#publishing = this.#publishing.then(async () => {
       await this.#publish(batch, bytes)
       // Readers have their turn, so that what is kept for them is not forgotten before they have it.
-      await new Promise<void>(resolve => {
-        this.#clock.turn(resolve)
-      })
+      await turn(this.#clock)
     })
   }
 }

@@ -1,8 +1,10 @@
+import type { Clock } from '../clock.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import type { Batch as DueBatch } from '../hub/fan-out.ts'
 import type { Member } from '../hub/registry.ts'
 import { decodeEntry, encodeEntry, type End, type Entry } from './batch.ts'
 import type { Lifelines, Watched } from './lifelines.ts'
+import { RunEncoder } from './run-encoder.ts'
 import type { RunLog } from './run-log.ts'
 import type { RunStore } from './run-store.ts'
 
@@ -34,6 +36,7 @@ export class View implements Member, Watched {
   producer: { lost(): void } | undefined
   readonly name: string
   readonly log: RunLog
+  readonly encoder: RunEncoder
 
   readonly #parts: ViewParts
   readonly #waiting = new Set<() => void>()
@@ -48,6 +51,11 @@ export class View implements Member, Watched {
     this.#parts = parts
     this.name = parts.name
     this.log = parts.log
+    this.encoder = new RunEncoder(parts.log, parts.name, parts.hub)
+  }
+
+  get clock(): Clock {
+    return this.#parts.hub.clock
   }
 
   /** Answers whether there is such a run. @throws what the broker throws, as a rejection */
