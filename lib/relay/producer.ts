@@ -62,7 +62,8 @@ export class Producer {
     this.#stop(end)
     await this.#batcher.settled()
     await this.#insist(() => view.publishEnd(end))
-    while (view.log.end === undefined && !this.#isOver()) await view.changed(this.#over.signal)
+    const changes = view.changes(this.#over.signal)
+    while (view.log.end === undefined && !this.#isOver()) await changes.next()
   }
 
   /** The log may have been lost, with what was kept beside it. */
@@ -91,8 +92,9 @@ export class Producer {
   // Waits for the end in the log, whoever has put it there.
   async #untilEnded(): Promise<void> {
     const { view } = this.#parts
+    const changes = view.changes(this.#over.signal)
     while (view.log.end === undefined && !this.#isOver()) {
-      await view.changed(this.#over.signal)
+      await changes.next()
       this.#keepSome()
     }
     this.#stop(view.log.end ?? { kind: 'interrupted', reason: 'lost' })

@@ -48,6 +48,7 @@ export async function readRun(
   { isPlain, heartbeat }: ReaderOptions,
 ): Promise<void> {
   const { log, encoder, name, clock } = view
+  const changes = view.changes(stream.signal)
   let at = number
   let owesCursor = !isPlain
   const tell = (reason: GapReason): void => {
@@ -80,7 +81,7 @@ export async function readRun(
       stream.write(encodeCursor(id, { stream: stream.id, heartbeat }))
       stream.news?.caughtUp()
     }
-    await view.changed(stream.signal)
+    await changes.next()
     if (stream.closeReason !== undefined) return
     portion = encoder.after(at)
   }

@@ -98,20 +98,17 @@ export class Runs {
     const { hub, lease } = this.#config
     const view = await this.views.open(record.name)
     if (view === undefined) return false
+    const waiting = new AbortController()
     try {
-      const ended = this.#untilEnded(view)
+      const ended = untilEnded(view, waiting.signal)
       await view.publishEnd({ kind: 'cancelled', reason: 'request' })
+      // From the log all can know of it: whether it is kept already makes no difference.
       await within(hub.clock, lease, ended, () => unanswered('the end of the run has not come'))
       return true
     } finally {
+      waiting.abort()
       this.views.release(view)
     }
-  }
-
-  async #untilEnded(view: View): Promise<void> {
-    const { signal } = new AbortController()
-    while (view.log.end === undefined) await view.changed(signal)
-    await view.kept()
   }
 
   // A run that was interrupted may be started again.
@@ -172,6 +169,11 @@ export class Runs {
       this.views.release(view)
     })
   }
+}
+
+async function untilEnded(view: View, signal: AbortSignal): Promise<void> {
+  const changes = view.changes(signal)
+  while (view.log.end === undefined && !signal.aborted) await changes.next()
 }
 
 function pause({ hub }: RelayConfig, ms: number): Promise<void> {

@@ -3,6 +3,7 @@ import type { HubEngine } from '../hub/engine.ts'
 import type { Batch as DueBatch } from '../hub/fan-out.ts'
 import type { Member } from '../hub/registry.ts'
 import { decodeEntry, encodeEntry, type End, type Entry } from './batch.ts'
+import { Changes } from './changes.ts'
 import type { Lifelines, Watched } from './lifelines.ts'
 import { RunEncoder } from './run-encoder.ts'
 import type { RunLog } from './run-log.ts'
@@ -39,7 +40,7 @@ export class View implements Member, Watched {
   readonly encoder: RunEncoder
 
   readonly #parts: ViewParts
-  readonly #waiting = new Set<() => void>()
+  readonly #changing = new Set<Changes>()
   // What has come while what was before is being loaded.
   #held: Entry[] | undefined = []
   #isListening = false
@@ -77,20 +78,9 @@ export class View implements Member, Watched {
     }
   }
 
-  /** Waits until there is more than before, or the signal is aborted. */
-  async changed(signal: AbortSignal): Promise<void> {
-    await new Promise<void>(resolve => {
-      const wake = (): void => {
-        this.#waiting.delete(wake)
-        signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      if (signal.aborted) wake()
-      else {
-        this.#waiting.add(wake)
-        signal.addEventListener('abort', wake)
-      }
-    })
+  /** Answers what waits for changes, until the signal is aborted. */
+  changes(signal: AbortSignal): Changes {
+    return new Changes(this.#changing, signal)
   }
 
   /**
@@ -167,11 +157,11 @@ export class View implements Member, Watched {
     const hadEnded = this.log.end !== undefined
     this.log.append(entry)
     if (this.log.end !== undefined && !hadEnded) this.#ended()
-    this.#wake()
+    this.#changed()
   }
 
-  #wake(): void {
-    for (const wake of [...this.#waiting]) wake()
+  #changed(): void {
+    for (const changes of this.#changing) changes.notify()
   }
 
   #ended(): void {
@@ -200,7 +190,7 @@ export class View implements Member, Watched {
     const hadEnded = this.log.end !== undefined
     this.log.adopt(state)
     if (this.log.end !== undefined && !hadEnded) this.#parts.lifelines.unwatch(this.name)
-    this.#wake()
+    this.#changed()
     return true
   }
 

@@ -92,6 +92,23 @@ test('a reader that reads slowly gets all of it, and holds little', async t => {
   await site.isEmpty()
 })
 
+test('a reader that is behind is waited for, also where a piece of the answer does not fit into its buffer with the one before', async t => {
+  const site = await openSite(t, { start: { buffer: { bytes: 20_000 } }, relay: { limits: { size: 50_000_000 } } })
+  await site.start('a')
+  const script = await site.script('a')
+  const { port } = new URL(site.url)
+  const slow = await raw(Number(port), 'POST /runs/a HTTP/1.1\r\nHost: x\r\nX-User: ann\r\nContent-Length: 0\r\n\r\n')
+  await slow.until(/event: cursor/)
+  slow.pause()
+  const texts = Array.from({ length: 5_000 }, (_, n) => `${String(n)}${'x'.repeat(3_000)}`)
+  script.say(...texts)
+  script.end()
+  t.is((await whole(await site.follow('a'))).length, 5_001)
+  slow.resume()
+  await slow.until('event: done')
+  await site.isEmpty()
+})
+
 test('ids of other runs, of the log and of nobody are told as gaps, and the answer is read from its beginning', async t => {
   const site = await openSite(t)
   await site.start('a')
