@@ -66,11 +66,6 @@ export class Producer {
     while (view.log.end === undefined && !this.#isOver()) await changes.next()
   }
 
-  /** The log may have been lost, with what was kept beside it. */
-  lost(): void {
-    this.#keep()
-  }
-
   #isOver(): boolean {
     return this.#over.signal.aborted
   }

@@ -33,8 +33,9 @@ export function readerStart(lastEventId: string | undefined, { name }: View): Re
 
 /** Whether a client has read a run to its end, so that there is nothing more to come back for. */
 export function isPast({ log }: View, { number }: ReaderStart, isPlain: boolean): boolean {
+  if (log.end === undefined || number === 0) return false
   // Who gets the events of the source alone is never shown the one that says the end.
-  return log.end !== undefined && number > 0 && number >= (isPlain ? log.last : log.endNumber)
+  return number === log.endNumber || (isPlain && number === log.last)
 }
 
 /**

@@ -116,7 +116,9 @@ export class RunLog {
 
   /** What comes after an event. Where that cannot be told any more, all of it. */
   after(number: number): Portion {
-    if (number < this.#base) return { ...this.whole(), isTorn: true }
+    // What a reader has beyond the end the log has lost: the run ended without it.
+    const isBeyond = this.#end !== undefined && number > this.endNumber
+    if (number < this.#base || isBeyond) return { ...this.whole(), isTorn: true }
     return { isTorn: false, events: this.#numbered(number) }
   }
 

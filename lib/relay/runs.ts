@@ -149,14 +149,9 @@ export class Runs {
     hub.runBegan()
     view.producer = {
       lost: () => {
-        this.#store.enter(id, record).then(
-          () => {
-            producer.lost()
-          },
-          (error: unknown) => {
-            hub.failed('relay', error)
-          },
-        )
+        this.#store.enter(id, record, view.log.state()).catch((error: unknown) => {
+          hub.failed('relay', error)
+        })
       },
     }
     // It was on its way when those that are to end were looked for.

@@ -57,6 +57,15 @@ test('a hole is told, and nothing before it is shown as if it were whole', t => 
   t.deepEqual(numbered(log), ['3 c'])
 })
 
+test('who has more than a log that has lost some of it is told so once the run has ended', t => {
+  const log = filled(1_000, undefined, [batch(1, 'a', 'b')])
+  t.deepEqual(log.after(5), { isTorn: false, events: [] })
+  log.append(DONE)
+  t.deepEqual(log.after(3), { isTorn: false, events: [] })
+  t.true(log.after(5).isTorn)
+  t.deepEqual(numbered(log, 5), ['1 a', '2 b', '3 {"reason":"end"}'])
+})
+
 test('a compactor that fails leaves the events as they are', t => {
   const log = filled(1_000, () => undefined, [batch(1, 'a', 'b')])
   t.deepEqual(numbered(log), ['1 a', '2 b'])
