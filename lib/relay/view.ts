@@ -44,8 +44,9 @@ export class View implements Member, Watched {
   // What has come while what was before is being loaded.
   #held: Entry[] | undefined = []
   #isListening = false
-  #isClosed = false
   #wasHeard = false
+  // How often an end was published, and may not have come.
+  #published = 0
   #keeping: Promise<void> | undefined
 
   constructor(parts: ViewParts) {
@@ -90,7 +91,11 @@ export class View implements Member, Watched {
    */
   async publishEnd(end: End): Promise<void> {
     const { hub, topic, name } = this.#parts
-    if (this.log.end === undefined) await hub.broker.publish([topic], encodeEntry(end), { key: `relay:end:${name}` })
+    if (this.log.end !== undefined) return
+    // One end is in the log, whoever says it; but the log may remember its key for longer than the end itself.
+    const again = this.#published === 0 ? '' : `:${String(this.#published)}`
+    await hub.broker.publish([topic], encodeEntry(end), { key: `relay:end:${name}${again}` })
+    this.#published += 1
   }
 
   /** Once the answer is kept, where the run has ended. */
@@ -100,7 +105,6 @@ export class View implements Member, Watched {
 
   close(): void {
     const { hub, lifelines, topic, name } = this.#parts
-    this.#isClosed = true
     lifelines.unwatch(name)
     if (this.#isListening) hub.registry.leave(this, [topic])
     this.#isListening = false
@@ -137,10 +141,9 @@ export class View implements Member, Watched {
   }
 
   died(): void {
+    // Where that fails the next two looks find it dead again.
     this.publishEnd({ kind: 'interrupted', reason: 'lost' }).catch((error: unknown) => {
       this.#failed(error)
-      // The next two looks find it dead again.
-      if (!this.#isClosed && this.log.end === undefined) this.#parts.lifelines.watch(this.name, this)
     })
   }
 

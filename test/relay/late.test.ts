@@ -1,6 +1,10 @@
 import test from 'ava'
+import { memoryBroker } from 'koa-event-stream'
 import { connect } from 'koa-event-stream/client'
 import type { SentEvent } from 'koa-event-stream/relay'
+import type { HubEngine } from '../../lib/hub/engine.ts'
+import type { RunState } from '../../lib/relay/run-log.ts'
+import { RunStore } from '../../lib/relay/run-store.ts'
 import { eventually } from '../support/eventually.ts'
 import { openStream, raw } from '../support/http.ts'
 import { ENGINES, openPair, openSite, told, until, whole } from './site.ts'
@@ -107,6 +111,47 @@ test('a reader that is behind is waited for, also where a piece of the answer do
   slow.resume()
   await slow.until('event: done')
   await site.isEmpty()
+})
+
+test('who waits for a dead producer is told so also where the log takes the first word of it for one that it has', async t => {
+  const broker = memoryBroker()
+  const publish = broker.publish.bind(broker)
+  let ends = 0
+  broker.publish = async (topics, body, notes) => {
+    if (!Buffer.from(body).includes('interrupted')) return publish(topics, body, notes)
+    ends += 1
+    return ends === 1 ? 'abc-1' : publish(topics, body, notes)
+  }
+  const site = await openSite(t, { hub: { broker }, relay: { lease: 1_000 } })
+  await new RunStore(broker.store, 'runs', 600_000).enter('a', { name: 'abc', owner: 'ann' })
+  t.deepEqual(await whole(await site.follow('a')), ['interrupted {"reason":"lost"}'])
+  t.is(ends, 2)
+})
+
+test('what a log has lost is kept by the producer at once, and never less of it', async t => {
+  const broker = memoryBroker()
+  const kept: RunState[] = []
+  const set = broker.store.set.bind(broker.store)
+  broker.store.set = async (...args) => {
+    if (args[0].includes(':state:')) kept.push(JSON.parse(args[1]) as RunState)
+    await set(...args)
+  }
+  const site = await openSite(t, { hub: { broker } })
+  const starter = await site.start('a')
+  const script = await site.script('a')
+  script.say('1', '2')
+  const { id = '' } = await until(starter, '2')
+  ;(site.hub as HubEngine).registry.tell([`relay:runs:${id.replace(/-.*/, '')}`], 'trimmed')
+  await eventually(
+    () => kept.length > 1,
+    () => 'nothing is kept',
+  )
+  t.deepEqual(
+    kept.slice(1).map(({ events }) => events.map(([, data]) => data)),
+    [['1', '2']],
+  )
+  script.end()
+  t.deepEqual(await whole(starter), ['token 1', 'token 2', 'done {"reason":"end"}'])
 })
 
 test('ids of other runs, of the log and of nobody are told as gaps, and the answer is read from its beginning', async t => {

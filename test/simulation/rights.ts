@@ -45,10 +45,12 @@ export class Rights {
       if (!clients.every(client => client.mayChange(topic, isGiven))) return
       trace.note(() => `${instance.process.name}: ${what} ${JSON.stringify(filter)} ${topic}`)
       const { life } = ledger
+      const open = clients.filter(({ streamId }) => streamId !== undefined).length
       const settle = clients.map(client => client.changing(topic, isGiven))
-      const settled = ({ complete, since }: SubscriptionOutcome): void => {
+      const settled = ({ complete, since, streams }: SubscriptionOutcome): void => {
         trace.note(() => `${what} ${JSON.stringify(filter)} ${topic}: ${complete ? since : 'not all have answered'}`)
-        if (!complete) return
+        // A stream that could not have it is told as a fault, and is not counted.
+        if (!complete || (isGiven && streams < open)) return
         const isSure = ledger.life === life && !ledger.isBehind && !ledger.hasFallenBack
         for (const tell of settle) tell(isSure ? since : undefined)
       }
