@@ -24,6 +24,11 @@ export class Batcher {
     this.#publish = publish
   }
 
+  /** The number of the last event that was published, or is to be. */
+  get last(): number {
+    return this.#number
+  }
+
   /** Takes an event. Resolves once there is room for more. */
   async add({ event, bytes }: SourceEvent): Promise<void> {
     // Without the wait a source of large events would be as far ahead of the log as it likes.

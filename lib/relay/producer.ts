@@ -61,9 +61,10 @@ export class Producer {
     const { view } = this.#parts
     this.#stop(end)
     await this.#batcher.settled()
-    await this.#insist(() => view.publishEnd(end))
-    const changes = view.changes(this.#over.signal)
-    while (view.log.end === undefined && !this.#isOver()) await changes.next()
+    while (view.log.end === undefined && !this.#isOver()) {
+      await this.#insist(() => view.publishEnd(end, this.#batcher.last))
+      await this.#untilHeard()
+    }
   }
 
   #isOver(): boolean {
@@ -82,6 +83,21 @@ export class Producer {
       end = { kind: 'failed', reason: 'error' }
     }
     if (!signal.aborted) await this.end(end)
+  }
+
+  // A log may lose what it has taken, as where a server takes over that had not got it.
+  async #untilHeard(): Promise<void> {
+    const { hub, view, lease } = this.#parts
+    const waiting = new AbortController()
+    const stop = (): void => {
+      waiting.abort()
+    }
+    const cancel = hub.clock.after(lease, stop)
+    this.#over.signal.addEventListener('abort', stop, { once: true })
+    await view.untilEnded(waiting.signal)
+    this.#over.signal.removeEventListener('abort', stop)
+    cancel()
+    stop()
   }
 
   // Waits for the end in the log, whoever has put it there.

@@ -100,7 +100,7 @@ export class Runs {
     if (view === undefined) return false
     const waiting = new AbortController()
     try {
-      const ended = untilEnded(view, waiting.signal)
+      const ended = view.untilEnded(waiting.signal)
       await view.publishEnd({ kind: 'cancelled', reason: 'request' })
       // From the log all can know of it: whether it is kept already makes no difference.
       await within(hub.clock, lease, ended, () => unanswered('the end of the run has not come'))
@@ -164,11 +164,6 @@ export class Runs {
       this.views.release(view)
     })
   }
-}
-
-async function untilEnded(view: View, signal: AbortSignal): Promise<void> {
-  const changes = view.changes(signal)
-  while (view.log.end === undefined && !signal.aborted) await changes.next()
 }
 
 function pause({ hub }: RelayConfig, ms: number): Promise<void> {

@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import type { Batch as DueBatch } from '../hub/fan-out.ts'
 import type { Member } from '../hub/registry.ts'
-import { decodeEntry, encodeEntry, type End, type Entry } from './batch.ts'
+import { decodeEntry, encodeEntry, isEnd, type End, type Entry } from './batch.ts'
 import { Changes } from './changes.ts'
 import type { Lifelines, Watched } from './lifelines.ts'
 import { RunEncoder } from './run-encoder.ts'
@@ -79,6 +79,12 @@ export class View implements Member, Watched {
     }
   }
 
+  /** Waits for the end, until the signal is aborted. */
+  async untilEnded(signal: AbortSignal): Promise<void> {
+    const changes = this.changes(signal)
+    while (this.log.end === undefined && !signal.aborted) await changes.next()
+  }
+
   /** Answers what waits for changes, until the signal is aborted. */
   changes(signal: AbortSignal): Changes {
     return new Changes(this.#changing, signal)
@@ -87,14 +93,15 @@ export class View implements Member, Watched {
   /**
    * Publishes an end, which is the run's unless another one was before it.
    *
+   * @param last the number of the last event, where that may not have been heard yet
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection: it may be repeated
    */
-  async publishEnd(end: End): Promise<void> {
+  async publishEnd(end: End, last = this.log.last): Promise<void> {
     const { hub, topic, name } = this.#parts
     if (this.log.end !== undefined) return
     // One end is in the log, whoever says it; but the log may remember its key for longer than the end itself.
     const again = this.#published === 0 ? '' : `:${String(this.#published)}`
-    await hub.broker.publish([topic], encodeEntry(end), { key: `relay:end:${name}${again}` })
+    await hub.broker.publish([topic], encodeEntry({ ...end, last }), { key: `relay:end:${name}${again}` })
     this.#published += 1
   }
 
@@ -205,11 +212,17 @@ export class View implements Member, Watched {
       const slice = hub.broker.read(topic, after, PAGE)
       for (const { frame, seq } of slice.events) {
         const entry = decodeEntry(frame)
-        if (entry !== undefined && !this.log.isBeyond(entry)) this.#append(entry)
+        if (entry !== undefined) this.#takeOld(entry)
         after = seq
       }
       ;({ more } = slice)
     }
+  }
+
+  // What is missing before a batch is looked for when the next one comes. Behind an end nothing does.
+  #takeOld(entry: Entry): void {
+    if (!this.log.isBeyond(entry)) this.#append(entry)
+    else if (isEnd(entry)) this.#held?.push(entry)
   }
 
   // Events are missing, or may be.

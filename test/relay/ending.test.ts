@@ -251,6 +251,6 @@ test('a run that is on its way when the drain begins is told as interrupted, and
     () => history().length > 0,
     () => 'nothing is told',
   )
-  t.deepEqual(history(), [{ kind: 'interrupted', reason: 'drain' }])
+  t.deepEqual(history(), [{ kind: 'interrupted', reason: 'drain', last: 0 }])
   t.false(site.scripts.has('a'))
 })

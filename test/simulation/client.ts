@@ -201,7 +201,7 @@ export class Client {
       this.#unsettled.delete(topic)
       if (had === isGiven || visit === undefined || this.#visit !== visit) return
       if (!isGiven) view.removed(topic, visit.sink.handed)
-      else if (wasOpen && !visit.hasEnded) view.added(topic, since)
+      else if (wasOpen && visit.stream?.closeReason === undefined) view.added(topic, since)
     }
   }
 
