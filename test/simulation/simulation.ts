@@ -21,7 +21,7 @@ const ACTS = 40
 const PATIENCE = 40_000
 const SETTLING = 2_500
 // Who is present is known within the lease of instances that have died, and a moment for clients to come back and be told of.
-const PRESENCE_BOUND = Number(process.env.PB ?? LEASE + 2_000)
+const PRESENCE_BOUND = LEASE + 2_000
 // A session is looked up within this time, or nobody could tell for so long: with what the look-up itself may take, the
 // timer's tick, and the process being asked while another look-up is under way.
 const LOGOUT_BOUND = REVALIDATION.interval + 3 * REVALIDATION.grace + 3_000
