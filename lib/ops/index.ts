@@ -1,0 +1,2 @@
+export type { OpsAction, OpsOptions } from './options.ts'
+export { opsRoutes } from './routes.ts'
