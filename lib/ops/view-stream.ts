@@ -43,11 +43,20 @@ export function viewStream<Action extends OpsAction>(
     hub: config.hub,
     subscribe: async (stream, ctx) => {
       const action = show.actionOf(ctx)
-      if (action === undefined) { refused(ctx, 400, 'say whose streams to trace: ?identity='); return; }
+      if (action === undefined) {
+        refused(ctx, 400, 'say whose streams to trace: ?identity=')
+        return
+      }
       const verdict = await askMay(ctx, config, stream.identity, action)
-      if (verdict !== 'allowed') { refused(ctx, verdict === 'denied' ? 403 : 503, ERRORS[verdict]); return; }
+      if (verdict !== 'allowed') {
+        refused(ctx, verdict === 'denied' ? 403 : 503, ERRORS[verdict])
+        return
+      }
       if (stream.closeReason !== undefined) return undefined
-      if (!places.take(stream)) { refused(ctx, 503, 'too many of these are open on this instance: close one'); return; }
+      if (!places.take(stream)) {
+        refused(ctx, 503, 'too many of these are open on this instance: close one')
+        return
+      }
       return sourceOf(async () => {
         const look = show.begin(action, (event, data) => {
           write(stream, event, data)

@@ -156,8 +156,12 @@ function showOverview({ instances, silent, topics, slow }) {
   }
   for (const cell of document.querySelectorAll('[data-total]')) cell.textContent = total[cell.dataset.total]
   const all = [...instances, ...silent.map(instance => ({ instance, isSilent: true }))]
-  const rows = fill(find('instances'), all, each => each.instance + (each.isSilent ? ' silent' : ''), instanceCells, each =>
-    each.isSilent ? [] : [drain(each)],
+  const rows = fill(
+    find('instances'),
+    all,
+    each => each.instance + (each.isSilent ? ' silent' : ''),
+    instanceCells,
+    each => (each.isSilent ? [] : [drain(each)]),
   )
   rows.forEach((row, index) => row.toggleAttribute('data-bad', !all[index].ready))
   fill(
@@ -207,8 +211,8 @@ async function search(goesOn) {
   if (goesOn && next !== null) query.set('after', JSON.stringify(next))
   const told = text => (find('streams-state').textContent = text)
   const response = await fetch('streams?' + query).catch(() => null)
-  const page = response?.ok ? await response.json() : null
-  const error = page !== null ? '' : response === null ? 'no answer came' : await errorOf(response)
+  const page = response?.ok ? await response.json().catch(() => null) : null
+  const error = response === null || response.ok ? 'no answer came' : await errorOf(response)
   // Another search has begun since.
   if (own !== searches) return
   if (page === null) {
@@ -228,7 +232,8 @@ async function search(goesOn) {
       each.identity ?? '(everybody)',
       each.id,
       time(each.age),
-      each.names.join(', ') + (each.topics > each.names.length ? ' and ' + (each.topics - each.names.length) + ' more' : ''),
+      each.names.join(', ') +
+        (each.topics > each.names.length ? ' and ' + (each.topics - each.names.length) + ' more' : ''),
       bytes(each.buffered),
       each.instance,
     ],
