@@ -3,6 +3,7 @@ import test from 'ava'
 import type { Page } from 'playwright-core'
 import { topics } from '../../demo/events.ts'
 import { openSite, PASSWORDS, type Site, type User } from '../demo/site.ts'
+import { PATIENCE } from '../support/progress.ts'
 import { ROOT } from '../support/root.ts'
 import type { Scope } from '../support/scope.ts'
 import { openPage } from './chromium.ts'
@@ -10,13 +11,23 @@ import { openPage } from './chromium.ts'
 /** Taken anew by `npm run screenshot`. */
 const SCREENSHOT = join(ROOT, 'demo/ops.png')
 
-async function openAs(scope: Scope, site: Site, user: User, viewport = { width: 1_280, height: 900 }) {
-  const page = await openPage(scope, site.url, { viewport })
+async function logIn(page: Page, user: User): Promise<Page> {
   await page.getByLabel('User name').fill(user)
   await page.getByLabel('Password').fill(PASSWORDS[user])
   await page.getByRole('button', { name: 'Log in' }).click()
   await page.getByRole('heading', { name: 'Orders' }).waitFor()
   return page
+}
+
+/** Somebody else's browser. Another turn of its own would be waited for while this test has one. */
+async function openBeside(scope: Scope, { page, url }: { page: Page; url: string }): Promise<Page> {
+  const context = await page.context().browser()?.newContext({ reducedMotion: 'reduce' })
+  if (context === undefined) throw new Error('the page has no browser')
+  context.setDefaultTimeout(PATIENCE)
+  scope.teardown(() => context.close())
+  const beside = await context.newPage()
+  await beside.goto(url)
+  return beside
 }
 
 for (const viewport of [
@@ -25,12 +36,12 @@ for (const viewport of [
 ]) {
   test(`operators see a stream arrive and cut it, on a screen of ${viewport.width} pixels`, async t => {
     const site = await openSite(t)
-    const operator = await openAs(t, site, 'joan', viewport)
+    const operator = await logIn(await openPage(t, site.url, { viewport }), 'joan')
     await operator.getByRole('link', { name: 'Operation' }).click()
     await operator.getByRole('heading', { name: 'Event streams' }).waitFor()
     await operator.getByText('Live', { exact: true }).waitFor()
 
-    const ada = await openAs(t, site, 'ada')
+    const ada = await logIn(await openBeside(t, { page: operator, url: site.url }), 'ada')
     t.is(await ada.getByRole('link', { name: 'Operation' }).count(), 0)
     await ada.goto(`${site.url}/connection`)
     await ada.getByText('Live', { exact: true }).waitFor()
@@ -64,8 +75,11 @@ test('customers get no page for operators, and visitors are asked to log in', as
   const site = await openSite(t)
   const page = await openPage(t, `${site.url}/ops/`)
   await page.waitForURL('**/login?next=%2Fops%2F')
-  const ada = await openAs(t, site, 'ada')
-  t.is((await ada.goto(`${site.url}/ops/`))?.status(), 403)
+  await page.getByLabel('User name').fill('ada')
+  await page.getByLabel('Password').fill(PASSWORDS.ada)
+  await page.getByRole('button', { name: 'Log in' }).click()
+  await page.getByText('not allowed to see this page').waitFor()
+  t.is((await page.goto(`${site.url}/ops/`))?.status(), 403)
 })
 
 /** With some more going on. */
@@ -76,7 +90,7 @@ async function takePicture(site: Site, page: Page): Promise<void> {
     await site.hub.publish(topics.market, { event: 'quote', data: await site.services.market.advance() })
   }
   await page.locator('#streams tr').filter({ hasText: 'grace' }).nth(2).waitFor()
-  await page.locator('#topics tr', { hasText: 'market' }).waitFor()
+  await page.locator('#topics [data-key="market"]').waitFor()
   await page.evaluate('scrollTo(0, 0)')
   await page.screenshot({ path: SCREENSHOT })
 }
