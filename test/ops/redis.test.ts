@@ -7,7 +7,7 @@ import { list, login, openOps, overviewThat, tracedInOrder } from './site.ts'
 async function openTwo(t: Parameters<typeof openOps>[0]) {
   const redis = await startRedis(t)
   // Whether a token was revoked nobody could tell without Redis.
-  const authenticate = login({ token: undefined })
+  const authenticate = login({ token: '' })
   const open = () => openOps(t, { authenticate, hub: { broker: redisBroker({ client: redis.url, ...PATIENT }) } })
   return { redis, here: await open(), there: await open() }
 }

@@ -18,7 +18,7 @@ import { openStream, serve, type ReceivedStream } from '../support/http.ts'
 export const SESSION = 'session-key-0123456789abcdef'
 export const TOKEN = 'token-id-0123456789abcdef'
 
-export const login = ({ ambient = false, token = TOKEN as string | undefined } = {}): Authenticator => ({
+export const login = ({ ambient = false, token = TOKEN } = {}): Authenticator => ({
   scheme: 'key',
   challenge: 'Key realm="ops"',
   ambient,
@@ -26,7 +26,7 @@ export const login = ({ ambient = false, token = TOKEN as string | undefined } =
     const id = ctx.get('x-user')
     return id === ''
       ? undefined
-      : createIdentity({ id, scheme: 'key', session: SESSION, ...(token !== undefined && { token }) })
+      : createIdentity({ id, scheme: 'key', session: SESSION, ...(token !== '' && { token }) })
   },
 })
 
