@@ -105,7 +105,7 @@ test('nobody gets in without a login, nor with one that `may` denies, whatever i
   for (const answer of [false, undefined, 'yes', 1, {}, Promise.resolve('true')]) {
     const site = await openOps(t, { may: () => answer })
     for (const path of PATHS) {
-      t.is((await fetch(`${site.url}/ops/${path}`)).status, 401)
+      t.is((await fetch(`${site.url}/ops/${path}`, { headers: { connection: 'close' } })).status, 401)
       t.is((await site.get(path, { 'x-user': '', accept: 'text/event-stream' })).status, 401)
       t.is((await site.get(path, { accept: 'text/event-stream' })).status, 403, path)
     }

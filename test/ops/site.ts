@@ -98,16 +98,19 @@ export async function openOps(t: ExecutionContext, options: OpsSiteOptions = {})
   t.teardown(() => hub.close())
   const { url } = await serve(app, t)
   const admin = { 'x-user': 'admin' }
+  // A busy machine takes so long that the server ends idle connections just as fetch takes one of them.
+  const alone = { connection: 'close' }
   return {
     hub,
     url,
     faults,
     asked,
-    get: (path, headers = {}) => fetch(`${url}/ops/${path}`, { headers: { ...admin, ...headers }, redirect: 'manual' }),
+    get: (path, headers = {}) =>
+      fetch(`${url}/ops/${path}`, { headers: { ...admin, ...alone, ...headers }, redirect: 'manual' }),
     post: async (action, headers = {}) => {
       const response = await fetch(`${url}/ops/actions`, {
         method: 'POST',
-        headers: { ...admin, 'content-type': 'application/json', ...headers },
+        headers: { ...admin, ...alone, 'content-type': 'application/json', ...headers },
         body: JSON.stringify(action),
       })
       const text = await response.text()

@@ -347,9 +347,12 @@ test('the metrics of an application are there to be scraped', async t => {
 
 test('the page for operators is for whom the application lets in, and for what', async t => {
   const { url } = await runExample(t, folder, 'operated.ts')
-  const value = 'koa.sess=session:ada'
-  const signature = createHmac('sha1', 'only for trying it out').update(value).digest('base64url')
-  const headers = { cookie: `${value}; koa.sess.sig=${signature}`, 'content-type': 'application/json' }
+  const login = await fetch(`${url}/login`, { method: 'POST' })
+  const cookie = login.headers
+    .getSetCookie()
+    .map(pair => pair.split(';')[0])
+    .join('; ')
+  const headers = { cookie, 'content-type': 'application/json' }
   const stream = await openStream(`${url}/events`, { headers })
   await stream.next(({ event }) => event === 'cursor')
   t.is((await fetch(`${url}/ops/`)).status, 401)
