@@ -14,6 +14,7 @@ export const applications = {
   memory: () => import('./memory.ts'),
   redis: () => import('./redis.ts'),
   session: () => import('./session.ts'),
+  'session-redis': () => import('./session-redis.ts'),
   token: () => import('./token.ts'),
 } satisfies Record<string, () => Promise<Module>>
 

@@ -16,6 +16,7 @@ export const contenders: readonly Contender[] = [
   inNode('memory', 'this library, memory'),
   inNode('redis', 'this library, Redis'),
   inNode('session', 'this library, session cookie'),
+  inNode('session-redis', 'this library, sessions and log in Redis'),
   inNode('token', 'this library, JWT'),
 ]
 

@@ -1,5 +1,6 @@
 import type { Workload } from '../workload.ts'
 import { burst } from './burst.ts'
+import { crowd } from './crowd.ts'
 import { idle } from './idle.ts'
 import { HOLDERS } from './line-ups.ts'
 import { opening } from './opening.ts'
@@ -20,4 +21,5 @@ export const workloads: readonly Workload[] = [
   reconnect,
   slow,
   processes,
+  crowd,
 ]
