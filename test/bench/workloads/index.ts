@@ -5,6 +5,7 @@ import { idle } from './idle.ts'
 import { HOLDERS } from './line-ups.ts'
 import { opening } from './opening.ts'
 import { processes } from './processes.ts'
+import { protocols } from './protocols.ts'
 import { reconnect } from './reconnect.ts'
 import { slow } from './slow.ts'
 import { steady } from './steady.ts'
@@ -21,5 +22,6 @@ export const workloads: readonly Workload[] = [
   reconnect,
   slow,
   processes,
+  protocols,
   crowd,
 ]
