@@ -22,7 +22,10 @@ function inPlainHttp(app: Koa): Server {
 }
 
 /** This library, as an application uses it. */
-export function library({ heartbeat }: ApplicationOptions, { broker, authenticate, use, serve = inPlainHttp }: Variant = {}): Application {
+export function library(
+  { heartbeat }: ApplicationOptions,
+  { broker, authenticate, use, serve = inPlainHttp }: Variant = {},
+): Application {
   const options: HubOptions = broker === undefined ? {} : { broker }
   const hub = createHub(options)
   const app = new Koa()

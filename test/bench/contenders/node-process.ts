@@ -14,7 +14,8 @@ export function inNode(name: ApplicationName, title: string): Contender {
   return {
     name,
     title,
-    missing: () => (NEED_REDIS.includes(name) && find(REDIS_SERVER) === undefined ? 'apt-get install redis-server' : undefined),
+    missing: () =>
+      NEED_REDIS.includes(name) && find(REDIS_SERVER) === undefined ? 'apt-get install redis-server' : undefined,
     start: (build, options) => (NEED_REDIS.includes(name) ? startWithRedis : startNode)(name, build, options),
   }
 }

@@ -19,6 +19,12 @@ const POLL = 200
 /** Milliseconds that may pass without anything having come nearer to what is waited for. */
 const PATIENCE = 60_000
 
+/** How many of each there are. */
+export interface Processes {
+  readonly servers: number
+  readonly loads: number
+}
+
 /** CPU time, in microseconds. */
 export interface Cpu {
   readonly servers: number
@@ -47,18 +53,18 @@ export class CrowdRig {
     this.#stops.push(redis.stop, () => this.#admin.disconnect())
   }
 
-  /** Runs a measurement on so many of each, and stops all of them. */
+  /** Runs a measurement on so many processes, and stops all of them. */
   static async with<T>(
     contender: Contender,
     build: string,
-    processes: number,
+    { servers, loads }: Processes,
     measure: (rig: CrowdRig) => Promise<T>,
   ): Promise<T> {
     const rig = new CrowdRig(contender, build, await startRedis())
     try {
       const script = join(build, 'test/bench/crowd/load.js')
-      for (let n = 0; n < processes; n += 1) {
-        rig.#servers.push(await rig.#startServer())
+      for (let n = 0; n < servers; n += 1) rig.#servers.push(await rig.#startServer())
+      for (let n = 0; n < loads; n += 1) {
         const load = await Remote.connect<CrowdCommands>(start([process.execPath, script], undefined))
         rig.#stops.push(() => load.stop())
         rig.#loads.push(load)

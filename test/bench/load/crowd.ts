@@ -53,7 +53,15 @@ export class Crowd implements Observer {
     this.#failure.promise.catch(() => undefined)
   }
 
-  async open({ port, path, headers = [], count, concurrency = 64, stalled = false, protocol }: Opening): Promise<Opened> {
+  async open({
+    port,
+    path,
+    headers = [],
+    count,
+    concurrency = 64,
+    stalled = false,
+    protocol,
+  }: Opening): Promise<Opened> {
     const group = stalled ? this.#stalled : this.#listeners
     const connect = connecting(protocol)
     const first = now()

@@ -13,7 +13,17 @@ const PRINCIPAL: Readonly<Record<string, readonly string[]>> = {
   crowd: ['memory', 'servers', 'p99'],
 }
 /** The contenders that are this library. */
-const OURS: ReadonlySet<string> = new Set(['memory', 'redis', 'session', 'session-redis', 'token', 'https', 'http2-1', 'http2-10', 'http2-100'])
+const OURS: ReadonlySet<string> = new Set([
+  'memory',
+  'redis',
+  'session',
+  'session-redis',
+  'token',
+  'https',
+  'http2-1',
+  'http2-10',
+  'http2-100',
+])
 
 const [WIDTH, NAMES, HEAD, ROW] = [860, 200, 50, 26]
 /** Beside the longest bar, for its number. */

@@ -5,9 +5,9 @@ import { CrowdRig, type Cpu } from '../crowd/rig.ts'
 import type { Workload } from '../workload.ts'
 
 const SIZES = {
-  full: { streams: 100_000, processes: 6, warmUp: 600, interval: 2_000, seconds: 40, within: 10_000 },
-  quick: { streams: 12_000, processes: 6, warmUp: 600, interval: 2_000, seconds: 10, within: 3_000 },
-  smoke: { streams: 60, processes: 2, warmUp: 4, interval: 200, seconds: 1, within: 1_000 },
+  full: { streams: 100_000, servers: 6, loads: 6, warmUp: 600, interval: 2_000, seconds: 40, within: 10_000 },
+  quick: { streams: 12_000, servers: 6, loads: 6, warmUp: 600, interval: 2_000, seconds: 10, within: 3_000 },
+  smoke: { streams: 60, servers: 2, loads: 1, warmUp: 4, interval: 200, seconds: 1, within: 1_000 },
 }
 const ROOM = 4 * 2 ** 30
 
@@ -43,8 +43,8 @@ export const crowd: Workload = {
   ],
   contenders: ['session-redis'],
   run: (contender, build, size) => {
-    const { streams, processes, warmUp, interval, seconds, within } = SIZES[size]
-    return CrowdRig.with(contender, build, processes, async rig => {
+    const { streams, servers, loads, warmUp, interval, seconds, within } = SIZES[size]
+    return CrowdRig.with(contender, build, { servers, loads }, async rig => {
       const redisBefore = rig.redisMemory()
       const headers = await rig.logIn(streams)
       await rig.open(headers.slice(0, warmUp))
@@ -58,7 +58,8 @@ export const crowd: Workload = {
       const kernel =
         (kernelAfter.objects + kernelAfter.buffers - kernelBefore.objects - kernelBefore.buffers) / count / 2
       const base = before - warmUp * memory + redisBefore
-      progress(`${streams.toLocaleString('en')} streams are open after ${opened.toFixed(0)} s`)
+      const held = { memory: memory / 1_024, kernel: kernel / 1_024, redis: redis / 1_024, base: base / 2 ** 20 }
+      progress(`${streams.toLocaleString('en')} streams are open after ${opened.toFixed(0)} s: ${JSON.stringify(held)}`)
 
       const measured: Record<string, number> = {}
       await rig.publishWhile(interval, async pulse => {
@@ -77,7 +78,7 @@ export const crowd: Workload = {
           p99: latencies.quantile(0.99),
           max: latencies.quantile(1),
         })
-        progress(`restarting ${rig.servers} servers`)
+        progress(`${JSON.stringify(measured)}; restarting ${rig.servers} servers`)
         const restart = await shares(rig, () => rig.restartAll(within, streams))
         await pulse.stop()
         await rig.caughtUp(streams, () => pulse.published)
@@ -95,10 +96,7 @@ export const crowd: Workload = {
         })
       })
       return {
-        memory: memory / 1_024,
-        kernel: kernel / 1_024,
-        redis: redis / 1_024,
-        base: base / 2 ** 20,
+        ...held,
         fit: Math.floor((ROOM - base) / (memory + kernel + redis)),
         opened,
         ...measured,

@@ -66,7 +66,13 @@ export async function simulateFanOut(instances: number, topics: number, seed = 1
   }
   for (let n = 0; n < MISSED; n += 1) server.take({ topics: [SHARED], body: BODY })
   await until(after(time, OUTAGE))
-  const before = { at: time.now, reads: server.reads, topics: server.topicsRead, bytes: server.bytesRead, all: messages() }
+  const before = {
+    at: time.now,
+    reads: server.reads,
+    topics: server.topicsRead,
+    bytes: server.bytesRead,
+    all: messages(),
+  }
   await until(() => all.every(({ broker, listener }) => broker.ready && listener.events === 1 + MISSED))
   const storm = {
     reads: server.reads - before.reads,
