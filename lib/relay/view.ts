@@ -34,6 +34,7 @@ export class View implements Member, Watched {
   producer: { lost(): void } | undefined
   readonly name: string
   readonly log: RunLog
+  readonly holder = undefined
 
   readonly #parts: ViewParts
   readonly #waiting = new Set<() => void>()
