@@ -1,14 +1,11 @@
-import { Buffer } from 'node:buffer'
 import { crc32 } from 'node:zlib'
 import type { SharedFrames } from '../stream/sink.ts'
 import { Chunk } from '../wire/chunk.ts'
-import { deflate, WINDOW_BYTES } from './gzip.ts'
+import { createDeflater, deflateAlone, WINDOW_BYTES, type Deflater } from './deflater.ts'
 
 // Of an empty window a delivery is so much larger that over the next ones it costs each member about as much as so many
 // deliveries in a block of their own cost a newcomer.
 const PRICE_OF_BEGINNING = 3
-
-const NOTHING: Uint8Array = Buffer.alloc(0)
 
 /** A point in what a cohort is sent. */
 export interface Point {
@@ -23,7 +20,10 @@ export interface SharedTopics {
   isShared(topic: string): boolean
 }
 
-/** One delivery to a cohort: compressed once from the window, and once in a block of its own for those who lack the window. */
+/**
+ * One delivery to a cohort: compressed once from the window, and once in a block of its own for those who lack the window.
+ * All streams are served in one go; after that its bytes are not kept.
+ */
 export class Step {
   readonly key: number
   readonly from: Point
@@ -32,29 +32,36 @@ export class Step {
   members = 0
   newcomers = 0
 
-  readonly #chunk: Chunk
   readonly #start: number
-  readonly #linked: Chunk
+  #chunk: Chunk | undefined
+  #linked: Chunk | undefined
   #alone: Chunk | undefined
 
-  constructor({ key, chunk }: SharedFrames, from: Point, window: Uint8Array) {
+  /** @param start where the deflater's window starts */
+  constructor({ key, chunk }: SharedFrames, from: Point, start: number, deflater: Deflater) {
     const { bytes } = chunk
     this.key = key
     this.from = from
     this.to = { position: from.position + bytes.length, crc: crc32(bytes, from.crc >>> 0) | 0 }
     this.#chunk = chunk
-    this.#start = from.position - window.length
-    this.#linked = Chunk.of(deflate(bytes, window))
+    this.#start = start
+    this.#linked = Chunk.of(deflater.compress(bytes))
+    queueMicrotask(() => {
+      this.#chunk = undefined
+      this.#linked = undefined
+      this.#alone = undefined
+    })
   }
 
-  /** Its bytes for a stream that has been sent what the cohort was since a position. */
-  piece(since: number): Chunk {
+  /** Its bytes for a stream that has been sent what the cohort was since a position; `undefined` where they are gone. */
+  piece(since: number): Chunk | undefined {
+    if (this.#chunk === undefined) return undefined
     if (since <= this.#start) {
       this.members += 1
       return this.#linked
     }
     this.newcomers += 1
-    this.#alone ??= Chunk.of(deflate(this.#chunk.bytes, NOTHING))
+    this.#alone ??= Chunk.of(deflateAlone(this.#chunk.bytes))
     return this.#alone
   }
 }
@@ -72,7 +79,9 @@ export class Cohort {
 
   readonly #topics: ReadonlySet<string>
   readonly #shared: SharedTopics
-  #window = NOTHING
+  readonly #deflater = createDeflater()
+  // Where the window began anew the last time.
+  #begun = 0
   #end: Point = { position: 0, crc: 0 }
   #last: Step | undefined
   // Deliveries to newcomers since the window began.
@@ -103,11 +112,15 @@ export class Cohort {
     if (last?.key === shared.key) return last.from.position === at ? last : undefined
     if (at !== this.#end.position || !this.#isFor(topics) || !shared.isAmong(this.#topics)) return undefined
     if (last !== undefined) this.#reconsider(last)
-    const step = new Step(shared, this.#end, this.#window)
+    const start = Math.max(this.#begun, this.#end.position - WINDOW_BYTES)
+    const step = new Step(shared, this.#end, start, this.#deflater)
     this.#last = step
     this.#end = step.to
-    this.#window = Buffer.concat([this.#window, shared.chunk.bytes]).subarray(-WINDOW_BYTES)
     return step
+  }
+
+  close(): void {
+    this.#deflater.close()
   }
 
   // Who may have changed its topics must not set the pace, and what one person alone has left is compressed with nothing.
@@ -120,7 +133,8 @@ export class Cohort {
   #reconsider({ members, newcomers }: Step): void {
     this.#owed += newcomers
     if (this.#owed < members * PRICE_OF_BEGINNING) return
-    this.#window = NOTHING
+    this.#deflater.begin()
+    this.#begun = this.#end.position
     this.#owed = 0
   }
 }

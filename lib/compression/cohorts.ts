@@ -34,6 +34,8 @@ export class Cohorts {
   /** Counts a stream out, and forgets a cohort without any. */
   leave(cohort: Cohort): void {
     cohort.size -= 1
-    if (cohort.size === 0) this.#cohorts.delete(cohort.name)
+    if (cohort.size > 0) return
+    this.#cohorts.delete(cohort.name)
+    cohort.close()
   }
 }

@@ -1,5 +1,4 @@
 import { Buffer } from 'node:buffer'
-import { constants, deflateRawSync } from 'node:zlib'
 
 /**
  * A gzip member in parts (RFC 1952, RFC 1951). Each part ends at a byte, so that a client can read all that it has got, and
@@ -17,17 +16,6 @@ const LAST_BLOCK = Buffer.from([0x01, 0x00, 0x00, 0xff, 0xff])
 
 const MAX_STORED = 65_535
 const STORED_HEAD = 5
-
-/** How far back a part may refer to the parts before it. */
-export const WINDOW_BYTES = 16_384
-
-// A window of that size, and what fits its hash table: with less memory small events compress as well as with zlib's default.
-const SETTINGS = { level: 6, windowBits: 14, memLevel: 5, finishFlush: constants.Z_SYNC_FLUSH }
-
-/** Compresses bytes for clients whose last bytes are those of the dictionary; with an empty one, for anybody. */
-export function deflate(bytes: Uint8Array, dictionary: Uint8Array): Uint8Array {
-  return deflateRawSync(bytes, dictionary.length === 0 ? SETTINGS : { ...SETTINGS, dictionary })
-}
 
 /** The same bytes uncompressed: blocks that refer to nothing, and whose length tells nothing but that of the bytes. */
 export function stored(bytes: Uint8Array): Uint8Array {

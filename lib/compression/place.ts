@@ -46,14 +46,15 @@ export class Place {
   share(shared: SharedFrames): Chunk | undefined {
     this.#cohort ??= this.#join(shared.key)
     const step = this.#cohort?.step(shared, this.#at, this.#participant.topics)
-    if (step === undefined) {
+    const piece = step?.piece(this.#since)
+    if (step === undefined || piece === undefined) {
       this.passAlone(shared.chunk.bytes)
       this.#heard = shared.key
       return undefined
     }
     this.#at = step.to.position
     this.#cohortCrc = step.to.crc
-    return step.piece(this.#since)
+    return piece
   }
 
   /** Bytes are sent to this client alone: it is not where its cohort is any more. */
