@@ -7,6 +7,8 @@ import { Progress } from '../support/progress.ts'
 
 export interface ClientOptions {
   readonly http2?: boolean
+  /** Default `GET`. */
+  readonly method?: string
   /** The value of `Accept-Encoding`. Default `gzip`. */
   readonly encoding?: string
   readonly headers?: Record<string, string>
@@ -32,6 +34,7 @@ export class Client {
     this.#leave = leave
     body.on('data', (bytes: Buffer) => {
       this.wireBytes += bytes.length
+      this.#progress.announce()
     })
     this.closed = this.#read(headers['content-encoding'] === 'gzip' ? body.pipe(createGunzip()) : body)
   }
@@ -44,6 +47,11 @@ export class Client {
   get blocks(): string[] {
     const text = this.text.replaceAll(/^(retry: .*|: ?)\n/gm, '').replaceAll(/"stream":"[^"]+"/g, '"stream":""')
     return text.split('\n\n').filter(block => block !== '')
+  }
+
+  /** The id that it comes back with. */
+  get lastId(): string {
+    return [...this.text.matchAll(/^id: (.*)$/gm)].at(-1)?.[1] ?? ''
   }
 
   /** Waits until so much has come that this is so. */
@@ -62,6 +70,14 @@ export class Client {
     return this.until(all => all.includes(text))
   }
 
+  /** Waits until so many bytes have come over the wire. */
+  async untilBytes(bytes: number): Promise<void> {
+    await this.#progress.until(
+      () => (this.wireBytes >= bytes ? true : undefined),
+      () => `${this.wireBytes} of ${bytes} bytes came`,
+    )
+  }
+
   pause(): void {
     this.#body.pause()
   }
@@ -75,28 +91,25 @@ export class Client {
   }
 
   async #read(plain: Readable): Promise<'end' | 'cut' | 'corrupt'> {
-    let isBroken = false
     const decoder = new TextDecoder()
     plain.on('data', (bytes: Buffer) => {
       this.text += decoder.decode(bytes, { stream: true })
       this.#progress.announce()
     })
-    const ended = new Promise<boolean>(resolve => {
-      plain.once('end', () => resolve(true))
+    const ending = await new Promise<'end' | 'cut' | 'corrupt'>(resolve => {
+      plain.once('end', () => resolve('end'))
       plain.once('error', (error: NodeJS.ErrnoException) => {
         // Of a response that was cut zlib says that the end is missing.
-        isBroken = error.code?.startsWith('Z_') === true && error.code !== 'Z_BUF_ERROR'
-        resolve(false)
+        resolve(error.code?.startsWith('Z_') === true && error.code !== 'Z_BUF_ERROR' ? 'corrupt' : 'cut')
       })
-      this.#body.once('error', () => resolve(false))
-      this.#body.once('aborted', () => resolve(false))
+      this.#body.once('error', () => resolve('cut'))
       this.#body.once('close', () => {
-        if (!this.#body.readableEnded) resolve(false)
+        if (!this.#body.readableEnded) resolve('cut')
       })
     })
-    this.#ending = (await ended) ? 'end' : isBroken ? 'corrupt' : 'cut'
+    this.#ending = ending
     this.#progress.announce()
-    return this.#ending as 'end' | 'cut' | 'corrupt'
+    return ending
   }
 }
 
@@ -104,8 +117,12 @@ export function openClient(url: string, options: ClientOptions = {}): Promise<Cl
   return options.http2 === true ? openOverHttp2(url, options) : openOverHttp1(url, options)
 }
 
-async function openOverHttp1(url: string, { encoding = 'gzip', headers }: ClientOptions): Promise<Client> {
+async function openOverHttp1(
+  url: string,
+  { method = 'GET', encoding = 'gzip', headers }: ClientOptions,
+): Promise<Client> {
   const outgoing = request(url, {
+    method,
     agent: new Agent({ keepAlive: true }),
     headers: { accept: 'text/event-stream', 'accept-encoding': encoding, ...headers },
   })
