@@ -151,3 +151,27 @@ test('a newcomer, and who was sent something alone, come to share the window', a
   await hub.drain()
   t.deepEqual(await Promise.all([ann, bob, cid].map(({ closed }) => closed)), ['end', 'end', 'end'])
 })
+
+test('what one stream is sent ahead of the others leaves the others in step', async t => {
+  const streams = new Map<string, EventStream>()
+  const subscribe = (stream: EventStream) => {
+    streams.set(stream.identity.id, stream)
+    return 'news'
+  }
+  const { hub, open } = await openSite(t, { subscribe })
+  const [ann, bob, cid] = [await open('ann'), await open('bob'), await open('cid')]
+  for (let n = 0; n < 20; n += 1) {
+    const publishing = hub.publish('news', quote(n))
+    // Before the turn ends; to the first of them, who would set the pace.
+    if (n > 10) void streams.get('ann')?.send({ data: 'only ann' })
+    const { text, wire } = await measure(
+      bob,
+      () => publishing,
+      all => all.includes('id: '),
+    )
+    if (n > 10) t.true(wire * 2 < text, `${wire} of ${text}`)
+  }
+  await hub.drain()
+  t.deepEqual(await Promise.all([ann, bob, cid].map(({ closed }) => closed)), ['end', 'end', 'end'])
+  t.deepEqual(bob.blocks, cid.blocks)
+})

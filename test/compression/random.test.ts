@@ -118,15 +118,22 @@ class Run {
     const published: Promise<unknown>[] = []
     for (let n = this.#random.between(1, 5); n > 0; n -= 1) {
       const dice = this.#random.next()
-      const { streams } = this.#random.pick(this.present)
+      const pair = this.#random.pick(this.present)
+      const { streams } = pair
       if (dice < 0.12) for (const stream of streams) void stream.send({ data: `own ${this.#count}` })
       else if (dice < 0.16) for (const stream of streams) stream.comment('a comment')
-      else if (dice < 0.2) for (const stream of streams) stream.write(': in\ndata: pieces\n\n')
+      else if (dice < 0.2) await this.#write(pair)
       else
         published.push(this.#site.hub.publish(this.#random.some([...TOPICS, ...TOPICS, ...this.#users]), this.#event()))
       if (this.#random.chance(0.2)) await new Promise(setImmediate)
     }
     await Promise.all(published)
+  }
+
+  // A write that waits for room lets what comes later pass.
+  async #write({ clients, streams }: Pair): Promise<void> {
+    for (const client of clients) client.resume()
+    await Promise.all(streams.map(stream => new Promise(resolve => stream.write(': in\ndata: pieces\n\n', resolve))))
   }
 
   #event(): { data: unknown } {
@@ -137,6 +144,8 @@ class Run {
 
   async #changeTopics({ streams, topics }: Pair): Promise<void> {
     const topic = this.#random.pick(TOPICS)
+    // What still waits for one of the two would be taken back from that one alone.
+    await this.settle()
     if (topics.delete(topic)) for (const stream of streams) stream.unsubscribe(topic)
     else {
       topics.add(topic)
