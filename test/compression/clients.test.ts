@@ -13,7 +13,7 @@ const clients: Record<string, (t: ExecutionContext, url: string) => Promise<Asyn
       stdio: ['ignore', 'pipe', 'inherit'],
     })
     t.teardown(() => curl.kill())
-    return curl.stdout as Readable
+    return curl.stdout
   },
   'Node’s fetch': async (t, url) => {
     const leaving = new AbortController()
