@@ -1,5 +1,4 @@
 import { spawn } from 'node:child_process'
-import type { Readable } from 'node:stream'
 import test, { type ExecutionContext } from 'ava'
 import { Progress } from '../support/progress.ts'
 import { openSite, quote } from './site.ts'

@@ -94,7 +94,7 @@ class Run {
       name,
       topics: chosen,
       clients,
-      streams: keys.map(key => this.#streams.get(key)!),
+      streams: keys.flatMap(key => this.#streams.get(key) ?? []),
     })
   }
 
