@@ -1,2 +1,12 @@
-export { ManualClock } from './manual-clock.ts'
+export { manualClock, type ManualClock } from './manual-clock.ts'
 export { signedIn, type TestIdentity } from './signed-in.ts'
+export { StreamRefused } from './stream-refused.ts'
+export type { TestApp } from './site-server.ts'
+export type { TestEvent, TestStream, WaitOptions } from './test-stream.ts'
+export {
+  testStreams,
+  type FetchOptions,
+  type OpenOptions,
+  type TestSite,
+  type TestStreamsOptions,
+} from './test-streams.ts'
