@@ -1,3 +1,9 @@
+export {
+  brokerContract,
+  type BrokerContractOptions,
+  type ContractBrokerOptions,
+  type TestFunction,
+} from './broker-contract/index.ts'
 export { manualClock, type ManualClock } from './manual-clock.ts'
 export { signedIn, type TestIdentity } from './signed-in.ts'
 export { StreamRefused } from './stream-refused.ts'
