@@ -5,6 +5,7 @@ export {
   type TestFunction,
 } from './broker-contract/index.ts'
 export { manualClock, type ManualClock } from './manual-clock.ts'
+export { recorder, type PublishedEvent, type Recorder } from './recorder.ts'
 export { signedIn, type TestIdentity } from './signed-in.ts'
 export { StreamRefused } from './stream-refused.ts'
 export type { TestApp } from './site-server.ts'
