@@ -1,3 +1,10 @@
+export { authenticatorContract } from './authenticator-contract/index.ts'
+export type {
+  ContractAuthenticator,
+  ContractAuthenticatorOptions,
+  ContractLogin,
+  ContractRequest,
+} from './authenticator-contract/bench.ts'
 export {
   brokerContract,
   type BrokerContractOptions,

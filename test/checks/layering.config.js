@@ -29,6 +29,7 @@ const ROOMS = {
   ],
   client: ['wire/.+', 'stream/close-reason'],
   testing: [
+    'create-hub',
     'hub/(hub|lifecycle)',
     'koa/(middleware|require-identity|test-door|test-login)',
     'stream/event-stream',
