@@ -153,3 +153,37 @@ function silent(app: Koa): Koa {
   app.silent = true
   return app
 }
+
+test('an authenticator that breaks the contract is found out', async t => {
+  const failing = async (broken: Partial<Authenticator>) => {
+    const titles: string[] = []
+    const running: Promise<void>[] = []
+    const run = (title: string, body: () => Promise<void>) => {
+      running.push(body().catch(() => void titles.push(title.replace(/[ ,:].*/, ''))))
+    }
+    authenticatorContract(run, () => ({
+      app: silent(new Koa()),
+      authenticate: {
+        scheme: 'key',
+        challenge: 'Key',
+        ambient: false,
+        authenticate: ctx => (ctx.get('x-api-key') === 'a secret key' ? { id: 'ada', scheme: 'key' } : undefined),
+        ...broken,
+      },
+      login: () => ({ headers: { 'x-api-key': 'a secret key' }, secrets: ['a secret key'] }),
+      bad: () => [{ headers: { 'x-api-key': 'another' } }],
+    }))
+    await Promise.all(running)
+    return titles
+  }
+  t.deepEqual(await failing({}), [])
+  t.deepEqual(await failing({ challenge: '' }), ['it', 'a'])
+  const everybody = { authenticate: () => ({ id: 'ada', scheme: 'key' }) }
+  t.deepEqual((await failing(everybody)).toSorted(), ['a', 'bad', 'what', 'what'])
+  const shows = (ctx: { get(name: string): string }) =>
+    ctx.get('x-api-key') === 'a secret key'
+      ? { id: 'ada', scheme: 'key', claims: { key: ctx.get('x-api-key') } }
+      : undefined
+  t.deepEqual(await failing({ authenticate: shows }), ['what'])
+  t.deepEqual(await failing({ scheme: 'another' }), ['a'])
+})
