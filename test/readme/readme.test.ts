@@ -10,13 +10,24 @@ import { eventually } from '../support/eventually.ts'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { CHAT_COMPANIONS } from './chat-companions.ts'
-import { compileExamples, importExample, removeExamples, runExample, startExample, writeExamples } from './example.ts'
+import {
+  compileExamples,
+  importExample,
+  removeExamples,
+  runExample,
+  runSpecs,
+  startExample,
+  writeExamples,
+} from './example.ts'
 
 const { publicKey, privateKey } = generateKeyPairSync('rsa', {
   modulusLength: 2048,
   publicKeyEncoding: { type: 'spki', format: 'pem' },
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
 })
+
+// Three of an application, one of time, 36 of a broker and 8 of an authenticator.
+const PASSED = 48
 
 const STORE = `
 const sessions = new Map<string, object>([['session:ada', { userId: 'ada' }]])
@@ -424,4 +435,9 @@ test('streams are in no histogram of requests, and what was refused is', async t
   const scrapes = Number(counts.find(([status]) => status === '200')?.[1] ?? 0)
   const again = await (await fetch(`${url}/metrics`)).text()
   t.is(Number(/_count\{method="GET",status="200"\} (\d+)/.exec(again)?.[1]), scrapes + 1)
+})
+
+test('the tests of an application pass, and those of a broker and an authenticator of its own', async t => {
+  const specs = ['order-events.spec.ts', 'expiry.spec.ts', 'contracts.spec.ts']
+  t.like(await runSpecs(folder, specs), { failed: 0, passed: PASSED })
 })
