@@ -59,8 +59,8 @@ interface Entry {
  */
 export function recorder<Events extends object = EventMap>(hub: Hub<Events>): Recorder<Events> {
   const published: PublishedEvent<Events>[] = []
-  const journal: Journal<Entry> = new Journal(
-    () => `What has happened: ${journal.entries.map(({ name }) => name).join(', ')}`,
+  const journal = new Journal<Entry>(
+    (): string => `What has happened: ${journal.entries.map(({ name }) => name).join(', ')}`,
   )
   const stops = NAMES.map(name => {
     const listener = (told?: unknown): void => {

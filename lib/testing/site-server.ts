@@ -29,9 +29,8 @@ export async function serveApp(app: TestApp, meet: RequestListener): Promise<Sit
     url: urlOf(server),
     close: async () => {
       server.off('request', meet)
-      if (!isOurs || !server.listening) return
-      const closed = once(server, 'close')
-      server.close()
+      if (!isOurs) return
+      const closed = new Promise(resolve => server.close(resolve))
       server.closeAllConnections()
       await closed
     },
@@ -39,10 +38,14 @@ export async function serveApp(app: TestApp, meet: RequestListener): Promise<Sit
 }
 
 function serverOf(app: unknown): Server {
-  if (app instanceof Server) return app
+  if (isServer(app)) return app
   if (isListener(app)) return createServer(app)
   if (isKoa(app)) return createServer(app.callback())
   throw new TypeError('`app` must be a Koa application, a server of `node:http`, or a listener of its requests')
+}
+
+function isServer(app: unknown): app is Server {
+  return app instanceof Server
 }
 
 function isListener(app: unknown): app is RequestListener {

@@ -40,8 +40,8 @@ export interface TestStreamParts {
   /** Where the first connection goes on from, if anywhere. */
   readonly lastEventId: string | undefined
   /** Announces one more connection of the stream. */
-  announce(): Visit
-  requestOf(visit: Visit, lastEventId: string | undefined): StreamRequest
+  readonly announce: () => Visit
+  readonly requestOf: (visit: Visit, lastEventId: string | undefined) => StreamRequest
 }
 
 /**

@@ -57,7 +57,7 @@ export class Visits {
     }
     hub.on('close', ended)
     const stop = listenTo(hub, 'tracing:koa-event-stream.open:asyncEnd', ({ ctx, stream, hasTopics }) => {
-      if ('req' in ctx && stream instanceof EventStream) this.#opened(ctx.req, stream, hasTopics)
+      if ('req' in ctx && isEventStream(stream)) this.#opened(ctx.req, stream, hasTopics)
     })
     this.#stopListening = () => {
       stop()
@@ -102,6 +102,10 @@ export class Visits {
     this.#byStream.set(stream, visit)
     if (stream.closed) visit.leave()
   }
+}
+
+function isEventStream(stream: unknown): stream is EventStream {
+  return stream instanceof EventStream
 }
 
 function hide(request: IncomingMessage): void {

@@ -119,7 +119,7 @@ authenticatorContract(named(test, 'urlTicket'), ({ hub, clock }: ContractAuthent
 })
 
 function byCookie(clock: ContractAuthenticatorOptions['clock']): Authenticator {
-  return sessionCookie({ clock, identify: ({ userId }) => userId && { id: String(userId) } })
+  return sessionCookie({ clock, identify: ({ userId }: { userId?: string }) => userId && { id: userId } })
 }
 
 /** An application with sessions, and a way to log in. */

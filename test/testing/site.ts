@@ -25,7 +25,7 @@ export function createApp(options: HubOptions = {}) {
   const hub = createHub<Events>(options)
   // Refusals are part of the tests.
   hub.on('refuse', () => undefined)
-  const cookie = sessionCookie({ identify: ({ userId }) => userId && { id: String(userId) } })
+  const cookie = sessionCookie({ identify: ({ userId }: { userId?: string }) => userId && { id: userId } })
   const token = bearerToken({ key: 'k'.repeat(32), algorithms: ['HS256'], issuer: 'issuer', audience: false })
   const tickets = urlTicket({ hub, audience: 'events', authenticate: cookie })
   const subscribe = ({ identity }: EventStream<Events>) => [`user:${identity.id}`, 'news']
@@ -33,7 +33,7 @@ export function createApp(options: HubOptions = {}) {
     '/events': eventStream({ hub, authenticate: [token, cookie], subscribe }),
     '/verified': eventStream({
       hub,
-      authenticate: stateUser({ identify: ({ sub }) => sub && { id: String(sub) } }),
+      authenticate: stateUser({ identify: ({ sub }: { sub?: string }) => sub && { id: sub } }),
       subscribe,
     }),
     '/tickets': tickets.issue,

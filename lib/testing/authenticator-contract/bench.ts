@@ -31,9 +31,9 @@ export interface ContractAuthenticator {
   /** An application with what has to be mounted before the authenticator is asked. */
   readonly app: Koa
   /** Logs somebody in. */
-  login(site: TestSite): ContractLogin | Promise<ContractLogin>
+  readonly login: (site: TestSite) => ContractLogin | Promise<ContractLogin>
   /** Requests with credentials that are bad: forged, expired, malformed. */
-  bad(site: TestSite): readonly ContractRequest[] | Promise<readonly ContractRequest[]>
+  readonly bad: (site: TestSite) => readonly ContractRequest[] | Promise<readonly ContractRequest[]>
 }
 
 /** What an authenticator is made with: the hub of its mounts, and a clock for both, which begins at the present time. */
@@ -128,7 +128,7 @@ function mount(app: Koa, { hub, authenticate, identities, shown }: Mounted): voi
   app.use(async (ctx, next) => {
     if (ctx.path === STREAM) await stream(ctx)
     else if (ctx.path === ROUTE && route !== undefined) {
-      await route(ctx as Parameters<typeof route>[0], async () => {
+      await route(ctx, async () => {
         ctx.body = 'ordinary'
       })
     } else {

@@ -27,7 +27,7 @@ export interface Bench {
 
 /** What the parts of the contract are written with. */
 export interface Contract {
-  it(title: string, body: (bench: Bench) => Promise<void>): void
+  readonly it: (title: string, body: (bench: Bench) => Promise<void>) => void
   /** Milliseconds that limits of a second are set to. */
   readonly second: number
 }

@@ -48,7 +48,7 @@ export function brokerContract(
   makeBroker: (options: ContractBrokerOptions) => Broker | Promise<Broker>,
   options: BrokerContractOptions = {},
 ): void {
-  const { shared = false, second = 1_000, elapse = ms => setTimeout(ms), stepBack } = options
+  const { shared = false, second = 1_000, elapse = (ms: number) => setTimeout(ms), stepBack } = options
   const open = (history: HistoryOptions, made: Broker[]): ContractLog => {
     logs += 1
     const log = `contract-${logs}`

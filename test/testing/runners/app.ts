@@ -9,7 +9,7 @@ export interface Events {
 /** A shop with a login by cookie, as an application has it: it knows nothing of tests. */
 export function createShop() {
   const hub = createHub<Events>()
-  const authenticate = sessionCookie({ identify: ({ userId }) => userId && { id: String(userId) } })
+  const authenticate = sessionCookie({ identify: ({ userId }: { userId?: string }) => userId && { id: userId } })
   const identified = requireIdentity({ hub, authenticate })
   const events = eventStream({ hub, authenticate, subscribe: ({ identity }) => `orders:${identity.id}` })
   const app = new Koa()
@@ -18,7 +18,7 @@ export function createShop() {
   app.use(async (ctx, next) => {
     if (ctx.path === '/events') await events(ctx)
     else if (ctx.path === '/orders') {
-      await identified(ctx as Parameters<typeof identified>[0], async () => {
+      await identified(ctx, async () => {
         const order = { id: 7, total: Number(ctx.query.total) }
         await hub.publish(`orders:${String(ctx.state.identity.id)}`, { event: 'order.created', data: order })
         ctx.status = 201
