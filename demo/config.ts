@@ -3,6 +3,8 @@ import { createPrivateKey, generateKeyPairSync, randomBytes, type KeyObject } fr
 export interface Config {
   /** 0 takes any free port. */
   readonly port: number
+  /** Where metrics are served to this machine; 0 takes any free port. Without it there are none. */
+  readonly metricsPort?: number
   /** Sign the session cookie; the first signs, all verify. */
   readonly sessionKeys: readonly string[]
   /** P-256; signs the API's tokens with ES256. */
@@ -36,19 +38,20 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   if (https && !behindProxy)
     throw new Error('HTTPS=1 needs a proxy that speaks TLS in front of the site, and BEHIND_PROXY=1')
   return {
-    port: readPort(env.PORT),
+    port: readPort('PORT', env.PORT ?? '3000'),
     sessionKeys: readSessionKeys(env.SESSION_KEYS),
     tokenKey: readTokenKey(env.TOKEN_KEY),
     apiOrigins: list(env.API_ORIGINS ?? ''),
     behindProxy,
     https,
+    ...(env.METRICS_PORT && { metricsPort: readPort('METRICS_PORT', env.METRICS_PORT) }),
     ...(env.REDIS_URL && { redisUrl: env.REDIS_URL }),
   }
 }
 
-function readPort(value = '3000'): number {
+function readPort(name: string, value: string): number {
   const port = Number(value)
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error('PORT is not a port number')
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) throw new Error(`${name} is not a port number`)
   return port
 }
 

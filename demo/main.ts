@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net'
 import closeWithGrace from 'close-with-grace'
 import { createApp } from './app.ts'
 import { readConfig } from './config.ts'
+import { serveMetrics } from './metrics.ts'
 import { seed, startSimulation } from './simulation.ts'
 import { Turn } from './turn.ts'
 
@@ -18,6 +19,8 @@ hub.on('fault', ({ during, error }) => {
 const turn = new Turn(shelves, 'simulation')
 if (await turn.isOurs()) await seed(services)
 const stopSimulation = startSimulation(services, turn)
+const metrics = config.metricsPort === undefined ? undefined : await serveMetrics(hub, config.metricsPort)
+if (metrics) console.log(`Metrics are at ${metrics.url}`)
 
 const server = app.listen(config.port, () => {
   const { port } = server.address() as AddressInfo
@@ -29,6 +32,7 @@ closeWithGrace({ delay: STOP_WITHIN }, async ({ err }) => {
   if (err) console.error(err)
   stopSimulation()
   await hub.drain({ within: DRAIN_WITHIN })
+  metrics?.close()
   await new Promise(resolve => server.close(resolve))
   await close()
 })

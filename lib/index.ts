@@ -1,3 +1,8 @@
+/**
+ * The middleware, the hub, the logins, and the routes around them.
+ *
+ * @module koa-event-stream
+ */
 export { createHub, type HubOptions } from './create-hub.ts'
 export { EventStreamError, type ErrorCode } from './errors.ts'
 export { AuthenticationError, type AuthenticationFailure } from './auth/authentication-error.ts'

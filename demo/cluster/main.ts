@@ -1,6 +1,6 @@
 /**
- * Two instances of the site behind nginx: `npm run start:cluster`. `PORT` and `REDIS_URL` as for one; without a Redis it
- * starts one that forgets. Kill an instance, and see that nothing is lost.
+ * Two instances of the site behind nginx, and Prometheus beside them where it is installed: `npm run start:cluster`. `PORT` and
+ * `REDIS_URL` as for one; without a Redis it starts one that forgets. Kill an instance, and see that nothing is lost.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { once } from 'node:events'
@@ -11,10 +11,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import { Children } from './children.ts'
-import { locate } from './programs.ts'
+import { find, locate } from './programs.ts'
 
 const SITE = fileURLToPath(new URL('../main.ts', import.meta.url))
-const TEMPLATE = new URL('nginx.conf', import.meta.url)
+const ALERT_RULES = fileURLToPath(new URL('../../docs/operation/alerts.yml', import.meta.url))
 /** Milliseconds for the whole stop: each instance lets its streams end. */
 const STOP_WITHIN = 20_000
 
@@ -34,6 +34,8 @@ const env = {
   BEHIND_PROXY: '1',
 }
 const [first, second] = await Promise.all([startInstance(), startInstance()])
+const prometheus = find('prometheus')
+if (prometheus !== undefined) console.log(`Prometheus is at ${await startPrometheus(prometheus)}`)
 console.log(`Quayside is open at http://localhost:${await startNginx()}`)
 
 async function startRedis(): Promise<string> {
@@ -43,31 +45,60 @@ async function startRedis(): Promise<string> {
   return `redis://127.0.0.1:${port}`
 }
 
-/** Answers the instance's address. */
-async function startInstance(): Promise<string> {
+interface Instance {
+  readonly address: string
+  /** Where its metrics are. */
+  readonly metrics: string
+}
+
+async function startInstance(): Promise<Instance> {
   const ready = /is open at http:\/\/localhost:(\d+)/
+  const metrics = `127.0.0.1:${await freePort()}`
   const { pid, said } = await children.start(process.execPath, ['--import=tsx', SITE], {
     ready,
-    env: { ...env, PORT: '0' },
+    env: { ...env, PORT: '0', METRICS_PORT: metrics.split(':')[1] ?? '' },
   })
-  console.log(`An instance is at 127.0.0.1:${said}, process ${pid}`)
-  return `127.0.0.1:${said}`
+  const address = `127.0.0.1:${said}`
+  console.log(`An instance is at ${address}, process ${pid}`)
+  return { address, metrics }
 }
 
 /** Answers the port. */
 async function startNginx(): Promise<string> {
   const port = process.env.PORT === '0' ? await freePort() : (process.env.PORT ?? '3000')
-  const values: Record<string, string> = { folder, first, second, port }
-  const config = join(folder, 'nginx.conf')
-  const template = await readFile(TEMPLATE, 'utf8')
-  await writeFile(
-    config,
-    template.replace(/\$\{(\w+)\}/g, (text, name: string) => values[name] ?? text),
-  )
+  const config = await configure('nginx.conf', { first: first.address, second: second.address, port })
   await mkdir(join(folder, 'logs'))
   const args = ['-p', folder, '-e', 'stderr', '-c', config, '-g', 'daemon off;']
   await children.start(nginx, args, { ready: /start worker process \d+/ })
   return port
+}
+
+/** Answers its address. `ALERT_RULES` names other rules than those of the documentation. */
+async function startPrometheus(command: string): Promise<string> {
+  const address = `127.0.0.1:${await freePort()}`
+  const config = await configure('prometheus.yml', {
+    rules: process.env.ALERT_RULES ?? ALERT_RULES,
+    firstMetrics: first.metrics,
+    secondMetrics: second.metrics,
+  })
+  const args = [
+    `--config.file=${config}`,
+    `--storage.tsdb.path=${join(folder, 'prometheus')}`,
+    `--web.listen-address=${address}`,
+  ]
+  await children.start(command, args, { ready: /Server is ready to receive web requests/ })
+  return `http://${address}`
+}
+
+/** Writes a program's configuration, filled in; answers where. */
+async function configure(template: string, values: Record<string, string>): Promise<string> {
+  const text = await readFile(new URL(template, import.meta.url), 'utf8')
+  const config = join(folder, template)
+  await writeFile(
+    config,
+    text.replace(/\$\{(\w+)\}/g, (placeholder, name: string) => ({ folder, ...values })[name] ?? placeholder),
+  )
+  return config
 }
 
 async function freePort(): Promise<string> {

@@ -1,5 +1,7 @@
 /**
  * The browser's and Node's half. It imports nothing at run time but its own files, and is packed into one.
+ *
+ * @module koa-event-stream/client
  */
 import type { EventMap } from '../wire/event.ts'
 import { system } from './environment.ts'

@@ -52,7 +52,7 @@ export interface Live<Events extends object = EventMap> extends EventTarget, Asy
    * All events from now on, until the stream ends. At most 1,000 wait: the stream is paused then, and resumed from there.
    * With an EventSource only events that are listened to, or named in `events`.
    */
-  [Symbol.asyncIterator](): AsyncIterableIterator<Received<Events>, undefined>
+  [Symbol.asyncIterator](): AsyncIterableIterator<Received<Events>>
 
   /** Ends it for good. Nothing is told after it. */
   close(): void

@@ -1,6 +1,8 @@
 /**
  * Topics of a stream that lives, as a page wishes for them: a file of its own, since few pages need it. It stands on what
  * `connect()` answers, and imports nothing else.
+ *
+ * @module koa-event-stream/client/subscriptions
  */
 import type { Arrival } from '../wire/notices.ts'
 import { safely } from './bounded.ts'

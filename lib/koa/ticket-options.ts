@@ -12,7 +12,7 @@ export const DEFAULT_TICKET_TTL = 30_000
 /** The longest that a ticket may wait to be used: a minute, in milliseconds. */
 export const MAX_TICKET_TTL = 60_000
 /** How long a stream that was opened with a ticket lives at most: 15 minutes, in milliseconds. */
-export const DEFAULT_TICKET_LIFETIME = 900_000
+export const DEFAULT_TICKET_MAX_AGE = 900_000
 /** The parameter that carries a ticket. */
 export const DEFAULT_TICKET_PARAM = 'ticket'
 /** Tickets of one identity that may be waiting to be used, unless told otherwise. */
@@ -31,7 +31,7 @@ export interface UrlTicketOptions<Events extends object = EventMap> {
    * How long a stream lives that was opened with a ticket, in milliseconds; spread over 0.9 to 1 of it. The login cannot
    * be looked up again from a ticket, so the client has to come for another one. Default: 15 min.
    */
-  lifetime?: number
+  maxAge?: number
   /** Other origins whose pages may ask for a ticket with the user's cookie, as those of `eventStream()`. Default: none. */
   origins?: readonly string[]
   /** Refuses to issue over plain HTTP, with 403 and before anybody is asked who is calling. Default: as the streams. */
@@ -54,7 +54,7 @@ export interface UrlTicketOptions<Events extends object = EventMap> {
 export interface TicketConfig extends DoorConfig {
   readonly audience: string
   readonly ttl: number
-  readonly lifetime: number
+  readonly maxAge: number
   /** Tickets of one identity that may be waiting. */
   readonly most: number
   readonly param: string
@@ -66,7 +66,7 @@ const KEYS = [
   'authenticate',
   'audience',
   'ttl',
-  'lifetime',
+  'maxAge',
   'origins',
   'requireSecure',
   'limits',
@@ -89,7 +89,7 @@ export function checkTicketOptions<Events extends object>(options: UrlTicketOpti
     ...door,
     audience: text('audience', options.audience),
     ttl: duration('ttl', options.ttl, { min: 1_000, max: MAX_TICKET_TTL, default: DEFAULT_TICKET_TTL }),
-    lifetime: duration('lifetime', options.lifetime, { min: 1_000, default: DEFAULT_TICKET_LIFETIME }),
+    maxAge: duration('maxAge', options.maxAge, { min: 1_000, default: DEFAULT_TICKET_MAX_AGE }),
     most: integer('limits.tickets', limits.tickets, { min: 1, default: DEFAULT_TICKET_LIMIT }),
     param: checkParam(options.param, DEFAULT_TICKET_PARAM),
     realm: quotable('realm', text('realm', options.realm, DEFAULT_REALM)),

@@ -55,7 +55,7 @@ interface Desk extends TicketConfig {
 export function urlTicket<Events extends object = EventMap>(options: UrlTicketOptions<Events>): UrlTickets {
   const config = checkTicketOptions(options)
   watchArrivals()
-  const { hub, audience, most, param, realm, lifetime } = config
+  const { hub, audience, most, param, realm, maxAge } = config
   const { store, leases } = hub.broker
   const book = new TicketBook({
     store,
@@ -80,7 +80,7 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
         hideTicket(ctx)
         return concealedValues(ctx, param)
       },
-      lifetime,
+      maxAge,
       clock: hub.clock,
       stands: ({ identity, standing }) => hub.revocationMarks.stands(identity, standing),
     }),

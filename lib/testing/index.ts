@@ -1,3 +1,8 @@
+/**
+ * What applications test with.
+ *
+ * @module koa-event-stream/testing
+ */
 export { authenticatorContract } from './authenticator-contract/index.ts'
 export type {
   ContractAuthenticator,

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import { inspect } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
+import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
 import Koa, { type Context } from 'koa'
 import session from 'koa-session'
 import {
@@ -20,6 +21,9 @@ import {
   type Hub,
   type KeyValueStore,
 } from 'koa-event-stream'
+import { traces } from 'koa-event-stream/opentelemetry'
+import { metrics } from 'koa-event-stream/prometheus'
+import { Registry } from 'prom-client'
 import { openStream, serve } from '../support/http.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { Visitor } from '../support/visitor.ts'
@@ -38,15 +42,25 @@ function failure(...asked: unknown[]): Error {
   return Object.assign(new Error(`failed: ${asked.join()}`, { cause }), { command: { args: asked } })
 }
 
-/** A site whose every error is kept, with what the hub tells. */
-async function openFailing(t: ExecutionContext, hub: Hub, app: Koa) {
+/** A site whose every error is kept, with what the hub, its metrics and its traces tell. */
+async function openWatched(t: ExecutionContext, hub: Hub, app: Koa) {
   const errors: unknown[] = []
+  const register = new Registry()
+  metrics(hub, { register })
+  const spans = new InMemorySpanExporter()
+  traces(hub, { tracerProvider: new BasicTracerProvider({ spanProcessors: [new SimpleSpanProcessor(spans)] }) })
   app.on('error', error => errors.push(error))
   hub.on('refuse', ({ error }) => errors.push(error))
   hub.on('fault', ({ error }) => errors.push(error))
   hub.on('lost', ({ error }) => errors.push(error))
   const { url } = await serve(app, t)
-  return { url, errors }
+  const told = async () => {
+    const finished = spans
+      .getFinishedSpans()
+      .map(({ name, attributes, events, status, links }) => ({ name, attributes, events, status, links }))
+    return logged([...errors, ...finished, await register.metrics()])
+  }
+  return { url, errors, spans, told }
 }
 
 const clock = new ManualClock()
@@ -122,13 +136,14 @@ for (const [name, authenticate] of Object.entries(broken)) {
       await next()
     })
     app.use(eventStream({ hub, authenticate, subscribe: () => 'news' }))
-    const { url, errors } = await openFailing(t, hub, app)
+    const { url, errors, told } = await openWatched(t, hub, app)
     const headers = { authorization: `Bearer ${token}`, cookie: 'sid=key-of-a-cookie; other=b%20of%20a%20cookie' }
     const { status } = await openStream(`${url}?secret=in-the-query`, { headers })
     t.true([500, 503].includes(status), String(status))
     t.true(errors.length > 0)
     const parts = [...token.split('.').slice(1), 'key-of-a-cookie', 'of%20a', 'the-key-of', 'in-the-query', 'the-id-of']
-    for (const secret of parts) t.false(logged(errors).includes(secret), secret)
+    const text = await told()
+    for (const secret of parts) t.false(text.includes(secret), secret)
   })
 }
 
@@ -144,10 +159,10 @@ async function toldOf(t: ExecutionContext, headers: Record<string, string>, mess
       subscribe: () => 'x',
     }),
   )
-  const { url, errors } = await openFailing(t, hub, app)
+  const { url, errors, told } = await openWatched(t, hub, app)
   t.is((await openStream(url, { headers })).status, 503)
   t.is(errors.length, 1)
-  return logged(errors)
+  return told()
 }
 
 const basic = (pair: string) => `Basic ${Buffer.from(pair).toString('base64')}`
@@ -208,7 +223,7 @@ test('the store of tickets and revoked tokens fails: neither shows', async t => 
   })
   const app = new Koa()
   app.use(ctx => (ctx.path === '/ticket' ? tickets.issue(ctx) : stream(ctx)))
-  const { url, errors } = await openFailing(t, hub, app)
+  const { url, errors, told } = await openWatched(t, hub, app)
   const code = 'abcdefghijklmnopqrstuvwxyzabcdefghijklmnopq'
   const headers = { authorization: `Bearer ${token}` }
   t.is((await openStream(`${url}?ticket=${code}`)).status, 503)
@@ -223,9 +238,9 @@ test('the store of tickets and revoked tokens fails: neither shows', async t => 
     await work().catch((error: unknown) => errors.push(error))
   }
   t.true(errors.length >= 7)
-  for (const secret of [code, ...token.split('.').slice(1), 'the-id-of', 'the-key-of']) {
-    t.false(logged(errors).includes(secret), secret)
-  }
+  const text = await told()
+  for (const secret of [code, ...token.split('.').slice(1), 'the-id-of', 'the-key-of'])
+    t.false(text.includes(secret), secret)
 })
 
 test('a ticket in the store that cannot be read is not quoted', async t => {
@@ -234,10 +249,10 @@ test('a ticket in the store that cannot be read is not quoted', async t => {
   const tickets = urlTicket({ hub, audience: 'x', authenticate: bearerToken(jwt) })
   const app = new Koa()
   app.use(eventStream({ hub, authenticate: tickets, subscribe: () => 'news' }))
-  const { url, errors } = await openFailing(t, hub, app)
+  const { url, errors, told } = await openWatched(t, hub, app)
   t.is((await openStream(`${url}?ticket=${'a'.repeat(43)}`)).status, 503)
   t.is(errors.length, 1)
-  t.notRegex(logged(errors), /iban|DE89|junk/)
+  t.notRegex(await told(), /iban|DE89|junk/)
 })
 
 test('a session store fails: neither the key nor what it holds shows', async t => {
@@ -284,7 +299,7 @@ test('a session store fails: neither the key nor what it holds shows', async t =
       ctx.body = 'in'
     })
     app.use(mount)
-    const { url, errors } = await openFailing(t, hub, app)
+    const { url, errors, told } = await openWatched(t, hub, app)
     const ada = new Visitor(url)
     await ada.visit('/login')
     const [key = ''] = [...sessions.keys()].slice(-1)
@@ -299,9 +314,8 @@ test('a session store fails: neither the key nor what it holds shows', async t =
       )
     }
     t.true(errors.length > 0)
-    for (const secret of [key, key.slice('session:'.length), 'DE8937']) {
-      t.false(logged(errors).includes(secret), secret)
-    }
+    const text = await told()
+    for (const secret of [key, key.slice('session:'.length), 'DE8937']) t.false(text.includes(secret), secret)
   }
 })
 
@@ -321,7 +335,7 @@ test('the store fails while a stream is open: the fault shows no key', async t =
     await next()
   })
   app.use(eventStream({ hub, authenticate: user, subscribe: () => 'news' }))
-  const { url, errors } = await openFailing(t, hub, app)
+  const { url, told } = await openWatched(t, hub, app)
   const stream = await openStream(url)
   t.is(stream.status, 200)
   isDown = true
@@ -329,5 +343,26 @@ test('the store fails while a stream is open: the fault shows no key', async t =
   clock.advance(5_000)
   await faulted
   stream.close()
-  t.notRegex(logged(errors), /the-key-of|the-id-of/)
+  t.notRegex(await told(), /the-key-of|the-id-of/)
+})
+
+test('a login that works: its credentials and its events’ data show in no metric and no trace', async t => {
+  const hub = createHub({ clock, broker: memoryBroker({ clock }) })
+  const app = new Koa()
+  const authenticate = [queryToken(jwt), bearerToken(jwt)]
+  app.use(eventStream({ hub, authenticate, subscribe: () => 'news' }))
+  const { url, spans, told } = await openWatched(t, hub, app)
+  const streams = [
+    await openStream(`${url}?access_token=${token}`),
+    await openStream(url, { headers: { authorization: `Bearer ${token}`, cookie: 'sid=key-of-a-cookie' } }),
+  ]
+  await hub.publish('news', { event: 'note', data: 'what-is-in-the-event' })
+  for (const stream of streams) await stream.next(({ event }) => event === 'note')
+  await hub.revoke('the-id-of-the-token', clock.now() + 60_000)
+  for (const stream of streams) await stream.closed
+  t.true(spans.getFinishedSpans().length >= 3)
+  const text = await told()
+  for (const secret of [...token.split('.').slice(1), 'key-of-a-cookie', 'the-id-of', 'what-is-in']) {
+    t.false(text.includes(secret), secret)
+  }
 })

@@ -72,7 +72,7 @@ function routesOf(hub: Hub, clock: Clock, random: Random): Map<string, EventStre
     authenticate: [bearer, cookie],
     audience: 'events',
     origins: [LISTED_ORIGIN],
-    lifetime: 1_000,
+    maxAge: 1_000,
   })
   const common: AuthenticatedOptions = {
     hub,

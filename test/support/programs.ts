@@ -27,6 +27,13 @@ export const NGINX: Program = {
   places: ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/opt/homebrew/bin/nginx'],
 }
 
+export const PROMETHEUS: Program = {
+  name: 'prometheus',
+  variable: 'PROMETHEUS_PATH',
+  commands: ['prometheus'],
+  places: [],
+}
+
 /** Comes with Prometheus, whose service need not run. */
 export const PROMTOOL: Program = {
   name: 'prometheus',

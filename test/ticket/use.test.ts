@@ -225,9 +225,9 @@ for (const method of ['get', 'take'] as const) {
   })
 }
 
-test('the stream is closed after `lifetime`, and its URL opens no other', async t => {
+test('the stream is closed after `maxAge`, and its URL opens no other', async t => {
   const { ticket, open, token, clock, closes } = await openSite(t, {
-    tickets: { lifetime: 600_000 },
+    tickets: { maxAge: 600_000 },
     stream: { heartbeat: false },
   })
   const exp = clock.now() / 1_000 + 86_400

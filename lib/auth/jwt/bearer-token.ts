@@ -16,7 +16,7 @@ import { verifyToken } from './verifier.ts'
  * Authenticates by a JWT in `Authorization: Bearer` (RFC 6750, section 2.1), or wherever `tokenFrom` finds it, verified
  * with jsonwebtoken.
  *
- * - A token must have an `exp` within `maxLifetime`; the stream is closed at that very time (`identity.expiresAt`).
+ * - A token must have an `exp` within `maxTtl`; the stream is closed at that very time (`identity.expiresAt`).
  * - Two `Authorization` headers, or what is no token: 400. A bad token: 401. A missing scope: 403. No way to get the
  *   key just now: 503. Another scheme than Bearer is left to the next authenticator.
  * - `identity.token` is the token's `jti`, where it has one: it can be revoked then. Another `jti` than a string of 1 to

@@ -11,7 +11,7 @@ import type { TokenRules } from './verifier.ts'
 /** How far `iat` and `nbf` may lie ahead of our clock: 5 seconds, in milliseconds. */
 export const DEFAULT_CLOCK_TOLERANCE = 5_000
 /** How far ahead `exp` may lie: 24 hours, in milliseconds. */
-export const DEFAULT_MAX_LIFETIME = 24 * 60 * 60 * 1000
+export const DEFAULT_MAX_TTL = 24 * 60 * 60 * 1000
 /** The largest token: 8 KiB, in bytes. */
 export const DEFAULT_MAX_TOKEN_BYTES = 8 * 1024
 /** The accepted `typ` headers: a plain JWT, and an access token (RFC 9068, section 2.1). */
@@ -38,7 +38,7 @@ export interface TokenOptions<Claims extends object = TokenClaims, Own extends o
   /** How far `iat` and `nbf` may lie ahead of our clock, in milliseconds. `exp` is taken literally. Default: 5 s. */
   clockTolerance?: number
   /** How far ahead `exp` may lie, in milliseconds. Default: 24 h. */
-  maxLifetime?: number
+  maxTtl?: number
   /** The largest token, in bytes. Default: 8 KiB. */
   maxBytes?: number
   /** The realm named in challenges. Default: `events`. */
@@ -76,7 +76,7 @@ const OPTIONS = [
   'types',
   'identify',
   'clockTolerance',
-  'maxLifetime',
+  'maxTtl',
   'maxBytes',
   'realm',
   'clock',
@@ -102,7 +102,7 @@ export function checkTokenOptions<Claims extends object, Own extends object>(
     // The claims of a token are its issuer's; only the application can know that they have this shape.
     identify: fn('identify', options.identify as CheckedTokenOptions['identify'] | undefined, bySubject),
     clockTolerance: duration('clockTolerance', options.clockTolerance, { min: 0, default: DEFAULT_CLOCK_TOLERANCE }),
-    maxLifetime: integer('maxLifetime', options.maxLifetime, { min: 1, default: DEFAULT_MAX_LIFETIME }),
+    maxTtl: integer('maxTtl', options.maxTtl, { min: 1, default: DEFAULT_MAX_TTL }),
     maxBytes: integer('maxBytes', options.maxBytes, { min: 1, default: DEFAULT_MAX_TOKEN_BYTES }),
     realm: quotable('realm', text('realm', options.realm, DEFAULT_REALM)),
     clock,

@@ -24,7 +24,7 @@ export interface TokenRules {
   /** Whether a token without a `typ` is refused. */
   readonly isTypeRequired: boolean
   readonly clockTolerance: number
-  readonly maxLifetime: number
+  readonly maxTtl: number
   readonly clock: Clock
 }
 
@@ -135,7 +135,7 @@ function checkClaims(payload: unknown, rules: TokenRules, errors: BearerErrors):
   // The tolerance is for tokens from the future: a stream that is opened after `exp` would be closed at once.
   if (exp * 1000 <= now) throw errors.expired()
   // Infinity, which JSON can write as 1e400, and a time in milliseconds are too late as well.
-  if (exp * 1000 > now + rules.maxLifetime) throw errors.invalid('the token expires too late')
+  if (exp * 1000 > now + rules.maxTtl) throw errors.invalid('the token expires too late')
   if (iat !== undefined && !isPast(iat, now + rules.clockTolerance))
     throw errors.invalid('the token is from the future')
   if (sub !== undefined && typeof sub !== 'string') throw errors.invalid("the token's subject is no string")

@@ -7,9 +7,9 @@ import { keyRecord, oneKey, type KeyCaching, type KeySource, type TokenHeader } 
 import { importKey, misfit, type Algorithm, type JsonWebKey, type VerificationKey } from './verification-key.ts'
 
 /** The least time between two searches for unknown keys: 30 seconds, in milliseconds. */
-export const DEFAULT_KEY_INTERVAL = 30_000
+export const DEFAULT_KEY_COOLDOWN = 30_000
 /** How long a fetched key is believed: 10 minutes, in milliseconds. */
-export const DEFAULT_KEY_MAX_AGE = 600_000
+export const DEFAULT_KEY_CACHE_MAX_AGE = 600_000
 /** How long fetching keys may take: 5 seconds, in milliseconds. */
 export const DEFAULT_KEY_TIMEOUT = 5_000
 
@@ -39,9 +39,9 @@ export interface KeyOptions {
    */
   getKey?: (header: TokenHeader) => VerificationKey | JsonWebKeySet | undefined | Promise<unknown>
   /** The least time between two searches for keys that nobody knows, in milliseconds. Default: 30 s. */
-  keyInterval?: number
-  /** How long a fetched key is believed, in milliseconds; at least `keyInterval`. Default: 10 min. */
-  keyMaxAge?: number
+  keyCooldown?: number
+  /** How long a fetched key is believed, in milliseconds; at least `keyCooldown`. Default: 10 min. */
+  keyCacheMaxAge?: number
   /** How long fetching keys may take, in milliseconds. Default: 5 s. */
   keyTimeout?: number
 }
@@ -50,8 +50,8 @@ export const KEY_OPTIONS = [
   'key',
   'keys',
   'getKey',
-  'keyInterval',
-  'keyMaxAge',
+  'keyCooldown',
+  'keyCacheMaxAge',
   'keyTimeout',
 ] as const satisfies readonly (keyof KeyOptions)[]
 
@@ -73,13 +73,13 @@ export function checkKeyOptions(options: KeyOptions, algorithms: readonly Algori
 }
 
 function checkCaching(options: KeyOptions): KeyCaching {
-  const interval = duration('keyInterval', options.keyInterval, { default: DEFAULT_KEY_INTERVAL })
+  const interval = duration('keyCooldown', options.keyCooldown, { default: DEFAULT_KEY_COOLDOWN })
   return {
     interval,
     // Else the ageing of the set would search for made-up keys more often than the interval allows.
-    maxAge: duration('keyMaxAge', options.keyMaxAge, {
+    maxAge: duration('keyCacheMaxAge', options.keyCacheMaxAge, {
       min: interval,
-      default: Math.max(interval, DEFAULT_KEY_MAX_AGE),
+      default: Math.max(interval, DEFAULT_KEY_CACHE_MAX_AGE),
     }),
     timeout: checkKeyTimeout(options),
   }

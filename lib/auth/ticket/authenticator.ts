@@ -11,7 +11,7 @@ export interface TicketRules {
   readonly book: TicketBook
   /** The tickets that a request carries, in their order. */
   readonly codes: (ctx: Context) => readonly string[]
-  readonly lifetime: number
+  readonly maxAge: number
   readonly realm: string
   readonly clock: Clock
   /** Whether the login behind a ticket has not been ended since the ticket was issued. */
@@ -23,7 +23,7 @@ export type TicketAuthenticator = Authenticator & Required<Pick<Authenticator, '
 
 /** Authenticates by tickets, each of them once. */
 export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
-  const { book, codes, lifetime, realm, clock, stands } = rules
+  const { book, codes, maxAge, realm, clock, stands } = rules
   const rejection = challenge('Ticket', { realm, error: 'invalid_ticket' })
   const refuse = (failure: AuthenticationFailure, message: string) =>
     new AuthenticationError(failure, message, { challenge: rejection })
@@ -42,7 +42,7 @@ export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
     const ticket = await book.look(code)
     if (ticket === undefined) throw refuse('rejected', 'the ticket is unknown, has been used or has expired')
     if (!mayComeFrom(ctx, ticket.origin)) throw refuse('rejected', 'the ticket was issued to a page of another origin')
-    const identity = ticketIdentity(ticket.identity, clock.now() + lifetime * spread(clock))
+    const identity = ticketIdentity(ticket.identity, clock.now() + maxAge * spread(clock))
     if (hasEnded(identity, clock.now())) throw refuse('rejected', 'the login behind the ticket has expired')
     // A GET is told so when it has used the ticket up.
     if (ctx.method === 'HEAD') await requireStanding(ticket, code)

@@ -1,3 +1,8 @@
+/**
+ * Many processes share one log in Redis; workers and other services publish into it.
+ *
+ * @module koa-event-stream/redis
+ */
 import type { Broker } from '../broker.ts'
 import { RedisBroker } from './redis-broker.ts'
 import { checkRedisOptions, type RedisBrokerOptions } from './options.ts'

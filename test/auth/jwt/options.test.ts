@@ -91,10 +91,10 @@ const wrong: Record<string, [named: string, options: Record<string, unknown>][]>
   'numbers and texts must make sense': [
     ['clockTolerance', { ...valid, clockTolerance: -1 }],
     ['clockTolerance', { ...valid, clockTolerance: '5s' }],
-    ['maxLifetime', { ...valid, maxLifetime: Infinity }],
+    ['maxTtl', { ...valid, maxTtl: Infinity }],
     ['maxBytes', { ...valid, maxBytes: 0 }],
-    ['keyInterval', { ...valid, keyInterval: 0 }],
-    ['keyMaxAge', { ...valid, keyMaxAge: 29_999 }],
+    ['keyCooldown', { ...valid, keyCooldown: 0 }],
+    ['keyCacheMaxAge', { ...valid, keyCacheMaxAge: 29_999 }],
     ['keyTimeout', { ...valid, keyTimeout: NaN }],
     ['types', { ...valid, types: [] }],
     ['scope', { ...valid, scope: 'a"b' }],

@@ -38,8 +38,8 @@ test('an `exp` that is missing, infinite, in milliseconds, too far off or no num
   for (const exp of [0, -1]) t.like(await send(forge({ alg: 'HS256' }, claims(now, { exp }), SECRET)), EXPIRED_TOKEN)
 })
 
-test('`maxLifetime` bounds `exp`', async t => {
-  const { send, clock } = await openEndpoint(t, { ...options, maxLifetime: HOUR })
+test('`maxTtl` bounds `exp`', async t => {
+  const { send, clock } = await openEndpoint(t, { ...options, maxTtl: HOUR })
   const lasting = (ms: number) => issue(claims(clock.now(), { exp: seconds(clock.now() + ms) }), 'HS256', SECRET)
   t.is((await send(lasting(HOUR))).status, 200)
   t.like(await send(lasting(HOUR + 1000)), INVALID_TOKEN)

@@ -1,0 +1,75 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import test from 'ava'
+import { eventually } from '../support/eventually.ts'
+import { find, PROMETHEUS } from '../support/programs.ts'
+import { startRedis } from '../support/redis-server.ts'
+import { ROOT } from '../support/root.ts'
+import { startCluster } from './cluster.ts'
+import { PASSWORDS, Visitor } from './site.ts'
+
+interface Alert {
+  readonly labels: Readonly<Record<string, string>>
+  readonly state: 'pending' | 'firing'
+}
+
+const testPrometheus = find(PROMETHEUS) === undefined ? test.skip : test
+
+testPrometheus('Redis is stopped: an alert fires for each instance, and ends when it is back', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'alerts-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  const redis = await startRedis(t)
+  const { url, prometheus, stop } = await startCluster(t, {
+    REDIS_URL: redis.url,
+    ALERT_RULES: await impatientRules(folder),
+  })
+  const ask = async <Data>(path: string): Promise<Data> =>
+    ((await (await fetch(`${prometheus}/api/v1/${path}`)).json()) as { data: Data }).data
+  const sample = async (query: string) =>
+    (await ask<{ result: { value: [number, string] }[] }>(`query?query=${query}`)).result.map(({ value }) => value[1])
+  const shows = (query: string, value: string) =>
+    eventually(
+      async () => (await sample(query))[0] === value,
+      () => `Prometheus does not show ${query} as ${value}`,
+    )
+  const firing = async () => {
+    const { alerts } = await ask<{ alerts: Alert[] }>('alerts')
+    return alerts.filter(({ labels, state }) => labels.alertname === 'EventStreamNotReady' && state === 'firing')
+  }
+
+  const ada = new Visitor(url)
+  await ada.logIn('ada', PASSWORDS.ada)
+  await ada.openStream('/events')
+  await shows('sum(koa_event_stream_streams)', '1')
+  await shows('sum(koa_event_stream_ready)', '2')
+  t.deepEqual(await firing(), [])
+
+  await redis.stop()
+  await eventually(
+    async () => (await firing()).length === 2,
+    () => 'no alert for each instance',
+  )
+  t.deepEqual(new Set((await firing()).map(({ labels }) => labels.severity)), new Set(['critical']))
+
+  await startRedis(t, { port: redis.port })
+  await eventually(
+    async () => (await firing()).length === 0,
+    () => 'the alert goes on',
+  )
+  await shows('sum(koa_event_stream_ready)', '2')
+  // Sessions went with that Redis.
+  await ada.logIn('ada', PASSWORDS.ada)
+  const again = await ada.openStream('/events')
+  t.is((await ada.post('/orders', { lot: 'nyeri', bags: '11' })).status, 303)
+  await again.next(({ event, data }) => event === 'order.created' && data.includes('"bags":11,'))
+  t.is(await stop(), 0)
+})
+
+/** The rules of the documentation, without the patience that keeps them from waking somebody for a blink. */
+async function impatientRules(folder: string): Promise<string> {
+  const rules = await readFile(join(ROOT, 'docs/operation/alerts.yml'), 'utf8')
+  const file = join(folder, 'alerts.yml')
+  await writeFile(file, rules.replaceAll(/for: \d+m/g, 'for: 2s'))
+  return file
+}
