@@ -93,6 +93,8 @@ export interface PublishMessage {
   readonly hub: object
   /** As they were given: not checked before `asyncEnd`. */
   readonly topics: string | readonly string[]
+  /** As it was given: neither checked before `asyncEnd` nor redacted. */
+  readonly event: object
   /** May be set while `start` is told, and then travels with the event. */
   traceparent?: string | undefined
   /** The event's id. */
@@ -107,6 +109,8 @@ export interface OpenMessage {
   readonly ctx: object
   /** The stream, once there is one. */
   stream?: object | undefined
+  /** Whether that has topics, and not a source alone. */
+  hasTopics?: boolean
   readonly error?: unknown
 }
 
