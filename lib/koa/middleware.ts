@@ -108,7 +108,9 @@ async function answer(ctx: Context, config: RouteConfig, message?: OpenMessage):
   }
   connection.carry(subscriber.stream)
   const isOpen = await admit(ctx, config, caller, subscriber)
-  if (isOpen && message !== undefined) message.stream = subscriber.stream
+  if (!isOpen || message === undefined) return
+  message.stream = subscriber.stream
+  message.hasTopics = subscriber.hasTopics
 }
 
 /** Answers what a GET would get, as far as that can be told without the resolver. Answers whether that is a stream. */
@@ -224,7 +226,7 @@ function begins(
     return true
   }
   if (stream.errored !== null) {
-    config.hub.refused('resolver', statusOf(stream.errored), stream.errored)
+    config.hub.refused('resolver', statusOf(stream.errored), stream.errored, stream.identity)
     throw stream.errored
   }
   answerEnded(ctx, config, caller, stream.closeReason)
@@ -276,7 +278,7 @@ async function open(
     return true
   } catch (error) {
     if (error instanceof EventStreamError && error.code === 'ERR_EVENT_INVALID') {
-      hub.refused('resolver', 500, error)
+      hub.refused('resolver', 500, error, subscriber.identity)
       throw error
     }
     turnAway(ctx, config, 'broker', { error })

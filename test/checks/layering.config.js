@@ -30,7 +30,17 @@ const ROOMS = {
     ...BASE,
   ],
   client: ['wire/.+', 'stream/close-reason'],
-  testing: ['auth/(identity|authenticator)', 'clock'],
+  testing: [
+    'create-hub',
+    'hub/(hub|lifecycle)',
+    'koa/(middleware|require-identity|test-door|test-login)',
+    'stream/event-stream',
+    'broker/(broker|event-log|history-policy|lease-store|roster)',
+    'auth/(identity|authenticator|authentication-error)',
+    'client/(parser|own-event)',
+    'wire/.+',
+    ...BASE,
+  ],
   cli: ['client/(index|parser)'],
   relay: [
     'hub/(hub|engine|registry|fan-out)',
@@ -42,6 +52,14 @@ const ROOMS = {
     ...BASE,
   ],
   metrics: ['hub/(hub|lifecycle)', 'wire/notices', ...BASE],
+  ops: [
+    'hub/(hub|engine|lifecycle|inspection)',
+    'koa/(middleware|options|require-identity|permission|door-config|json-answer|json-body|request-secrets|response)',
+    'auth/(identity|authenticator)',
+    'stream/event-stream',
+    'wire/(event|frame)',
+    ...BASE,
+  ],
   tracing: ['hub/hub', ...BASE],
   koa: ['hub/.+', 'compression/cohorts', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }

@@ -71,9 +71,27 @@ test('import and require() load the same names', async t => {
   t.deepEqual(required, EXPORTS)
 })
 
+test('the page for operators has one name', async t => {
+  const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/ops"; tell(it)')
+  t.deepEqual(imported, ['opsRoutes'])
+})
+
 test('the relay has one name', async t => {
   const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/relay"; tell(it)')
   t.deepEqual(imported, ['relay'])
+})
+
+test('the test kit needs no test runner, and no other package', async t => {
+  const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/testing"; tell(it)')
+  t.deepEqual(imported, [
+    'StreamRefused',
+    'authenticatorContract',
+    'brokerContract',
+    'manualClock',
+    'recorder',
+    'signedIn',
+    'testStreams',
+  ])
 })
 
 test('metrics and traces have one name each, and need one package', async t => {

@@ -10,7 +10,7 @@ import { eventually } from '../support/eventually.ts'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { complaints, folder, privateKey } from './compiled.ts'
-import { importExample, removeExamples, runExample, startExample } from './example.ts'
+import { importExample, removeExamples, runExample, runSpecs, startExample } from './example.ts'
 import './tasks.ts'
 
 test.after.always(() => removeExamples(folder))
@@ -358,6 +358,25 @@ test('the metrics of an application are there to be scraped', async t => {
   t.regex(text, /^koa_event_stream_published_total\{topic="order"\} 1$/m)
 })
 
+test('the page for operators is for whom the application lets in, and for what', async t => {
+  const { url } = await runExample(t, folder, 'operated.ts')
+  const login = await fetch(`${url}/login`, { method: 'POST' })
+  const cookie = login.headers
+    .getSetCookie()
+    .map(pair => pair.split(';')[0])
+    .join('; ')
+  const headers = { cookie, 'content-type': 'application/json' }
+  const stream = await openStream(`${url}/events`, { headers })
+  await stream.next(({ event }) => event === 'cursor')
+  t.is((await fetch(`${url}/ops/`)).status, 401)
+  t.regex(await (await fetch(`${url}/ops`, { headers })).text(), /<h1>Event streams<\/h1>/)
+  const { streams } = (await (await fetch(`${url}/ops/streams`, { headers })).json()) as { streams: { id: string }[] }
+  const act = (action: object) => fetch(`${url}/ops/actions`, { method: 'POST', headers, body: JSON.stringify(action) })
+  t.is((await act({ type: 'drain', instance: 'any' })).status, 403)
+  t.is((await act({ type: 'cut', stream: streams[0]?.id })).status, 200)
+  t.is((await stream.next(({ event }) => event === 'goaway')).data, '{"reason":"server"}')
+})
+
 test('an application that traces without an SDK serves its streams', async t => {
   const { url } = await runExample(t, folder, 'tracing.ts')
   const stream = await openStream(url)
@@ -390,4 +409,10 @@ test('streams are in no histogram of requests, and what was refused is', async t
   const scrapes = Number(counts.find(([status]) => status === '200')?.[1] ?? 0)
   const again = await (await fetch(`${url}/metrics`)).text()
   t.is(Number(/_count\{method="GET",status="200"\} (\d+)/.exec(again)?.[1]), scrapes + 1)
+})
+
+test('the tests of an application pass, and those of a broker and an authenticator of its own', async t => {
+  // Three of an application, one of time, 36 of a broker and 8 of an authenticator.
+  const specs = ['order-events.spec.ts', 'expiry.spec.ts', 'contracts.spec.ts']
+  t.like(await runSpecs(folder, specs), { failed: 0, passed: 48 })
 })

@@ -20,6 +20,7 @@ function openStream(options: Partial<StreamHost> = {}) {
     encode: sink => sink,
     firstBytes: () => Buffer.from('retry: 3000\n'),
     lastBlock: reason => Buffer.from(`event: goaway\ndata: ${reason}\n\n`),
+    mustCut: reason => reason === 'error',
     flush: () => undefined,
     subscribe: async topics => void told.push(`subscribe ${topics.join()}`),
     unsubscribe: topics => void told.push(`unsubscribe ${topics.join()}`),

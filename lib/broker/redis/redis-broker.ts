@@ -4,6 +4,7 @@ import { formatPosition, type Position } from '../../wire/cursor.ts'
 import type { PublishNotes } from '../../wire/publish-options.ts'
 import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
 import type { Slice } from '../event-log.ts'
+import type { HistoryLimits } from '../history-policy.ts'
 import { Replica } from '../replica/replica.ts'
 import { Announcements } from './announcements.ts'
 import { connectionsOf } from './connections.ts'
@@ -16,6 +17,9 @@ import { RedisLogEngine } from './redis-log-engine.ts'
 import { RedisRoster } from './roster.ts'
 import { Session } from './session.ts'
 import { RedisStore } from './store.ts'
+
+// Many, of use to whoever waits for them now: remembered, they would leave no place for what must not be missed.
+const UNREMEMBERED: ReadonlySet<ControlMessage['type']> = new Set(['answer', 'survey', 'survey-answer'])
 
 /** The engine for many processes: publishes into the log in Redis, and keeps a replica of what its streams need. */
 export class RedisBroker implements Broker {
@@ -129,9 +133,16 @@ export class RedisBroker implements Broker {
     return this.#heard().startOfLast(topic, count)
   }
 
+  limitsOf(topic: string): HistoryLimits {
+    return this.#options.policy.limitsOf(topic)
+  }
+
+  async lose(): Promise<void> {
+    await this.#heard().lose()
+  }
+
   async announce(message: ControlMessage): Promise<void> {
-    // Many, of use to whoever waits for it now: remembered, they would leave no place for what must not be missed.
-    if (message.type === 'answer') await this.#announcements.mention(JSON.stringify(message))
+    if (UNREMEMBERED.has(message.type)) await this.#announcements.mention(JSON.stringify(message))
     else await this.#announcements.announce(JSON.stringify(message))
   }
 
