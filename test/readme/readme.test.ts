@@ -5,6 +5,7 @@ import { Redis } from 'ioredis'
 import jwt from 'jsonwebtoken'
 import { connect, type Live } from 'koa-event-stream/client'
 import { subscriptions } from 'koa-event-stream/client/subscriptions'
+import { openClient } from '../compression/client.ts'
 import { eventually } from '../support/eventually.ts'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
@@ -77,6 +78,18 @@ test('middleware that verifies tokens lets their users in', async t => {
   t.is((await stream.next()).event, 'cursor')
   stream.close()
   t.is((await openStream(url, { headers: { authorization: `Bearer ${sign('other')}` } })).status, 401)
+})
+
+test('prices come compressed to those who can read it', async t => {
+  const { url } = await runExample(t, folder, 'compressed.ts')
+  const clients = [await openClient(url), await openClient(url), await openClient(url, { encoding: 'identity' })]
+  await Promise.all(clients.map(client => client.until(text => text.split('event: quote').length > 20)))
+  t.deepEqual(
+    clients.map(({ isCompressed }) => isCompressed),
+    [true, true, false],
+  )
+  for (const { isCompressed, wireBytes, text } of clients) t.is(wireBytes < text.length, isCompressed)
+  for (const client of clients) client.close()
 })
 
 test('a ticket is issued to the holder of a token, and opens one stream', async t => {
