@@ -23,17 +23,17 @@ test('a name that the library or EventSource uses is refused, and the error says
 
 test('a field that no event has is refused by its name, and the error says what is meant', t => {
   const fields: [field: string, meant: RegExp][] = [
-    ['type', /"type": its name is `event`/],
-    ['name', /its name is `event`/],
-    ['payload', /what it carries is `data`/],
-    ['body', /what it carries is `data`/],
-    ['message', /what it carries is `data`/],
-    ['lastEventId', /its id is `id`/],
+    ['type', /"type": use `event`/],
+    ['name', /use `event`/],
+    ['payload', /use `data`/],
+    ['body', /use `data`/],
+    ['message', /use `data`/],
+    ['lastEventId', /use `id`/],
     ['retry', /the option `retry` of eventStream\(\)/],
     ['comment', /stream.comment\(\)/],
     ['topic', /the first argument of publish\(topics, event\)/],
     ['topics', /the first argument of publish\(topics, event\)/],
-    ['constructor', /"constructor"; it takes `event`, `data` and `id`/],
+    ['constructor', /"constructor"; the fields are `event`, `data` and `id`/],
     ['a\nb', /"a\\nb"; it takes/],
   ]
   for (const [field, meant] of fields) {
