@@ -16,7 +16,7 @@ const reserved = ['cursor', 'gap', 'goaway', 'heartbeat', 'presence', 'error', '
 
 test('a name that the library or EventSource uses is refused, and the error says whose it is', t => {
   for (const name of reserved) {
-    const whose = name === 'error' || name === 'open' ? /EventSource fires that itself/ : /the library sends it itself/
+    const whose = name === 'error' || name === 'open' ? /EventSource dispatches its own event/ : /the library uses it for its own events/
     t.regex(t.throws(() => checkEventName(name), refused).message, whose)
   }
 })
@@ -34,7 +34,7 @@ test('a field that no event has is refused by its name, and the error says what 
     ['topic', /the first argument of publish\(topics, event\)/],
     ['topics', /the first argument of publish\(topics, event\)/],
     ['constructor', /"constructor"; the fields are `event`, `data` and `id`/],
-    ['a\nb', /"a\\nb"; it takes/],
+    ['a\nb', /"a\\nb"; the fields are/],
   ]
   for (const [field, meant] of fields) {
     t.regex(t.throws(() => checkEvent({ data: 'x', [field]: 1 }), refused).message, meant)
@@ -44,8 +44,8 @@ test('a field that no event has is refused by its name, and the error says what 
 test('a promise in place of an event or of its data is refused, and ignored', async t => {
   const failing = () => Promise.reject(new Error('late'))
   const data: unknown[] = [failing(), Promise.resolve(1), { toJSON: failing }, { then: () => undefined }]
-  for (const promise of data) t.regex(t.throws(() => checkEvent({ data: promise }), refused).message, /wait for it/)
-  t.regex(t.throws(() => checkEvent(untyped(failing())), refused).message, /wait for it/)
+  for (const promise of data) t.regex(t.throws(() => checkEvent({ data: promise }), refused).message, /await it first/)
+  t.regex(t.throws(() => checkEvent(untyped(failing())), refused).message, /await it first/)
   await new Promise(setImmediate)
 })
 
