@@ -6,7 +6,8 @@ import { ROOT } from '../support/root.ts'
 import type { Neighbour } from './neighbour.ts'
 
 const MODULES = join(ROOT, 'node_modules')
-export const README = join(ROOT, 'README.md')
+/** The page that has the table. */
+export const PAGE = join(ROOT, 'docs/works-with.md')
 
 export const SECTION = 'interop'
 
@@ -24,7 +25,7 @@ export async function tableOf(neighbours: readonly Neighbour[]): Promise<string>
   const rows = neighbours.map(neighbour => [nameOf(neighbour), ...versions.map(() => '✓'), neighbour.note])
   const lines = [['beside', ...versions, 'what to know'], ['---', ...versions.map(() => ':-:'), '---'], ...rows]
   const table = lines.map(cells => `| ${cells.join(' | ')} |`).join('\n')
-  return format(table, { ...(await resolveConfig(README)), parser: 'markdown' })
+  return format(table, { ...(await resolveConfig(PAGE)), parser: 'markdown' })
 }
 
 /** The part of a version within which nothing breaks: `5` of 5.2.2, `0.70` of 0.70.1. */

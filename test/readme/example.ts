@@ -10,7 +10,10 @@ const DOCS = join(ROOT, 'docs')
 const ANNOUNCER = new URL('announce-port.js', import.meta.url).href
 /** Has the paths of the project in it, since what the examples import is compiled with them. */
 const OUT = 'compiled'
-const BLOCK = /^```tsx?\n\/\/ (\S+\.tsx?)\n([\s\S]*?)^```$/gm
+const BLOCK = /^```(?:tsx?|js)\n\/\/ (\S+\.(?:tsx?|[cm]?js))\n([\s\S]*?)^```$/gm
+
+/** How many programs start at once. */
+const STARTS = 3
 
 /** An example, running. */
 export interface Example {
@@ -18,15 +21,24 @@ export interface Example {
   readonly process: ChildProcess
 }
 
-/** The TypeScript examples of the README and of the pages in `docs`, by the file that each names itself. */
-export async function readExamples(): Promise<Record<string, string>> {
+/** The README and the pages in `docs`, by their paths. */
+export async function readPages(): Promise<Record<string, string>> {
   const docs = (await readdir(DOCS)).filter(name => name.endsWith('.md')).map(name => join(DOCS, name))
-  const pages = await Promise.all([join(ROOT, 'README.md'), ...docs].map(page => readFile(page, 'utf8')))
-  const blocks = pages.flatMap(page => [...page.matchAll(BLOCK)])
-  const names = blocks.map(([, name]) => name)
-  const twice = names.find((name, index) => names.indexOf(name) !== index)
-  if (twice !== undefined) throw new Error(`two examples are called ${twice}`)
-  return Object.fromEntries(blocks.map(([, name = '', code = '']) => [name, code]))
+  const paths = [join(ROOT, 'README.md'), ...docs]
+  return Object.fromEntries(
+    await Promise.all(paths.map(async path => [relative(ROOT, path), await readFile(path, 'utf8')])),
+  )
+}
+
+/** The examples of all pages by the file that each names itself. One may be on two pages, word for word. */
+export async function readExamples(): Promise<Record<string, string>> {
+  const examples: Record<string, string> = {}
+  for (const page of Object.values(await readPages())) {
+    for (const [, name = '', code = ''] of page.matchAll(BLOCK)) {
+      if ((examples[name] ??= code) !== code) throw new Error(`two examples are called ${name}, and differ`)
+    }
+  }
+  return examples
 }
 
 /** Writes the examples to a folder of the project, beside what they import from the reader. */
@@ -70,6 +82,16 @@ export function importExample(folder: string, name: string): Promise<unknown> {
   return import(compiled(folder, name))
 }
 
+/** Runs an example of plain JavaScript, which is not compiled. */
+export function runPlain(
+  t: ExecutionContext,
+  folder: string,
+  name: string,
+  env: Record<string, string> = {},
+): Promise<Example> {
+  return runScript(t, join(folder, name), env)
+}
+
 /** Starts an example that has been compiled, which is killed when the test ends. */
 export function startExample(
   t: ExecutionContext,
@@ -86,9 +108,11 @@ export async function runScript(
   script: string,
   env: Record<string, string> = {},
 ): Promise<Example> {
-  const child = startScript(t, script, { ...env, PORT: '0' })
-  const port = await portOf(child)
-  return { url: `http://127.0.0.1:${port}`, process: child }
+  return inTurn(async () => {
+    const child = startScript(t, script, { ...env, PORT: '0' })
+    const port = await portOf(child)
+    return { url: `http://127.0.0.1:${port}`, process: child }
+  })
 }
 
 function startScript(t: ExecutionContext, script: string, env: Record<string, string>): ChildProcess {
@@ -99,6 +123,22 @@ function startScript(t: ExecutionContext, script: string, env: Record<string, st
   })
   t.teardown(() => child.kill('SIGKILL'))
   return child
+}
+
+let starting = 0
+const waiting: (() => void)[] = []
+
+/** Tests of a file begin all at once: programs that did so, too, would keep each other from starting within any time. */
+async function inTurn<T>(start: () => Promise<T>): Promise<T> {
+  if (starting === STARTS) await new Promise<void>(resolve => waiting.push(resolve))
+  else starting += 1
+  try {
+    return await start()
+  } finally {
+    const next = waiting.shift()
+    if (next === undefined) starting -= 1
+    else next()
+  }
 }
 
 function compiled(folder: string, name: string): string {

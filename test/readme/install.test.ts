@@ -11,10 +11,10 @@ import { ROOT } from '../support/root.ts'
 import { readExamples, runScript } from './example.ts'
 
 const COMMAND = /npm install (?:--save-dev )?((?:[@\w][\w/@.-]*[ ]?)+)/g
-// Those that import nothing else than what the README says to install.
+// Those that import nothing else than what the pages say to install.
 const EXAMPLES = ['server', 'instance']
 
-// A project of a reader's, who does what the README says, with what the registry has today.
+// A project of a reader's, who does what the README and docs/install.md say, with what the registry has today.
 let project: string
 test.before(async () => {
   project = await mkdtemp(join(tmpdir(), 'koa-event-stream-install-'))
@@ -23,12 +23,12 @@ test.before(async () => {
     const script = transpile(examples[`${name}.ts`] ?? '', { module: ModuleKind.ESNext, target: ScriptTarget.ES2023 })
     await writeFile(join(project, `${name}.js`), script)
   }
-  await install(await namesInReadme())
+  await install(await namesToInstall())
 })
 
 test.after.always(() => rm(project, { recursive: true, force: true }))
 
-test('what the README says to install fits together in its newest versions, and the first example answers', async t => {
+test('what the pages say to install fits together in its newest versions, and the first example answers', async t => {
   const { url } = await runScript(t, join(project, 'server.js'))
   t.is((await openStream(`${url}/events`)).status, 401)
   const login = await fetch(`${url}/login`, { method: 'POST' })
@@ -51,9 +51,10 @@ test('so does the example of many instances', async t => {
   t.is(first, 'cursor')
 })
 
-async function namesInReadme(): Promise<string[]> {
-  const readme = await readFile(join(ROOT, 'README.md'), 'utf8')
-  return [...readme.matchAll(COMMAND)].flatMap(([, names = '']) => names.trim().split(' '))
+async function namesToInstall(): Promise<string[]> {
+  const pages = await Promise.all(['README.md', 'docs/install.md'].map(page => readFile(join(ROOT, page), 'utf8')))
+  const names = [...pages.join('\n').matchAll(COMMAND)].flatMap(([, list = '']) => list.trim().split(' '))
+  return [...new Set(names)]
 }
 
 /** Installs the project as npm would pack it, and the newest of the others. A conflict of peers is an error, as it is for anybody. */

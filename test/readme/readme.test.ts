@@ -1,4 +1,3 @@
-import { createHmac, generateKeyPairSync } from 'node:crypto'
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'
@@ -9,34 +8,10 @@ import { subscriptions } from 'koa-event-stream/client/subscriptions'
 import { eventually } from '../support/eventually.ts'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
-import { CHAT_COMPANIONS } from './chat-companions.ts'
-import { compileExamples, importExample, removeExamples, runExample, startExample, writeExamples } from './example.ts'
+import { complaints, folder, privateKey } from './compiled.ts'
+import { importExample, removeExamples, runExample, startExample } from './example.ts'
+import './tasks.ts'
 
-const { publicKey, privateKey } = generateKeyPairSync('rsa', {
-  modulusLength: 2048,
-  publicKeyEncoding: { type: 'spki', format: 'pem' },
-  privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
-})
-
-const STORE = `
-const sessions = new Map<string, object>([['session:ada', { userId: 'ada' }]])
-export const openStore = () => ({
-  get: async (key: string) => sessions.get(key),
-  set: async (key: string, session: object) => void sessions.set(key, session),
-  destroy: async (key: string) => void sessions.delete(key),
-})
-`
-
-let folder: string
-let complaints: string
-test.before(async () => {
-  folder = await writeExamples({
-    'store.ts': STORE,
-    ...CHAT_COMPANIONS,
-    'keys.ts': `export const publicKey = ${JSON.stringify(publicKey)}\n`,
-  })
-  complaints = await compileExamples(folder)
-})
 test.after.always(() => removeExamples(folder))
 
 test('the examples compile', t => {
@@ -70,18 +45,6 @@ test('a page with a cursor, and a client without one, have the state and then wh
   const rendered = await openStream(`${url}/events?lastEventId=${cursor}`)
   t.is((await rendered.next()).event, 'cursor', 'no state a second time')
   rendered.close()
-})
-
-test('the site lets sessions of its store in, and asks the resolver', async t => {
-  const { url } = await runExample(t, folder, 'site.ts')
-  const value = 'koa.sess=session:ada'
-  const signature = createHmac('sha1', 'only for trying it out').update(value).digest('base64url')
-  const cookie = `${value}; koa.sess.sig=${signature}`
-  const stream = await openStream(url, { headers: { cookie } })
-  t.is((await stream.next()).event, 'cursor')
-  stream.close()
-  t.is((await openStream(url)).status, 401)
-  t.is((await openStream(`${url}/?room=board`, { headers: { cookie } })).status, 403)
 })
 
 test('the API lets tokens in that have the scope', async t => {
@@ -176,25 +139,15 @@ test('the limits let in who comes over TLS, and no more streams than are allowed
   admin.disconnect()
 })
 
-test('the token stream answers and ends', async t => {
-  const { url } = await runExample(t, folder, 'tokens.ts')
-  const stream = await openStream(`${url}/?q=why`)
-  t.is(await stream.closed, 'end')
-  const tokens = stream.received.filter(({ event }) => event === 'token')
-  t.deepEqual(
-    tokens.map(({ data }) => data),
-    ['You', 'asked:', 'why'],
-  )
-})
-
 test('the shutdown ends streams, then the process', async t => {
   const { url, process: child } = await runExample(t, folder, 'shutdown.ts')
   const stream = await openStream(url)
   await stream.next()
+  const exited = once(child, 'exit')
   child.kill('SIGTERM')
   t.is(await stream.closed, 'end')
   t.like(stream.received.at(-1), { event: 'goaway', data: '{"reason":"drain"}' })
-  const [code] = (await once(child, 'exit')) as [number]
+  const [code] = (await exited) as [number]
   t.is(code, 0)
 })
 

@@ -1,6 +1,6 @@
 /**
  * How far one log in Redis goes: `npm run bench:redis-scale -- [question…] [--quick] [--save]`. Prints a table; `--save`
- * puts that of all questions into README.md and `results`. `--quick` runs small, to see that all works.
+ * puts that of all questions into docs/many-instances.md and `results`. `--quick` runs small, to see that all works.
  */
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
@@ -31,9 +31,9 @@ console.log(table)
 if (values.save) await save()
 
 async function save(): Promise<void> {
-  const readme = join(ROOT, 'README.md')
-  await writeFile(readme, withSection(await readFile(readme, 'utf8'), SECTION, table))
+  const page = join(ROOT, 'docs/many-instances.md')
+  await writeFile(page, withSection(await readFile(page, 'utf8'), SECTION, table))
   const about = 'Written by `npm run bench:redis-scale -- --save`. [How to read the numbers](../README.md#beside-it).'
-  const page = `# How far one log in Redis goes\n\n${about}\n\n${table}`
-  await writeFile(join(ROOT, 'test', 'bench', 'results', 'redis-scale.md'), page)
+  const results = `# How far one log in Redis goes\n\n${about}\n\n${table}`
+  await writeFile(join(ROOT, 'test', 'bench', 'results', 'redis-scale.md'), results)
 }

@@ -58,19 +58,19 @@ test('everything can be drawn again from the numbers', async t => {
   t.deepEqual((await readdir(path)).sort(), ['README.md', 'results.json', 'steady.svg'])
 })
 
-test('a summary goes between the marks of the README, and leaves the rest', async t => {
-  const { folder, readme } = await temporary(t)
+test('a summary goes between the marks of its page, and leaves the rest', async t => {
+  const { folder, summary } = await temporary(t)
   await folder.save(steady, results({ memory: 8, 'node-http': 10 }), 3)
-  const text = await readFile(readme, 'utf8')
+  const text = await readFile(summary, 'utf8')
   t.regex(text, /^# Project\n\n<!-- bench -->\n\n\| workload /)
   t.regex(text, /^\| steady +\| CPU a delivery, memory ÷ node-http +\| met /m)
   t.regex(text, /\nMeasured on [\d-]+, .*\.\n\n<!-- \/bench -->\n\nMore\.\n$/)
   t.true(await folder.isSummarized())
-  await writeFile(readme, text.replace('met ', 'new '))
+  await writeFile(summary, text.replace('met ', 'new '))
   t.false(await folder.isSummarized())
 })
 
-test('the README of the project has what was measured last', async t => {
+test('the page on speed has what was measured last', async t => {
   t.true(await resultsFolder(all).isSummarized(), 'npm run bench -- --redraw writes it')
 })
 
@@ -79,10 +79,10 @@ async function temporary(t: ExecutionContext) {
   t.teardown(() => rm(parent, { recursive: true }))
   const path = join(parent, 'results')
   await mkdir(path)
-  const readme = join(parent, 'README.md')
-  await writeFile(readme, '# Project\n\n<!-- bench -->\n\nold\n\n<!-- /bench -->\n\nMore.\n')
-  const folder = new ResultsFolder(path, workloads, readme)
-  return { path, readme, folder, read: (name: string) => readFile(join(path, name), 'utf8') }
+  const summary = join(parent, 'speed.md')
+  await writeFile(summary, '# Project\n\n<!-- bench -->\n\nold\n\n<!-- /bench -->\n\nMore.\n')
+  const folder = new ResultsFolder(path, workloads, summary)
+  return { path, summary, folder, read: (name: string) => readFile(join(path, name), 'utf8') }
 }
 
 function workloadCalled(name: string): Workload {

@@ -13,22 +13,22 @@ import { SECTION, summary } from './summary.ts'
 
 /**
  * The folder with the last results of each workload: their numbers, their charts, and a page of all. A summary goes into
- * a README, where its marks stand.
+ * a page of the docs, where its marks stand.
  */
 export class ResultsFolder {
   readonly #folder: string
   readonly #workloads: readonly Workload[]
-  readonly #readme: string
+  readonly #summary: string
 
-  constructor(folder: string, workloads: readonly Workload[], readme: string) {
+  constructor(folder: string, workloads: readonly Workload[], summary: string) {
     this.#folder = folder
     this.#workloads = workloads
-    this.#readme = readme
+    this.#summary = summary
   }
 
-  /** Whether the README has the summary of what is saved. */
+  /** Whether that page has the summary of what is saved. */
   async isSummarized(): Promise<boolean> {
-    const text = await readFile(this.#readme, 'utf8')
+    const text = await readFile(this.#summary, 'utf8')
     return sectionIn(await this.#summarized(text, await this.#saved()), SECTION) === sectionIn(text, SECTION)
   }
 
@@ -56,11 +56,11 @@ export class ResultsFolder {
       if (run !== undefined) await this.#write(`${workload.name}.svg`, chart(workload, resultsOf(run)))
     }
     await this.#write('README.md', page(this.#workloads, saved))
-    await writeFile(this.#readme, await this.#summarized(await readFile(this.#readme, 'utf8'), saved))
+    await writeFile(this.#summary, await this.#summarized(await readFile(this.#summary, 'utf8'), saved))
   }
 
   #summarized(text: string, saved: Saved): Promise<string> {
-    return formatted(this.#readme, withSection(text, SECTION, summary(saved)))
+    return formatted(this.#summary, withSection(text, SECTION, summary(saved)))
   }
 
   #file(name: string): string {
@@ -80,5 +80,5 @@ async function formatted(file: string, text: string): Promise<string> {
 
 /** The one that is part of the project. */
 export function resultsFolder(workloads: readonly Workload[]): ResultsFolder {
-  return new ResultsFolder(join(ROOT, 'test/bench/results'), workloads, join(ROOT, 'README.md'))
+  return new ResultsFolder(join(ROOT, 'test/bench/results'), workloads, join(ROOT, 'docs/speed.md'))
 }

@@ -10,7 +10,7 @@ export const servers: readonly Neighbour[] = [
   {
     packages: [],
     how: 'nginx with its defaults',
-    note: 'Even over its HTTP/1.0; [more on it](#behind-nginx-and-others)',
+    note: 'Even over its HTTP/1.0; [more on it](behind-proxies.md)',
     arrange: ({ t }) => ({
       serve: async app => ({ url: await startNginx(t, (await serve(app, t)).port) }),
       proves: ({ first }) => {

@@ -73,7 +73,7 @@ export const sessions: readonly Neighbour[] = [
   },
   {
     packages: ['koa-session', 'koa-redis'],
-    note: 'Give it a client of ioredis 5 or 6 with the [time limits above](#a-site-with-cookie-login)',
+    note: 'Give it a client of ioredis 5 or 6 with the [time limits here](cookie-site.md)',
     arrange: async place => {
       const { url } = await startRedis(place.t)
       const client = new Redis(url, { maxRetriesPerRequest: 1, commandTimeout: PATIENCE })
