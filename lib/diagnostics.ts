@@ -31,6 +31,26 @@ export interface DeliveryMessage {
   readonly deliveries: readonly Delivery[]
 }
 
+/** `koa-event-stream.sent`: events of topics have been written to one stream. */
+export interface SentMessage {
+  readonly hub: object
+  readonly stream: { readonly id: string; readonly identity: { readonly id: string } | undefined }
+  readonly events: readonly {
+    /** With its whole frame, as on the wire. */
+    readonly event: { readonly at: number; readonly frame: Uint8Array }
+    readonly topics: readonly string[]
+  }[]
+}
+
+/** `koa-event-stream.refusal`: a request for a stream, a ticket or a guarded route was refused. */
+export interface RefusalMessage {
+  readonly hub: object
+  readonly reason: string
+  readonly status: number
+  /** The identity, if it was known, and the channel had a subscriber when it became known. */
+  readonly identity: { readonly id: string } | undefined
+}
+
 /** `koa-event-stream.arrival`: an event has arrived from the log, for topics that have a stream here. */
 export interface ArrivalMessage {
   readonly hub: object
@@ -109,6 +129,8 @@ export interface CatchUpMessage {
  */
 export interface ChannelMessages {
   'koa-event-stream.delivery': DeliveryMessage
+  'koa-event-stream.sent': SentMessage
+  'koa-event-stream.refusal': RefusalMessage
   'koa-event-stream.arrival': ArrivalMessage
   'koa-event-stream.first-byte': FirstByteMessage
   'koa-event-stream.replay': ReplayMessage
@@ -121,6 +143,8 @@ export interface ChannelMessages {
 }
 
 export const DELIVERY = channel('koa-event-stream.delivery')
+export const SENT = channel('koa-event-stream.sent')
+export const REFUSAL = channel('koa-event-stream.refusal')
 export const ARRIVAL = channel('koa-event-stream.arrival')
 export const FIRST_BYTE = channel('koa-event-stream.first-byte')
 export const REPLAY = channel('koa-event-stream.replay')

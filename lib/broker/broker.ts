@@ -19,8 +19,8 @@ export interface Broker extends EventLog {
 
   /**
    * Sends a message to all instances, including this one, whatever their topics. At-least-once delivery: each instance
-   * gets it, or is told that it may have missed some; only answers may be lost silently. All instances get them in the
-   * same order, except for answers.
+   * gets it, or is told that it may have missed some; only answers and surveys may be lost silently. All instances get them in the
+   * same order, except for these.
    *
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection: possibly no instance got it
    */
@@ -59,7 +59,8 @@ export interface BrokerListener {
 }
 
 /** Control messages between instances. */
-export type ControlMessage = DisconnectMessage | SupersedeMessage | SubscriptionsMessage | AnswerMessage
+export type ControlMessage =
+  DisconnectMessage | SupersedeMessage | SubscriptionsMessage | AnswerMessage | SurveyMessage | SurveyAnswerMessage
 
 /** Ends matching streams. All given fields must match. */
 export interface DisconnectMessage {
@@ -108,4 +109,24 @@ export interface AnswerMessage {
   readonly streams: number
   /** The number of its streams that should be, but are not. */
   readonly refused: number
+}
+
+/** A read-only question to all instances; the asking instance counts the answers. */
+export interface SurveyMessage {
+  readonly type: 'survey'
+  /** Referenced by the answers; unique. */
+  readonly question: string
+  /** The component that answers. */
+  readonly about: string
+  /** The question: any JSON value. */
+  readonly body: unknown
+}
+
+/** An instance's answer to a survey. */
+export interface SurveyAnswerMessage {
+  readonly type: 'survey-answer'
+  readonly question: string
+  readonly instance: string
+  /** Any JSON value; `null` without an answer. */
+  readonly body: unknown
 }

@@ -176,7 +176,7 @@ test('a person reads a line for each finding, with its cure', async t => {
   const { code, out } = await runCli(['doctor', url, '--timeout', '60', '--wait', '0'])
   t.is(code, 0)
   t.regex(out, /^ok {7}answer {9}status 200, text\/event-stream; charset=utf-8$/m)
-  t.regex(out, /^warning {2}http {11}HTTP\/1\.1, and no HTTP\/2\n {24}→ speak HTTP\/2/m)
+  t.regex(out, /^warning {2}http {11}HTTP\/1\.1, and no HTTP\/2\n {24}→ serve browsers over HTTP\/2/m)
 })
 
 async function trust(scope: Scope, ca: string): Promise<Record<string, string>> {

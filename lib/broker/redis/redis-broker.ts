@@ -17,6 +17,9 @@ import { RedisRoster } from './roster.ts'
 import { Session } from './session.ts'
 import { RedisStore } from './store.ts'
 
+// These are many, and useful only to an instance waiting now: stored, they would evict messages that must not be missed.
+const UNREMEMBERED: ReadonlySet<ControlMessage['type']> = new Set(['answer', 'survey', 'survey-answer'])
+
 /** The engine for many processes: publishes to the log in Redis, and keeps a replica of the topics of its streams. */
 export class RedisBroker implements Broker {
   readonly store: RedisStore
@@ -130,9 +133,7 @@ export class RedisBroker implements Broker {
   }
 
   async announce(message: ControlMessage): Promise<void> {
-    // Answers are many, and useful only to an instance waiting now: stored, they would evict messages that must not be
-    // missed.
-    if (message.type === 'answer') await this.#announcements.mention(JSON.stringify(message))
+    if (UNREMEMBERED.has(message.type)) await this.#announcements.mention(JSON.stringify(message))
     else await this.#announcements.announce(JSON.stringify(message))
   }
 
