@@ -16,7 +16,10 @@ const reserved = ['cursor', 'gap', 'goaway', 'heartbeat', 'presence', 'error', '
 
 test('a name that the library or EventSource uses is refused, and the error says whose it is', t => {
   for (const name of reserved) {
-    const whose = name === 'error' || name === 'open' ? /EventSource dispatches its own event/ : /the library uses it for its own events/
+    const whose =
+      name === 'error' || name === 'open'
+        ? /EventSource dispatches its own event/
+        : /the library uses it for its own events/
     t.regex(t.throws(() => checkEventName(name), refused).message, whose)
   }
 })
