@@ -93,6 +93,8 @@ export interface PublishMessage {
   readonly hub: object
   /** As passed: not validated before `asyncEnd`. */
   readonly topics: string | readonly string[]
+  /** As passed: neither validated before `asyncEnd` nor redacted. */
+  readonly event: object
   /** A subscriber may set it during `start`; it then travels with the event. */
   traceparent?: string | undefined
   /** The event's id. */
@@ -110,6 +112,8 @@ export interface OpenMessage {
   readonly ctx: object
   /** The stream, once it exists. */
   stream?: object | undefined
+  /** Whether that has topics, and not a source alone. */
+  hasTopics?: boolean
   readonly error?: unknown
 }
 

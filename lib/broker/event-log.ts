@@ -1,5 +1,6 @@
 import type { Position } from '../wire/cursor.ts'
 import type { EventHeaders, PublishNotes } from '../wire/publish-options.ts'
+import type { HistoryLimits } from './history-policy.ts'
 
 /** The log: assigns ids to events, keeps them in history, and delivers them to every listening instance. */
 export interface EventLog {
@@ -56,6 +57,18 @@ export interface EventLog {
    * history but were trimmed for its count or bytes: a place from which `read` returns `trimmed`.
    */
   startOfLast(topic: string, count: number): number
+
+  /** What a topic remembers. For tests that have a history overflow; without it they cannot. */
+  limitsOf?(topic: string): HistoryLimits
+
+  /**
+   * Begins a new life of the log, as one that has lost all its events does: another epoch, and every listener is told. For
+   * tests of clients that have to start over; without it they cannot.
+   *
+   * @returns once this instance goes on in the new life
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection
+   */
+  lose?(): Promise<void>
 }
 
 /** An event in the log. */

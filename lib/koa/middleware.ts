@@ -108,7 +108,9 @@ async function answer(ctx: Context, config: RouteConfig, message?: OpenMessage):
   }
   connection.carry(subscriber.stream)
   const isOpen = await admit(ctx, config, caller, subscriber)
-  if (isOpen && message !== undefined) message.stream = subscriber.stream
+  if (!isOpen || message === undefined) return
+  message.stream = subscriber.stream
+  message.hasTopics = subscriber.hasTopics
 }
 
 /** Answers what a GET would get, as far as that can be told without the resolver. Answers whether that is a stream. */

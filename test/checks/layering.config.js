@@ -28,7 +28,17 @@ const ROOMS = {
     ...BASE,
   ],
   client: ['wire/.+', 'stream/close-reason'],
-  testing: ['auth/(identity|authenticator)', 'clock'],
+  testing: [
+    'create-hub',
+    'hub/(hub|lifecycle)',
+    'koa/(middleware|require-identity|test-door|test-login)',
+    'stream/event-stream',
+    'broker/(broker|event-log|history-policy|lease-store|roster)',
+    'auth/(identity|authenticator|authentication-error)',
+    'client/(parser|own-event)',
+    'wire/.+',
+    ...BASE,
+  ],
   cli: ['client/(index|parser)'],
   relay: [
     'hub/(hub|engine|registry|fan-out)',

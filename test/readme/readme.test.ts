@@ -9,7 +9,7 @@ import { eventually } from '../support/eventually.ts'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { complaints, folder, privateKey } from './compiled.ts'
-import { importExample, removeExamples, runExample, startExample } from './example.ts'
+import { importExample, removeExamples, runExample, runSpecs, startExample } from './example.ts'
 import './tasks.ts'
 
 test.after.always(() => removeExamples(folder))
@@ -396,4 +396,10 @@ test('streams are in no histogram of requests, and what was refused is', async t
   const scrapes = Number(counts.find(([status]) => status === '200')?.[1] ?? 0)
   const again = await (await fetch(`${url}/metrics`)).text()
   t.is(Number(/_count\{method="GET",status="200"\} (\d+)/.exec(again)?.[1]), scrapes + 1)
+})
+
+test('the tests of an application pass, and those of a broker and an authenticator of its own', async t => {
+  // Three of an application, one of time, 36 of a broker and 8 of an authenticator.
+  const specs = ['order-events.spec.ts', 'expiry.spec.ts', 'contracts.spec.ts']
+  t.like(await runSpecs(folder, specs), { failed: 0, passed: 48 })
 })

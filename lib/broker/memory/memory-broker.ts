@@ -7,7 +7,7 @@ import type { PublishNotes } from '../../wire/publish-options.ts'
 import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
 import type { Slice, StoredEvent } from '../event-log.ts'
 import { History } from '../history.ts'
-import { HistoryPolicy, type HistoryOptions } from '../history-policy.ts'
+import { HistoryPolicy, type HistoryLimits, type HistoryOptions } from '../history-policy.ts'
 import { ActiveTopics } from './active-topics.ts'
 import { MemoryLeases } from './leases.ts'
 import { PublishedKeys } from './published-keys.ts'
@@ -55,14 +55,14 @@ class MemoryBroker implements Broker {
   readonly #policy: HistoryPolicy
   readonly #maxQuiet: number
   readonly #clock: Clock
-  readonly #epoch: string
+  #epoch: string
   // Added to the monotonic clock it gives the time since 1970, as of the log's beginning.
   readonly #origin: number
-  readonly #active = new ActiveTopics()
+  #active = new ActiveTopics()
   // Topics whose events have all expired, with the `seq` of their last one; the longest inactive first.
   readonly #quiet = new Map<string, number>()
   readonly #subscribed = new Set<string>()
-  readonly #keys = new PublishedKeys(() => this.#now)
+  #keys = new PublishedKeys(() => this.#now)
   // A topic in neither map has no events after this `seq`.
   #forgotten = 0
   #seq = 0
@@ -73,7 +73,7 @@ class MemoryBroker implements Broker {
     this.#policy = policy
     this.#maxQuiet = maxQuiet
     this.#clock = clock
-    this.#epoch = clock.id().slice(-EPOCH_LENGTH)
+    this.#epoch = newEpoch(clock)
     this.#origin = clock.now() - clock.monotonic()
     this.store = new MemoryStore(clock)
     this.leases = new MemoryLeases(clock)
@@ -142,6 +142,19 @@ class MemoryBroker implements Broker {
     return history.startOfLast(count)
   }
 
+  limitsOf(topic: string): HistoryLimits {
+    return this.#policy.limitsOf(topic)
+  }
+
+  async lose(): Promise<void> {
+    this.#epoch = newEpoch(this.#clock)
+    this.#active = new ActiveTopics()
+    this.#quiet.clear()
+    this.#keys = new PublishedKeys(() => this.#now)
+    this.#forgotten = this.#seq
+    this.#listener?.gap([...this.#subscribed], 'epoch')
+  }
+
   async announce(message: ControlMessage): Promise<void> {
     if (!this.#closed) this.#listener?.control(message)
   }
@@ -185,4 +198,8 @@ class MemoryBroker implements Broker {
   #lastOf(topic: string): number {
     return this.#quiet.get(topic) ?? this.#forgotten
   }
+}
+
+function newEpoch(clock: Clock): string {
+  return clock.id().slice(-EPOCH_LENGTH)
 }

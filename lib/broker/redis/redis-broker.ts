@@ -4,6 +4,7 @@ import { formatPosition, type Position } from '../../wire/cursor.ts'
 import type { PublishNotes } from '../../wire/publish-options.ts'
 import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
 import type { Slice } from '../event-log.ts'
+import type { HistoryLimits } from '../history-policy.ts'
 import { Replica } from '../replica/replica.ts'
 import { Announcements } from './announcements.ts'
 import { connectionsOf } from './connections.ts'
@@ -130,6 +131,14 @@ export class RedisBroker implements Broker {
 
   startOfLast(topic: string, count: number): number {
     return this.#heard().startOfLast(topic, count)
+  }
+
+  limitsOf(topic: string): HistoryLimits {
+    return this.#options.policy.limitsOf(topic)
+  }
+
+  async lose(): Promise<void> {
+    await this.#heard().lose()
   }
 
   async announce(message: ControlMessage): Promise<void> {

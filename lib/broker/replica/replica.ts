@@ -154,6 +154,14 @@ export class Replica implements LogListener {
     return { epoch, seq }
   }
 
+  /** Begins a new life of the log, and resolves when this instance goes on in it. */
+  async lose(): Promise<void> {
+    const { epoch, seq } = await this.look()
+    await this.#engine.renew({ epoch, seq })
+    await this.look()
+    await this.#inTime(this.#liveOf(this.#mirrors.topics))
+  }
+
   read(topic: string, after: number, limit: number): Slice {
     return this.#mirrors.read(topic, Math.max(after, this.#base), limit, this.#now)
   }
