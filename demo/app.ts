@@ -23,6 +23,7 @@ import { eventsRoutes } from './routes/events.ts'
 import { loginRoutes } from './routes/login.ts'
 import { marketRoutes } from './routes/market.ts'
 import { notificationsRoutes } from './routes/notifications.ts'
+import { operationRoutes } from './routes/ops.ts'
 import { ordersRoutes } from './routes/orders.ts'
 import { createServices, type Services } from './services.ts'
 import type { SessionData } from './sessions/session.ts'
@@ -90,6 +91,7 @@ export function createApp(config: Omit<Config, 'port'>, parts: DemoParts = {}): 
   app.use(readBody('form', 'json'))
   app.use(loginRoutes(services, guard).routes())
   app.use(eventsRoutes(services, login, guards).routes())
+  app.use(operationRoutes(services, login, guards).routes())
 
   const pages = new Router()
   pages.use(signedIn)

@@ -22,7 +22,7 @@ const PAST = [
 ]
 
 export async function seed({ accounts, orders, market }: Services, now = Date.now()): Promise<void> {
-  for (const userId of accounts.ids()) {
+  for (const userId of accounts.customers()) {
     if ((await orders.list(userId)).length > 0) continue
     for (const { steps, placed, moved } of PAST) {
       const lot = pick(LOTS)
@@ -53,7 +53,7 @@ async function quote({ market, hub }: Services): Promise<void> {
 }
 
 async function work(services: Services): Promise<void> {
-  for (const userId of services.accounts.ids()) await workFor(userId, services)
+  for (const userId of services.accounts.customers()) await workFor(userId, services)
 }
 
 async function workFor(userId: string, { orders, market, hub, notify }: Services): Promise<void> {

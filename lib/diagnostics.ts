@@ -31,6 +31,26 @@ export interface DeliveryMessage {
   readonly deliveries: readonly Delivery[]
 }
 
+/** `koa-event-stream.sent`: events of topics have been written to one stream. */
+export interface SentMessage {
+  readonly hub: object
+  readonly stream: { readonly id: string; readonly identity: { readonly id: string } | undefined }
+  readonly events: readonly {
+    /** With its whole frame, as it is on the wire. */
+    readonly event: { readonly at: number; readonly frame: Uint8Array }
+    readonly topics: readonly string[]
+  }[]
+}
+
+/** `koa-event-stream.refusal`: a request got no stream, no ticket, or nothing behind a guard. */
+export interface RefusalMessage {
+  readonly hub: object
+  readonly reason: string
+  readonly status: number
+  /** Who it was, where that was known already, and somebody subscribed when it became known. */
+  readonly identity: { readonly id: string } | undefined
+}
+
 /** `koa-event-stream.arrival`: an event of topics that have a stream here has come from the log. */
 export interface ArrivalMessage {
   readonly hub: object
@@ -105,6 +125,8 @@ export interface CatchUpMessage {
 /** The messages by their channels. `start`, `end`, `asyncStart`, `asyncEnd` and `error` are those of a `TracingChannel` of Node. */
 export interface ChannelMessages {
   'koa-event-stream.delivery': DeliveryMessage
+  'koa-event-stream.sent': SentMessage
+  'koa-event-stream.refusal': RefusalMessage
   'koa-event-stream.arrival': ArrivalMessage
   'koa-event-stream.first-byte': FirstByteMessage
   'koa-event-stream.replay': ReplayMessage
@@ -117,6 +139,8 @@ export interface ChannelMessages {
 }
 
 export const DELIVERY = channel('koa-event-stream.delivery')
+export const SENT = channel('koa-event-stream.sent')
+export const REFUSAL = channel('koa-event-stream.refusal')
 export const ARRIVAL = channel('koa-event-stream.arrival')
 export const FIRST_BYTE = channel('koa-event-stream.first-byte')
 export const REPLAY = channel('koa-event-stream.replay')

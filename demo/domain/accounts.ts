@@ -6,6 +6,8 @@ export interface Account {
   readonly id: string
   readonly name: string
   readonly company: string
+  /** Operators see who is connected; customers order coffee. */
+  readonly role: 'customer' | 'operator'
 }
 
 /** How somebody proves to be who they are. */
@@ -20,12 +22,16 @@ const derive = promisify<string, Buffer, number, ScryptOptions, Buffer>(scrypt)
 // As OWASP's Password Storage Cheat Sheet has it, of equal strength: 16 MiB of memory, five times.
 const CREDENTIALS: readonly Credentials[] = [
   {
-    account: { id: 'ada', name: 'Ada Lovelace', company: 'Engine Street Roasters' },
+    account: { id: 'ada', name: 'Ada Lovelace', company: 'Engine Street Roasters', role: 'customer' },
     passwordHash: '$scrypt$ln=14,r=8,p=5$frROA2GrugtXEmbLwxj/aA$pZQMbBA+RPgC76GJhm7mRQrnUwxL8gT79dc+UcvkUo4',
   },
   {
-    account: { id: 'grace', name: 'Grace Hopper', company: 'Harbour Light Coffee' },
+    account: { id: 'grace', name: 'Grace Hopper', company: 'Harbour Light Coffee', role: 'customer' },
     passwordHash: '$scrypt$ln=14,r=8,p=5$XICHWHGtZa0swkdAMF0i7Q$VT25pxyCPFcTuTIrTS8/BQB+S9tpNKG/pRzbEWpbdeI',
+  },
+  {
+    account: { id: 'joan', name: 'Joan Clarke', company: 'Quayside', role: 'operator' },
+    passwordHash: '$scrypt$ln=14,r=8,p=5$da7i1UH+rCohh9stKQIH1w$XrchFR31qd4JylXv/cPJ2d3KSpjqiCSK5px6ZUoGl0M',
   },
 ]
 
@@ -33,6 +39,7 @@ const CREDENTIALS: readonly Credentials[] = [
 export const DEMO_LOGINS = [
   { username: 'ada', password: 'analytical-engine' },
   { username: 'grace', password: 'nanoseconds' },
+  { username: 'joan', password: 'banburismus' },
 ] as const
 
 export class Accounts {
@@ -49,8 +56,9 @@ export class Accounts {
     return this.#byId.get(id)?.account
   }
 
-  ids(): string[] {
-    return [...this.#byId.keys()]
+  /** The `id` of each customer. */
+  customers(): string[] {
+    return [...this.#byId.values()].flatMap(({ account }) => (account.role === 'customer' ? account.id : []))
   }
 
   /** The account, if the password is its own. Takes equally long for an unknown user. */

@@ -19,8 +19,8 @@ export interface Broker extends EventLog {
 
   /**
    * Hands a message to all instances, this one included, whatever their topics. It reaches each of them at least once, or
-   * that one is told that it may have missed some; an answer may be lost without a word. All hear them in the same order,
-   * but for answers.
+   * that one is told that it may have missed some; an answer or a survey may be lost without a word. All hear them in the
+   * same order, but for these.
    *
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection: nobody may have got it
    */
@@ -59,7 +59,8 @@ export interface BrokerListener {
 }
 
 /** What instances tell each other. */
-export type ControlMessage = DisconnectMessage | SupersedeMessage | SubscriptionsMessage | AnswerMessage
+export type ControlMessage =
+  DisconnectMessage | SupersedeMessage | SubscriptionsMessage | AnswerMessage | SurveyMessage | SurveyAnswerMessage
 
 /** Streams of these are to end. All that is given must fit. */
 export interface DisconnectMessage {
@@ -105,4 +106,24 @@ export interface AnswerMessage {
   readonly streams: number
   /** How many should, and do not. */
   readonly refused: number
+}
+
+/** A question to all instances that changes no right: who asks counts the answers. */
+export interface SurveyMessage {
+  readonly type: 'survey'
+  /** What the answers name: no two surveys have the same. */
+  readonly question: string
+  /** Which part of an instance is asked. */
+  readonly about: string
+  /** What it is asked: anything that JSON holds. */
+  readonly body: unknown
+}
+
+/** What an instance answers to a survey. */
+export interface SurveyAnswerMessage {
+  readonly type: 'survey-answer'
+  readonly question: string
+  readonly instance: string
+  /** Anything that JSON holds; `null` where it has nothing to say. */
+  readonly body: unknown
 }

@@ -3,7 +3,14 @@ import type { Broker, BrokerListener, ControlMessage, DisconnectMessage } from '
 import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
-import { ARRIVAL, PUBLISH, type ArrivalMessage, type PublishMessage } from '../diagnostics.ts'
+import {
+  ARRIVAL,
+  PUBLISH,
+  REFUSAL,
+  type ArrivalMessage,
+  type PublishMessage,
+  type RefusalMessage,
+} from '../diagnostics.ts'
 import { EventStreamError } from '../errors.ts'
 import { duration, text } from '../options.ts'
 import { safeError } from '../safe-error.ts'
@@ -23,6 +30,7 @@ import { Revocations } from './revocations.ts'
 import { Endings } from './endings.ts'
 import { FanOut } from './fan-out.ts'
 import type { HubEvents, HubStats, RefusalReason, RunEnd, StreamInfo } from './lifecycle.ts'
+import { Inspection } from './inspection.ts'
 import { Instances } from './instances.ts'
 import { Leases } from './leases.ts'
 import type { Hub } from './hub.ts'
@@ -37,6 +45,7 @@ import {
   type SubscriptionOutcome,
 } from './subscription-change.ts'
 import { Subscriptions } from './subscriptions.ts'
+import { Surveys } from './surveys.ts'
 import { checkServer, closeServer, type ClosableServer } from './shutdown.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { Subscriber, type SubscriberFields, type SubscriberHub } from './subscriber.ts'
@@ -77,6 +86,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly revocationMarks: RevocationMarks
   readonly endings: Endings
   readonly subscriptions: Subscriptions
+  readonly surveys: Surveys
+  readonly inspection: Inspection
 
   readonly #revocations: Revocations
   readonly #streams = new StreamIndex()
@@ -112,6 +123,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
         this.failed(during, error, stream)
       },
     })
+    this.surveys = new Surveys(this)
+    this.inspection = new Inspection(this.#streams, this.registry, clock)
     this.#revocations = new Revocations(broker.store, clock)
     broker.listen(this)
   }
@@ -306,8 +319,13 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     subscriber.stay.begin()
   }
 
-  refused(reason: RefusalReason, status: number, error?: unknown): void {
+  /** @param identity who it was, where that is known: of use to channels only */
+  refused(reason: RefusalReason, status: number, error?: unknown, identity?: Identity): void {
     this.#counters.refused(reason)
+    if (REFUSAL.hasSubscribers) {
+      const message: RefusalMessage = { hub: this, reason, status, identity }
+      REFUSAL.publish(message)
+    }
     this.tell('refuse', error === undefined ? { reason, status } : { reason, status, error })
   }
 
@@ -353,6 +371,10 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       for (const { stream } of this.#streams.find({ identity })) {
         if (streams.includes(stream.id)) stream.finish('superseded')
       }
+      return
+    }
+    if (message.type === 'survey' || message.type === 'survey-answer') {
+      this.surveys.hear(message)
       return
     }
     if (message.type !== 'disconnect') {
@@ -417,6 +439,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     if (this.#workEnded !== undefined) await this.#atMost(LAST_WORDS, this.#workEnded)
     this.#closed = true
     this.subscriptions.close()
+    this.surveys.close()
     await this.audience.close()
     await Promise.all([this.leases.settled(), this.instances.close()])
     await this.broker.close()

@@ -39,6 +39,13 @@ export class MultiMap<Key, Value extends object> {
     return entry instanceof Set ? entry.size : 1
   }
 
+  /** Calls back with each key, and how many values it has. */
+  eachKey(visit: (key: Key, count: number) => void): void {
+    this.#entries.forEach((entry, key) => {
+      visit(key, entry instanceof Set ? entry.size : 1)
+    })
+  }
+
   /** Calls back with each value of a key. */
   each(key: Key, visit: (value: Value) => void): void {
     const entry = this.#entries.get(key)

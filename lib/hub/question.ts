@@ -1,43 +1,36 @@
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
 
-/** What an instance says of its streams. */
-export interface Answer {
-  /** How many of them stand as was asked for. */
-  readonly streams: number
-  /** How many should, and do not. */
-  readonly refused: number
-}
+/** What was asked of all instances, and what they have answered so far. */
+export class Question<Answer> {
+  /** By the name of the instance. */
+  readonly answers = new Map<string, Answer>()
 
-/** What was asked of all instances, and what they have said so far. */
-export class Question {
-  readonly #answers = new Map<string, Answer>()
   readonly #asking: string
-  // Whether it is about one stream, which only one instance can have.
-  readonly #isOfOne: boolean
+  readonly #isEnough: (answer: Answer) => boolean
   readonly #settled: Promise<void>
   #settle: () => void = () => undefined
+  #hasEnough = false
   #expected: readonly string[] | undefined
 
-  /** @param asking the instance that asks, which answers like all others */
-  constructor(asking: string, isOfOne: boolean) {
+  /**
+   * @param asking the instance that asks, which answers like all others
+   * @param isEnough whether an answer is all there is to know, whatever the others say: of what only one instance can have
+   */
+  constructor(asking: string, isEnough: (answer: Answer) => boolean = () => false) {
     this.#asking = asking
-    this.#isOfOne = isOfOne
+    this.#isEnough = isEnough
     this.#settled = new Promise(resolve => (this.#settle = resolve))
   }
 
-  /** The sum of all answers. */
-  get answer(): Answer {
-    let [streams, refused] = [0, 0]
-    for (const answer of this.#answers.values()) {
-      streams += answer.streams
-      refused += answer.refused
-    }
-    return { streams, refused }
+  /** Instances that live and have not answered, as far as it is known who lives. */
+  get silent(): readonly string[] {
+    return [this.#asking, ...(this.#expected ?? [])].filter(name => !this.answers.has(name))
   }
 
   hear(instance: string, answer: Answer): void {
-    this.#answers.set(instance, answer)
+    this.answers.set(instance, answer)
+    this.#hasEnough ||= this.#isEnough(answer)
     if (this.#isWhole) this.#settle()
   }
 
@@ -61,8 +54,6 @@ export class Question {
   }
 
   get #isWhole(): boolean {
-    const { streams, refused } = this.answer
-    if (this.#isOfOne && streams + refused > 0) return true
-    return this.#expected !== undefined && [this.#asking, ...this.#expected].every(name => this.#answers.has(name))
+    return this.#hasEnough || (this.#expected !== undefined && this.silent.length === 0)
   }
 }

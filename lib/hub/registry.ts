@@ -30,6 +30,11 @@ export class Registry {
     return this.#members.size
   }
 
+  /** Calls back with each topic that has a stream, and how many it has. */
+  eachTopic(visit: (topic: string, streams: number) => void): void {
+    this.#members.eachKey(visit)
+  }
+
   /** Whether some stream has a topic, so that the broker listens to it. */
   has(topic: string): boolean {
     return this.#members.count(topic) > 0

@@ -128,6 +128,10 @@ export class StreamIndex {
     if (identity.token !== undefined) this.#byToken.delete(identity.token, subscriber)
   }
 
+  each(visit: (subscriber: Subscriber) => void): void {
+    this.#all.forEach(visit)
+  }
+
   all(): Subscriber[] {
     return [...this.#all]
   }

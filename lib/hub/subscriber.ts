@@ -186,9 +186,7 @@ export class Subscriber implements StreamHost {
 
   lastBlock(reason: CloseReason): Uint8Array | undefined {
     // The client comes back at once.
-    if (this.#isPollOver || this.stream.isPlain) return undefined
-    // The parsers of models' clients take every block for one of the model's.
-    if (UNTOLD.has(reason) || (!this.hasTopics && !this.#isEventSource)) return undefined
+    if (this.#isPollOver || UNTOLD.has(reason) || this.#hasNoBlocksOfOurs) return undefined
     const retry = this.#isEventSource && mayComeBack(reason) ? this.#retryAfter(reason) : undefined
     // An EventSource would ask for a source again that it has read to its end.
     return encodeGoaway({
@@ -197,6 +195,18 @@ export class Subscriber implements StreamHost {
       id: reason === 'done' && !this.#hadTopics ? DONE_ID : undefined,
       isVisible: this.policy.isVisible,
     })
+  }
+
+  mustCut(reason: CloseReason): boolean {
+    if (reason === 'error') return true
+    if (reason === 'done' || !this.#hasNoBlocksOfOurs) return false
+    // Who writes by hand and closes the stream has said everything; a source has not.
+    return reason !== 'server' || this.#isOfSource
+  }
+
+  // The parsers of models' clients take every block for one of the model's.
+  get #hasNoBlocksOfOurs(): boolean {
+    return this.stream.isPlain || (!this.hasTopics && !this.#isEventSource)
   }
 
   async subscribe(topics: readonly string[], seen?: Cursor): Promise<void> {

@@ -1,7 +1,7 @@
 import type { AnswerMessage, Broker, SubscriptionsMessage } from '../broker/broker.ts'
 import type { Clock } from '../clock.ts'
 import { formatPosition, parseCursor } from '../wire/cursor.ts'
-import { Question, type Answer } from './question.ts'
+import { Question } from './question.ts'
 import type { CheckedChange, SubscriptionFilter, SubscriptionOutcome } from './subscription-change.ts'
 import type { StreamInfo } from './lifecycle.ts'
 import type { Subscriber } from './subscriber.ts'
@@ -21,6 +21,14 @@ export interface SubscriptionsHub {
 /** What has come of a change, with what its route has to tell. */
 export interface ChangeOutcome extends SubscriptionOutcome {
   /** Streams that were found and did not get the topics. */
+  readonly refused: number
+}
+
+/** What an instance says of its streams. */
+interface Answer {
+  /** How many of them stand as was asked for. */
+  readonly streams: number
+  /** How many should, and do not. */
   readonly refused: number
 }
 
@@ -44,7 +52,7 @@ export class Subscriptions {
   readonly #hub: SubscriptionsHub
   readonly #withdrawals: Withdrawals
   readonly #use: SubscriptionsUse
-  readonly #questions = new Map<string, Question>()
+  readonly #questions = new Map<string, Question<Answer>>()
   // Our own that take topics away and have not come back yet: whatever comes before them was ordered before them.
   readonly #leaving = new Set<SubscriptionsMessage>()
 
@@ -78,7 +86,11 @@ export class Subscriptions {
       age,
       seen,
     }
-    const asked = new Question(instances.id, filter.stream !== undefined)
+    // Only one instance can have a stream.
+    const asked = new Question<Answer>(
+      instances.id,
+      ({ streams, refused }) => filter.stream !== undefined && streams + refused > 0,
+    )
     this.#questions.set(question, asked)
     try {
       if (unsubscribe.length > 0) {
@@ -90,7 +102,7 @@ export class Subscriptions {
       await broker.announce(message)
       const complete = await asked.isComplete(clock, within, instances.all())
       const { epoch, seq } = await broker.look()
-      return { ...asked.answer, since: epoch === '' ? '' : formatPosition(epoch, seq), complete }
+      return { ...sumOf(asked.answers.values()), since: epoch === '' ? '' : formatPosition(epoch, seq), complete }
     } finally {
       this.#questions.delete(question)
       this.#leaving.delete(message)
@@ -173,4 +185,13 @@ export class Subscriptions {
   #find(filter: SubscriptionFilter): Subscriber[] {
     return this.#hub.find(filter).filter(({ stream, takesTopics }) => stream.closeReason === undefined && takesTopics)
   }
+}
+
+function sumOf(answers: Iterable<Answer>): Answer {
+  let [streams, refused] = [0, 0]
+  for (const answer of answers) {
+    streams += answer.streams
+    refused += answer.refused
+  }
+  return { streams, refused }
 }

@@ -7,6 +7,7 @@ import type { RefusalReason } from '../hub/lifecycle.ts'
 import { safeError } from '../safe-error.ts'
 import type { CloseReason } from '../stream/close-reason.ts'
 import { arrivalOf } from './arrival.ts'
+import { noteCaller } from './known-caller.ts'
 import { foreignOrigin, isLinked, mayUseCookie, strayPreflight } from './origin.ts'
 import { secretsOf, secretsWithQueryOf } from './request-secrets.ts'
 import type { AuthenticationConfig } from './door-config.ts'
@@ -95,6 +96,7 @@ async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller |
     // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
     if (!answer) continue
     const identity = frozenIdentity(answer)
+    noteCaller(ctx, identity)
     const mayBeLinked = config.route === 'ordinary' && isLinked(ctx)
     if (authenticator.ambient && !mayBeLinked && !mayUseCookie(ctx, config.origins)) {
       return { reason: 'origin', status: 403, error: foreignOrigin(ctx, config.origins) }

@@ -225,7 +225,7 @@ function begins(
     return true
   }
   if (stream.errored !== null) {
-    config.hub.refused('resolver', statusOf(stream.errored), stream.errored)
+    config.hub.refused('resolver', statusOf(stream.errored), stream.errored, stream.identity)
     throw stream.errored
   }
   answerEnded(ctx, config, caller, stream.closeReason)
@@ -277,7 +277,7 @@ async function open(
     return true
   } catch (error) {
     if (error instanceof EventStreamError && error.code === 'ERR_EVENT_INVALID') {
-      hub.refused('resolver', 500, error)
+      hub.refused('resolver', 500, error, subscriber.identity)
       throw error
     }
     turnAway(ctx, config, 'broker', { error })

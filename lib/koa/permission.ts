@@ -3,6 +3,7 @@ import { callInTime } from '../application.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import { safeError } from '../safe-error.ts'
 import { tell } from './json-answer.ts'
+import { callerOf } from './known-caller.ts'
 import { refuse } from './refusal.ts'
 import { secretsOf } from './request-secrets.ts'
 
@@ -24,7 +25,7 @@ export async function isAllowed(
 ): Promise<boolean> {
   try {
     if ((await callInTime({ clock: hub.clock, ms: timeout, what: '`may`' }, may)) === true) return true
-    hub.refused('forbidden', 403)
+    hub.refused('forbidden', 403, undefined, callerOf(ctx))
     tell(ctx, 403, denied)
   } catch (error) {
     const safe = safeError(error, secretsOf(ctx))

@@ -5,6 +5,7 @@ import { ended, type Caller, type Refusal } from './authentication.ts'
 import type { RouteConfig } from './route-config.ts'
 import { jitteredRetry, MAX_RETRY } from '../wire/retry.ts'
 import { http2SessionOf, releaseConnection } from './client-connection.ts'
+import { callerOf } from './known-caller.ts'
 import { clientWordsOf } from './client-words.ts'
 import { overloadFor } from './overload.ts'
 import { setNothing, setOverloaded, setPostponed, setRefusal, setRetryAfter } from './response.ts'
@@ -34,7 +35,7 @@ export function refuse(ctx: Context, { hub }: Pick<RouteConfig, 'hub'>, refusal:
   const { reason, status, challenges, wait, error } = refusal
   setRefusal(ctx, status, challenges)
   if (wait !== undefined) setRetryAfter(ctx, wait)
-  hub.refused(reason, status, error)
+  hub.refused(reason, status, error, callerOf(ctx))
 }
 
 const TOO_MANY: ReadonlySet<RefusalReason> = new Set([
@@ -60,12 +61,12 @@ export function turnAway(
   const delay = reason === 'superseded' ? MAX_RETRY : spread
   if (overloadFor(ctx, config) === 'postpone') {
     setPostponed(ctx, GOAWAY[reason] ?? 'overload', delay, clientWordsOf(ctx).isVisible)
-    hub.refused(reason, 200, error)
+    hub.refused(reason, 200, error, callerOf(ctx))
     return
   }
   const status = TOO_MANY.has(reason) ? 429 : 503
   setOverloaded(ctx, status, delay)
-  hub.refused(reason, status, error)
+  hub.refused(reason, status, error, callerOf(ctx))
 }
 
 /** What the client is told, where that is not that there is too much to do. */

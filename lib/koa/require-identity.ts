@@ -10,6 +10,7 @@ import { watchArrivals } from './arrival.ts'
 import { forget, resume, type Caller, type Refusal } from './authentication.ts'
 import { checkDoor, checkLogins, DEFAULT_TIMEOUT, type DoorConfig } from './door-config.ts'
 import { endedMeanwhile, pass, verify } from './door.ts'
+import { callerOf } from './known-caller.ts'
 import type { IdentityOf, Logins } from './options.ts'
 import { hasConcealed } from './query-parameter.ts'
 import type { RateLimiter } from './rate-limit.ts'
@@ -153,7 +154,7 @@ async function turnDown(ctx: Context, config: IdentityConfig, refusal: Refusal):
   const { reason, status, challenges = [], error } = refusal
   // RFC 9110, section 15.5.2: a 401 carries a challenge, also with a page of the application's.
   if (ctx.status === 401 && !ctx.res.hasHeader('WWW-Authenticate')) ctx.set('WWW-Authenticate', [...challenges])
-  config.hub.refused(reason, status, error)
+  config.hub.refused(reason, status, error, callerOf(ctx))
 }
 
 /** Whether the application answers a refusal in its own way. */

@@ -46,7 +46,7 @@ export async function resolve(
     // A resolver that is stopped by its stream's signal leaves the answer to whatever closed the stream.
     if (isAbortOf(stream.signal, error)) return { kind: 'topics', topics: [] }
     if (error !== late) {
-      hub.refused('resolver', statusOf(error), error)
+      hub.refused('resolver', statusOf(error), error, stream.identity)
       throw error
     }
     refuse(ctx, config, { reason: 'resolver', status: 503, error })
@@ -77,7 +77,8 @@ function refuseAsSet(ctx: Context, { hub, authenticators }: RouteConfig, { strea
       authenticators.map(({ challenge }) => challenge),
     )
   }
-  hub.refused(status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'resolver', status)
+  const reason = status === 401 ? 'unauthenticated' : status === 403 ? 'forbidden' : 'resolver'
+  hub.refused(reason, status, undefined, stream.identity)
 }
 
 // `ctx.status = 403; return false` is a refusal like any other: what came with it need be no subscription.

@@ -40,10 +40,16 @@ export interface Batch {
   readonly events: readonly BareEvent[]
 }
 
-/** What is published on the topic of a run. */
-export type Entry = Batch | End
+/** An end as it is published: behind which event, so that nobody takes less for the whole. */
+export interface Ending extends End {
+  /** The number of the last event before it; 0 or nothing where that is not known. */
+  readonly last?: number
+}
 
-export function isEnd(entry: Entry): entry is End {
+/** What is published on the topic of a run. */
+export type Entry = Batch | Ending
+
+export function isEnd(entry: Entry): entry is Ending {
   return 'kind' in entry
 }
 
@@ -57,7 +63,7 @@ export function decodeEntry(frame: Uint8Array): Entry | undefined {
   try {
     const entry: unknown = JSON.parse(decodeFrame(frame).data)
     if (typeof entry !== 'object' || entry === null) return undefined
-    if ('kind' in entry) return END_KINDS.has(String(entry.kind)) ? (entry as End) : undefined
+    if ('kind' in entry) return END_KINDS.has(String(entry.kind)) ? (entry as Ending) : undefined
     return 'first' in entry && Number.isSafeInteger(entry.first) && 'events' in entry && Array.isArray(entry.events)
       ? (entry as Batch)
       : undefined

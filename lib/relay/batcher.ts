@@ -1,6 +1,7 @@
 import type { Clock } from '../clock.ts'
 import type { BareEvent, Batch } from './batch.ts'
 import type { SourceEvent } from './source.ts'
+import { turn } from './turn.ts'
 
 /** Bytes of events that are published at once, and that wait for it, at the most; one event may be larger. */
 const BATCH_BYTES = 16_384
@@ -21,6 +22,11 @@ export class Batcher {
     this.#clock = clock
     this.#linger = linger
     this.#publish = publish
+  }
+
+  /** The number of the last event that was published, or is to be. */
+  get last(): number {
+    return this.#number
   }
 
   /** Takes an event. Resolves once there is room for more. */
@@ -66,9 +72,7 @@ export class Batcher {
     this.#publishing = this.#publishing.then(async () => {
       await this.#publish(batch, bytes)
       // Readers have their turn, so that what is kept for them is not forgotten before they have it.
-      await new Promise<void>(resolve => {
-        this.#clock.turn(resolve)
-      })
+      await turn(this.#clock)
     })
   }
 }

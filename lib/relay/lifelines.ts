@@ -6,6 +6,7 @@ import type { Clock } from '../clock.ts'
 const TTL = 0.5
 const RENEWAL = 0.15
 const LOOK = 0.2
+const MISSES = 2
 
 /** What is to be told when a run's producer has died. */
 export interface Watched {
@@ -122,7 +123,9 @@ export class Lifelines {
       // Nobody can tell just now. The hub's `lost` event tells of the broker.
       return
     }
-    if (watched.misses === 2 && this.#watched.get(name) === watched) watched.run.died()
+    // Again, should its end not come: the log may have lost that with its history.
+    const isDead = watched.misses > 0 && watched.misses % MISSES === 0
+    if (isDead && this.#watched.get(name) === watched) watched.run.died()
   }
 }
 

@@ -61,13 +61,10 @@ export class Producer {
     const { view } = this.#parts
     this.#stop(end)
     await this.#batcher.settled()
-    await this.#insist(() => view.publishEnd(end))
-    while (view.log.end === undefined && !this.#isOver()) await view.changed(this.#over.signal)
-  }
-
-  /** The log may have been lost, with what was kept beside it. */
-  lost(): void {
-    this.#keep()
+    while (view.log.end === undefined && !this.#isOver()) {
+      await this.#insist(() => view.publishEnd(end, this.#batcher.last))
+      await this.#untilHeard()
+    }
   }
 
   #isOver(): boolean {
@@ -88,11 +85,27 @@ export class Producer {
     if (!signal.aborted) await this.end(end)
   }
 
+  // A log may lose what it has taken, as where a server takes over that had not got it.
+  async #untilHeard(): Promise<void> {
+    const { hub, view, lease } = this.#parts
+    const waiting = new AbortController()
+    const stop = (): void => {
+      waiting.abort()
+    }
+    const cancel = hub.clock.after(lease, stop)
+    this.#over.signal.addEventListener('abort', stop, { once: true })
+    await view.untilEnded(waiting.signal)
+    this.#over.signal.removeEventListener('abort', stop)
+    cancel()
+    stop()
+  }
+
   // Waits for the end in the log, whoever has put it there.
   async #untilEnded(): Promise<void> {
     const { view } = this.#parts
+    const changes = view.changes(this.#over.signal)
     while (view.log.end === undefined && !this.#isOver()) {
-      await view.changed(this.#over.signal)
+      await changes.next()
       this.#keepSome()
     }
     this.#stop(view.log.end ?? { kind: 'interrupted', reason: 'lost' })

@@ -1,7 +1,7 @@
 import type { EventStream } from '../stream/event-stream.ts'
 import { formatPosition, parseCursor, type Cursor } from '../wire/cursor.ts'
-import type { EventInput } from '../wire/event.ts'
 import { encodeCursor, encodeGap, type GapReason } from '../wire/frame.ts'
+import { turn } from './turn.ts'
 import type { View } from './view.ts'
 
 /** A reader's stream. */
@@ -33,18 +33,23 @@ export function readerStart(lastEventId: string | undefined, { name }: View): Re
 
 /** Whether a client has read a run to its end, so that there is nothing more to come back for. */
 export function isPast({ log }: View, { number }: ReaderStart, isPlain: boolean): boolean {
+  if (log.end === undefined || number === 0) return false
   // Who gets the events of the source alone is never shown the one that says the end.
-  return log.end !== undefined && number > 0 && number >= (isPlain ? log.last : log.endNumber)
+  return number === log.endNumber || (isPlain && number === log.last)
 }
 
-/** The events of a run from a place on, up to its end, as fast as they are read. */
-export async function* readRun(
+/**
+ * Writes the events of a run from a place on, up to its end, as fast as they are read. Readers at the same place are handed
+ * the same bytes.
+ */
+export async function readRun(
   view: View,
   { number, gap }: ReaderStart,
   stream: ReaderStream,
   { isPlain, heartbeat }: ReaderOptions,
-): AsyncGenerator<EventInput> {
-  const { log, name } = view
+): Promise<void> {
+  const { log, encoder, name, clock } = view
+  const changes = view.changes(stream.signal)
   let at = number
   let owesCursor = !isPlain
   const tell = (reason: GapReason): void => {
@@ -52,26 +57,24 @@ export async function* readRun(
     stream.news?.carried()
   }
   if (gap !== undefined && !isPlain) tell(gap)
-  let portion = number === 0 ? log.whole() : log.after(number)
+  let portion = number === 0 ? encoder.whole() : encoder.after(number)
   for (;;) {
-    const { isTorn, events } = portion
-    if (isTorn && isPlain) {
+    if (portion.isTorn && isPlain) {
       // The events alone would be taken for all of it.
       stream.finish('error')
       return
     }
-    if (isTorn && gap === undefined) tell('trimmed')
+    if (portion.isTorn && gap === undefined) tell('trimmed')
     gap = undefined
-    for (const { number: own, event } of events) {
-      at = own
-      const [kind, data] = event
-      const isEnd = own > log.last
-      if (isEnd && isPlain) break
-      yield { ...(kind !== null && { event: kind }), data, id: formatPosition(name, own) }
+    for (const { chunk, last } of portion) {
+      at = last
+      if (isPlain && at > log.last) break
+      if (!(await stream.share(chunk))) return
+      if (at < log.last) await turn(clock)
     }
     if (log.end !== undefined && at > log.last) break
-    portion = log.after(at)
-    if (portion.events.length > 0) continue
+    portion = encoder.after(at)
+    if (!portion.isEmpty) continue
     if (owesCursor) {
       owesCursor = false
       // The id is the one that the client has already. Without any, each of its long polls would be its first, and not wait.
@@ -79,9 +82,9 @@ export async function* readRun(
       stream.write(encodeCursor(id, { stream: stream.id, heartbeat }))
       stream.news?.caughtUp()
     }
-    await view.changed(stream.signal)
+    await changes.next()
     if (stream.closeReason !== undefined) return
-    portion = log.after(at)
+    portion = encoder.after(at)
   }
   if (isPlain && log.end.kind !== 'done') stream.finish('error')
 }

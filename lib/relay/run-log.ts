@@ -70,17 +70,17 @@ export class RunLog {
 
   /** Whether events before this entry are missing. */
   isBeyond(entry: Entry): boolean {
-    return this.#end === undefined && !isEnd(entry) && entry.first > this.last + 1
+    return this.#end === undefined && beforeOf(entry) > this.last
   }
 
   /** Takes in an entry of the log. What it has already, and what comes after the end, changes nothing. */
   append(entry: Entry): void {
     if (this.#end !== undefined) return
+    if (this.isBeyond(entry)) this.#tear(beforeOf(entry))
     if (isEnd(entry)) {
-      this.#end = entry
+      this.#end = { kind: entry.kind, reason: entry.reason }
       return
     }
-    if (entry.first > this.last + 1) this.#tear(entry.first - 1)
     for (const event of entry.events.slice(this.last + 1 - entry.first)) {
       this.#events.push(event)
       this.#size += sizeOf(event)
@@ -116,7 +116,9 @@ export class RunLog {
 
   /** What comes after an event. Where that cannot be told any more, all of it. */
   after(number: number): Portion {
-    if (number < this.#base) return { ...this.whole(), isTorn: true }
+    // What a reader has beyond the end the log has lost: the run ended without it.
+    const isBeyond = this.#end !== undefined && number > this.endNumber
+    if (number < this.#base || isBeyond) return { ...this.whole(), isTorn: true }
     return { isTorn: false, events: this.#numbered(number) }
   }
 
@@ -160,6 +162,11 @@ export class RunLog {
     this.#size = 0
     this.#head = undefined
   }
+}
+
+// The number of the event before an entry.
+function beforeOf(entry: Entry): number {
+  return isEnd(entry) ? (entry.last ?? 0) : entry.first - 1
 }
 
 // An event without a name and data takes as much as it does in the store.

@@ -9,6 +9,8 @@ export interface RunRecord {
   readonly owner: string
 }
 
+const NOTHING: RunState = { first: 1, events: [] }
+
 // How long what is kept outlives a run that ends at the last moment, in milliseconds.
 const SLACK = 60_000
 
@@ -33,10 +35,10 @@ export class RunStore {
     return read(await this.#store.get(this.#idKey(id))) as RunRecord | undefined
   }
 
-  /** Makes a run the one with this id. */
-  async enter(id: string, record: RunRecord): Promise<void> {
-    // Whoever finds it is to find what it has said.
-    await this.save(record.name, { first: 1, events: [] })
+  /** Makes a run the one with this id, with what it has said so far. */
+  async enter(id: string, record: RunRecord, state: RunState = NOTHING): Promise<void> {
+    // Whoever finds it is to find that, too.
+    await this.save(record.name, state)
     await this.#store.set(this.#idKey(id), JSON.stringify(record), this.#life)
   }
 

@@ -98,20 +98,17 @@ export class Runs {
     const { hub, lease } = this.#config
     const view = await this.views.open(record.name)
     if (view === undefined) return false
+    const waiting = new AbortController()
     try {
-      const ended = this.#untilEnded(view)
+      const ended = view.untilEnded(waiting.signal)
       await view.publishEnd({ kind: 'cancelled', reason: 'request' })
+      // From the log all can know of it: whether it is kept already makes no difference.
       await within(hub.clock, lease, ended, () => unanswered('the end of the run has not come'))
       return true
     } finally {
+      waiting.abort()
       this.views.release(view)
     }
-  }
-
-  async #untilEnded(view: View): Promise<void> {
-    const { signal } = new AbortController()
-    while (view.log.end === undefined) await view.changed(signal)
-    await view.kept()
   }
 
   // A run that was interrupted may be started again.
@@ -152,14 +149,9 @@ export class Runs {
     hub.runBegan()
     view.producer = {
       lost: () => {
-        this.#store.enter(id, record).then(
-          () => {
-            producer.lost()
-          },
-          (error: unknown) => {
-            hub.failed('relay', error)
-          },
-        )
+        this.#store.enter(id, record, view.log.state()).catch((error: unknown) => {
+          hub.failed('relay', error)
+        })
       },
     }
     // It was on its way when those that are to end were looked for.

@@ -61,7 +61,16 @@ export async function serve(
   }
   stream.once('close', release)
   stream.isPlain = options.isPlain
-  return readRun(view, start, stream, options)
+  return doneAfter(() => readRun(view, start, stream, options))
+}
+
+// Events that many streams share are written to each as they are: to the stream it is a source that has none of its own.
+function doneAfter(work: () => Promise<void>): AsyncIterable<never> {
+  const next = async (): Promise<IteratorResult<never>> => {
+    await work()
+    return { done: true, value: undefined }
+  }
+  return { [Symbol.asyncIterator]: () => ({ next }) }
 }
 
 /**

@@ -5,6 +5,7 @@ import { checkEvent, type EventInput } from '../wire/event.ts'
 import { encodeBody } from '../wire/frame.ts'
 import type { EventRules } from '../wire/publication.ts'
 import { bare, END_KINDS, ID_BYTES, type BareEvent } from './batch.ts'
+import { turn } from './turn.ts'
 
 /** Begins a source, which is to stop when the signal is aborted. */
 export type Source = (signal: AbortSignal) => AsyncIterable<EventInput> | Promise<AsyncIterable<EventInput>>
@@ -51,7 +52,7 @@ export async function* readSource(source: Source, rules: Rules, signal: AbortSig
       if (done === true) isDone = true
       if (done === true || isStopped()) return
       yield readEvent(value, rules)
-      if (count % EVENTS_A_TURN === 0) await turn(rules)
+      if (count % EVENTS_A_TURN === 0) await turn(rules.clock)
     }
   } catch (error) {
     // An iterator that has thrown is not returned from; one whose event was wrong is.
@@ -89,12 +90,6 @@ function iteratorOf(iterable: unknown): AsyncIterator<EventInput> {
     }
   }
   throw new TypeError('`run` must answer an async iterable of events')
-}
-
-function turn({ clock }: Rules): Promise<void> {
-  return new Promise(resolve => {
-    clock.turn(resolve)
-  })
 }
 
 // A source that is stopped has nothing more to say.

@@ -1,8 +1,11 @@
+import type { Clock } from '../clock.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import type { Batch as DueBatch } from '../hub/fan-out.ts'
 import type { Member } from '../hub/registry.ts'
-import { decodeEntry, encodeEntry, type End, type Entry } from './batch.ts'
+import { decodeEntry, encodeEntry, isEnd, type End, type Entry } from './batch.ts'
+import { Changes } from './changes.ts'
 import type { Lifelines, Watched } from './lifelines.ts'
+import { RunEncoder } from './run-encoder.ts'
 import type { RunLog } from './run-log.ts'
 import type { RunStore } from './run-store.ts'
 
@@ -34,20 +37,27 @@ export class View implements Member, Watched {
   producer: { lost(): void } | undefined
   readonly name: string
   readonly log: RunLog
+  readonly encoder: RunEncoder
 
   readonly #parts: ViewParts
-  readonly #waiting = new Set<() => void>()
+  readonly #changing = new Set<Changes>()
   // What has come while what was before is being loaded.
   #held: Entry[] | undefined = []
   #isListening = false
-  #isClosed = false
   #wasHeard = false
+  // How often an end was published, and may not have come.
+  #published = 0
   #keeping: Promise<void> | undefined
 
   constructor(parts: ViewParts) {
     this.#parts = parts
     this.name = parts.name
     this.log = parts.log
+    this.encoder = new RunEncoder(parts.log, parts.name, parts.hub)
+  }
+
+  get clock(): Clock {
+    return this.#parts.hub.clock
   }
 
   /** Answers whether there is such a run. @throws what the broker throws, as a rejection */
@@ -69,30 +79,30 @@ export class View implements Member, Watched {
     }
   }
 
-  /** Waits until there is more than before, or the signal is aborted. */
-  async changed(signal: AbortSignal): Promise<void> {
-    await new Promise<void>(resolve => {
-      const wake = (): void => {
-        this.#waiting.delete(wake)
-        signal.removeEventListener('abort', wake)
-        resolve()
-      }
-      if (signal.aborted) wake()
-      else {
-        this.#waiting.add(wake)
-        signal.addEventListener('abort', wake)
-      }
-    })
+  /** Waits for the end, until the signal is aborted. */
+  async untilEnded(signal: AbortSignal): Promise<void> {
+    const changes = this.changes(signal)
+    while (this.log.end === undefined && !signal.aborted) await changes.next()
+  }
+
+  /** Answers what waits for changes, until the signal is aborted. */
+  changes(signal: AbortSignal): Changes {
+    return new Changes(this.#changing, signal)
   }
 
   /**
    * Publishes an end, which is the run's unless another one was before it.
    *
+   * @param last the number of the last event, where that may not have been heard yet
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection: it may be repeated
    */
-  async publishEnd(end: End): Promise<void> {
+  async publishEnd(end: End, last = this.log.last): Promise<void> {
     const { hub, topic, name } = this.#parts
-    if (this.log.end === undefined) await hub.broker.publish([topic], encodeEntry(end), { key: `relay:end:${name}` })
+    if (this.log.end !== undefined) return
+    // One end is in the log, whoever says it; but the log may remember its key for longer than the end itself.
+    const again = this.#published === 0 ? '' : `:${String(this.#published)}`
+    await hub.broker.publish([topic], encodeEntry({ ...end, last }), { key: `relay:end:${name}${again}` })
+    this.#published += 1
   }
 
   /** Once the answer is kept, where the run has ended. */
@@ -102,7 +112,6 @@ export class View implements Member, Watched {
 
   close(): void {
     const { hub, lifelines, topic, name } = this.#parts
-    this.#isClosed = true
     lifelines.unwatch(name)
     if (this.#isListening) hub.registry.leave(this, [topic])
     this.#isListening = false
@@ -139,10 +148,9 @@ export class View implements Member, Watched {
   }
 
   died(): void {
+    // Where that fails the next two looks find it dead again.
     this.publishEnd({ kind: 'interrupted', reason: 'lost' }).catch((error: unknown) => {
       this.#failed(error)
-      // The next two looks find it dead again.
-      if (!this.#isClosed && this.log.end === undefined) this.#parts.lifelines.watch(this.name, this)
     })
   }
 
@@ -159,11 +167,11 @@ export class View implements Member, Watched {
     const hadEnded = this.log.end !== undefined
     this.log.append(entry)
     if (this.log.end !== undefined && !hadEnded) this.#ended()
-    this.#wake()
+    this.#changed()
   }
 
-  #wake(): void {
-    for (const wake of [...this.#waiting]) wake()
+  #changed(): void {
+    for (const changes of this.#changing) changes.notify()
   }
 
   #ended(): void {
@@ -192,7 +200,7 @@ export class View implements Member, Watched {
     const hadEnded = this.log.end !== undefined
     this.log.adopt(state)
     if (this.log.end !== undefined && !hadEnded) this.#parts.lifelines.unwatch(this.name)
-    this.#wake()
+    this.#changed()
     return true
   }
 
@@ -204,11 +212,17 @@ export class View implements Member, Watched {
       const slice = hub.broker.read(topic, after, PAGE)
       for (const { frame, seq } of slice.events) {
         const entry = decodeEntry(frame)
-        if (entry !== undefined && !this.log.isBeyond(entry)) this.#append(entry)
+        if (entry !== undefined) this.#takeOld(entry)
         after = seq
       }
       ;({ more } = slice)
     }
+  }
+
+  // What is missing before a batch is looked for when the next one comes. Behind an end nothing does.
+  #takeOld(entry: Entry): void {
+    if (!this.log.isBeyond(entry)) this.#append(entry)
+    else if (isEnd(entry)) this.#held?.push(entry)
   }
 
   // Events are missing, or may be.

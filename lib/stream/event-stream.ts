@@ -2,6 +2,7 @@ import { PassThrough } from 'node:stream'
 import type { Identity } from '../auth/identity.ts'
 import { EventStreamError } from '../errors.ts'
 import { oneOf } from '../options.ts'
+import { Chunk } from '../wire/chunk.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
 import { encodeComment } from '../wire/frame.ts'
 import { encodeOwnEvent } from '../wire/publication.ts'
@@ -145,11 +146,20 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   async send(event: EventInput<Events>): Promise<boolean> {
     const { frame, hasId } = encodeOwnEvent(event, this.#host, this.#host.hasTopics)
     if (hasId) this.hasOwnIds = true
-    this.offer(frame)
-    // What every stream begins with would end each poll as soon as it is opened.
-    if (!this.#host.isOpening) this.news?.carried()
-    if (this.#reason !== undefined || this.writer.isBroken) return false
-    return this.#host.isOpening || this.writer.hasRoom || this.#roomForMore()
+    return this.#carry(frame)
+  }
+
+  /**
+   * Sends events with ids of their own that were encoded once for many streams. One whose client is behind waits until they
+   * fit into its buffer.
+   *
+   * @returns as `send` does
+   * @internal
+   */
+  async share(events: Chunk): Promise<boolean> {
+    this.hasOwnIds = true
+    while (this.#reason === undefined && !this.#fits(events.bytes.length)) await this.#roomForMore()
+    return this.#carry(events)
   }
 
   /** Writes a comment, which clients ignore and proxies count as life: a line for each line of the text. */
@@ -196,15 +206,14 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
    *
    * @internal
    */
-  offer(bytes: Uint8Array): void {
+  offer(data: Uint8Array | Chunk): void {
     if (this.#reason !== undefined || this.writableEnded) return
     this.hasWritten = true
     this.#host.flush()
     this.#admitWrites()
-    const buffered = this.bufferedBytes
-    // A client that has read everything before them may be given bytes of any number.
-    if (buffered === 0 || buffered + bytes.length <= this.#host.bufferBytes) this.writer.write(bytes)
-    else if (this.#host.isOpening) this.destroy(tooMuch(buffered + bytes.length, this.#host.bufferBytes))
+    const { length } = data instanceof Chunk ? data.bytes : data
+    if (this.#fits(length)) this.writer.write(data)
+    else if (this.#host.isOpening) this.destroy(tooMuch(this.bufferedBytes + length, this.#host.bufferBytes))
     else this.abandon('slow')
   }
 
@@ -221,8 +230,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#admitWrites()
     const last = this.#host.lastBlock(reason)
     if (!this.#begin(reason)) return
-    const isCut = reason === 'error' || (this.isPlain && reason !== 'done')
-    this.writer.finish({ last, discards, how: isCut ? 'cut' : 'end', isOwn: reason === 'done' })
+    this.writer.finish({ last, discards, how: this.#host.mustCut(reason) ? 'cut' : 'end', isOwn: reason === 'done' })
     super.end()
   }
 
@@ -359,6 +367,20 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#host.closing(reason)
     this.#settleRoom()
     return true
+  }
+
+  // A client that has read everything before them may be given bytes of any number.
+  #fits(bytes: number): boolean {
+    const buffered = this.bufferedBytes
+    return buffered === 0 || buffered + bytes <= this.#host.bufferBytes
+  }
+
+  #carry(data: Uint8Array | Chunk): boolean | Promise<boolean> {
+    this.offer(data)
+    // What every stream begins with would end each poll as soon as it is opened.
+    if (!this.#host.isOpening) this.news?.carried()
+    if (this.#reason !== undefined || this.writer.isBroken) return false
+    return this.#host.isOpening || this.writer.hasRoom || this.#roomForMore()
   }
 
   #attachReader(): void {

@@ -14,6 +14,11 @@ export interface StreamHost extends WriterHost, EventRules {
   firstBytes(): Uint8Array
   /** The last block of a stream that ends for a reason, if there is to be one. */
   lastBlock(reason: CloseReason): Uint8Array | undefined
+  /**
+   * Whether the response has to break off at an end for this reason: without a last block its client could not tell it from
+   * one that is whole.
+   */
+  mustCut(reason: CloseReason): boolean
   /** Writes the events that are due to the stream in this turn of the event loop. */
   flush(): void
   subscribe(topics: readonly string[]): Promise<void>

@@ -152,11 +152,12 @@ export class Writer {
     }
   }
 
-  /** Writes bytes of whole blocks or lines, for this client alone. */
-  write(bytes: Uint8Array): void {
+  /** Writes bytes of whole blocks or lines, for this client alone or, as a chunk, for others, too. */
+  write(data: Uint8Array | Chunk): void {
     if (this.#isOver) return
+    const bytes = data instanceof Chunk ? data.bytes : data
     if (this.#canSend && this.bufferedBytes + bytes.length <= HIGH_WATER_MARK) {
-      this.#send(Chunk.of(bytes), this.#host.clock.monotonic())
+      this.#send(data instanceof Chunk ? data : Chunk.of(data), this.#host.clock.monotonic())
       return
     }
     this.#queue.add(bytes)

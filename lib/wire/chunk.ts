@@ -31,6 +31,16 @@ export class Chunk {
     return new Chunk(framed, start, start + length)
   }
 
+  static join(pieces: readonly Uint8Array[]): Chunk {
+    const chunk = Chunk.allocate(pieces.reduce((sum, { length }) => sum + length, 0))
+    let at = 0
+    for (const piece of pieces) {
+      chunk.bytes.set(piece, at)
+      at += piece.length
+    }
+    return chunk
+  }
+
   static of(bytes: Uint8Array): Chunk {
     const chunk = Chunk.allocate(bytes.length)
     chunk.bytes.set(bytes)

@@ -50,6 +50,14 @@ const ROOMS = {
     ...BASE,
   ],
   metrics: ['hub/(hub|lifecycle)', 'wire/notices', ...BASE],
+  ops: [
+    'hub/(hub|engine|lifecycle|inspection)',
+    'koa/(middleware|options|require-identity|permission|door-config|json-answer|json-body|request-secrets|response)',
+    'auth/(identity|authenticator)',
+    'stream/event-stream',
+    'wire/(event|frame)',
+    ...BASE,
+  ],
   tracing: ['hub/hub', ...BASE],
   koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }

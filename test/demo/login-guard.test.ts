@@ -8,7 +8,8 @@ const ADDRESS = '192.0.2.1'
 /** A guard with one account, which counts in windows of so many seconds. */
 function openGuard(seconds: number) {
   const accounts: Pick<Accounts, 'verify'> = {
-    verify: async (_, password) => (password === 'right' ? { id: 'ada', name: 'Ada', company: 'x' } : undefined),
+    verify: async (_, password) =>
+      password === 'right' ? { id: 'ada', name: 'Ada', company: 'x', role: 'customer' as const } : undefined,
   }
   const limiter = (keyPrefix: string, points: number) => new RateLimiterMemory({ keyPrefix, points, duration: seconds })
   const address = limiter('address', 100)

@@ -5,18 +5,22 @@ import { readConfig, type Config } from '../../demo/config.ts'
 import { openStream, serve, type ReceivedStream } from '../support/http.ts'
 import type { Scope } from '../support/scope.ts'
 
-export const PASSWORDS = { ada: 'analytical-engine', grace: 'nanoseconds' } as const
+export const PASSWORDS = { ada: 'analytical-engine', grace: 'nanoseconds', joan: 'banburismus' } as const
 export type User = keyof typeof PASSWORDS
 
 // The site's own hashes cost a quarter of a second each.
 const CREDENTIALS: readonly Credentials[] = [
   {
-    account: { id: 'ada', name: 'Ada Lovelace', company: 'Engine Street Roasters' },
+    account: { id: 'ada', name: 'Ada Lovelace', company: 'Engine Street Roasters', role: 'customer' },
     passwordHash: '$scrypt$ln=10,r=8,p=1$ki2pHpFcePGeF2dVwKctDg$Fa9bk74KTAz11ZhUnbwAfoo9oFJi5N7sBhdXQcplANU',
   },
   {
-    account: { id: 'grace', name: 'Grace Hopper', company: 'Harbour Light Coffee' },
+    account: { id: 'grace', name: 'Grace Hopper', company: 'Harbour Light Coffee', role: 'customer' },
     passwordHash: '$scrypt$ln=10,r=8,p=1$FhFHLXxi82/T7TjRF2NB6A$CCP/AOIV6v2sTXOQ5eLLSTLJ/jN/Ew3MFq/6iNNCY8g',
+  },
+  {
+    account: { id: 'joan', name: 'Joan Clarke', company: 'Quayside', role: 'operator' },
+    passwordHash: '$scrypt$ln=10,r=8,p=1$ot5i4ETWDtlNHchkNoOh0A$fL0wCQ+H02D5Twb6znvwlF3TxywugGzlbegRiLLBSYY',
   },
 ]
 

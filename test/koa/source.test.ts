@@ -1,6 +1,6 @@
 import { setImmediate as turn, setTimeout } from 'node:timers/promises'
 import test from 'ava'
-import type { EventInput, EventStream } from 'koa-event-stream'
+import type { EventInput, EventStream, Hub } from 'koa-event-stream'
 import { Deferred } from '../support/deferred.ts'
 import { eventually } from '../support/eventually.ts'
 import { raw } from '../support/http.ts'
@@ -304,4 +304,40 @@ test('a source with an event that cannot be sent is returned from, and the strea
   t.is(await stream.closed, 'cut')
   await cleanedUp.promise
   t.deepEqual(story, ['open', 'fault source', 'close error'])
+})
+
+for (const [why, end] of [
+  ['the process drains', ({ hub }) => hub.drain({ within: 100 })],
+  ['the application disconnects it', ({ hub, held }) => hub.disconnect({ identity: held.identity.id })],
+  ['the application closes it', ({ held }) => held.close()],
+] as const satisfies readonly (readonly [string, (at: { hub: Hub; held: EventStream }) => unknown])[]) {
+  onEveryKoa(`a POST whose source still has something to say when ${why} does not look whole`, async (t, Koa) => {
+    let held: EventStream | undefined
+    const never = new Promise<never>(() => undefined)
+    const subscribe = async function* (stream: EventStream): AsyncGenerator<EventInput> {
+      held = stream
+      yield { data: 'half' }
+      yield await never
+    }
+    const { url, hub } = await openEndpoint(t, { subscribe }, { Koa })
+    const response = await fetch(url, { method: 'POST' })
+    const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
+    let text = ''
+    while (!text.includes('half')) text += (await reader?.read())?.value ?? ''
+    if (held === undefined) return t.fail('no stream')
+    const ended = end({ hub, held })
+    await t.throwsAsync(async () => {
+      while ((await reader?.read())?.done === false);
+    })
+    await ended
+  })
+}
+
+onEveryKoa('a POST that is written by hand and closed is whole', async (t, Koa) => {
+  const subscribe = async (stream: EventStream): Promise<void> => {
+    await stream.send({ data: 'all' })
+    stream.close()
+  }
+  const { url } = await openEndpoint(t, { subscribe }, { Koa })
+  t.true((await (await fetch(url, { method: 'POST' })).text()).includes('data: all'))
 })

@@ -13,6 +13,7 @@ import {
 import { connect, type Gap } from 'koa-event-stream/client'
 import { metrics } from 'koa-event-stream/prometheus'
 import { traces } from 'koa-event-stream/opentelemetry'
+import { opsRoutes, type OpsAction } from 'koa-event-stream/ops'
 import { relay, type Run } from 'koa-event-stream/relay'
 import { manualClock, recorder, testStreams } from 'koa-event-stream/testing'
 import { register } from 'prom-client'
@@ -118,6 +119,15 @@ app.use(answers.cancel({ authenticate: login, may }))
 // @ts-expect-error -- rights have to be said
 app.use(answers.follow({ authenticate: login }))
 
+app.use(
+  opsRoutes({
+    hub,
+    authenticate: login,
+    may: ({ id }: Identity, { type }: OpsAction) => id === 'ann' && type === 'view',
+  }),
+)
+// @ts-expect-error -- rights have to be said
+app.use(opsRoutes({ hub, authenticate: login }))
 export async function testIt(): Promise<number> {
   const site = await testStreams(app, { hub })
   const ann = await site.open('/events', { as: { id: 'ann' } })

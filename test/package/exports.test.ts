@@ -71,6 +71,11 @@ test('import and require() load the same names', async t => {
   t.deepEqual(required, EXPORTS)
 })
 
+test('the page for operators has one name', async t => {
+  const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/ops"; tell(it)')
+  t.deepEqual(imported, ['opsRoutes'])
+})
+
 test('the relay has one name', async t => {
   const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/relay"; tell(it)')
   t.deepEqual(imported, ['relay'])

@@ -25,6 +25,7 @@ const OPTION_LISTS = [
   ['koa/require-identity.ts', 'KEYS'],
   ['koa/publish-route.ts', 'KEYS'],
   ['koa/subscription-route.ts', 'KEYS'],
+  ['ops/options.ts', 'KEYS'],
   ['broker/redis/publisher.ts', 'OPTIONS'],
   ['bridge/bridge.ts', 'OPTIONS'],
 ] as const

@@ -345,6 +345,25 @@ test('the metrics of an application are there to be scraped', async t => {
   t.regex(text, /^koa_event_stream_published_total\{topic="order"\} 1$/m)
 })
 
+test('the page for operators is for whom the application lets in, and for what', async t => {
+  const { url } = await runExample(t, folder, 'operated.ts')
+  const login = await fetch(`${url}/login`, { method: 'POST' })
+  const cookie = login.headers
+    .getSetCookie()
+    .map(pair => pair.split(';')[0])
+    .join('; ')
+  const headers = { cookie, 'content-type': 'application/json' }
+  const stream = await openStream(`${url}/events`, { headers })
+  await stream.next(({ event }) => event === 'cursor')
+  t.is((await fetch(`${url}/ops/`)).status, 401)
+  t.regex(await (await fetch(`${url}/ops`, { headers })).text(), /<h1>Event streams<\/h1>/)
+  const { streams } = (await (await fetch(`${url}/ops/streams`, { headers })).json()) as { streams: { id: string }[] }
+  const act = (action: object) => fetch(`${url}/ops/actions`, { method: 'POST', headers, body: JSON.stringify(action) })
+  t.is((await act({ type: 'drain', instance: 'any' })).status, 403)
+  t.is((await act({ type: 'cut', stream: streams[0]?.id })).status, 200)
+  t.is((await stream.next(({ event }) => event === 'goaway')).data, '{"reason":"server"}')
+})
+
 test('an application that traces without an SDK serves its streams', async t => {
   const { url } = await runExample(t, folder, 'tracing.ts')
   const stream = await openStream(url)

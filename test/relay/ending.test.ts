@@ -126,7 +126,7 @@ test('what `run` answers instead of a source fails, too', async t => {
 })
 
 test('a source that hangs is stopped when `keep` is over, and one that will not be returned from keeps nobody', async t => {
-  const site = await openSite(t, { relay: { keep: 1_000 } })
+  const site = await openSite(t, { relay: { keep: 5_000 } })
   const stream = await site.start('a')
   const script = await site.script('a')
   script.say('1')
@@ -201,6 +201,29 @@ test('whose login ends while the id of the run is looked up begins none', async 
   t.false(site.scripts.has('a'))
 })
 
+test('a cancelled run has ended as soon as the log says so, whether its answer is kept already or not', async t => {
+  const broker = memoryBroker()
+  const pause = new Pause()
+  const set = broker.store.set.bind(broker.store)
+  broker.store.set = async (...args) => {
+    if (args[0].includes(':end:')) await pause.wait()
+    await set(...args)
+  }
+  const site = await openSite(t, { hub: { broker } })
+  const starter = await site.start('a')
+  const script = await site.script('a')
+  script.say('1')
+  await until(starter, '1')
+  t.is(await site.cancel('a'), 204)
+  await pause.reached
+  const all = ['token 1', 'cancelled {"reason":"request"}']
+  t.deepEqual(await whole(starter), all)
+  t.deepEqual(await whole(await site.follow('a')), all)
+  t.is(await site.cancel('a'), 204)
+  pause.end()
+  await site.isEmpty()
+})
+
 test('a run that is on its way when the drain begins is told as interrupted, and its source is not asked', async t => {
   const broker = memoryBroker()
   const pause = new Pause()
@@ -228,6 +251,6 @@ test('a run that is on its way when the drain begins is told as interrupted, and
     () => history().length > 0,
     () => 'nothing is told',
   )
-  t.deepEqual(history(), [{ kind: 'interrupted', reason: 'drain' }])
+  t.deepEqual(history(), [{ kind: 'interrupted', reason: 'drain', last: 0 }])
   t.false(site.scripts.has('a'))
 })

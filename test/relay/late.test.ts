@@ -1,6 +1,10 @@
 import test from 'ava'
+import { memoryBroker } from 'koa-event-stream'
 import { connect } from 'koa-event-stream/client'
 import type { SentEvent } from 'koa-event-stream/relay'
+import { checkHub } from '../../lib/koa/door-config.ts'
+import type { RunState } from '../../lib/relay/run-log.ts'
+import { RunStore } from '../../lib/relay/run-store.ts'
 import { eventually } from '../support/eventually.ts'
 import { openStream, raw } from '../support/http.ts'
 import { ENGINES, openPair, openSite, told, until, whole } from './site.ts'
@@ -90,6 +94,101 @@ test('a reader that reads slowly gets all of it, and holds little', async t => {
   slow.resume()
   await slow.until('event: done')
   await site.isEmpty()
+})
+
+test.serial(
+  'a reader that is behind is waited for, also where a piece of the answer does not fit into its buffer with the one before',
+  async t => {
+    const site = await openSite(t, {
+      start: { buffer: { bytes: 20_000, stall: 600_000 } },
+      relay: { limits: { size: 50_000_000 } },
+    })
+    await site.start('a')
+    const script = await site.script('a')
+    const { port } = new URL(site.url)
+    const slow = await raw(Number(port), 'POST /runs/a HTTP/1.1\r\nHost: x\r\nX-User: ann\r\nContent-Length: 0\r\n\r\n')
+    await slow.until(/event: cursor/)
+    slow.pause()
+    const texts = Array.from({ length: 5_000 }, (_, n) => `${String(n)}${'x'.repeat(3_000)}`)
+    script.say(...texts)
+    script.end()
+    t.is((await whole(await site.follow('a'))).length, 5_001)
+    slow.resume()
+    await slow.until('event: done')
+    await site.isEmpty()
+  },
+)
+
+// Has a log take the first of these and lose it at once.
+function losing(broker: ReturnType<typeof memoryBroker>, what: string): void {
+  const publish = broker.publish.bind(broker)
+  let hasLost = false
+  broker.publish = async (topics, body, notes) => {
+    if (hasLost || !Buffer.from(body).includes(what)) return publish(topics, body, notes)
+    hasLost = true
+    return 'abc-1'
+  }
+}
+
+test('who waits for a dead producer is told so also where the log has lost the first word of it', async t => {
+  const broker = memoryBroker()
+  losing(broker, 'interrupted')
+  const site = await openSite(t, { hub: { broker }, relay: { lease: 1_000 } })
+  await new RunStore(broker.store, 'runs', 600_000).enter('a', { name: 'abc', owner: 'ann' })
+  t.deepEqual(await whole(await site.follow('a')), ['interrupted {"reason":"lost"}'])
+})
+
+test('a producer whose end the log has lost says it again', async t => {
+  const broker = memoryBroker()
+  losing(broker, 'done')
+  const site = await openSite(t, { hub: { broker }, relay: { lease: 1_000 } })
+  const starter = await site.start('a')
+  const script = await site.script('a')
+  script.say('1')
+  script.end()
+  t.deepEqual(await whole(starter), ['token 1', 'done {"reason":"end"}'])
+})
+
+test('an answer of which the log has lost a part is not told as whole', async t => {
+  const broker = memoryBroker()
+  losing(broker, 'middle')
+  const site = await openSite(t, { hub: { broker } })
+  const starter = await site.start('a')
+  const plain = await site.plain('a')
+  const script = await site.script('a')
+  script.say('1')
+  await until(starter, '1')
+  script.say('middle')
+  script.end()
+  t.deepEqual(await whole(starter), ['token 1', 'done {"reason":"end"}'])
+  t.regex(told(starter.received).join(), /gap .*"trimmed"/)
+  t.is(await plain.closed, 'cut')
+})
+
+test('what a log has lost is kept by the producer at once, and never less of it', async t => {
+  const broker = memoryBroker()
+  const kept: RunState[] = []
+  const set = broker.store.set.bind(broker.store)
+  broker.store.set = async (...args) => {
+    if (args[0].includes(':state:')) kept.push(JSON.parse(args[1]) as RunState)
+    await set(...args)
+  }
+  const site = await openSite(t, { hub: { broker } })
+  const starter = await site.start('a')
+  const script = await site.script('a')
+  script.say('1', '2')
+  const { id = '' } = await until(starter, '2')
+  checkHub(site.hub).registry.tell([`relay:runs:${id.replace(/-.*/, '')}`], 'trimmed')
+  await eventually(
+    () => kept.length > 1,
+    () => 'nothing is kept',
+  )
+  t.deepEqual(
+    kept.slice(1).map(({ events }) => events.map(([, data]) => data)),
+    [['1', '2']],
+  )
+  script.end()
+  t.deepEqual(await whole(starter), ['token 1', 'token 2', 'done {"reason":"end"}'])
 })
 
 test('ids of other runs, of the log and of nobody are told as gaps, and the answer is read from its beginning', async t => {

@@ -57,6 +57,27 @@ test('a hole is told, and nothing before it is shown as if it were whole', t => 
   t.deepEqual(numbered(log), ['3 c'])
 })
 
+test('who has more than a log that has lost some of it is told so once the run has ended', t => {
+  const log = filled(1_000, undefined, [batch(1, 'a', 'b')])
+  t.deepEqual(log.after(5), { isTorn: false, events: [] })
+  log.append(DONE)
+  t.deepEqual(log.after(3), { isTorn: false, events: [] })
+  t.true(log.after(5).isTorn)
+  t.deepEqual(numbered(log, 5), ['1 a', '2 b', '3 {"reason":"end"}'])
+})
+
+test('an end behind events that are missing tells of them: what is left is not taken for the whole', t => {
+  const log = filled(1_000, join, [batch(1, 'a')])
+  t.false(log.isBeyond({ ...DONE, last: 1 }))
+  t.true(log.isBeyond({ ...DONE, last: 3 }))
+  log.append({ ...DONE, last: 3 })
+  t.deepEqual(log.end, DONE)
+  t.true(log.whole().isTorn)
+  t.true(log.after(1).isTorn)
+  t.deepEqual(numbered(log), ['4 {"reason":"end"}'])
+  t.deepEqual(numbered(log, 3), ['4 {"reason":"end"}'])
+})
+
 test('a compactor that fails leaves the events as they are', t => {
   const log = filled(1_000, () => undefined, [batch(1, 'a', 'b')])
   t.deepEqual(numbered(log), ['1 a', '2 b'])

@@ -98,14 +98,17 @@ export class ClientView {
     this.#grants.set(topic, grant)
   }
 
-  /** The topic is live. */
-  added(topic: string): void {
+  /** The topic is live, from this cursor on where that is known. */
+  added(topic: string, since?: string): void {
     const grant = this.#grants.get(topic)
     if (grant?.isPending !== true) return
     grant.isPending = false
     grant.life = this.#ledger.life
     // It begins at a moment between the call and its answer, in whichever life of the log that was.
-    grant.due = this.#ledger.count
+    const place = parseCursor(since)
+    const later =
+      typeof place === 'object' ? this.#ledger.facts(place.epoch, topic).find(({ seq }) => seq > place.seq) : undefined
+    grant.due = later?.index ?? this.#ledger.count
   }
 
   /** Nothing of a topic may be handed over behind these bytes. */

@@ -35,6 +35,8 @@ export class Client {
   // What it wishes for as a newcomer: how many of the latest events of topics, and the state of some.
   readonly #replays = new Map<string, number>()
   readonly #stateful = new Set<string>()
+  // Topics of which not all instances have said yet that they were given to its streams, or taken.
+  readonly #unsettled = new Set<string>()
 
   constructor(name: string, world: World, random: Random, policy: StreamPolicy, topics: readonly string[]) {
     this.name = name
@@ -129,6 +131,7 @@ export class Client {
     const visit = this.#visit
     const stream = visit?.stream
     if (visit === undefined || stream === undefined || !this.isLive || this.topics.has(topic)) return
+    if (this.#unsettled.has(topic)) return
     this.topics.add(topic)
     this.#onInstance(() => {
       if (stream.closeReason !== undefined || this.#visit !== visit || view.topics.includes(topic)) return
@@ -155,7 +158,7 @@ export class Client {
     const visit = this.#visit
     const stream = visit?.stream
     if (visit === undefined || stream === undefined || !this.isLive || this.topics.size < 2) return
-    if (!this.topics.delete(topic)) return
+    if (this.#unsettled.has(topic) || !this.topics.delete(topic)) return
     this.#onInstance(() => {
       if (stream.closeReason !== undefined || this.#visit !== visit) return
       stream.unsubscribe(topic)
@@ -163,6 +166,43 @@ export class Client {
       this.#world.trace.note(() => `${this.name} unsubscribes from ${topic}`)
       this.view.removed(topic, visit.sink.handed)
     })
+  }
+
+  /** The `id` of its stream, where it has one. */
+  get streamId(): string | undefined {
+    return this.isLive ? this.#visit?.stream?.id : undefined
+  }
+
+  /** Whether the application may give its streams a topic, or take it: it always has one. */
+  mayChange(topic: string, isGiven: boolean): boolean {
+    if (this.#unsettled.has(topic)) return false
+    return isGiven ? !this.view.topics.includes(topic) : this.topics.size > 1 || !this.topics.has(topic)
+  }
+
+  /**
+   * The application begins to give its streams a topic, or to take it. Answers what is to be called once all instances have
+   * done so, with the cursor from which on it stands, where that is known.
+   */
+  changing(topic: string, isGiven: boolean): (since: string | undefined) => void {
+    const visit = this.#visit
+    const { view } = this
+    const wasOpen = visit?.isOpen === true && !visit.hasEnded
+    const had = this.topics.has(topic)
+    this.#unsettled.add(topic)
+    if (isGiven) {
+      this.topics.add(topic)
+      if (!had && visit !== undefined) view.adding(topic)
+    } else {
+      this.topics.delete(topic)
+      if (had && visit !== undefined) view.removed(topic, Infinity)
+    }
+    return since => {
+      if (this.view !== view) return
+      this.#unsettled.delete(topic)
+      if (had === isGiven || visit === undefined || this.#visit !== visit) return
+      if (!isGiven) view.removed(topic, visit.sink.handed)
+      else if (wasOpen && visit.stream?.closeReason === undefined) view.added(topic, since)
+    }
   }
 
   #onInstance(task: () => void): void {
@@ -259,6 +299,7 @@ export class Client {
     this.complaints.push(...this.view.complaints)
     this.person = this.#world.somebody()
     this.view = this.#newView()
+    this.#unsettled.clear()
   }
 
   get instance(): Instance | undefined {

@@ -1,7 +1,9 @@
 import type { ControlMessage } from '../../lib/broker/broker.ts'
 import type { StoredEvent } from '../../lib/broker/event-log.ts'
 import { HubEngine, type HubParts } from '../../lib/hub/engine.ts'
+import { Runs } from '../../lib/relay/runs.ts'
 import { discardsQueue } from '../../lib/stream/close-reason.ts'
+import { compacted } from './answer.ts'
 import type { Ledger } from './ledger.ts'
 import type { LogService } from './log-service.ts'
 import { keptOf, TOPICS } from './kept.ts'
@@ -16,7 +18,10 @@ import { MARGIN, toldNow } from './told-gap.ts'
 export const MAX_EVENT_BYTES = 6_000
 
 /** Milliseconds after which an instance that has died is gone. */
-const LEASE = 3_000
+export const LEASE = 3_000
+
+/** Milliseconds after which readers of a run are told that its producer has died. */
+export const RUN_LEASE = 2_000
 
 export interface InstanceParts {
   readonly process: SimulatedProcess
@@ -65,7 +70,10 @@ export class Instance {
   readonly process: SimulatedProcess
   readonly line: Line
   readonly hub: HubEngine
+  readonly runs: Runs
   readonly visits = new Set<Visit>()
+  /** Who is to hear when it crashes. */
+  readonly deaths = new Set<() => void>()
   /** Errors that are none of the broker's: something is wrong with the program. */
   readonly complaints: string[] = []
   isReady = false
@@ -88,6 +96,15 @@ export class Instance {
       lease: LEASE,
       presence: { grace: 1_000 },
     })
+    this.runs = new Runs({
+      hub: this.hub,
+      name: 'runs',
+      lease: RUN_LEASE,
+      keep: 60_000,
+      linger: 50,
+      limits: { identity: 100, process: 100, size: 1_048_576 },
+    })
+    this.runs.views.compact = compacted
     this.hub.on('ready', () => {
       this.#silence = process.age - this.#lostAt
       this.#readyAt = process.age
@@ -125,6 +142,7 @@ export class Instance {
     this.process.die()
     this.line.cut()
     for (const visit of [...this.visits]) visit.lost()
+    for (const told of [...this.deaths]) told()
   }
 }
 

@@ -26,14 +26,18 @@ const OWN: Readonly<Partial<Record<string, Partial<Kept>>>> = {
 /** The topic at which whoever has it is present. */
 export const ROOM = 'a'
 
+// Of what a relay says there is enough for it to keep the rest beside the log.
+const RUNS: Kept = { count: 500, bytes: 500_000, age: 90_000 }
+
 /** What a topic has of its own, in place of what is common. */
 export function ownOf(topic: string): Partial<Kept> | undefined {
-  return OWN[topic]
+  return topic.startsWith('relay:') ? RUNS : OWN[topic]
 }
 
 const ALL = new Map<string, Kept>()
 
 export function keptOf(topic: string): Kept {
+  if (topic.startsWith('relay:')) return RUNS
   let kept = ALL.get(topic)
   if (kept === undefined) ALL.set(topic, (kept = { ...COMMON, ...ownOf(topic) }))
   return kept

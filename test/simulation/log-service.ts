@@ -9,6 +9,7 @@ import type { Random } from '../support/random.ts'
 import type { Ledger } from './ledger.ts'
 import { LogServer, type Entry } from './log-server.ts'
 import { SimulatedProcess } from './simulated-process.ts'
+import { RunLedger } from './run-ledger.ts'
 import type { VirtualTime } from './virtual-time.ts'
 
 /** The remote log as a service: a server that takes events, and one that follows it and takes its place when it fails. */
@@ -22,6 +23,7 @@ export class LogService {
   readonly store: MemoryStore
   readonly leases: MemoryLeases
   readonly roster: MemoryRoster
+  readonly runs = new RunLedger()
   /** What was told last of who is present. */
   lastState = ''
   readonly #time: VirtualTime
@@ -66,7 +68,8 @@ export class LogService {
       const previous = server.predecessors(outgoing.topics)
       const entry = server.take(outgoing)
       if (outgoing.topics.some(isPresenceTopic)) this.lastState = decodeFrame(outgoing.body).data
-      else this.#ledger.appended(server.epoch, entry, outgoing.body)
+      else if (!this.runs.appended(outgoing.topics, { epoch: server.epoch, seq: entry.seq }, outgoing.body))
+        this.#ledger.appended(server.epoch, entry, outgoing.body)
       taken.push(entry)
       return server.placeOf(entry, previous)
     })
@@ -92,6 +95,7 @@ export class LogService {
     server.renew(lost)
     const { epoch, seq } = server.state
     this.#ledger.began(epoch)
+    this.runs.began()
     this.#follow(follower => {
       follower.begin(epoch, seq)
       follower.tell({ kind: 'renewed' })
@@ -111,6 +115,7 @@ export class LogService {
     // Nobody knows of announcements that it had not got.
     next.life = `${next.life}f${this.#life}`
     this.#ledger.failedOver(next.state)
+    this.runs.failedOver(next.state)
     old.copy(next)
   }
 
@@ -119,6 +124,7 @@ export class LogService {
     this.#primary.flush()
     this.roster.clear()
     this.#ledger.flushed()
+    this.runs.began()
     this.#ledger.began(this.#primary.state.epoch)
     this.#follower.copy(this.#primary)
   }

@@ -12,6 +12,8 @@ export interface Person {
   readonly identity: Identity
   /** When the login was ended, by the time of the world. */
   endedAt: number | undefined
+  /** Whether other clients may log in as the same. */
+  isShared: boolean
   /** When all instances had been told so, as far as they can be reached. */
   revokedAt: number | undefined
 }
@@ -37,6 +39,7 @@ export class Logins {
       scheme,
       identity: createIdentity({ id: `p${number}`, scheme, [scheme]: `${scheme}-${number}` }),
       endedAt: undefined,
+      isShared: true,
       revokedAt: undefined,
     }
     this.people.push(person)

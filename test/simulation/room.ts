@@ -6,6 +6,8 @@ export class RoomCheck {
   readonly #world: World
   /** Whether all said the same when it was asked last. */
   isRight = false
+  /** When all said the same for the first time since it was first asked. */
+  rightAt: number | undefined
   /** What is said. */
   complaint = 'nobody has looked'
 
@@ -22,6 +24,7 @@ export class RoomCheck {
     void service.roster.present(ROOM, 1_000).then(({ members }) => {
       const known = namesOf(members)
       this.isRight = known === there && told === there
+      if (this.isRight) this.rightAt ??= this.#world.time.now
       this.complaint = `${there} are there, ${known} are known, and ${told} were told to be`
     })
   }

@@ -2,6 +2,7 @@ import type { Random } from '../support/random.ts'
 import { FAULT_NAMES, FAULTS, type FaultName } from './faults.ts'
 import { QUIET_TOPIC, TOPICS } from './kept.ts'
 import { live, type Life } from './live.ts'
+import { LEASE } from './instance.ts'
 import type { Client } from './client.ts'
 import type { Person } from './person.ts'
 import { RoomCheck } from './room.ts'
@@ -19,6 +20,8 @@ const ACTS = 40
 // Once all faults are over everything comes to be as it should be.
 const PATIENCE = 40_000
 const SETTLING = 2_500
+// Who is present is known within the lease of instances that have died, and a moment for clients to come back and be told of.
+const PRESENCE_BOUND = LEASE + 2_000
 // A session is looked up within this time, or nobody could tell for so long: with what the look-up itself may take, the
 // timer's tick, and the process being asked while another look-up is under way.
 const LOGOUT_BOUND = REVALIDATION.interval + 3 * REVALIDATION.grace + 3_000
@@ -78,12 +81,18 @@ class Run implements Life {
     const faults = random.between(5, 14)
     for (let n = 0; n < faults; n += 1) time.after(1_500 + random.next() * (MISCHIEF - 2_000), () => this.#harm(random))
     for (let n = 0; n < ACTS; n += 1) time.after(1_000 + random.next() * (MISCHIEF - 1_000), () => this.#act(random))
+    this.#world.answers.plan(1_000, MISCHIEF - 1_000)
     time.after(MISCHIEF, () => this.#wait())
   }
 
   report(): Report {
-    const { trace, time, clients, ledger, instances, complaints } = this.#world
-    const all = [...complaints, ...ledger.complaints, ...instances.flatMap(instance => instance.complaints)]
+    const { trace, time, clients, ledger, instances, answers, complaints } = this.#world
+    const all = [
+      ...complaints,
+      ...ledger.complaints,
+      ...answers.complaints,
+      ...instances.flatMap(instance => instance.complaints),
+    ]
     for (const { name, view, complaints: earlier } of clients) {
       all.push(...[...earlier, ...view.final()].map(what => `${name}: ${what}`))
     }
@@ -128,6 +137,11 @@ class Run implements Life {
 
   #act(random: Random): void {
     const client = random.pick(this.#world.clients)
+    const { rights } = this.#world
+    if (rights !== undefined && random.chance(0.4)) {
+      rights.change(client)
+      return
+    }
     const fate = random.next()
     if (fate < 0.3) client.cut()
     else if (fate < 0.5) client.stall(random.next() * 5_000)
@@ -206,16 +220,30 @@ class Run implements Life {
   }
 
   #calm(): void {
-    const { service, clients, instances, time, trace } = this.#world
+    const { service, clients, instances, answers, time, trace } = this.#world
     service.lag = 1
     for (const client of clients) client.calm()
+    answers.calm()
     trace.note(() => 'all is well')
     const look = (): void => {
       if (clients.every(({ isLive }) => isLive) && instances.every(({ isReady }) => isReady)) this.#sayLast()
       else time.after(250, look)
     }
     time.after(SETTLING, look)
+    this.#watchRoom()
+    time.after(PRESENCE_BOUND, () => {
+      if (this.#room.rightAt === undefined) this.#world.complaints.push(`late: ${this.#room.complaint}`)
+    })
     time.after(PATIENCE, () => this.#end())
+  }
+
+  // Until all have been told once who is there.
+  #watchRoom(): void {
+    const { time } = this.#world
+    this.#room.look()
+    time.after(250, () => {
+      if (this.#room.rightAt === undefined) this.#watchRoom()
+    })
   }
 
   // What everybody is to have in the end.
@@ -233,7 +261,7 @@ class Run implements Life {
     const until = time.now + 3_000
     const look = (): void => {
       this.#room.look()
-      if (this.#isReached() && this.#room.isRight) this.#isOver = true
+      if (this.#isReached() && this.#room.isRight && this.#world.answers.isOver) this.#isOver = true
       // Whoever was still behind may have been told that this one was dropped, too.
       else if (time.now > until) this.#sayLast()
       else time.after(200, look)

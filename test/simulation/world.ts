@@ -3,6 +3,7 @@ import { ConflationKeys } from '../../lib/hub/feed/conflation-keys.ts'
 import { Chunk } from '../../lib/wire/chunk.ts'
 import { encodeComment } from '../../lib/wire/frame.ts'
 import { Random } from '../support/random.ts'
+import { Answers } from './answers.ts'
 import { Client } from './client.ts'
 import { Instance } from './instance.ts'
 import { Ledger, type Publication } from './ledger.ts'
@@ -10,6 +11,7 @@ import { LONELY_TOPIC, TOPICS } from './kept.ts'
 import { LogService } from './log-service.ts'
 import { Line } from './network.ts'
 import { Logins, type Person } from './person.ts'
+import { Rights } from './rights.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 import type { Trace } from './trace.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -32,6 +34,9 @@ export class World {
   readonly logins: Logins
   readonly instances: Instance[] = []
   readonly clients: Client[] = []
+  readonly answers: Answers
+  /** Where the application changes what streams have: after an outage they end, unless it does not. */
+  readonly rights: Rights | undefined
   readonly complaints: string[] = []
   /** Until when what has been done to it goes on. */
   troubledUntil = 0
@@ -53,6 +58,8 @@ export class World {
       if (topics.length === 0) topics.push(this.random.pick(TOPICS))
       this.clients.push(new Client(`c${n}`, this, this.newRandom(), this.#policy(n), topics))
     }
+    this.rights = this.random.chance(0.3) ? new Rights(this, this.newRandom()) : undefined
+    this.answers = new Answers(this, this.newRandom(), this.#policy(0))
   }
 
   newRandom(): Random {
@@ -85,7 +92,7 @@ export class World {
 
   /** Somebody who is logged in: a new login, or one that another client has, too. */
   somebody(): Person {
-    const people = this.logins.people.filter(({ endedAt }) => endedAt === undefined)
+    const people = this.logins.people.filter(({ endedAt, isShared }) => endedAt === undefined && isShared)
     return people.length > 0 && this.random.chance(0.25) ? this.random.pick(people) : this.logins.add()
   }
 

@@ -19,6 +19,7 @@ function openStream(options: Partial<StreamHost> = {}) {
     maxEventBytes: 1_000,
     firstBytes: () => Buffer.from('retry: 3000\n'),
     lastBlock: reason => Buffer.from(`event: goaway\ndata: ${reason}\n\n`),
+    mustCut: reason => reason === 'error',
     flush: () => undefined,
     subscribe: async topics => void told.push(`subscribe ${topics.join()}`),
     unsubscribe: topics => void told.push(`unsubscribe ${topics.join()}`),

@@ -79,6 +79,7 @@ export function simulated(options: Partial<StreamHost> = {}) {
     redact: undefined,
     firstBytes: () => Buffer.from('retry: 1\n'),
     lastBlock: () => Buffer.from('event: goaway\n\n'),
+    mustCut: reason => reason === 'error',
     flush: () => undefined,
     subscribe: async () => undefined,
     unsubscribe: () => undefined,

@@ -32,6 +32,8 @@ export function readControl(payload: Buffer): Control {
   if (type === 'supersede') return readSupersession(filter)
   if (type === 'subscriptions') return readSubscriptions(filter)
   if (type === 'answer') return readAnswer(filter)
+  if (type === 'survey') return readSurvey(filter)
+  if (type === 'survey-answer') return readSurveyAnswer(filter)
   if (type !== 'disconnect') return { type: 'newer' }
   if (typeof reason !== 'string') return { type: 'junk' }
   // A reason that only a newer instance knows ends the streams all the same.
@@ -62,6 +64,16 @@ function readAnswer({ question, instance, streams, refused }: Record<string, unk
   if (typeof question !== 'string' || typeof instance !== 'string') return { type: 'junk' }
   if (!isCount(streams) || !isCount(refused)) return { type: 'junk' }
   return { type: 'answer', question, instance, streams, refused } satisfies AnswerMessage
+}
+
+function readSurvey({ question, about, body }: Record<string, unknown>): Control {
+  if (typeof question !== 'string' || typeof about !== 'string') return { type: 'junk' }
+  return { type: 'survey', question, about, body }
+}
+
+function readSurveyAnswer({ question, instance, body }: Record<string, unknown>): Control {
+  if (typeof question !== 'string' || typeof instance !== 'string') return { type: 'junk' }
+  return { type: 'survey-answer', question, instance, body }
 }
 
 function isTexts(value: unknown): value is string[] {

@@ -18,6 +18,9 @@ import { RedisRoster } from './roster.ts'
 import { Session } from './session.ts'
 import { RedisStore } from './store.ts'
 
+// Many, of use to whoever waits for them now: remembered, they would leave no place for what must not be missed.
+const UNREMEMBERED: ReadonlySet<ControlMessage['type']> = new Set(['answer', 'survey', 'survey-answer'])
+
 /** The engine for many processes: publishes into the log in Redis, and keeps a replica of what its streams need. */
 export class RedisBroker implements Broker {
   readonly store: RedisStore
@@ -139,8 +142,7 @@ export class RedisBroker implements Broker {
   }
 
   async announce(message: ControlMessage): Promise<void> {
-    // Many, of use to whoever waits for it now: remembered, they would leave no place for what must not be missed.
-    if (message.type === 'answer') await this.#announcements.mention(JSON.stringify(message))
+    if (UNREMEMBERED.has(message.type)) await this.#announcements.mention(JSON.stringify(message))
     else await this.#announcements.announce(JSON.stringify(message))
   }
 

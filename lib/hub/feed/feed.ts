@@ -1,6 +1,7 @@
 import type { Broker } from '../../broker/broker.ts'
 import type { Identity } from '../../auth/identity.ts'
 import type { Clock } from '../../clock.ts'
+import { SENT, type SentMessage } from '../../diagnostics.ts'
 import { EventStreamError } from '../../errors.ts'
 import type { EventStream } from '../../stream/event-stream.ts'
 import type { StreamNews } from '../../stream/stream-host.ts'
@@ -186,6 +187,7 @@ export class Feed implements Member, FeedAccess {
     if (this.#stream.writer.deliver(due, this.#policy.bufferBytes, turn)) {
       this.sent(due.event.seq)
       this.#hub.fanOut.wrote(due)
+      if (SENT.hasSubscribers) this.#tellSent(due.frames())
       this.#news.carried()
     } else this.#overflow(turn)
   }
@@ -312,7 +314,13 @@ export class Feed implements Member, FeedAccess {
   #count(items: readonly Item[]): void {
     const events = items.filter(item => !(item instanceof Uint8Array) && isOfLog(item)) as LogFrame[]
     this.#hub.deliveries.replayed(events)
+    if (SENT.hasSubscribers && events.length > 0) this.#tellSent(events)
     if (this.#report !== undefined) this.#report.events += events.length
+  }
+
+  #tellSent(events: readonly LogFrame[]): void {
+    const message: SentMessage = { hub: this.#hub, stream: this.#stream, events }
+    SENT.publish(message)
   }
 
   #join(starts: readonly TopicStart[], findOrigin: () => Origin | Promise<Origin>): void | Promise<void> {

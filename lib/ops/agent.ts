@@ -1,0 +1,74 @@
+import type { HubEngine } from '../hub/engine.ts'
+import { Activity } from './activity.ts'
+import { instanceState, type InstanceState } from './instance-state.ts'
+import { listStreams, type Listed } from './listing.ts'
+import { readQuestion, type Question, type TraceQuestion } from './question.ts'
+import { TraceLog, type TraceAnswer } from './trace-log.ts'
+
+/** What surveys of these routes are about. */
+export const ABOUT = 'ops'
+
+// Traces that an instance writes down at once, whoever has asked for them.
+const MOST_TRACES = 20
+
+/** What an instance answers; `null` to what it does not understand, or has no room for. */
+export type Answer = InstanceState | readonly Listed[] | TraceAnswer | boolean | null
+
+const agents = new WeakMap<HubEngine, Agent>()
+
+/** Has this instance answer what pages on any instance ask. Once a hub, however many pages it has. */
+export function installAgent(hub: HubEngine): void {
+  if (agents.has(hub)) return
+  const agent = new Agent(hub)
+  agents.set(hub, agent)
+  hub.surveys.handle(ABOUT, body => agent.answer(readQuestion(body)))
+}
+
+/** This instance's part of the page. */
+class Agent {
+  readonly #hub: HubEngine
+  readonly #activity: Activity
+  readonly #traces = new Map<string, TraceLog>()
+
+  constructor(hub: HubEngine) {
+    this.#hub = hub
+    this.#activity = new Activity(hub)
+  }
+
+  answer(question: Question | undefined): Answer {
+    const hub = this.#hub
+    switch (question?.ask) {
+      case 'state':
+        return instanceState(hub, this.#activity)
+      case 'streams':
+        return listStreams(visit => hub.inspection.eachStream(visit), hub.instances.id, question)
+      case 'trace':
+        return this.#trace(question)
+      case 'cut':
+        return hub.inspection.cut(question.stream)
+      case 'drain':
+        return this.#drain(question.instance)
+      default:
+        return null
+    }
+  }
+
+  #trace(question: TraceQuestion): TraceAnswer | null {
+    const { trace, known } = question
+    let log = this.#traces.get(trace)
+    if (log === undefined) {
+      if (this.#traces.size >= MOST_TRACES) return null
+      log = new TraceLog(this.#hub, question, () => this.#traces.delete(trace))
+      this.#traces.set(trace, log)
+    }
+    return log.read(known[this.#hub.instances.id] ?? 0)
+  }
+
+  #drain(instance: string): boolean {
+    if (instance !== this.#hub.instances.id) return false
+    this.#hub.drain().catch((error: unknown) => {
+      this.#hub.failed('drain', error)
+    })
+    return true
+  }
+}
