@@ -2,9 +2,9 @@ import { connect } from '../client/index.ts'
 import type { TailCommand } from './command-line.ts'
 import { logIn } from './login.ts'
 
-/** Prints events until the stream has ended for good, or as many have come as were asked for; answers the exit code. */
+/** Prints events until the stream has ended or `--count` is reached; returns the exit code. */
 export async function runTail(command: TailCommand): Promise<number> {
-  // A ticket is fetched with the URL, and opens one stream: the headers are asked for after it.
+  // Each ticket opens one stream and is fetched together with the URL; the headers are set after it.
   let headers: Record<string, string> = {}
   const live = connect(
     async () => {
@@ -23,7 +23,7 @@ export async function runTail(command: TailCommand): Promise<number> {
   )
   const stop = () => live.close()
   process.once('SIGINT', stop).once('SIGTERM', stop)
-  // Whoever reads may have had enough: `| head`.
+  // The reader of the pipe may stop: `| head`.
   process.stdout.once('error', stop)
   let left = command.count
   for await (const { event, data, id } of live) {
@@ -42,12 +42,12 @@ function say(text: string): void {
 }
 
 function lineOf(id: string, event: string, data: unknown): string {
-  // A gap is told as an object.
+  // The data of a gap is an object.
   const text = typeof data === 'string' ? data : data === undefined ? '' : JSON.stringify(data)
   return `${[id, event, text].map(printable).join(' ')}\n`
 }
 
-/** One line, which does nothing to a terminal, whatever a server sends. */
+/** One line without terminal control characters, whatever a server sends. */
 function printable(text: string): string {
   return text.replace(/\p{Cc}/gu, char => `\\u${char.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }

@@ -132,7 +132,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   publish(topics: string | readonly string[], event: EventInput, options?: PublishOptions): Promise<string> {
     if (!PUBLISH.hasSubscribers) return this.#publish(topics, event, options)
     const given = options?.traceparent
-    const message: PublishMessage = { hub: this, topics, traceparent: given }
+    const message: PublishMessage = { hub: this, topics, event, traceparent: given }
     return PUBLISH.tracePromise(() => {
       const { traceparent } = message
       return this.#publish(topics, event, traceparent === given ? options : { ...options, traceparent })

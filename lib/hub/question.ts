@@ -23,9 +23,13 @@ export class Question<Answer> {
     this.#settled = new Promise(resolve => (this.#settle = resolve))
   }
 
-  /** Instances that live and have not answered, as far as it is known who lives. */
-  get silent(): readonly string[] {
-    return [this.#asking, ...(this.#expected ?? [])].filter(name => !this.answers.has(name))
+  /** Instances that live and whose answer does not count, as far as it is known who lives. */
+  silent(counts: (answer: Answer) => boolean = () => true): readonly string[] {
+    const living = new Set([this.#asking, ...(this.#expected ?? [])])
+    return [...living].filter(name => {
+      const answer = this.answers.get(name)
+      return answer === undefined || !counts(answer)
+    })
   }
 
   hear(instance: string, answer: Answer): void {
@@ -54,6 +58,6 @@ export class Question<Answer> {
   }
 
   get #isWhole(): boolean {
-    return this.#hasEnough || (this.#expected !== undefined && this.silent.length === 0)
+    return this.#hasEnough || (this.#expected !== undefined && this.silent().length === 0)
   }
 }

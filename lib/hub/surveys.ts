@@ -21,11 +21,11 @@ export interface SurveyOptions {
 }
 
 export interface SurveyOutcome {
-  /** By the name of the instance, this one included. `null` from those that have nothing to say. */
+  /** By the name of the instance, this one included. */
   readonly answers: ReadonlyMap<string, unknown>
   /** Whether all instances that live have answered in time, or one has said enough. */
   readonly complete: boolean
-  /** Instances that live and have not answered, as far as anybody can tell. */
+  /** Instances that live and have not answered, or had nothing to say (`null`), as far as anybody can tell. */
   readonly silent: readonly string[]
 }
 
@@ -60,8 +60,13 @@ export class Surveys {
       announced.catch(() => {
         asked.close()
       })
-      const complete = await asked.isComplete(clock, within, instances.all())
-      return { answers: asked.answers, complete, silent: complete ? [] : asked.silent }
+      const isInTime = await asked.isComplete(clock, within, instances.all())
+      // Whoever has nothing to say may still have what was asked for: nobody has looked there.
+      const answers = new Map([...asked.answers].filter(([, answer]) => answer !== null))
+      const silent = asked.silent(answer => answer !== null)
+      const isEnoughSaid = isEnough !== undefined && [...answers.values()].some(isEnough)
+      const complete = isInTime && (isEnoughSaid || silent.length === 0)
+      return { answers, complete, silent: complete ? [] : silent }
     } finally {
       this.#questions.delete(question)
     }

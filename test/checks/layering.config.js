@@ -1,5 +1,5 @@
 /**
- * The direction of imports in lib: wire → stream → hub → koa → index, with auth and broker as siblings above wire, and
+ * The direction of imports in lib: wire → stream → compression → hub → koa → index, with auth and broker as siblings above wire, and
  * bridge above broker.
  * A room is a folder; it may import its own files, those named here, and Node's own modules.
  */
@@ -20,7 +20,9 @@ const ROOMS = {
   auth: ['errors', 'safe-error', 'clock', 'application', 'options'],
   broker: ['wire/.+', ...BASE],
   bridge: ['wire/.+', 'broker/.+', ...BASE],
+  compression: ['wire/chunk', 'stream/sink'],
   hub: [
+    'compression/.+',
     'stream/.+',
     'wire/.+',
     'auth/(identity|authenticator)',
@@ -28,7 +30,17 @@ const ROOMS = {
     ...BASE,
   ],
   client: ['wire/.+', 'stream/close-reason'],
-  testing: ['auth/(identity|authenticator)', 'clock'],
+  testing: [
+    'create-hub',
+    'hub/(hub|lifecycle)',
+    'koa/(middleware|require-identity|test-door|test-login)',
+    'stream/event-stream',
+    'broker/(broker|event-log|history-policy|lease-store|roster)',
+    'auth/(identity|authenticator|authentication-error)',
+    'client/(parser|own-event)',
+    'wire/.+',
+    ...BASE,
+  ],
   cli: ['client/(index|parser)'],
   relay: [
     'hub/(hub|engine|registry|fan-out)',
@@ -49,7 +61,7 @@ const ROOMS = {
     ...BASE,
   ],
   tracing: ['hub/hub', ...BASE],
-  koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
+  koa: ['hub/.+', 'compression/cohorts', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }
 
 // The door of a subpath, which hands on what stands above its room.

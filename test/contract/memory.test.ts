@@ -1,19 +1,23 @@
 import test from 'ava'
 import { memoryBroker } from 'koa-event-stream'
+import { brokerContract } from 'koa-event-stream/testing'
 import { ManualClock } from '../support/manual-clock.ts'
-import { testBroker } from './broker.ts'
+import { named } from './named.ts'
 
-testBroker(test, {
-  name: 'memory',
-  shared: false,
-  second: 1_000,
-  open: async (_, limits = {}) => {
+const clocks = new Map<string, ManualClock>()
+
+brokerContract(
+  named(test, 'memory'),
+  ({ log, history }) => {
     const clock = new ManualClock()
-    const broker = memoryBroker({ history: limits, clock })
-    return {
-      connect: async () => broker,
-      elapse: async ms => clock.advance(ms),
-      stepBack: async ms => clock.set(clock.now() - ms),
-    }
+    clocks.set(log, clock)
+    return memoryBroker({ history, clock })
   },
-})
+  {
+    elapse: (ms, log) => clocks.get(log)?.advance(ms),
+    stepBack: (ms, log) => {
+      const clock = clocks.get(log)
+      clock?.set(clock.now() - ms)
+    },
+  },
+)

@@ -15,6 +15,7 @@ import { metrics } from 'koa-event-stream/prometheus'
 import { traces } from 'koa-event-stream/opentelemetry'
 import { opsRoutes, type OpsAction } from 'koa-event-stream/ops'
 import { relay, type Run } from 'koa-event-stream/relay'
+import { manualClock, recorder, testStreams } from 'koa-event-stream/testing'
 import { register } from 'prom-client'
 
 interface Events {
@@ -127,3 +128,16 @@ app.use(
 )
 // @ts-expect-error -- rights have to be said
 app.use(opsRoutes({ hub, authenticate: login }))
+export async function testIt(): Promise<number> {
+  const site = await testStreams(app, { hub })
+  const ann = await site.open('/events', { as: { id: 'ann' } })
+  // @ts-expect-error -- no such event
+  await ann.next('order.lost')
+  const token = (await (await site.open<{ token: string }>('/answers')).next('token')).data
+  const { data } = await ann.next('order.created', { within: 1_000 })
+  const seen = recorder(hub)
+  const told = seen.published.map(({ event, data: { total } }) => event.length + total)
+  // @ts-expect-error -- an identity has an id
+  await site.open('/events', { as: { name: 'ann' } })
+  return data.total + token.length + told.length + createHub({ clock: manualClock() }).stats().streams
+}

@@ -81,6 +81,19 @@ test('the relay has one name', async t => {
   t.deepEqual(imported, ['relay'])
 })
 
+test('the test kit needs no test runner, and no other package', async t => {
+  const imported = await node(['--input-type=module'], 'import * as it from "koa-event-stream/testing"; tell(it)')
+  t.deepEqual(imported, [
+    'StreamRefused',
+    'authenticatorContract',
+    'brokerContract',
+    'manualClock',
+    'recorder',
+    'signedIn',
+    'testStreams',
+  ])
+})
+
 test('metrics and traces have one name each, and need one package', async t => {
   const tell = (path: string) =>
     node(['--input-type=module'], `import * as it from "koa-event-stream/${path}"; tell(it)`)

@@ -82,6 +82,21 @@ export function importExample(folder: string, name: string): Promise<unknown> {
   return import(compiled(folder, name))
 }
 
+/** Runs examples that are tests, by node:test. */
+export async function runSpecs(
+  folder: string,
+  names: readonly string[],
+): Promise<{ passed: number; failed: number; output: string }> {
+  const { NODE_TEST_CONTEXT: _, ...env } = process.env
+  const files = names.map(name => compiled(folder, name))
+  const { stdout } = await promisify(execFile)(process.execPath, ['--test', '--test-reporter=tap', ...files], {
+    env,
+    maxBuffer: 16_777_216,
+  }).catch((error: unknown) => error as { stdout: string })
+  const count = (what: string) => Number(new RegExp(`^# ${what} (\\d+)$`, 'm').exec(stdout)?.[1])
+  return { passed: count('pass'), failed: count('fail'), output: stdout }
+}
+
 /** Runs an example of plain JavaScript, which is not compiled. */
 export function runPlain(
   t: ExecutionContext,

@@ -12,7 +12,7 @@ import { readExamples, runScript } from './example.ts'
 
 const COMMAND = /npm install (?:--save-dev )?((?:[@\w][\w/@.-]*[ ]?)+)/g
 // Those that import nothing else than what the pages say to install.
-const EXAMPLES = ['server', 'instance']
+const EXAMPLES = ['app', 'server', 'app.test', 'instance']
 
 // A project of a reader's, who does what the README and docs/install.md say, with what the registry has today.
 let project: string
@@ -20,7 +20,11 @@ test.before(async () => {
   project = await mkdtemp(join(tmpdir(), 'koa-event-stream-install-'))
   const examples = await readExamples()
   for (const name of EXAMPLES) {
-    const script = transpile(examples[`${name}.ts`] ?? '', { module: ModuleKind.ESNext, target: ScriptTarget.ES2023 })
+    const script = transpile(examples[`${name}.ts`] ?? '', {
+      module: ModuleKind.ESNext,
+      target: ScriptTarget.ES2023,
+      rewriteRelativeImportExtensions: true,
+    })
     await writeFile(join(project, `${name}.js`), script)
   }
   await install(await namesToInstall())
@@ -38,7 +42,12 @@ test('what the pages say to install fits together in its newest versions, and th
   stream.close()
 })
 
-test('so does the example of many instances', async t => {
+test('the test of the first example passes', async t => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['--test', 'app.test.js'], { cwd: project })
+  t.regex(stdout, /pass 1\n/)
+})
+
+test('the example of many instances answers, too', async t => {
   const redis = await startRedis(t)
   const { url } = await runScript(t, join(project, 'instance.js'), { REDIS_URL: redis.url })
   // Until the instance has found its Redis, streams are sent away for a while.

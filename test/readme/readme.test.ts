@@ -5,11 +5,12 @@ import { Redis } from 'ioredis'
 import jwt from 'jsonwebtoken'
 import { connect, type Live } from 'koa-event-stream/client'
 import { subscriptions } from 'koa-event-stream/client/subscriptions'
+import { openClient } from '../compression/client.ts'
 import { eventually } from '../support/eventually.ts'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { complaints, folder, privateKey } from './compiled.ts'
-import { importExample, removeExamples, runExample, startExample } from './example.ts'
+import { importExample, removeExamples, runExample, runSpecs, startExample } from './example.ts'
 import './tasks.ts'
 
 test.after.always(() => removeExamples(folder))
@@ -77,6 +78,18 @@ test('middleware that verifies tokens lets their users in', async t => {
   t.is((await stream.next()).event, 'cursor')
   stream.close()
   t.is((await openStream(url, { headers: { authorization: `Bearer ${sign('other')}` } })).status, 401)
+})
+
+test('prices come compressed to those who can read it', async t => {
+  const { url } = await runExample(t, folder, 'compressed.ts')
+  const clients = [await openClient(url), await openClient(url), await openClient(url, { encoding: 'identity' })]
+  await Promise.all(clients.map(client => client.until(text => text.split('event: quote').length > 20)))
+  t.deepEqual(
+    clients.map(({ isCompressed }) => isCompressed),
+    [true, true, false],
+  )
+  for (const { isCompressed, wireBytes, text } of clients) t.is(wireBytes < text.length, isCompressed)
+  for (const client of clients) client.close()
 })
 
 test('a ticket is issued to the holder of a token, and opens one stream', async t => {
@@ -396,4 +409,10 @@ test('streams are in no histogram of requests, and what was refused is', async t
   const scrapes = Number(counts.find(([status]) => status === '200')?.[1] ?? 0)
   const again = await (await fetch(`${url}/metrics`)).text()
   t.is(Number(/_count\{method="GET",status="200"\} (\d+)/.exec(again)?.[1]), scrapes + 1)
+})
+
+test('the tests of an application pass, and those of a broker and an authenticator of its own', async t => {
+  // Three of an application, one of time, 37 of a broker and 8 of an authenticator.
+  const specs = ['order-events.spec.ts', 'expiry.spec.ts', 'contracts.spec.ts']
+  t.like(await runSpecs(folder, specs), { failed: 0, passed: 49 })
 })

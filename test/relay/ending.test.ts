@@ -126,7 +126,7 @@ test('what `run` answers instead of a source fails, too', async t => {
 })
 
 test('a source that hangs is stopped when `keep` is over, and one that will not be returned from keeps nobody', async t => {
-  const site = await openSite(t, { relay: { keep: 1_000 } })
+  const site = await openSite(t, { relay: { keep: 5_000 } })
   const stream = await site.start('a')
   const script = await site.script('a')
   script.say('1')

@@ -1,1 +1,1 @@
-export { ManualClock } from 'koa-event-stream/testing'
+export { ManualClock } from '../../lib/testing/manual-clock.ts'

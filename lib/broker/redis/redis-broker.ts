@@ -4,6 +4,7 @@ import { formatPosition, type Position } from '../../wire/cursor.ts'
 import type { PublishNotes } from '../../wire/publish-options.ts'
 import type { Broker, BrokerListener, ControlMessage } from '../broker.ts'
 import type { Slice } from '../event-log.ts'
+import type { HistoryLimits } from '../history-policy.ts'
 import { Replica } from '../replica/replica.ts'
 import { Announcements } from './announcements.ts'
 import { connectionsOf } from './connections.ts'
@@ -17,10 +18,10 @@ import { RedisRoster } from './roster.ts'
 import { Session } from './session.ts'
 import { RedisStore } from './store.ts'
 
-// Many, of use to whoever waits for them now: remembered, they would leave no place for what must not be missed.
+// These are many, and useful only to an instance waiting now: stored, they would evict messages that must not be missed.
 const UNREMEMBERED: ReadonlySet<ControlMessage['type']> = new Set(['answer', 'survey', 'survey-answer'])
 
-/** The engine for many processes: publishes into the log in Redis, and keeps a replica of what its streams need. */
+/** The engine for many processes: publishes to the log in Redis, and keeps a replica of the topics of its streams. */
 export class RedisBroker implements Broker {
   readonly store: RedisStore
   readonly leases: RedisLeases
@@ -91,7 +92,7 @@ export class RedisBroker implements Broker {
       maxPending,
     })
     this.#engine.start(this.#replica)
-    // Whoever has lost a right while we were cut off loses it before what was published since is handed on.
+    // In this order: revocations during an outage take effect before events published since are delivered.
     this.#session.start([this.#announcements, this.#engine])
   }
 
@@ -132,6 +133,14 @@ export class RedisBroker implements Broker {
     return this.#heard().startOfLast(topic, count)
   }
 
+  limitsOf(topic: string): HistoryLimits {
+    return this.#options.policy.limitsOf(topic)
+  }
+
+  async lose(): Promise<void> {
+    await this.#heard().lose()
+  }
+
   async announce(message: ControlMessage): Promise<void> {
     if (UNREMEMBERED.has(message.type)) await this.#announcements.mention(JSON.stringify(message))
     else await this.#announcements.announce(JSON.stringify(message))
@@ -149,13 +158,13 @@ export class RedisBroker implements Broker {
     if (message.type === 'renewed') this.#engine.renewed()
     else if (message.type === 'forgotten') this.#listener?.controlMissed?.()
     else if (message.type === 'junk') {
-      const error = new EventStreamError('ERR_BROKER', 'what came on the control channel is no message of ours')
+      const error = new EventStreamError('ERR_BROKER', 'a message on the control channel is not from this package')
       this.#listener?.fault('redis message', error)
     } else if (message.type !== 'newer') this.#listener?.control(message)
   }
 
   #heard(): Replica {
-    if (this.#replica === undefined) throw new TypeError('a broker is of use once createHub() has it')
+    if (this.#replica === undefined) throw new TypeError('a broker can be used only after it was passed to createHub()')
     return this.#replica
   }
 }
