@@ -28,6 +28,9 @@ Exit codes: 0 all is well, or what was asked for has come; 1 doctor has found a 
 2 it could not be tried.
 `
 
+/** Milliseconds that a timer of Node counts at most: 24 days. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
 /** The command line is wrong; the message says what. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
@@ -74,8 +77,8 @@ export function readCommandLine(args: readonly string[]): Command {
     return { name, ...target, since: values.since, count }
   }
   refuse(name, values, ['since', 'count'])
-  const wait = values.wait === undefined ? undefined : readNumber('wait', values.wait, 0) * 1_000
-  const patience = readNumber('timeout', values.timeout ?? '5', 1) * 1_000
+  const wait = values.wait === undefined ? undefined : readDuration('wait', values.wait, 0)
+  const patience = readDuration('timeout', values.timeout ?? '5', 1)
   const origin = values.origin === undefined ? undefined : readUrl('--origin', values.origin).origin
   return { name, ...target, origin, wait, patience }
 }
@@ -120,6 +123,11 @@ function readNumber(name: string, text: string, least: number): number {
   const number = Number(text)
   if (!(number >= least) || text.trim() === '') throw new UsageError(`--${name} takes a number from ${least} on.`)
   return number
+}
+
+/** Milliseconds. */
+function readDuration(name: string, text: string, least: number): number {
+  return Math.min(readNumber(name, text, least) * 1_000, LONGEST_TIMER)
 }
 
 /** What is given, with the lines of the files that are named. */

@@ -4,6 +4,8 @@ import type { Subject } from '../subject.ts'
 
 // How much later than it should a heartbeat may come, besides a quarter of its interval: what the library's client allows.
 const GRACE = 2_000
+// What a stream says of its heartbeats beyond an hour is taken for an hour.
+const LONGEST_HEARTBEAT = 3_600_000
 /** Where the stream says nothing of heartbeats. */
 const DEFAULT_WAIT = 60_000
 
@@ -55,7 +57,7 @@ function heartbeatOf({ data }: Block): number | undefined {
   try {
     const arrival: unknown = JSON.parse(data)
     if (typeof arrival === 'object' && arrival !== null && 'heartbeat' in arrival) {
-      return typeof arrival.heartbeat === 'number' ? arrival.heartbeat : undefined
+      return typeof arrival.heartbeat === 'number' ? Math.min(arrival.heartbeat, LONGEST_HEARTBEAT) : undefined
     }
   } catch {
     // Somebody else's event of that name.
