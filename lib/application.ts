@@ -2,31 +2,30 @@ import type { Clock } from './clock.ts'
 import { within } from './deadline.ts'
 
 /**
- * Calls of functions that the application gives us. Each may throw, reject, hang or answer junk at any time. Here all of
- * that becomes one error for the one caller, and nothing is left that would end the process as an uncaught exception or
- * an unhandled rejection.
+ * Calls of application functions. Each may throw, reject, hang or return anything. Every failure becomes one error for
+ * the caller, never an uncaught exception or an unhandled rejection.
  */
 
-/** How long the application may take. */
+/** A time limit for a call. */
 export interface CallLimit {
   readonly clock: Clock
   /** Milliseconds. */
   readonly ms: number
-  /** What is called: `` `subscribe` ``, `the limiter`. */
+  /** The function, for messages: `` `subscribe` ``, `the limiter`. */
   readonly what: string
-  /** Makes the error for a call that takes longer from a message that says so. Default: a plain `Error`. */
+  /** Creates the error of a call that times out, from its message. Default: a plain `Error`. */
   readonly late?: (message: string) => Error
 }
 
 /**
- * Calls a function that may be asynchronous, and answers what it answers.
+ * Calls a function that may be asynchronous, and returns its result.
  *
- * @throws what the function throws, as a rejection; an error of `late` when `ms` milliseconds have passed. Whatever the
- *   function does after that is ignored.
+ * @throws what the function throws, as a rejection; the error of `late` after `ms` milliseconds. A later result or
+ *   error is ignored.
  */
 export async function callInTime<T>({ clock, ms, what, late }: CallLimit, call: () => T | PromiseLike<T>): Promise<T> {
   const answer = call()
-  // What can be no promise is there already, and never late.
+  // A primitive cannot be a promise: it needs no deadline.
   if (!isObject(answer)) return answer
   return within(
     clock,
@@ -40,18 +39,18 @@ export async function callInTime<T>({ clock, ms, what, late }: CallLimit, call: 
 }
 
 /**
- * Calls a function whose answer is needed at once.
+ * Calls a function that must be synchronous.
  *
- * @throws what the function throws; a `TypeError` if it answers a promise, whose outcome is ignored then
+ * @throws what the function throws; a `TypeError` if it returns a promise, whose outcome is then ignored
  */
 export function callNow<T>(what: string, call: () => T): T {
   const answer = call()
   if (!isPromise(answer)) return answer
   ignoreOutcome(answer)
-  throw new TypeError(`${what} must answer at once, not with a promise`)
+  throw new TypeError(`${what} must be synchronous, but returned a promise`)
 }
 
-/** Calls a function whose answer nobody waits for. `failed` hears of what it throws, at once, or rejects with, later. */
+/** Calls a function without waiting for it. Passes to `failed` what it throws or rejects with. */
 export function callAside(call: () => unknown, failed: (error: unknown) => void): void {
   let answer: unknown
   try {
@@ -63,22 +62,22 @@ export function callAside(call: () => unknown, failed: (error: unknown) => void)
   if (typeof answer === 'object' && answer !== null) settled(() => answer).catch(failed)
 }
 
-/** Whether a value is a promise, of whatever make. */
+/** Whether a value is a promise or another thenable. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   return isObject(value) && 'then' in value && typeof value.then === 'function'
 }
 
-// Functions are objects, too, and may have a `then`.
+// A function may be a thenable, too.
 function isObject(value: unknown): value is object {
   return (typeof value === 'object' && value !== null) || typeof value === 'function'
 }
 
-/** Keeps a promise that is of no use from being an unhandled rejection. */
+/** Prevents an unhandled rejection of a promise whose outcome does not matter. */
 export function ignoreOutcome(work: unknown): void {
   settled(() => work).catch(() => undefined)
 }
 
-// An exception becomes a rejection, as does one of a `then` that is no honest one.
+// Turns an exception into a rejection, including one thrown by a broken `then`.
 async function settled<T>(call: () => T | PromiseLike<T>): Promise<T> {
   return call()
 }

@@ -1,21 +1,18 @@
 import { randomUUID } from 'node:crypto'
 
-/**
- * Where time, chance, identifiers and turns of the event loop come from. Replaced in tests and simulations, which then
- * decide all of them.
- */
+/** The source of time, randomness, identifiers and turns of the event loop. Tests and simulations replace it. */
 export interface Clock {
-  /** Milliseconds since 1970. It may be set back or forth while the process runs. */
+  /** Milliseconds since 1970. May jump in either direction while the process runs. */
   now(): number
-  /** Milliseconds since some moment, which only ever rise: for durations and deadlines. */
+  /** Milliseconds since an arbitrary moment, never decreasing: for durations and deadlines. */
   monotonic(): number
-  /** Runs `tick` every `ms` milliseconds without keeping the process alive; the answer stops it. */
+  /** Runs `tick` every `ms` milliseconds without keeping the process alive; returns a function that stops it. */
   every(ms: number, tick: () => void): () => void
-  /** Runs `task` once after `ms` milliseconds without keeping the process alive; the answer stops it. */
+  /** Runs `task` once after `ms` milliseconds without keeping the process alive; returns a function that cancels it. */
   after(ms: number, task: () => void): () => void
-  /** Runs `task` once in the next turn of the event loop; the answer stops it. */
+  /** Runs `task` once in the next turn of the event loop; returns a function that cancels it. */
   turn(task: () => void): () => void
-  /** A number from 0 to 1, without 1: for jitter, never for secrets. */
+  /** A number in [0, 1): for jitter, never for secrets. */
   random(): number
   /** A new identifier: for names, never for secrets. */
   id(): string
@@ -46,7 +43,10 @@ export const systemClock = Object.freeze({
   id: (): string => randomUUID(),
 }) satisfies Clock
 
-/** A clock of which an application gives only a part: the rest is the system's, but for time, which must be one time. */
+/**
+ * Fills the gaps of a partial clock with the system's. If only `now` is given, `monotonic` follows it, so that both
+ * advance together.
+ */
 export function completeClock(given: Partial<Clock> | undefined): Clock {
   if (given === undefined) return systemClock
   let latest = -Infinity

@@ -10,48 +10,48 @@ import type { EventMap, Redact } from './wire/event.ts'
 import { DEFAULT_MAX_EVENT_BYTES } from './wire/publication.ts'
 
 export interface HubOptions {
-  /** The engine, of this hub alone. Default `memoryBroker()`, for one process. */
+  /** The broker, used by this hub only. Default `memoryBroker()`, for one process. */
   broker?: Broker
   /**
-   * The largest event, in bytes on the wire without its id. Where it is given, it may not exceed the `buffer.bytes` of a
-   * route. Default 256 KiB, or the `buffer.bytes` of a route where that is less.
+   * The largest event, in bytes on the wire without its id. If set, it may not exceed the `buffer.bytes` of a route.
+   * Default 256 KiB, or the `buffer.bytes` of a route if that is less.
    */
   maxEventBytes?: number
   /**
-   * Replaces what nobody is to see in the data of every event, whether it is published or sent to one stream, before it
-   * is encoded: `redactor({ paths: ['*.password', 'card.number'] })` of `@pinojs/redact`, or a function of your own. It
-   * gets a copy of the data as JSON makes it. Data that is a string is not looked into. If it throws, or answers a promise,
+   * Redacts the data of every event before it is encoded, whether published or sent to one stream:
+   * `redactor({ paths: ['*.password', 'card.number'] })` of `@pinojs/redact`, or your own function. It gets a copy of
+   * the data after a JSON round trip. Data that is a string is not parsed. If it throws, or returns a promise,
    * `undefined` or a function, nothing is sent: `ERR_EVENT_INVALID`. Default: none.
    */
   redact?: Redact
   /**
-   * Milliseconds after which an instance that has died is known to be gone, 3,000 at least: no other one counts it any more.
-   * All instances say the same. Default 10,000.
+   * Milliseconds until the other instances consider a crashed instance gone and stop counting it; at least 3,000. The
+   * same on all instances. Default 10,000.
    */
   lease?: number
   /**
-   * How who is present is told. `members`: the most that are listed in an event, from 0 to 1,000; of a larger crowd it says
-   * the number alone. Default 100. `grace`: milliseconds that an identity is still present after the moment when its client was
-   * told to come back, `retry` of the route, so that a reload or a reconnect is not seen. Default 2,000.
+   * Presence. `members`: the most that an event lists, from 0 to 1,000; for a larger crowd it has only the count.
+   * Default 100. `grace`: milliseconds that an identity stays present after its client should have reconnected (`retry`
+   * of the route), so that a reload or a reconnect is not reported. Default 2,000.
    */
   presence?: AudienceOptions
-  /** Where time comes from. For tests. */
+  /** Source of time. For tests. */
   clock?: Partial<Clock>
 }
 
 const taken = new WeakSet<Broker>()
 
 /**
- * Makes a hub. `Events` maps event names to the types of their data, so that `publish` and `send` are checked.
+ * Creates a hub. `Events` maps event names to the types of their data, to type-check `publish` and `send`.
  *
- * @throws {TypeError} for a wrong option
+ * @throws {TypeError} for an invalid option
  */
 export function createHub<Events extends object = EventMap>(options: HubOptions = {}): Hub<Events> {
   knownKeys('createHub', options, ['broker', 'maxEventBytes', 'redact', 'lease', 'presence', 'clock'])
   const clock = completeClock(options.clock)
   const broker = options.broker ?? memoryBroker({ clock })
-  // An engine has one listener: the hub that had it before would hear of nothing any more.
-  if (taken.has(broker)) throw new TypeError('`broker` belongs to another hub already')
+  // A broker has one listener: a second hub would silently disconnect the first.
+  if (taken.has(broker)) throw new TypeError('`broker` is already used by another hub: create one broker per hub')
   taken.add(broker)
   const hub: Hub = new HubEngine({
     broker,
@@ -62,6 +62,6 @@ export function createHub<Events extends object = EventMap>(options: HubOptions 
     lease: duration('lease', options.lease, { min: SHORTEST_LEASE, default: DEFAULT_LEASE }),
     presence: options.presence ?? {},
   })
-  // The map exists at compile time only: it narrows what callers may pass to an engine that takes any event.
+  // The map exists at compile time only: it narrows the arguments of an engine that accepts any event.
   return hub as Hub<Events>
 }

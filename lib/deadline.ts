@@ -1,6 +1,6 @@
 import type { Clock } from './clock.ts'
 
-/** Answers what `work` answers, or rejects with the error that `late` makes when `ms` milliseconds have passed. */
+/** Returns the result of `work`, or rejects with the error of `late` after `ms` milliseconds. */
 export async function within<T>(clock: Clock, ms: number, work: PromiseLike<T>, late: () => Error): Promise<T> {
   let cancel: (() => void) | undefined
   const deadline = new Promise<never>((_, reject) => {

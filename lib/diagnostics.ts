@@ -1,32 +1,32 @@
 import { channel, subscribe, tracingChannel, unsubscribe, type TracingChannel } from 'node:diagnostics_channel'
 
 /**
- * What the library tells through `node:diagnostics_channel`, for metrics and traces. Nothing is put together for a channel
- * that nobody subscribes to. A channel is one of the whole process: each message says which hub it is of.
+ * Messages published through `node:diagnostics_channel`, for metrics and traces. No message is built for a channel
+ * without subscribers. Channels are process-wide: each message names its hub.
  *
- * Messages hold topics, events and identities as they are. What is made of them for others to read must not.
+ * Messages contain topics, events and identities in the clear. What is derived from them and exported must not.
  */
 
-/** An event that has been written to streams. */
+/** An event written to streams. */
 export interface Delivery {
   readonly event: {
-    /** When it was published, in milliseconds since 1970 by the log's own time. */
+    /** When it was published, in milliseconds since 1970 by the log's clock. */
     readonly at: number
-    /** What its publisher said of it, such as `traceparent`. */
+    /** Headers set by the publisher, such as `traceparent`. */
     readonly headers?: Readonly<Record<string, string>>
   }
-  /** Those of its topics by which it came, at least. */
+  /** The topics it was delivered by, possibly with further topics of the event. */
   readonly topics: readonly string[]
-  /** To how many streams. */
+  /** The number of streams. */
   readonly streams: number
 }
 
-/** `koa-event-stream.delivery`: events have been written, in a turn of the event loop or from history. */
+/** `koa-event-stream.delivery`: events have been written, live in a turn of the event loop or from history. */
 export interface DeliveryMessage {
   readonly hub: object
-  /** Whether they were handed on as they came; `false` for what was read from history. */
+  /** `true` for live events, `false` for events read from history. */
   readonly isLive: boolean
-  /** The log's own time when they had been written, in milliseconds since 1970. */
+  /** The log's time after they had been written, in milliseconds since 1970. */
   readonly now: number
   readonly deliveries: readonly Delivery[]
 }
@@ -36,30 +36,30 @@ export interface SentMessage {
   readonly hub: object
   readonly stream: { readonly id: string; readonly identity: { readonly id: string } | undefined }
   readonly events: readonly {
-    /** With its whole frame, as it is on the wire. */
+    /** With its whole frame, as on the wire. */
     readonly event: { readonly at: number; readonly frame: Uint8Array }
     readonly topics: readonly string[]
   }[]
 }
 
-/** `koa-event-stream.refusal`: a request got no stream, no ticket, or nothing behind a guard. */
+/** `koa-event-stream.refusal`: a request for a stream, a ticket or a guarded route was refused. */
 export interface RefusalMessage {
   readonly hub: object
   readonly reason: string
   readonly status: number
-  /** Who it was, where that was known already, and somebody subscribed when it became known. */
+  /** The identity, if it was known, and the channel had a subscriber when it became known. */
   readonly identity: { readonly id: string } | undefined
 }
 
-/** `koa-event-stream.arrival`: an event of topics that have a stream here has come from the log. */
+/** `koa-event-stream.arrival`: an event has arrived from the log, for topics that have a stream here. */
 export interface ArrivalMessage {
   readonly hub: object
   readonly topics: readonly string[]
-  /** Milliseconds since it was published, by the log's own time as far as it is known here; never less than 0. */
+  /** Milliseconds since it was published, by the estimated clock of the log; never less than 0. */
   readonly lag: number
 }
 
-/** `koa-event-stream.first-byte`: a stream's head and first bytes go out. */
+/** `koa-event-stream.first-byte`: the headers and the first bytes of a stream are sent. */
 export interface FirstByteMessage {
   readonly hub: object
   readonly stream: object
@@ -68,61 +68,69 @@ export interface FirstByteMessage {
 }
 
 /**
- * From where a client went on:
+ * How a client's replay began:
  *
- * - `newcomer`: it has no cursor
- * - `resumed`: from its cursor, and has missed nothing
- * - `gap`: it was told of events that are lost
- * - `behind`: it read too slowly, and has been brought up to date
+ * - `newcomer`: without a cursor
+ * - `resumed`: from its cursor, without loss
+ * - `gap`: with a gap: some events are no longer in the log
+ * - `behind`: it read too slowly and has caught up
  */
 export type ReplayKind = 'newcomer' | 'resumed' | 'gap' | 'behind'
 
-/** `koa-event-stream.replay`: a client has been brought up to date from history, and is live. */
+/** `koa-event-stream.replay`: a client has caught up from history and is live. */
 export interface ReplayMessage {
   readonly hub: object
   readonly stream: object
   readonly kind: ReplayKind
-  /** Events that were read from history. */
+  /** Events read from history. */
   readonly events: number
-  /** Milliseconds since its request reached the middleware, or since it fell behind. */
+  /** Milliseconds since the request reached the middleware, or since the client fell behind. */
   readonly duration: number
 }
 
 /** `tracing:koa-event-stream.publish:*`: a call of `hub.publish()`. */
 export interface PublishMessage {
   readonly hub: object
-  /** As they were given: not checked before `asyncEnd`. */
+  /** As passed: not validated before `asyncEnd`. */
   readonly topics: string | readonly string[]
-  /** As it was given: neither checked before `asyncEnd` nor redacted. */
+  /** As passed: neither validated before `asyncEnd` nor redacted. */
   readonly event: object
-  /** May be set while `start` is told, and then travels with the event. */
+  /** A subscriber may set it during `start`; it then travels with the event. */
   traceparent?: string | undefined
   /** The event's id. */
   readonly result?: unknown
   readonly error?: unknown
 }
 
-/** `tracing:koa-event-stream.open:*`: a request for a stream, until that is handed to Koa or the request is answered. */
+/**
+ * `tracing:koa-event-stream.open:*`: a request for a stream, until the stream is handed to Koa or the request is
+ * refused.
+ */
 export interface OpenMessage {
   readonly hub: object
-  /** Koa's. */
+  /** Koa's context. */
   readonly ctx: object
-  /** The stream, once there is one. */
+  /** The stream, once it exists. */
   stream?: object | undefined
   /** Whether that has topics, and not a source alone. */
   hasTopics?: boolean
   readonly error?: unknown
 }
 
-/** `tracing:koa-event-stream.catch-up:*`: all topics are held until what may have been missed has been read from the log. */
+/**
+ * `tracing:koa-event-stream.catch-up:*`: delivery is paused on all topics while possibly missed events are read from
+ * the log.
+ */
 export interface CatchUpMessage {
   readonly hub: object
-  /** How many there are. */
+  /** The number of topics. */
   readonly topics: number
   readonly error?: unknown
 }
 
-/** The messages by their channels. `start`, `end`, `asyncStart`, `asyncEnd` and `error` are those of a `TracingChannel` of Node. */
+/**
+ * The messages by channel. `start`, `end`, `asyncStart`, `asyncEnd` and `error` are those of Node's `TracingChannel`.
+ */
 export interface ChannelMessages {
   'koa-event-stream.delivery': DeliveryMessage
   'koa-event-stream.sent': SentMessage
@@ -151,7 +159,7 @@ export const CATCH_UP: TracingChannel<unknown, CatchUpMessage> = tracingChannel(
 /**
  * Subscribes to a channel for one hub.
  *
- * @returns ends it
+ * @returns a function that unsubscribes
  */
 export function listenTo<Name extends keyof ChannelMessages>(
   hub: object,

@@ -1,12 +1,12 @@
 /**
- * Every code this package puts on an error. They are stable: match on `error.code`, never on the message.
+ * The error codes of this package. They are stable: match on `error.code`, never on the message.
  *
- * - `ERR_EVENT_INVALID`: an event that cannot be put on the wire (bad name or id, nothing in it, data JSON cannot hold)
+ * - `ERR_EVENT_INVALID`: an event that cannot be encoded (bad name or id, empty, data not representable as JSON)
  * - `ERR_EVENT_TOO_LARGE`: an event over the hub's `maxEventBytes`
- * - `ERR_TOPIC_INVALID`: not a topic name
+ * - `ERR_TOPIC_INVALID`: an invalid topic name
  * - `ERR_STREAM_CLOSED`: the stream has ended
  * - `ERR_HUB_CLOSED`: the hub has been closed
- * - `ERR_BROKER`: the broker could not do what was asked
+ * - `ERR_BROKER`: a broker operation failed
  * - `ERR_SESSION_STORE`: the session store behind `watchSessions()` failed or did not answer in time
  * - `ERR_AUTH_MALFORMED`, `ERR_AUTH_REJECTED`, `ERR_AUTH_FORBIDDEN`, `ERR_AUTH_UNAVAILABLE`: see `AuthenticationError`
  */

@@ -1,5 +1,5 @@
 /**
- * The middleware, the hub, the logins, and the routes around them.
+ * The middleware, the hub, the authenticators, and the routes around them.
  *
  * @module koa-event-stream
  */

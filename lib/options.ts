@@ -1,12 +1,12 @@
 /**
- * Checks of options, done once at start-up. Each answers the checked value or its default, and throws a `TypeError`
- * that names the option. No message shows a string that was given: it could be a secret.
+ * Option checks, done once at start-up. Each returns the checked value or its default, or throws a `TypeError` naming
+ * the option. Messages never contain a given string: it could be a secret.
  */
 
-/** The longest delay a Node timer can count, in milliseconds. */
+/** The longest delay of a Node timer, in milliseconds. */
 export const LONGEST_DURATION = 2 ** 31 - 1
 
-/** Refuses what is not an object, and misspelt options, so that a security setting cannot be lost to a typing mistake. */
+/** Refuses values that are not objects, and unknown keys, so that a typo cannot disable a security setting. */
 export function knownKeys(name: string, options: unknown, allowed: readonly string[]): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options)) {
     throw invalid(name, 'an object of options', options)
@@ -28,7 +28,7 @@ export function integer(
   throw invalid(name, `a whole number from ${String(min)} to ${String(max)}`, number)
 }
 
-/** Milliseconds, whole, at most what a timer can count. Without a default it is required. */
+/** Whole milliseconds, at most a timer's maximum. Without a default it is required. */
 export function duration(
   name: string,
   value: number | undefined,
@@ -72,7 +72,7 @@ export function text(name: string, value: string | undefined, preset?: string): 
   throw invalid(name, 'a string that is not empty', given)
 }
 
-/** A list of strings that are not empty, or one such string. Without a default it is required. */
+/** A list of non-empty strings, or one such string. Without a default it is required. */
 export function texts(
   name: string,
   value: string | readonly string[] | undefined,
@@ -84,7 +84,7 @@ export function texts(
   return Object.freeze(list.map(item => text(name, item as string | undefined)))
 }
 
-/** A `TypeError` that names the option and says what it must be. */
+/** A `TypeError` naming the option and what it must be. */
 export function invalid(name: string, expected: string, given: unknown): TypeError {
   return new TypeError(`\`${name}\` must be ${expected}, not ${described(given)}`)
 }

@@ -1,70 +1,70 @@
 const HIDDEN = '[hidden]'
-// What is shorter is no secret, and hiding it would hide half of the message.
+// Shorter texts are no secrets, and hiding them would hide half of the message.
 const SHORTEST_SECRET = 4
-// Characters. Nothing behind that is told, so that of a longer secret its beginning is enough.
+// Characters. The rest of a text is cut, so the first characters of a longer secret suffice.
 const LONGEST_TEXT = 4_096
-// More than the header of a request has room for, unless Node is told otherwise.
+// More than fit into the headers of a request at Node's default limit.
 const MOST_SECRETS = 3_000
 
 /**
- * Hides secrets in texts. Each text is read once, and what stands in place of a secret is not read again: a client chooses
- * the words that are secret. It takes time and room in proportion to the text, of which at most 4,096 characters are told.
+ * Redacts secrets in texts. Each text is scanned once and the replacements are not scanned again, since a client
+ * chooses the words that are secret. Linear in the length of the text, of which at most 4,096 characters are kept.
  */
 export class Redaction {
   readonly #secrets: readonly string[]
   readonly #areTooMany: boolean
 
-  /** @param secrets what is known to be secret; those of less than 4 characters count for nothing */
+  /** @param secrets the known secrets; those shorter than 4 characters are ignored */
   constructor(secrets: readonly (string | undefined)[]) {
     const known = new Set<string>()
     for (const secret of secrets) {
-      // A part of what is put in would tell of nothing.
+      // A substring of the replacement itself reveals nothing.
       if (secret === undefined || secret.length < SHORTEST_SECRET || HIDDEN.includes(secret)) continue
       known.add(secret.slice(0, LONGEST_TEXT))
     }
     this.#areTooMany = known.size > MOST_SECRETS
-    // The longest first, since one may be a part of another.
+    // Longest first, since one may contain another.
     this.#secrets = [...known].sort((a, b) => b.length - a.length)
   }
 
-  /** A text without the secrets that are known, and without words that look like a key or a token. */
+  /** The text without the known secrets and without words that look like keys or tokens. */
   message(text: string): string {
     return this.#hide(text, withoutOpaque)
   }
 
-  /** A text without the secrets that are known. */
+  /** The text without the known secrets. */
   known(text: string): string {
     return this.#hide(text, words => words)
   }
 
-  /** Whether nothing would be hidden of a text. */
+  /** Whether the text needs no redaction. */
   passes(text: string): boolean {
     return this.message(text) === text
   }
 
   #hide(text: string, rest: (words: string) => string): string {
-    // Nobody can say what is secret: nothing is told.
+    // Too many to check: hide everything.
     if (this.#areTooMany) return HIDDEN
     let safer = ''
     let end = 0
     for (const { start, length } of this.#find(text)) {
-      // Secrets that overlap are one.
+      // Merge overlapping secrets.
       if (start >= end) safer += `${rest(text.slice(end, start))}${HIDDEN}`
       end = Math.max(end, start + length)
     }
     if (text.length <= LONGEST_TEXT) safer += rest(text.slice(end))
-    // The last word may be the beginning of one that looks like a key.
+    // The last, cut word may be the start of a key.
     else safer += `${rest(text.slice(end, LONGEST_TEXT).replace(/[\w=~-]+$/, ''))}…`
-    // A secret may look as if it came to be of what was put in and the words around it.
+    // The replacement and its neighbours may form a secret together.
     return safer !== text && this.#secrets.some(secret => safer.includes(secret)) ? HIDDEN : safer
   }
 
-  /** The longest secret at each place in the part of a text that is told, in their order. */
+  /** Finds the longest secret at each position of the kept part, in order. */
   *#find(text: string): Generator<{ readonly start: number; readonly length: number }> {
     const read = text.slice(0, 2 * LONGEST_TEXT)
     const found = this.#secrets.filter(secret => read.includes(secret))
     if (found.length === 0) return
-    // Looks ahead only, so that none is missed which begins in another.
+    // A lookahead also finds a secret that begins inside another.
     for (const { index, 1: secret = '' } of read.matchAll(new RegExp(`(?=(${found.map(escaped).join('|')}))`, 'g'))) {
       if (index >= LONGEST_TEXT) return
       yield { start: index, length: secret.length }
@@ -80,7 +80,7 @@ function withoutOpaque(text: string): string {
   return text.replace(/[\w=~-]{8,}/g, word => (isOpaque(word) ? HIDDEN : word))
 }
 
-/** Whether a word looks made by a machine: with digits, a part of a JWT, or long and in both cases. */
+/** Whether a word looks machine-made: with digits, part of a JWT, or long and in mixed case. */
 function isOpaque(word: string): boolean {
   return /\d|^eyJ/.test(word) || (word.length >= 20 && /[a-z]/.test(word) && /[A-Z]/.test(word))
 }

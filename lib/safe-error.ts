@@ -1,21 +1,19 @@
 import { EventStreamError } from './errors.ts'
 import { Redaction } from './redaction.ts'
 
-/** How far a chain of causes is followed. */
+/** How many causes are followed. */
 const DEEPEST_CAUSE = 4
 
 /**
- * Makes an error that may be told and logged of one that a store, or a function of the application, has failed with.
- * Clients of stores put the command that failed on their errors, with the key of a session and what it holds; clients of
- * HTTP the request, with its token.
+ * Makes an error safe to emit and log after a store or an application function has failed. Store clients put the failed
+ * command on their errors, with session keys and data; HTTP clients put the request, with its token.
  *
- * Only name, code, message and the places in the code go on, of its causes too; of an error that Koa is to answer with
- * its `status` also that, `expose` and `headers`. In messages whatever is in `secrets`, or looks like a key or a token, is
- * `[hidden]`, and what is behind 4,096 characters is left out; messages of a `SyntaxError` are left out as a whole, as
- * JSON.parse quotes what it could not read. Errors of this package stay themselves, with a safe cause and nothing that
- * somebody else has put on them.
+ * Only the name, code, message and stack locations are kept, also of its causes; of an error with a `status` for Koa
+ * also that, `expose` and `headers`. In messages everything in `secrets`, or that looks like a key or a token, becomes
+ * `[hidden]`, and text after 4,096 characters is cut; the message of a `SyntaxError` is dropped, as JSON.parse quotes
+ * its input. Errors of this package stay the same object, with a safe cause and without foreign properties.
  *
- * @param secrets what is known to be secret; those of less than 4 characters count for nothing
+ * @param secrets the known secrets; those shorter than 4 characters are ignored
  */
 export function safeError(error: unknown, secrets: readonly (string | undefined)[] = []): Error {
   return safe(error, new Redaction(secrets), DEEPEST_CAUSE)
@@ -31,7 +29,7 @@ function safe(error: unknown, redaction: Redaction, depth: number): Error {
   }
 }
 
-// Only what is not as it should be is written: the error may be a frozen one.
+// Writes only what differs: the error may be frozen.
 function cleaned(error: EventStreamError, redaction: Redaction, depth: number): EventStreamError {
   const name = nameOf(error, redaction)
   const message = redaction.message(error.message)
@@ -48,12 +46,12 @@ function cleaned(error: EventStreamError, redaction: Redaction, depth: number): 
   return error
 }
 
-// What an error of this package has of itself. Whoever throws one may have put more on it.
+// The own properties of this package's errors; others have been added by the thrower.
 const OWN = new Set<string | symbol>(['name', 'message', 'stack', 'cause', 'status', 'challenge'])
 
 function copyOf(error: Error, redaction: Redaction, depth: number): Error {
   const name = nameOf(error, redaction)
-  const message = error instanceof SyntaxError ? 'something could not be parsed' : redaction.message(error.message)
+  const message = error instanceof SyntaxError ? 'a value could not be parsed' : redaction.message(error.message)
   const cause = error.cause === undefined || depth === 0 ? {} : { cause: safe(error.cause, redaction, depth - 1) }
   const copy = error instanceof TypeError ? new TypeError(message, cause) : new Error(message, cause)
   Object.defineProperty(copy, 'name', { value: name, configurable: true, writable: true })
@@ -70,7 +68,7 @@ function nameOf({ name }: Error, redaction: Redaction): string {
 function codeOf(error: object, redaction: Redaction): { code?: string | number } {
   const code = 'code' in error ? error.code : undefined
   if (typeof code === 'number') return { code }
-  // ERR_HTTP2_STREAM_ERROR is a name, whatever its digits make it look like.
+  // ERR_HTTP2_STREAM_ERROR is a name, in spite of its digits.
   const isName = isWord(code) && (redaction.passes(code) || /^[A-Z]{2,}[A-Z0-9]*_[A-Z0-9_]+$/.test(code))
   return isName && redaction.known(code) === code ? { code } : {}
 }
@@ -79,7 +77,7 @@ function isWord(value: unknown): value is string {
   return typeof value === 'string' && /^\w{1,64}$/.test(value)
 }
 
-/** What Koa answers an error with, as `ctx.throw()` says it. */
+/** The response properties that Koa uses, as `ctx.throw()` sets them. */
 function answerOf(error: object): object {
   if (!('status' in error) || typeof error.status !== 'number') return {}
   const { status } = error
@@ -91,7 +89,7 @@ function answerOf(error: object): object {
 // `at Feed.start (file:///srv/lib/feed.ts:1:2)`, `at async Promise.all (index 0)`, `at Array.map (<anonymous>)`.
 const PLACE = /^ +at .*(?::\d+:\d+\)?|\((?:<anonymous>|native|index \d+)\))$/
 
-/** What a stack begins with, and its lines that say where: those behind the message, which may look like some. */
+/** The header of a stack, and its lines with locations: those after the message, which may contain similar lines. */
 function stackOf({ stack = '', message }: Error): { readonly header: string; readonly places: string } {
   const start = stack.indexOf(message)
   const lines = stack.slice(start === -1 ? 0 : start + message.length).split('\n')

@@ -1,16 +1,16 @@
 import { EventStreamError } from './errors.ts'
 
-/** The longest topic name, in UTF-16 units. Topics become keys and channel names, which ought to stay small. */
+/** The longest topic name, in UTF-16 units. Topics become keys and channel names, which should stay small. */
 export const MAX_TOPIC_LENGTH = 256
 
-// Control characters, the space and lone surrogates have no place in a name that is logged and sent to other systems.
-// eslint-disable-next-line no-control-regex -- control characters are exactly what it is there to find
+// Control characters, the space and lone surrogates are unsafe in a name that is logged and sent to other systems.
+// eslint-disable-next-line no-control-regex -- control characters are what it matches
 const UNSAFE = /[\u0000-\u0020\u007f-\u009f\ud800-\udfff]/u
 
-// Elsewhere these match many topics. Here they match none, and whoever uses them is to hear of it.
+// Wildcards in other systems, but not here: refuse them, or the application would not notice.
 const WILDCARD = /[*#+>]/
 
-// With a character that topics of applications do not have: nobody publishes there but the library, and nothing collides.
+// Contains a character that is not allowed in application topics, so it cannot collide.
 const PRESENCE = 'presence>'
 
 /**
@@ -19,12 +19,14 @@ const PRESENCE = 'presence>'
  * @throws {EventStreamError} `ERR_TOPIC_INVALID`
  */
 export function checkTopic(topic: unknown): string {
-  if (typeof topic !== 'string') throw invalid(`a topic is a string, not ${topic === null ? 'null' : typeof topic}`)
-  if (topic === '') throw invalid('a topic cannot be empty')
-  if (topic.length > MAX_TOPIC_LENGTH) throw invalid(`a topic has at most ${String(MAX_TOPIC_LENGTH)} characters`)
+  if (typeof topic !== 'string')
+    throw invalid(`a topic must be a string, not ${topic === null ? 'null' : typeof topic}`)
+  if (topic === '') throw invalid('a topic must not be empty')
+  if (topic.length > MAX_TOPIC_LENGTH)
+    throw invalid(`a topic must not be longer than ${String(MAX_TOPIC_LENGTH)} characters`)
   if (UNSAFE.test(topic)) throw invalid(`the topic ${JSON.stringify(topic)} contains a space or a control character`)
   if (isPresenceTopic(topic)) {
-    throw invalid(`the topic ${JSON.stringify(topic)} tells who is present: the library alone publishes there`)
+    throw invalid(`the topic ${JSON.stringify(topic)} is a presence topic: only the library may publish to it`)
   }
   if (WILDCARD.test(topic)) {
     throw invalid(`the topic ${JSON.stringify(topic)} contains a wildcard (* # + >): publish to several topics instead`)
@@ -33,7 +35,7 @@ export function checkTopic(topic: unknown): string {
 }
 
 /**
- * Checks the name of a topic that a stream may have: one that may be published to, or what `presenceOf()` answers.
+ * Checks a topic for reading: one that may be published to, or the result of `presenceOf()`.
  *
  * @throws {EventStreamError} `ERR_TOPIC_INVALID`
  */
@@ -44,10 +46,10 @@ export function checkReadTopic(topic: unknown): string {
 }
 
 /**
- * The topic that tells who is present at another one, to streams that have it: each newcomer is told, and then each change.
- * Nobody can publish to it.
+ * The presence topic of a topic: its streams get the current members first, then each change. It cannot be published
+ * to.
  *
- *     subscribe: stream => [{ topic: 'room:7', presence: true }, presenceOf('room:7')]
+ * subscribe: stream => [{ topic: 'room:7', presence: true }, presenceOf('room:7')]
  *
  * @throws {EventStreamError} `ERR_TOPIC_INVALID`
  */
@@ -55,12 +57,12 @@ export function presenceOf(topic: string): string {
   return PRESENCE + checkTopic(topic)
 }
 
-/** Whether this is the topic that tells who is present at another one. */
+/** Whether this is a presence topic. */
 export function isPresenceTopic(topic: unknown): topic is string {
   return typeof topic === 'string' && topic.startsWith(PRESENCE)
 }
 
-/** The topic of which a topic tells who is present there. */
+/** The topic that a presence topic belongs to. */
 export function topicOfPresence(topic: string): string {
   return topic.slice(PRESENCE.length)
 }

@@ -7,10 +7,10 @@ import { duration, knownKeys } from './options.ts'
 import { safeError } from './safe-error.ts'
 import { contextOf, SessionRequests } from './session-requests.ts'
 
-/** How long a call to the session store may take, unless told otherwise: 2 seconds, in milliseconds. */
+/** The default timeout of the session store: 2 seconds, in milliseconds. */
 export const DEFAULT_STORE_TIMEOUT = 2_000
 
-/** What koa-session asks of a store, and all that matters here. */
+/** The part of koa-session's store interface that is wrapped. */
 export interface SessionStore {
   get(...args: never[]): unknown
   set(...args: never[]): unknown
@@ -18,13 +18,13 @@ export interface SessionStore {
 }
 
 export interface WatchSessionsOptions {
-  /** Milliseconds until a call to the store is given up. Default: 2 s. */
+  /** The timeout of a call to the store, in milliseconds. Default: 2 s. */
   timeout?: number
-  /** Where time comes from. For tests. */
+  /** Source of time. For tests. */
   clock?: Partial<Clock>
 }
 
-/** A session store that failed or did not answer in time. Koa makes a 503 of it, without telling the client more. */
+/** A session store that failed or timed out. Koa responds with 503, without details. */
 class SessionStoreError extends EventStreamError {
   readonly status = 503
   readonly expose = false
@@ -35,23 +35,22 @@ class SessionStoreError extends EventStreamError {
 }
 
 /**
- * Wraps a koa-session store so that destroying a session closes its streams, on every instance. koa-session destroys
- * a session on `ctx.session = null` and on `ctx.session.regenerate()`.
+ * Wraps a koa-session store so that destroying a session closes its streams, on every instance. koa-session destroys a
+ * session on `ctx.session = null` and on `ctx.session.regenerate()`.
  *
- * Who logs out without a session in the store has koa-session destroy one that it has just made up: nobody is told of that.
+ * A logout without a stored session makes koa-session destroy one it just created; that is not announced.
  *
- * The wrapper tells the hub once the store has destroyed the session, however late. Where the broker cannot tell the
- * other instances, the streams here are closed all the same, and the hub emits a `fault`; elsewhere the next look into
- * the store finds the session gone.
+ * The hub is notified once the store has destroyed the session, however late. If the broker cannot reach the other
+ * instances, local streams are closed all the same, and the hub emits `fault`; the other instances find the session
+ * gone at their next revalidation.
  *
- * `get`, `set` and `destroy` are given up after `timeout`, as koa-session itself waits for as long as the store takes.
- * Their failures become an `EventStreamError` with the code `ERR_SESSION_STORE`, `status: 503` and as its `cause` the name,
- * the code and the message of the store's own error, in which keys and what looks like one are hidden: a request that
- * cannot be answered without its session gets 503. What was given up may still be carried
- * out. Everything else of the store is passed through.
+ * `get`, `set` and `destroy` time out after `timeout`; koa-session itself would wait indefinitely. Their failures
+ * become an `EventStreamError` with the code `ERR_SESSION_STORE`, `status: 503` and a redacted `cause` with the name,
+ * code and message of the store's error: a request that needs its session gets 503. An operation that timed out may
+ * still be carried out. All other properties of the store are passed through.
  *
  * @param store the store for koa-session's `store` option; it is not changed
- * @throws {TypeError} for a wrong option
+ * @throws {TypeError} for an invalid option
  */
 export function watchSessions<Store extends SessionStore, Events extends object>(
   store: Store,
@@ -81,7 +80,7 @@ export function watchSessions<Store extends SessionStore, Events extends object>
   const get = (...args: never[]): unknown => {
     const [key] = args
     const ctx = contextOf(args)
-    // What ends the session from now on this request does not see.
+    // The request does not see if the session ends after this moment.
     if (ctx !== undefined) noteArrival(ctx.req)
     return attempt(key, () => {
       const answer = store.get(...args)
@@ -101,7 +100,7 @@ export function watchSessions<Store extends SessionStore, Events extends object>
     const isMadeUp = requests.hasMadeUp(contextOf(rest), key)
     const destroyed = (async () => attempt(key, () => store.destroy(key, ...rest)))()
     const told = destroyed.then(() => (isMadeUp ? undefined : disconnect(key)))
-    // Whoever waits for the session to be destroyed hears of the failure.
+    // The caller of `destroy` gets the error.
     told.catch(() => undefined)
     const answer = await inTime(destroyed, key)
     await told
@@ -109,11 +108,11 @@ export function watchSessions<Store extends SessionStore, Events extends object>
   }
   const watched: Readonly<Record<PropertyKey, unknown>> = { get, set, destroy }
 
-  // Not a proxy of the store itself: it could not show another `destroy` for a store that is frozen.
+  // Not a proxy of the store itself: a proxy of a frozen store could not replace `destroy`.
   return new Proxy(Object.create(Reflect.getPrototypeOf(store)) as Store, {
     get(_, property) {
       if (Object.hasOwn(watched, property)) return watched[property]
-      // Private fields want the store itself for `this`.
+      // Private fields need the store itself as `this`.
       const value: unknown = Reflect.get(store, property, store)
       return typeof value === 'function' ? (value.bind(store) as unknown) : value
     },

@@ -92,7 +92,7 @@ test('an answer that is needed at once is no promise, and one that comes all the
     callNow('`it`', () => null),
     null,
   )
-  t.throws(() => callNow('`it`', late), { instanceOf: TypeError, message: /`it` must answer at once/ })
+  t.throws(() => callNow('`it`', late), { instanceOf: TypeError, message: /`it` must be synchronous/ })
   t.is(
     t.throws(() => callNow('`it`', () => hostile)),
     failure,

@@ -3,10 +3,10 @@ import { EventStreamError, type ErrorCode } from '../errors.ts'
 /**
  * Why credentials were refused.
  *
- * - `malformed` → 400: two credentials at once, or no credential at all where one was announced
+ * - `malformed` → 400: two credentials at once, or a scheme without a credential
  * - `rejected` → 401: expired, forged, revoked
  * - `forbidden` → 403: valid, but not allowed here
- * - `unavailable` → 503: nobody can tell just now (key server or session store down)
+ * - `unavailable` → 503: the key server or session store is unavailable
  */
 export type AuthenticationFailure = 'malformed' | 'rejected' | 'forbidden' | 'unavailable'
 
@@ -18,13 +18,13 @@ const OUTCOMES = {
 } as const satisfies Record<AuthenticationFailure, { status: number; code: ErrorCode }>
 
 /**
- * Thrown by an authenticator for credentials that are there and bad. The message is for the operator: the client
- * sees the status, a fixed text and the challenge. Neither may contain the credentials.
+ * Thrown by an authenticator if credentials are present but invalid. The message is for the operator; the client gets
+ * the status, a fixed text and the challenge. Neither may contain the credentials.
  */
 export class AuthenticationError extends EventStreamError {
   override readonly name = 'AuthenticationError'
   readonly status: 400 | 401 | 403 | 503
-  /** The `WWW-Authenticate` value to answer with, where the scheme has one to say. */
+  /** The `WWW-Authenticate` value of the response, if the scheme has one. */
   readonly challenge: string | undefined
 
   constructor(failure: AuthenticationFailure, message: string, options: ErrorOptions & { challenge?: string } = {}) {

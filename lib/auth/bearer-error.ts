@@ -1,7 +1,7 @@
 import { AuthenticationError } from './authentication-error.ts'
 import { challenge } from './challenge.ts'
 
-/** The refusals of RFC 6750, section 3.1. Clients get fixed texts, so that nothing of a token comes back. */
+/** The error responses of RFC 6750, section 3.1. Their texts are fixed, so that no part of a token is echoed. */
 export interface BearerErrors {
   /** The challenge of `invalid`. */
   readonly rejection: string
@@ -11,7 +11,7 @@ export interface BearerErrors {
   insufficientScope(): AuthenticationError
 }
 
-/** Makes the refusals of a realm; `scope` is what a token needs there, space-separated. */
+/** Creates the errors of a realm; `scope` lists the scopes a token needs, space-separated. */
 export function bearerErrors(realm: string, scope: string): BearerErrors {
   const refusal = (error: string, description: string) =>
     challenge('Bearer', { realm, error, error_description: description })

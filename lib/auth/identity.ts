@@ -1,35 +1,35 @@
-/** What is said of a holder, where nothing is known of its shape. */
+/** Claims of unknown shape. */
 export type UnknownClaims = Record<string, unknown>
 
-/** Who holds a stream, as an authenticator found out. Frozen. `Claims` is the shape of what is said of its holder. */
+/** The identity that an authenticator found for a stream. Frozen. `Claims` is the type of `claims`. */
 export interface Identity<Claims extends object = UnknownClaims> {
-  /** The user or client, as the application names it. Limits and `hub.disconnect({ identity })` count by it. */
+  /** The user or client. Limits and `hub.disconnect({ identity })` use it. */
   readonly id: string
-  /** How the identity was proven: `session`, `bearer`, or a custom authenticator's own word. */
+  /** How the identity was authenticated: `session`, `bearer`, or a custom authenticator's scheme. */
   readonly scheme: string
-  /** When the proof ends, in milliseconds since 1970. The stream is closed then. */
+  /** When the login expires, in milliseconds since 1970. The stream is closed then. */
   readonly expiresAt?: number
   /**
-   * The key of the session in its store; `hub.disconnect({ session })` finds streams by it.
-   * It opens the session to whoever has it, so it is not enumerable: logging an identity does not show it.
+   * The key of the session in its store; `hub.disconnect({ session })` finds streams by it. Whoever knows it can use
+   * the session, so it is not enumerable and stays out of logs.
    */
   readonly session?: string
   /** The token's `jti`; `hub.revoke(token)` and `hub.disconnect({ token })` find streams by it. */
   readonly token?: string
-  /** What the token or the session says of its holder. */
+  /** The claims of the token or session. */
   readonly claims?: Readonly<Claims>
 }
 
-// What `createIdentity()` has made. Others may be frozen, too, and show their session.
+// Identities made by `createIdentity()`. A frozen object from elsewhere may have an enumerable session.
 const made = new WeakSet<Identity<object>>()
 
 /**
  * Builds a frozen identity whose `session` stays out of logs.
  *
- * @throws {TypeError} for a field that is wrong
+ * @throws {TypeError} for an invalid field
  */
 export function createIdentity<Claims extends object = UnknownClaims>(fields: Identity<Claims>): Identity<Claims> {
-  // A copy is checked, since a getter may answer something else when it is asked again.
+  // Check the copy: a getter may return something else the next time.
   const { session, ...visible } = checkIdentity(plainCopy(fields))
   const identity = visible as Identity<Claims>
   if (session !== undefined) Object.defineProperty(identity, 'session', { value: session, enumerable: false })
@@ -37,16 +37,16 @@ export function createIdentity<Claims extends object = UnknownClaims>(fields: Id
   return identity
 }
 
-/** Whether a login has ended by its own time; `now` in milliseconds since 1970. */
+/** Whether a login has expired; `now` in milliseconds since 1970. */
 export function hasEnded({ expiresAt = Infinity }: Pick<Identity, 'expiresAt'>, now: number): boolean {
   return expiresAt <= now
 }
 
 /**
- * Checks what an authenticator answered. What `createIdentity()` made is answered as it is; of anything else, such as a
- * user of an object-relational mapper, a frozen copy, so that nobody can change it while a stream is counted by it.
+ * Checks an authenticator's return value. An identity from `createIdentity()` is returned as it is; anything else, such
+ * as an ORM entity, is copied and frozen, so that its fields cannot change while a stream is counted by them.
  *
- * @throws {TypeError} for a field that is wrong
+ * @throws {TypeError} for an invalid field
  */
 export function frozenIdentity(answer: unknown): Identity {
   const identity = checkIdentity(answer)
@@ -54,27 +54,27 @@ export function frozenIdentity(answer: unknown): Identity {
 }
 
 /**
- * Checks that a value is an identity: limits, disconnections and the end of a stream hang on its fields.
+ * Checks that a value is an identity: limits, disconnects and expiry depend on its fields.
  *
- * @throws {TypeError} that names the wrong field, and shows none
+ * @throws {TypeError} naming the invalid field, never its value
  */
 export function checkIdentity(value: unknown): Identity {
-  if (typeof value !== 'object' || value === null) throw new TypeError('an identity is an object with an `id`')
+  if (typeof value !== 'object' || value === null) throw new TypeError('an identity must be an object with an `id`')
   const { id, session, token, expiresAt } = value as Partial<Record<keyof Identity, unknown>>
-  if (!isName(id)) throw new TypeError('an identity needs an `id`: a string that is not empty')
+  if (!isName(id)) throw new TypeError('the `id` of an identity must be a non-empty string')
   requireId(id)
-  if (session !== undefined && !isName(session)) throw new TypeError('the `session` of an identity is a string')
-  if (token !== undefined && !isName(token)) throw new TypeError('the `token` of an identity is a string')
-  // NaN would be a time that never comes.
+  if (session !== undefined && !isName(session)) throw new TypeError('the `session` of an identity must be a string')
+  if (token !== undefined && !isName(token)) throw new TypeError('the `token` of an identity must be a string')
+  // NaN would never expire.
   if (expiresAt !== undefined && !(typeof expiresAt === 'number' && !Number.isNaN(expiresAt))) {
-    throw new TypeError('the `expiresAt` of an identity is a number: milliseconds since 1970')
+    throw new TypeError('the `expiresAt` of an identity must be a number: milliseconds since 1970')
   }
   return value as Identity
 }
 
 const FIELDS = ['id', 'scheme', 'expiresAt', 'session', 'token', 'claims'] as const satisfies (keyof Identity)[]
 
-// Fields may be inherited, as getters of a class are, or not be enumerable, as a session is not.
+// Properties may be inherited (getters of a class) or not enumerable (`session`).
 function plainCopy(fields: unknown): unknown {
   if (typeof fields !== 'object' || fields === null) return fields
   const copy: Record<string, unknown> = { ...fields }
@@ -85,14 +85,14 @@ function plainCopy(fields: unknown): unknown {
   return copy
 }
 
-// What JavaScript makes of a value that is missing: `String(session.userId)` would make one user of all visitors.
+// Missing values converted to strings: `String(session.userId)` would make all visitors one user.
 const MISSING: ReadonlySet<unknown> = new Set(['undefined', 'null', 'NaN', '[object Object]'])
 
-/** @throws {TypeError} for an `id` that is a missing value made a string */
+/** @throws {TypeError} for an `id` that is a missing value converted to a string */
 export function requireId(id: unknown): void {
   if (!MISSING.has(id)) return
   throw new TypeError(
-    `an \`id\` is '${String(id)}', which is what becomes of a missing value as a string: \`identify\` must answer something falsy for nobody`,
+    `\`id\` is '${String(id)}', a missing value converted to a string: \`identify\` must return a falsy value if nobody is logged in`,
   )
 }
 

@@ -1,25 +1,25 @@
 import { requireId, type UnknownClaims } from './identity.ts'
 
-/** Who an application's `identify` says that the credentials belong to. */
+/** The owner of the credentials, as the application's `identify` returns it. */
 export interface Principal<Claims extends object = UnknownClaims> {
   /** The user or client. Numbers become strings; `'undefined'`, `'null'`, `'NaN'` and `'[object Object]'` are refused. */
   readonly id: string | number | bigint
   /**
-   * When the login ends, in milliseconds since 1970, where that is earlier than the credentials themselves end. `Infinity`
-   * where nothing but those ends it.
+   * When the login expires, in milliseconds since 1970, if that is before the credentials expire. `Infinity` sets no
+   * earlier end.
    */
   readonly expiresAt?: number
-  /** What else is to be known of the principal: `identity.claims`. */
+  /** Further facts about the principal: `identity.claims`. */
   readonly claims?: Readonly<Claims>
 }
 
-/** An application's word for "nobody". */
+/** A falsy value: nobody is logged in. */
 export type Nobody = undefined | null | false | '' | 0
 
 /**
- * What an application's `identify` answers. Given fields of any name, it makes something unknown of them, which is
- * checked when it comes; an `identify` whose parameter is annotated with its fields is checked by the compiler, and the type
- * of its `claims` goes on into `identity.claims`.
+ * The return type of an application's `identify`. For fields of unknown type it is `unknown`, checked at run time; if
+ * the parameter of `identify` is annotated, the compiler checks the result, and the type of `claims` becomes that of
+ * `identity.claims`.
  */
 export type Answer<Given, Who extends Principal<object>> = string extends keyof Given
   ? unknown
@@ -31,13 +31,13 @@ export interface CheckedPrincipal extends Principal {
 }
 
 /**
- * Checks what an application's `identify` answered.
+ * Checks the return value of an application's `identify`.
  *
- * @throws {TypeError} for an answer that is neither a principal nor falsy: it must not pass for "nobody".
+ * @throws {TypeError} for a truthy value that is not a principal: it must not count as "nobody".
  */
 export function checkPrincipal(answer: unknown): CheckedPrincipal | undefined {
   if (!answer) return undefined
-  if (typeof answer !== 'object') throw malformed('an object with an `id`, or something falsy')
+  if (typeof answer !== 'object') throw malformed('an object with an `id`, or a falsy value')
   const { id, expiresAt, claims } = answer as { id?: unknown; expiresAt?: unknown; claims?: unknown }
   if (expiresAt !== undefined && !(typeof expiresAt === 'number' && !Number.isNaN(expiresAt))) {
     throw malformed('`expiresAt` in milliseconds since 1970')
@@ -50,7 +50,7 @@ export function checkPrincipal(answer: unknown): CheckedPrincipal | undefined {
   }
 }
 
-/** Whether a value is an object that is no array. */
+/** Whether a value is an object other than an array. */
 export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
@@ -59,9 +59,9 @@ function checkId(id: unknown): string {
   requireId(id)
   if (typeof id === 'string' && id !== '') return id
   if (typeof id === 'bigint' || Number.isSafeInteger(id)) return String(id)
-  throw malformed('an `id` that is a string, not empty, or a whole number')
+  throw malformed('an `id` that is a non-empty string or an integer')
 }
 
 function malformed(expected: string): TypeError {
-  return new TypeError(`\`identify\` must answer ${expected}`)
+  return new TypeError(`\`identify\` must return ${expected}`)
 }

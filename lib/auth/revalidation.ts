@@ -1,12 +1,12 @@
 import { duration } from '../options.ts'
 import type { Revalidation } from './authenticator.ts'
 
-/** How often the login of an open stream is looked up again: every 30 seconds, in milliseconds. */
+/** The default interval between revalidations of an open stream: 30 seconds, in milliseconds. */
 export const DEFAULT_REVALIDATE = 30_000
-/** How long those looks may fail before open streams are closed: 2 minutes, in milliseconds. */
+/** How long revalidation may keep failing before the stream is closed: 2 minutes, in milliseconds. */
 export const DEFAULT_GRACE = 120_000
 
-/** Options of authenticators that ask again, in milliseconds. */
+/** Options of authenticators that revalidate, in milliseconds. */
 export interface RevalidationOptions {
   readonly revalidate?: number
   readonly grace?: number

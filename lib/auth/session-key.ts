@@ -1,15 +1,15 @@
 import type { Context } from 'koa'
 
-/** What koa-session 6 and 7 keep of a request on its context, under a symbol of their own. */
+/** What koa-session 6 and 7 store on the context, under a private symbol. */
 export interface ContextSession {
-  /** `false` once the request has ended it, `undefined` before it has been looked at. */
+  /** `false` once the request has ended it, `undefined` until it is first read. */
   readonly session: unknown
   readonly externalKey: unknown
-  /** Saves or destroys the session, and sets the cookie, as is called for at the end of the request. */
+  /** Saves or destroys the session and sets the cookie at the end of the request. */
   commit: (...args: never[]) => unknown
 }
 
-/** What koa-session keeps of a request; `undefined` where it keeps nothing, or not in this shape. */
+/** koa-session's state for a request, or `undefined` if there is none of this shape. */
 export function contextSessionOf(ctx: object): ContextSession | undefined {
   for (const symbol of Object.getOwnPropertySymbols(ctx)) {
     const value: unknown = Reflect.get(ctx, symbol)
@@ -19,10 +19,10 @@ export function contextSessionOf(ctx: object): ContextSession | undefined {
 }
 
 /**
- * The key of the session that a request has now. `ctx.session.externalKey` goes on naming the one that it came with, also
- * when `ctx.session.regenerate()` has destroyed that and saved the session under another.
+ * The current key of the request's session. `ctx.session.externalKey` stays the key the request came with, even after
+ * `ctx.session.regenerate()` has destroyed that session and saved it under another key.
  *
- * @param key a key: what is not the one of `ctx.session` is answered as it is, as is one where koa-session tells of no other
+ * @param key returned unchanged if it is not `ctx.session.externalKey`, or if koa-session has no other key
  */
 export function currentKey(ctx: Context, key: string): string {
   if (!('session' in ctx)) return key

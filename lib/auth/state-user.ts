@@ -13,10 +13,10 @@ import { currentKey } from './session-key.ts'
 /** The property of `ctx.state` that koa-jwt and koa-passport use. */
 export const DEFAULT_USER_PROPERTY = 'user'
 
-/** A user whom middleware in front has verified, where the application does not say what it looks like. */
+/** A user verified by earlier middleware, of unknown shape. */
 export type UserData = Readonly<Record<string, unknown>>
 
-/** Who an application says that a verified user is, and by what the login can be ended. */
+/** The principal of a verified user, and what can end its login. */
 export interface VerifiedUser<Claims extends object = UnknownClaims> extends Principal<Claims> {
   /** The `jti` of the user's token, for `hub.revoke()` and `hub.disconnect({ token })`. */
   readonly token?: string | undefined
@@ -26,23 +26,26 @@ export interface VerifiedUser<Claims extends object = UnknownClaims> extends Pri
 
 export interface StateUserOptions<User = UserData, Claims extends object = UnknownClaims> {
   /**
-   * Says who the user is: `{ id, expiresAt?, token?, session?, claims? }`, or something falsy for nobody. Annotate the
-   * parameter to have the answer checked by the compiler.
+   * Returns the principal: `{ id, expiresAt?, token?, session?, claims? }`, or a falsy value for nobody. Annotate the
+   * parameter to have the result type-checked.
    */
   identify: (user: User, ctx: Context) => Answer<User, VerifiedUser<Claims>>
-  /** The property of `ctx.state` that has the user. Default: `user`. */
+  /** The property of `ctx.state` that holds the user. Default: `user`. */
   property?: string
   /**
-   * Whether the browser sends what the user was verified by of its own accord, as it does cookies: then only pages of the
-   * application's own origin, and those in `origins`, may open a stream. `false` is for users who are only ever verified
-   * by a header that a program has to set, such as `Authorization: Bearer`. Default: `true`.
+   * Whether the browser sends the user's credentials automatically, as it does cookies: then only pages of the
+   * application's own origin, and those in `origins`, may open a stream. Use `false` only if every user is
+   * authenticated by a header that a program must set, such as `Authorization: Bearer`. Default: `true`.
    */
   ambient?: boolean
-  /** Asked while a stream is open, and right before: whether the login still holds. By default nobody is asked. */
+  /**
+   * Whether the login is still valid. Called before a stream opens and periodically while it is open. Default: no
+   * check.
+   */
   holds?: (identity: Identity) => boolean | Promise<boolean>
-  /** Milliseconds between two questions to `holds`. Default: 30 s. */
+  /** Milliseconds between calls of `holds`. Default: 30 s. */
   revalidate?: number
-  /** How long `holds` may go on failing before the stream is closed, in milliseconds. Default: 2 min. */
+  /** How long `holds` may keep failing before the stream is closed, in milliseconds. Default: 2 min. */
   grace?: number
   /** The realm named in the challenge of a 401. Default: `events`. */
   realm?: string
@@ -53,31 +56,32 @@ export interface StateUserOptions<User = UserData, Claims extends object = Unkno
 const OPTIONS = ['identify', 'property', 'ambient', 'holds', 'revalidate', 'grace', 'realm', 'clock'] as const
 
 /**
- * Takes the user that middleware in front has verified and put in `ctx.state.user`, as koa-jwt and koa-passport do.
- * Nothing is verified again: whatever sets that property is believed. Without it nobody is logged in.
+ * Uses the user that earlier middleware has verified and put in `ctx.state.user`, as koa-jwt and koa-passport do.
+ * Nothing is verified again: the property is trusted. Without it nobody is logged in.
  *
- * It cannot know when the login ends. Say so by `expiresAt` (of a JWT `exp * 1_000`), by `token` or `session`, by which
- * the hub closes streams, or by `holds`. A user without any of them is refused with an error, as the stream would outlive
- * the login; `expiresAt: Infinity` says that it is meant to. `bearerToken()` and `sessionCookie()` know by themselves, and refuse more; where passport's user is in a session of koa-session,
- * `sessionCookie()` can read it from there.
+ * It cannot know when the login ends. Provide that with `expiresAt` (for a JWT `exp * 1_000`), with `token` or
+ * `session`, by which the hub closes streams, or with `holds`. A user without any of them causes an error, as the
+ * stream would outlive the login; `expiresAt: Infinity` allows that explicitly. `bearerToken()` and `sessionCookie()`
+ * know the end of a login and check more; if passport stores its user in a session of koa-session, `sessionCookie()`
+ * can read it from there.
  *
  * A login whose `expiresAt` has passed is refused with 401.
  *
- * @throws {TypeError} for a wrong option; while authenticating, for an answer of `identify` that is neither falsy nor has
- *   an `id`, or has no end.
+ * @throws {TypeError} for an invalid option; while authenticating, if `identify` returns a truthy value without an `id`
+ *   or without an end.
  */
 export function stateUser<User = UserData, Claims extends object = UnknownClaims>(
   options: StateUserOptions<User, Claims>,
 ): Authenticator<Claims> {
   knownKeys('stateUser', options, OPTIONS)
-  // Only the application can know what the middleware in front leaves there.
+  // The type is the application's promise: earlier middleware sets the value.
   const identify = fn('identify', options.identify) as (user: unknown, ctx: Context) => unknown
   const property = text('property', options.property, DEFAULT_USER_PROPERTY)
   const ambient = flag('ambient', options.ambient, true)
   const realm = quotable('realm', text('realm', options.realm, DEFAULT_REALM))
   const revalidation = checkRevalidation(options)
   const clock = completeClock(options.clock)
-  // A client of an API is to fetch a new token (RFC 6750, section 3.1); a browser has nothing to do with a challenge.
+  // An API client must fetch a new token (RFC 6750, section 3.1); browsers ignore this challenge.
   const rejection = ambient ? undefined : bearerErrors(realm, '').rejection
 
   async function authenticate(ctx: Context): Promise<Identity<Claims> | undefined> {
@@ -88,7 +92,7 @@ export function stateUser<User = UserData, Claims extends object = UnknownClaims
     if (identity === undefined || !hasEnded(identity, clock.now())) return identity
     throw new AuthenticationError(
       'rejected',
-      'the login has ended',
+      'the login has expired',
       rejection === undefined ? {} : { challenge: rejection },
     )
   }
@@ -111,19 +115,19 @@ function userIdentity<Claims extends object>(answer: unknown, ctx: Context): Ide
   return createIdentity<Claims>({
     ...others,
     scheme: 'user',
-    // Of the application's own making, in a shape that it alone knows.
+    // Built by the application, in the shape it declares.
     ...(claims !== undefined && { claims: claims as Claims }),
     ...(token !== undefined && { token }),
-    // One that the application has from `ctx.session.externalKey` may have got another key since.
+    // The key may have changed since the application read `ctx.session.externalKey`.
     ...(session !== undefined && { session: currentKey(ctx, session) }),
   })
 }
 
-// Not at start-up: only `identify` can tell, for each user.
+// Not checked at start-up: the end depends on what `identify` returns for each user.
 function requireEnd({ expiresAt, token, session }: Identity<object>): void {
   if (expiresAt !== undefined || token !== undefined || session !== undefined) return
   throw new TypeError(
-    'stateUser() cannot tell when the login ends: let `identify` answer `expiresAt`, `token` or `session`, or give `holds`; `expiresAt: Infinity` is for logins without an end',
+    'stateUser() cannot tell when the login ends: return `expiresAt`, `token` or `session` from `identify`, or set `holds`; for logins without an end return `expiresAt: Infinity`',
   )
 }
 
@@ -133,7 +137,7 @@ function checkRevalidation<User, Claims extends object>(
   const { holds, revalidate, grace } = options
   if (holds === undefined) {
     if (revalidate === undefined && grace === undefined) return undefined
-    throw new TypeError('`revalidate` and `grace` are only of use with `holds`')
+    throw new TypeError('`revalidate` and `grace` require `holds`')
   }
   return Object.freeze({ ...checkRevalidationPace(options), holds: fn('holds', holds) })
 }

@@ -7,48 +7,52 @@ import { duration, fn, integer, knownKeys, text } from '../options.ts'
 import type { EventInput } from '../wire/event.ts'
 import { GroupReader, type ReadEntry, type StreamEntry } from './group-reader.ts'
 
-/** How long an entry may be with a reader before another one takes it over, unless told otherwise, in milliseconds. */
+/** The default of `claimAfter`, in milliseconds. */
 export const DEFAULT_CLAIM_AFTER = 30_000
 
-/** What becomes of an entry. */
+/** An event and its topics, read from an entry. */
 export interface BridgedEvent {
   readonly topics: string | readonly string[]
   readonly event: EventInput
 }
 
 export interface BridgeOptions {
-  /** A client of ioredis 5 or 6, of which the settings are used, but no `keyPrefix`; or a `redis://` or `rediss://` URL. */
+  /** A client of ioredis 5 or 6, whose settings are used except for `keyPrefix`; or a `redis://` or `rediss://` URL. */
   client: ClientOrUrl
   /** The key of the stream to read. */
   stream: string
-  /** The consumer group. It is created where it is missing, at the stream's beginning. Default `koa-event-stream`. */
+  /** The consumer group. If missing, it is created at the stream's beginning. Default `koa-event-stream`. */
   group?: string
-  /** Where to publish: a hub, or what `createPublisher()` made. It has `claimAfter` for each entry. */
+  /** Where to publish: a hub, or the result of `createPublisher()`. Each publish times out after `claimAfter`. */
   target: {
-    /** The `key` is the entry's own: whoever heeds it, as these two do, publishes an entry once however often it is given. */
+    /**
+     * The `key` identifies the entry. A target that honours it, as these two do, publishes a redelivered entry only
+     * once.
+     */
     publish(topics: string | readonly string[], event: EventInput, options: { key: string }): Promise<string>
   }
   /**
-   * Makes an event of an entry, or `undefined` for one that is none. The default takes the fields `topic`, `event` and
-   * `data`, with `data` sent as it is.
+   * Converts an entry to an event; `undefined` skips it. The default uses the fields `topic`, `event` and `data`, with
+   * `data` sent as it is.
    */
   read?: (entry: StreamEntry) => BridgedEvent | undefined
-  /** Entries a round. Default 100. */
+  /** Entries per read. Default 100. */
   batch?: number
   /**
-   * Milliseconds until an entry that another reader has not acknowledged is taken over, and a reader that has none and has
-   * not been heard of is removed. Several times what one publish may take. Default 30,000.
+   * Milliseconds until an unacknowledged entry of another reader is claimed, and an inactive reader without pending
+   * entries is removed. Set it to several times the duration of a publish. Default 30,000.
    */
   claimAfter?: number
   /**
-   * Told of entries that can never be published: `read` threw, the event or a topic is not valid (`ERR_EVENT_INVALID`,
-   * `ERR_EVENT_TOO_LARGE`, `ERR_TOPIC_INVALID`), or the entry was deleted before its turn. They are put into the stream `<stream>:rejected` (the last 10,000, about), with the reason, and
-   * acknowledged, so that they do not hold up the others.
+   * Called for entries that can never be published: `read` threw, the event or a topic is invalid (`ERR_EVENT_INVALID`,
+   * `ERR_EVENT_TOO_LARGE`, `ERR_TOPIC_INVALID`), or the entry was deleted before it was read. They are moved to the
+   * stream `<stream>:rejected` (about the last 10,000), with the reason, and acknowledged, so that they do not block
+   * the others.
    */
   onRejected?: (entry: StreamEntry, error: unknown) => void
   /**
-   * Told when Redis or the target failed, whatever the error, or `read` answered a promise. It is tried again a second later,
-   * and as often as it takes.
+   * Called for any error of Redis or the target, and if `read` returned a promise. The bridge retries every second
+   * without limit.
    */
   onError?: (error: unknown) => void
 }
@@ -56,31 +60,31 @@ export interface BridgeOptions {
 /** A running bridge. */
 export interface Bridge {
   /**
-   * Stops reading. Resolves when the entries under way have been published and acknowledged, or were left to another
-   * reader: at once where Redis is away, within 5 seconds where it does not answer.
+   * Stops reading. Resolves when the entries in progress have been published and acknowledged, or left to another
+   * reader: at once if Redis is disconnected, within 5 seconds if it does not respond.
    */
   close(): Promise<void>
 }
 
 const OPTIONS = ['client', 'stream', 'group', 'target', 'read', 'batch', 'claimAfter', 'onRejected', 'onError'] as const
 const PAUSE = 1_000
-// What no second attempt can help.
+// Errors for which a retry is useless.
 const HOPELESS: readonly unknown[] = ['ERR_EVENT_INVALID', 'ERR_EVENT_TOO_LARGE', 'ERR_TOPIC_INVALID']
 
 /**
- * Publishes what other services write to a Redis Stream by XADD, in whatever language. It reads through a consumer group
- * (Redis, "Redis Streams: consumer groups"): any number of bridges share the work, and what a dead one has left is taken
- * over.
+ * Publishes what other services, in any language, write to a Redis Stream by XADD. It reads through a consumer group
+ * (Redis, "Redis Streams: consumer groups"): any number of bridges share the work and claim the entries of a crashed
+ * one.
  *
- * Each entry is published once, also after a crash or an answer that was lost: it is acknowledged after it was published,
- * and published with a key made of the stream's name, the group's and the entry's id, so that a repetition within the age of
- * the history publishes nothing. A log that is fed from several Redis by streams of one name needs a group for each.
+ * Each entry is published once, also after a crash or a lost reply: it is acknowledged after the publish, whose key
+ * consists of the names of stream and group and the entry's id, so that a retry within the history's age publishes
+ * nothing. If several Redis servers with streams of one name feed a log, each needs its own group.
  *
- * One bridge publishes in the order of the stream, one entry after another, and waits at an entry for as long as the
- * target fails. Several bridges at once keep the order of what each of them reads, not of the whole, and what is taken
- * over from a dead one comes late: where order matters more than never standing still, run one.
+ * One bridge publishes in the order of the stream, one entry after another, and retries an entry for as long as the
+ * target fails. Several bridges keep the order of what each of them reads, not of the whole, and claimed entries are
+ * published late: if order matters more than availability, run one.
  *
- * @throws {TypeError} for a wrong option
+ * @throws {TypeError} for an invalid option
  */
 export function bridgeStream(options: BridgeOptions): Bridge {
   const runner = new StreamBridge(options)
@@ -144,13 +148,13 @@ class StreamBridge {
     while (!this.#stopped) await this.#publish(await this.#reader.next())
   }
 
-  // One after another, so that an entry that has to wait does not let the next one go first.
+  // Sequential: an entry that is being retried must not be overtaken by the next.
   async #publish(entries: readonly ReadEntry[]): Promise<void> {
     const begun = systemClock.now()
     const done: string[] = []
     try {
       for (const entry of entries) {
-        // Others would take over what has been here for long. What is left is read again, and has a new time then.
+        // Other readers would claim entries held for long. The rest is read again, with a new idle time.
         if (systemClock.now() - begun > this.#claimAfter / 2) break
         await this.#publishOne(entry)
         done.push(entry.id)
@@ -179,13 +183,13 @@ class StreamBridge {
       bridged = this.#read(entry)
     } catch (cause) {
       if (cause instanceof EventStreamError) throw cause
-      const reason = cause instanceof Error ? cause.message : 'it could not be read'
+      const reason = cause instanceof Error ? cause.message : 'the entry could not be read'
       throw new EventStreamError('ERR_EVENT_INVALID', reason, { cause })
     }
-    // Of a promise the function is to blame, and not the entry.
+    // A promise is a bug of the function: the entry is not rejected.
     const answer: unknown = callNow('`read`', () => bridged)
     if (answer === undefined || (typeof answer === 'object' && answer !== null)) return bridged
-    throw new EventStreamError('ERR_EVENT_INVALID', '`read` answered neither an event with its topics nor `undefined`')
+    throw new EventStreamError('ERR_EVENT_INVALID', '`read` must return an event with its topics, or `undefined`')
   }
 
   async #publishTo({ topics, event }: BridgedEvent, options: { key: string }): Promise<void> {
@@ -193,13 +197,13 @@ class StreamBridge {
     await callInTime(limit, () => this.#options.target.publish(topics, event, options))
   }
 
-  // A listener that fails must not stop the bridge, nor the process.
+  // A failing listener must stop neither the bridge nor the process.
   #tell(name: string, listener: () => void): void {
     callAside(listener, error => {
       if (this.#hasWarned) return
       this.#hasWarned = true
       const kind = error instanceof Error ? error.name : typeof error
-      const message = `\`${name}\` of a bridge failed (${kind}). This is said once.`
+      const message = `\`${name}\` of a bridge failed (${kind}). This warning is shown once.`
       process.emitWarning(message, { type: 'KoaEventStreamWarning', code: 'BRIDGE_LISTENER' })
     })
   }
@@ -221,7 +225,7 @@ function isHopeless(error: unknown): error is EventStreamError {
   return error instanceof EventStreamError && HOPELESS.includes(error.code)
 }
 
-// Short, whatever the names are.
+// Hashed, so that long names give a short key.
 function keyPrefix(stream: string, group: string): string {
   const names = createHash('sha256')
     .update(JSON.stringify([stream, group]))

@@ -10,7 +10,7 @@ export interface StreamEntry {
   readonly fields: Readonly<Record<string, string>>
 }
 
-/** An entry as it was read, without fields if it has been deleted meanwhile. */
+/** An entry read from the stream, without fields if it has been deleted. */
 export interface ReadEntry {
   readonly id: string
   readonly fields: StreamEntry['fields'] | undefined
@@ -20,17 +20,17 @@ export interface GroupReaderOptions {
   readonly client: Source
   readonly stream: string
   readonly group: string
-  /** Entries a read. */
+  /** Entries per read. */
   readonly batch: number
-  /** Milliseconds until an entry that another reader has not acknowledged is taken over. */
+  /** Milliseconds until an unacknowledged entry of another reader is claimed. */
   readonly claimAfter: number
 }
 
 const TIMEOUT = 5_000
-// How long a read waits for entries: as long as a close may have to wait, too.
+// How long a read blocks, in milliseconds; a close may have to wait as long.
 const BLOCK = 1_000
-// Removes readers that have nothing left to do and have not been heard of for a while, in one step: what a reader gets
-// meanwhile would be lost with it. KEYS: the stream. ARGV: the group, milliseconds, the reader that asks.
+// Removes idle readers without pending entries, atomically: an entry delivered to a reader in between would be lost.
+// KEYS: the stream. ARGV: the group, milliseconds, the calling reader.
 const REMOVE_READERS = `
 for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   local fields = {}
@@ -40,19 +40,19 @@ for _, reader in ipairs(redis.call('XINFO', 'CONSUMERS', KEYS[1], ARGV[1])) do
   end
 end
 `
-// Rejected entries that are kept for somebody to look at, about.
+// About how many rejected entries are kept for inspection.
 const KEPT = 10_000
 
-/** One reader of a consumer group. Every call rejects with `ERR_BROKER` where Redis fails. */
+/** A reader of a consumer group. Every call rejects with `ERR_BROKER` if Redis fails. */
 export class GroupReader {
   readonly #options: GroupReaderOptions
   readonly #consumer = randomUUID()
   readonly #commands: Commands
-  // Whether entries may be with this reader that have not been acknowledged.
+  // Whether this reader may have pending entries.
   #hasBegun = false
-  // Where to go on looking for what others have left.
+  // The cursor for claiming entries of other readers.
   #claimFrom = '0-0'
-  // When readers that are gone were last looked for, by the monotonic clock.
+  // When idle readers were last removed, on the monotonic clock.
   #lookedAt = -Infinity
 
   constructor(options: GroupReaderOptions) {
@@ -61,7 +61,7 @@ export class GroupReader {
     this.#commands = new Commands(connections, TIMEOUT, Infinity, systemClock)
   }
 
-  /** Creates the group where it is missing, at the beginning of the stream. */
+  /** Creates the group, if missing, at the beginning of the stream. */
   async createGroup(): Promise<void> {
     const { stream, group } = this.#options
     try {
@@ -72,13 +72,13 @@ export class GroupReader {
   }
 
   /**
-   * The next entries; none if none came for a while. What this reader has not acknowledged comes first, then what others
-   * have left, which is older than what is new.
+   * Returns the next entries; none if the read timed out. Own pending entries come first, then claimed ones, which are
+   * older than new ones.
    */
   async next(): Promise<ReadEntry[]> {
     const begun = this.#hasBegun ? await this.#read('0') : []
     if (begun.length > 0) return begun
-    // Even if the answer is lost on its way.
+    // Set before the reply, which may be lost.
     this.#hasBegun = true
     const left = await this.#claim()
     await this.#removeReaders()
@@ -92,13 +92,13 @@ export class GroupReader {
     this.#hasBegun = !all
   }
 
-  /** Puts an entry into the stream of those that were rejected. */
+  /** Moves an entry to the stream of rejected entries. */
   async reject({ id, fields }: StreamEntry, reason: string): Promise<void> {
     const told = ['rejected', reason, 'entry', id, ...Object.entries(fields).flat()]
     await this.#ask(client => client.xadd(`${this.#options.stream}:rejected`, 'MAXLEN', '~', KEPT, '*', ...told))
   }
 
-  /** Gives up waiting for a connection, if there is none. */
+  /** Stops waiting for a connection. */
   interrupt(): void {
     if (this.#commands.client.status !== 'ready') this.#commands.close()
   }
@@ -106,18 +106,18 @@ export class GroupReader {
   async close(): Promise<void> {
     const { stream, group } = this.#options
     try {
-      // A reader that has nothing left to do need not be remembered. What it has not acknowledged would go with it.
+      // Removes this reader if it has no pending entries: they would be deleted with it.
       const pending = await this.#ask(client => client.xpending(stream, group, '-', '+', 1, this.#consumer))
       if (pending.length === 0) await this.#ask(client => client.xgroup('DELCONSUMER', stream, group, this.#consumer))
     } catch {
-      // It does no harm to be remembered.
+      // Keeping the reader does no harm.
     }
     this.#commands.close()
   }
 
   async #read(from: '0' | '>'): Promise<ReadEntry[]> {
     const { stream, group, batch } = this.#options
-    // `null` when nothing came, whatever the types say.
+    // `null` if the read timed out, contrary to the types.
     const answer: unknown = await this.#ask(client =>
       client.xreadgroup('GROUP', group, this.#consumer, 'COUNT', batch, 'BLOCK', BLOCK, 'STREAMS', stream, from),
     )
@@ -135,7 +135,7 @@ export class GroupReader {
     return [...gone, ...entriesOf(entries)]
   }
 
-  // A reader is heard of with each read. If one that lives is removed all the same, its next read makes it anew.
+  // A reader is active with each read. If an active one is removed all the same, its next read creates it again.
   async #removeReaders(): Promise<void> {
     const { stream, group, claimAfter } = this.#options
     const now = systemClock.monotonic()
@@ -153,7 +153,7 @@ function entriesOf(answer: unknown): ReadEntry[] {
   if (!Array.isArray(answer)) return []
   const entries: ReadEntry[] = []
   for (const entry of answer as ([id: string, fields: string[] | null] | null)[]) {
-    // Redis 6.2 tells nothing of an entry that was deleted while another reader had it.
+    // Redis 6.2 returns `null` for a claimed entry that has been deleted.
     if (entry !== null) entries.push({ id: entry[0], fields: entry[1] === null ? undefined : fieldsOf(entry[1]) })
   }
   return entries

@@ -5,64 +5,64 @@ import type { LeaseStore } from './lease-store.ts'
 import type { Roster } from './roster.ts'
 
 /**
- * The contract between the hub and an engine. An engine keeps the log, and offers what instances share beside it: messages
- * to all of them, small values, places and who is there.
+ * The contract between the hub and an engine. An engine stores the log, and what instances share besides: control
+ * messages, a key-value store, leases and the roster.
  *
- * The hub is the one caller. It calls `listen` once, before anything else, and `close` once, after everything else.
+ * The hub is the only caller. It calls `listen` once, first, and `close` once, last.
  */
 export interface Broker extends EventLog {
-  /** Whether the engine can do its work just now: the log can be read, listened to and written to. */
+  /** Whether the log can be read, listened to and written to now. */
   readonly ready: boolean
 
-  /** Names the one listener of this instance. Its methods are called without re-entrance, in the order of the log. */
+  /** Sets the listener of this instance. Its methods are called without re-entrance, in the order of the log. */
   listen(listener: BrokerListener): void
 
   /**
-   * Hands a message to all instances, this one included, whatever their topics. It reaches each of them at least once, or
-   * that one is told that it may have missed some; an answer or a survey may be lost without a word. All hear them in the
-   * same order, but for these.
+   * Sends a message to all instances, including this one, whatever their topics. At-least-once delivery: each instance
+   * gets it, or is told that it may have missed some; only answers and surveys may be lost silently. All instances get them in the
+   * same order, except for these.
    *
-   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: nobody may have got it
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: possibly no instance got it
    */
   announce(message: ControlMessage): Promise<void>
 
-  /** Small values that all instances share. */
+  /** Small values shared by all instances. */
   readonly store: KeyValueStore
 
-  /** Places that all instances share. */
+  /** Leases shared by all instances. */
   readonly leases: LeaseStore
 
-  /** Which instances there are. */
+  /** Membership of instances, and presence. */
   readonly roster: Roster
 
-  /** Lets go of everything. Nothing reaches the listener any more. */
+  /** Releases all resources. The listener is not called any more. */
   close(): Promise<void>
 }
 
-/** What an instance hears from its engine. */
+/** Callbacks from the engine to its instance. */
 export interface BrokerListener {
-  /** An event that was published to these topics, of those that this instance is subscribed to. */
+  /** An event was published; `topics` are those that this instance is subscribed to. */
   event(topics: readonly string[], event: StoredEvent): void
-  /** Events of these topics were lost to this instance and are in no history. */
+  /** Events of these topics were lost for this instance and are not in history. */
   gap(topics: readonly string[], reason: GapReason): void
-  /** A message that some instance announced. The same one may come again. */
+  /** A control message from an instance. May be delivered more than once. */
   control(message: ControlMessage): void
   /**
-   * Messages may have been announced that will never come: before this instance could hear any, or while it was cut off.
-   * Whoever has no logins to ask again need not listen to it.
+   * Control messages may have been missed: before this instance was connected, or while it was disconnected. Optional,
+   * for a hub without logins to revalidate.
    */
   controlMissed?(): void
-  /** The engine can do its work now, or has lost its way to do it. `error` says why. */
+  /** The engine is ready, or no longer is. `error` is the reason. */
   readiness(ready: boolean, error?: unknown): void
-  /** Something failed that no caller hears of. `during` names the part. */
+  /** An error that reaches no caller. `during` names the operation. */
   fault(during: string, error: unknown): void
 }
 
-/** What instances tell each other. */
+/** Control messages between instances. */
 export type ControlMessage =
   DisconnectMessage | SupersedeMessage | SubscriptionsMessage | AnswerMessage | SurveyMessage | SurveyAnswerMessage
 
-/** Streams of these are to end. All that is given must fit. */
+/** Ends matching streams. All given fields must match. */
 export interface DisconnectMessage {
   readonly type: 'disconnect'
   readonly identity?: string
@@ -71,7 +71,7 @@ export interface DisconnectMessage {
   readonly reason: 'server' | 'done' | 'logout' | 'revoked'
 }
 
-/** These streams of an identity have lost their places to newer ones. */
+/** These streams of an identity have lost their leases to newer ones. */
 export interface SupersedeMessage {
   readonly type: 'supersede'
   readonly identity: string
@@ -79,51 +79,54 @@ export interface SupersedeMessage {
   readonly streams: readonly string[]
 }
 
-/** Streams of these get topics, and lose others. All of who they are that is given must fit. */
+/**
+ * Adds topics to matching streams, or removes them. Of `stream`, `identity` and `session`, all that are given must
+ * match.
+ */
 export interface SubscriptionsMessage {
   readonly type: 'subscriptions'
-  /** What the answers name: no two messages have the same. */
+  /** Referenced by the answers; unique. */
   readonly question: string
   readonly stream?: string
   readonly identity?: string
   readonly session?: string
   readonly subscribe: readonly string[]
   readonly unsubscribe: readonly string[]
-  /** The last such message that took topics away which was known when this was decided; empty where there was none. */
+  /** The last message that removed topics known when this was decided; empty if there was none. */
   readonly decided: string
-  /** How many milliseconds ago that was. */
+  /** How many milliseconds ago this was decided. */
   readonly age: number
-  /** The id up to which the client has seen the topics that it gets; empty where it had none of them. */
+  /** The client's cursor for the added topics; empty if it had none of them. */
   readonly seen: string
 }
 
-/** What an instance has done. */
+/** The result on one instance. */
 export interface AnswerMessage {
   readonly type: 'answer'
   readonly question: string
   readonly instance: string
-  /** How many of its streams stand as was asked for. */
+  /** The number of its streams in the requested state. */
   readonly streams: number
-  /** How many should, and do not. */
+  /** The number of its streams that should be, but are not. */
   readonly refused: number
 }
 
-/** A question to all instances that changes no right: who asks counts the answers. */
+/** A read-only question to all instances; the asking instance counts the answers. */
 export interface SurveyMessage {
   readonly type: 'survey'
-  /** What the answers name: no two surveys have the same. */
+  /** Referenced by the answers; unique. */
   readonly question: string
-  /** Which part of an instance is asked. */
+  /** The component that answers. */
   readonly about: string
-  /** What it is asked: anything that JSON holds. */
+  /** The question: any JSON value. */
   readonly body: unknown
 }
 
-/** What an instance answers to a survey. */
+/** An instance's answer to a survey. */
 export interface SurveyAnswerMessage {
   readonly type: 'survey-answer'
   readonly question: string
   readonly instance: string
-  /** Anything that JSON holds; `null` where it has nothing to say. */
+  /** Any JSON value; `null` without an answer. */
   readonly body: unknown
 }

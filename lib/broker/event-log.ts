@@ -2,50 +2,50 @@ import type { Position } from '../wire/cursor.ts'
 import type { EventHeaders, PublishNotes } from '../wire/publish-options.ts'
 import type { HistoryLimits } from './history-policy.ts'
 
-/** The log: it gives events their ids, remembers them for a while, and hands them to every instance that listens. */
+/** The log: assigns ids to events, keeps them in history, and delivers them to every listening instance. */
 export interface EventLog {
   /**
-   * Puts an event into the history of its topics under one new position, and hands it to every instance.
+   * Appends an event to the history of its topics at one new position, and delivers it to every instance.
    *
-   * @param topics one or more, checked, without doubles
-   * @param body the event's lines without its `id:`
-   * @param notes a `key`: where the log has an event with it that is not older than its history, nothing is published. And
-   *   `headers`, which the log keeps with the event
-   * @returns the event's id, or that of the first one with the key, once it is in history and handed over, and this instance
-   *   has handed it to its own streams or holds it
-   * @throws {EventStreamError} `ERR_BROKER`: it is not known to be in history, and nobody need expect it
+   * @param topics one or more, checked, without duplicates
+   * @param body the event's lines without `id:`
+   * @param notes a `key`: if the log has an event with it within the age of its history, nothing is published. And
+   *   `headers`, stored with the event
+   * @returns the event's id, or that of the first one with the key, once it is in history and sent out, and this
+   *   instance has delivered it to its own streams or holds it
+   * @throws {EventStreamError} `ERR_BROKER`: the event may or may not be in history
    */
   publish(topics: readonly string[], body: Uint8Array, notes?: PublishNotes): Promise<string>
 
   /**
-   * Begins to listen to a topic. Called once a topic until `unsubscribe`.
-   * When it has returned or resolved, every event published from then on reaches the listener.
+   * Subscribes to a topic. Called once per topic until `unsubscribe`. When it has returned or resolved, every event
+   * published from then on reaches the listener.
    */
   subscribe(topic: string): void | Promise<void>
 
-  /** Stops listening to a topic. */
+  /** Unsubscribes from a topic. */
   unsubscribe(topic: string): void
 
   /**
-   * Fetches history of subscribed topics into reach, so that `read` and `startOfLast` can answer at once; `position` is
-   * then no older than this call. `since` is the oldest `seq` of interest, 0 for all there is, `Infinity` for none;
-   * `epoch` is the life of the log that it is of, where a client has said so.
+   * Loads history of subscribed topics, so that `read` and `startOfLast` are synchronous; `position` is then no older
+   * than this call. `since` is the oldest `seq` needed, 0 for all, `Infinity` for none; `epoch` is that of the client's
+   * cursor, if it has one.
    */
   load(topics: readonly string[], since: number, epoch?: string): void | Promise<void>
 
   /**
-   * The log's own time, in milliseconds since 1970, as far as it is known here: by it is said when an event was published.
-   * Default: that of this machine.
+   * The log's clock, in milliseconds since 1970, as estimated here: events are timestamped by it. Default: this
+   * machine's clock.
    */
   time?(): number
 
-  /** Where the log stands, as far as this instance has seen. */
+  /** The end of the log, as far as this instance has seen. */
   position(): Position
 
   /**
-   * Asks where the log stands now; `position` is no older from then on.
+   * Asks for the current end of the log; `position` is no older from then on.
    *
-   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: nobody can tell just now
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: the log is unavailable
    */
   look(): Position | Promise<Position>
 
@@ -53,8 +53,8 @@ export interface EventLog {
   read(topic: string, after: number, limit: number): Slice
 
   /**
-   * The `seq` after which the last `count` events of a subscribed topic begin. Where some of them are young enough to be in
-   * history, and are not, since their count or bytes were over its limits: a place from which `read` says `trimmed`.
+   * The `seq` after which the last `count` events of a subscribed topic begin. If some of them are young enough for
+   * history but were trimmed for its count or bytes: a place from which `read` returns `trimmed`.
    */
   startOfLast(topic: string, count: number): number
 
@@ -76,9 +76,9 @@ export interface StoredEvent {
   readonly seq: number
   /** When it was published, in milliseconds since 1970. */
   readonly at: number
-  /** The whole frame, its `id:` line included. */
+  /** The whole frame, including its `id:` line. */
   readonly frame: Uint8Array
-  /** What its publisher said of it, in names that this version may not know. */
+  /** Headers set by the publisher, possibly with names unknown to this version. */
   readonly headers?: EventHeaders
 }
 
@@ -87,8 +87,8 @@ export interface Slice {
   readonly events: readonly StoredEvent[]
   /** Whether there is more after the last of these events. */
   readonly more: boolean
-  /** Whether history does not reach back to where the slice was to begin: events before the first one are lost. */
+  /** Whether history does not reach back to the requested start: events before the first one are lost. */
   readonly trimmed: boolean
-  /** The `seq` behind which history begins. It may be over the position, of which other topics know less. */
+  /** The `seq` after which history begins. It may exceed the log's position, if other topics are behind. */
   readonly start: number
 }

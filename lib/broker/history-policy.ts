@@ -1,56 +1,56 @@
 import { callNow } from '../application.ts'
 import { duration, fn, integer, knownKeys } from '../options.ts'
 
-/** How many events a topic remembers, unless told otherwise. */
+/** The default history of a topic, in events. */
 export const DEFAULT_HISTORY_COUNT = 1_000
-/** How many bytes a topic remembers, unless told otherwise. */
+/** The default history of a topic, in bytes. */
 export const DEFAULT_HISTORY_BYTES = 1_048_576
-/** How many milliseconds a topic remembers, unless told otherwise. */
+/** The default history of a topic, in milliseconds. */
 export const DEFAULT_HISTORY_AGE = 300_000
 
-/** How many keys of publishes a log remembers at once, within the age of their topics' history. */
+/** The most idempotency keys that a log remembers, within the age of their topics' history. */
 export const REMEMBERED_KEYS = 500_000
 
-/** How much of a topic is remembered. Whatever is reached first counts; the newest event stays until it is too old. */
+/** The limits of a topic's history. The first one reached applies; the newest event stays until it is too old. */
 export interface HistoryLimits {
-  /** Events a topic. */
+  /** Events per topic. */
   readonly count: number
-  /** Bytes of frames a topic. */
+  /** Bytes of frames per topic. */
   readonly bytes: number
   /** Milliseconds. */
   readonly age: number
 }
 
-/** What topics remember, as an application states it. */
+/** The application's options for history. */
 export interface HistoryOptions {
-  /** Events remembered a topic. Default 1,000. */
+  /** Events kept per topic. Default 1,000. */
   count?: number | undefined
-  /** Bytes remembered a topic. Default 1 MiB. */
+  /** Bytes kept per topic. Default 1 MiB. */
   bytes?: number | undefined
-  /** Milliseconds an event is remembered. Default 300,000 (5 minutes). */
+  /** Milliseconds an event is kept. Default 300,000 (5 minutes). */
   age?: number | undefined
   /**
-   * Limits of a topic's own, in place of those above; `undefined`, or a limit that is left out, for those above. Asked
-   * when a topic is published to, or is first listened to, and has to answer at once. Where it throws, or answers a
-   * promise or anything else, the limits above go for the topic, and it is told: the hub's `fault` (`during:
-   * 'history.of'`), or a warning of the process where there is no hub. Default: none.
+   * Limits for one topic, instead of those above; `undefined`, or an omitted limit, for those above. Called when a
+   * topic is published to, or first subscribed to; synchronous. If it throws, or returns a promise or anything else,
+   * the limits above apply, and it is reported: the hub emits `fault` (`during: 'history.of'`), or without a hub the
+   * process emits a warning. Default: none.
    */
   of?: ((topic: string) => Pick<HistoryOptions, 'count' | 'bytes' | 'age'> | undefined) | undefined
 }
 
 const LIMITS = ['count', 'bytes', 'age'] as const
 
-/** What each topic remembers. */
+/** The history limits of each topic. */
 export class HistoryPolicy {
-  /** The limits of topics that have none of their own. */
+  /** The limits of topics without limits of their own. */
   readonly common: HistoryLimits
-  /** Is told what `history.of` did wrong. */
+  /** Called with errors of `history.of`. */
   failed: (error: unknown) => void = warnOnce
   readonly #of: HistoryOptions['of']
 
   /**
-   * @param others names of further options, which the caller checks
-   * @throws {TypeError} that names the wrong option
+   * @param others names of further options, checked by the caller
+   * @throws {TypeError} naming the invalid option
    */
   constructor(options: HistoryOptions = {}, others: readonly string[] = []) {
     knownKeys('history', options, [...LIMITS, 'of', ...others])
@@ -88,11 +88,11 @@ function checkLimits(name: string, { count, bytes, age }: HistoryOptions, preset
 
 let hasWarned = false
 
-// A warning for each event would be a flood. Messages of errors may hold what nobody is to read in a log.
+// Warns once, since it is called for each event. The error's message may contain secrets.
 function warnOnce(error: unknown): void {
   if (hasWarned) return
   hasWarned = true
   const kind = error instanceof Error ? error.name : typeof error
-  const message = `\`history.of\` failed (${kind}), so the common limits go for the topic. This is said once.`
+  const message = `\`history.of\` failed (${kind}), so the common limits apply to the topic. This warning is shown once.`
   process.emitWarning(message, { type: 'KoaEventStreamWarning', code: 'HISTORY_OF' })
 }

@@ -2,22 +2,22 @@ import type { Slice, StoredEvent } from './event-log.ts'
 import type { HistoryLimits } from './history-policy.ts'
 
 /**
- * The recent events of one topic: a bounded log without timers and without I/O. Count and bytes never take away the newest
- * event. What is too old stays until the topic is next touched.
+ * The recent events of one topic: a bounded log without timers and without I/O. The limits on count and bytes never
+ * remove the newest event. Events that are too old stay until the topic is next used.
  */
 export class History {
   #events: StoredEvent[] = []
-  // Where the log begins in `#events`.
+  // The first index of the log in `#events`.
   #head = 0
   #bytes = 0
   #last: number
   #trimmed: number
-  // When the newest forgotten event was published, as long as it is young enough to be there but for count or bytes.
+  // When the newest removed event was published, if it was removed for count or bytes and is still young enough.
   #missingSince: number | undefined
 
   /**
-   * @param seq the `seq` up to which everything that the topic ever had is forgotten
-   * @param at when the newest forgotten event was published, in milliseconds since 1970, if there is one
+   * @param seq the `seq` up to which all events of the topic have been removed
+   * @param at when the newest removed event was published, in milliseconds since 1970, if there is one
    */
   constructor(seq: number, at?: number) {
     this.#last = seq
@@ -25,27 +25,27 @@ export class History {
     this.#missingSince = at
   }
 
-  /** The `seq` of the newest event, remembered or not. */
+  /** The `seq` of the newest event, kept or not. */
   get last(): number {
     return this.#last
   }
 
-  /** The `seq` up to which events are forgotten. */
+  /** The `seq` up to which events have been removed. */
   get trimmed(): number {
     return this.#trimmed
   }
 
-  /** How many events are remembered. */
+  /** The number of events kept. */
   get size(): number {
     return this.#events.length - this.#head
   }
 
-  /** When the newest remembered event was published. */
+  /** When the newest kept event was published. */
   get newestAt(): number | undefined {
     return this.#events.at(-1)?.at
   }
 
-  /** Appends an event, whose `seq` is over all before it, and forgets what is over the limits. */
+  /** Appends an event with a higher `seq` than all before it, and trims to the limits. */
   append(event: StoredEvent, limits: HistoryLimits): void {
     this.#events.push(event)
     this.#bytes += event.frame.length
@@ -53,7 +53,7 @@ export class History {
     this.expire(event.at, limits)
   }
 
-  /** Forgets what is over the limits at a time in milliseconds since 1970. */
+  /** Trims to the limits at a time in milliseconds since 1970. */
   expire(now: number, limits: HistoryLimits): void {
     for (let oldest = this.#events[this.#head]; oldest !== undefined; oldest = this.#events[this.#head]) {
       const fits = this.size === 1 || (this.size <= limits.count && this.#bytes <= limits.bytes)
@@ -80,8 +80,8 @@ export class History {
   }
 
   /**
-   * The `seq` after which the last `count` events begin. A place that history does not reach back to where count or bytes
-   * have taken some of them away: who reads from there learns of it.
+   * The `seq` after which the last `count` events begin. If count or bytes have removed some of them, a place before
+   * the start of history, so that a reader is told of the gap.
    */
   startOfLast(count: number): number {
     if (count > this.size && this.#missingSince !== undefined) return this.#trimmed - 1
@@ -89,7 +89,7 @@ export class History {
     return first === this.#head ? this.#trimmed : (this.#events[first - 1]?.seq ?? this.#trimmed)
   }
 
-  // The first index with a greater `seq`; most readers want the end, and find it at once.
+  // The first index with a greater `seq`; most readers are at the end, which is found at once.
   #indexAfter(seq: number): number {
     if (seq >= this.#last) return this.#events.length
     let low = this.#head
@@ -102,8 +102,7 @@ export class History {
     return low
   }
 
-  // Removed entries are cut off in one go when they make up half the list: O(1) an event in the long run, and what was
-  // forgotten does not stay in memory.
+  // Compacts once removed entries make up half of the list: amortized O(1) per event, and bounded memory.
   #compact(): void {
     if (this.#head === 0 || this.#head * 2 < this.#events.length) return
     this.#events = this.#events.slice(this.#head)

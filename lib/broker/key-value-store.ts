@@ -1,8 +1,8 @@
-/** Small values with an end, shared by all instances. Keys are the package's own, values are short strings. */
+/** Small values with a TTL, shared by all instances. Keys are chosen by the package, values are short strings. */
 export interface KeyValueStore {
-  /** Remembers a value for so many milliseconds. */
+  /** Stores a value for `ttl` milliseconds. */
   set(key: string, value: string, ttl: number): Promise<void>
   get(key: string): Promise<string | undefined>
-  /** Reads a value and removes it, in one step: of any number of callers one gets it. */
+  /** Reads and removes a value atomically: only one of concurrent callers gets it. */
   take(key: string): Promise<string | undefined>
 }

@@ -1,33 +1,33 @@
-/** Who has one of the places of a key. Both words are the package's own. */
+/** A holder's lease of one of a key's places. The package chooses both names. */
 export interface Lease {
   readonly key: string
   readonly holder: string
 }
 
-/** What has become of places when one more was taken. */
+/** The result of `supersede`. */
 export interface Supersession {
-  /** What to renew and to release: an engine may keep in the holder's name how old the place is. */
+  /** The lease to renew and to release: an engine may add its age to the holder's name. */
   readonly lease: Lease
-  /** Those who have lost theirs, as their own leases named them. */
+  /** The holders that lost theirs, as named in their leases. */
   readonly superseded: readonly string[]
 }
 
-/** Places shared by all instances. They end unless they are renewed, so that those of an instance that died become free. */
+/** Leases shared by all instances. They expire unless renewed, so that those of a crashed instance become free. */
 export interface LeaseStore {
   /**
-   * Takes a place for so many milliseconds if fewer than `most` of the key's places are taken, in one step. Who has one
-   * already keeps it. Answers whether the holder has one now.
+   * Takes a lease for `ttl` milliseconds if fewer than `most` of the key are taken, atomically. An existing lease of
+   * the holder is kept. Returns whether the holder has one now.
    */
   lease(lease: Lease, ttl: number, most: number): Promise<boolean>
   /**
-   * Takes a place for so many milliseconds in any case. If more than `most` of the key's places are taken then, those that
-   * have been longest are taken from their holders, in the same step; one that has been renewed is as old as before.
+   * Takes a lease for `ttl` milliseconds in any case. If more than `most` of the key are then taken, the oldest are
+   * revoked, atomically; renewal does not change a lease's age.
    */
   supersede(lease: Lease, ttl: number, most: number): Promise<Supersession>
-  /** How many of a key's places are taken. Takes none. */
+  /** The number of leases taken of a key. */
   taken(key: string): Promise<number>
-  /** Prolongs leases, and takes places for those that have ended, however many are taken. Any number of leases. */
+  /** Renews leases, and takes expired ones again, however many are taken. Any number of leases. */
   renew(leases: readonly Lease[], ttl: number): Promise<void>
-  /** Gives places back. Any number of leases, held or not. */
+  /** Releases leases. Any number, held or not. */
   release(leases: readonly Lease[]): Promise<void>
 }

@@ -4,34 +4,33 @@ import type { Login } from './login.ts'
 
 export const USAGE = `Usage: koa-event-stream <command> <url> [options]
 
-  doctor <url>   opens the stream a few times, and says what lies between does to it, and what to do about that
-  tail <url>     prints events as they come, and reconnects as pages do, until Ctrl-C
+  doctor <url>   opens the stream a few times, and reports what proxies do to it and how to fix that
+  tail <url>     prints events as they arrive, and reconnects as pages do, until Ctrl-C
 
-Who asks:
-  --header <'Name: value'>   sent with each request; may be repeated. @file reads them from a file, one a line
-  --cookie <'name=value'>    sent with each request; may be repeated. @file reads them from a file, one a line
-  --ticket-url <url>         where a POST with these answers {"ticket":"…"}, one for each stream that is opened
+Credentials:
+  --header <'Name: value'>   sent with each request; repeatable. @file reads them from a file, one per line
+  --cookie <'name=value'>    sent with each request; repeatable. @file reads them from a file, one per line
+  --ticket-url <url>         a POST to it with these returns {"ticket":"…"}, one per stream
 
-What is told:
-  --json                     JSON: one object for doctor, one a line for tail
+Output:
+  --json                     JSON: one object for doctor, one per line for tail
 
 doctor:
-  --origin <origin>          of a page on another site, which opens the stream, too: https://app.example.com
-  --timeout <seconds>        how long an answer, and its first event, may take; default 5
-  --wait <seconds>           how long to watch an idle stream; by default for two of its heartbeats
+  --origin <origin>          of a cross-site page that opens the stream: https://app.example.com
+  --timeout <seconds>        timeout of a response, and of its first event; default 5
+  --wait <seconds>           how long to watch an idle stream; default two heartbeats
 
 tail:
-  --since <id>               begins behind this event
-  --count <number>           ends after so many events
+  --since <id>               start after this event
+  --count <number>           stop after this many events
 
-Exit codes: 0 all is well, or what was asked for has come; 1 doctor has found a problem, or the stream has ended for good;
-2 it could not be tried.
+Exit codes: 0 success; 1 doctor found a problem, or the stream has ended for good; 2 invalid command line, or no ticket.
 `
 
-/** Milliseconds that a timer of Node counts at most: 24 days. */
+/** The longest timer of Node in milliseconds: 24 days. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
-/** The command line is wrong; the message says what. */
+/** An invalid command line; the message says why. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
 }
@@ -58,12 +57,12 @@ export interface TailCommand extends Target {
 
 export type Command = DoctorCommand | TailCommand | { readonly name: 'help' }
 
-/** @throws {UsageError} that says what is wrong, without any value: it could be a secret */
+/** @throws {UsageError} saying what is wrong, without any value: it could be a secret */
 export function readCommandLine(args: readonly string[]): Command {
   const { values, positionals } = parse(args)
   const [name, address, ...rest] = positionals
   if (values.help || name === undefined) return { name: 'help' }
-  if (name !== 'doctor' && name !== 'tail') throw new UsageError('The command is doctor or tail.')
+  if (name !== 'doctor' && name !== 'tail') throw new UsageError('The command must be doctor or tail.')
   if (address === undefined || rest.length > 0) throw new UsageError(`${name} takes one URL.`)
   const target = {
     url: readUrl('the URL', address),
@@ -102,7 +101,7 @@ function parse(args: readonly string[]) {
       },
     })
   } catch (error) {
-    // It names the option, and shows no value.
+    // Node's message names the option and contains no value.
     throw new UsageError(error instanceof Error ? error.message : String(error))
   }
 }
@@ -121,7 +120,7 @@ function readUrl(what: string, text: string): URL {
 
 function readNumber(name: string, text: string, least: number): number {
   const number = Number(text)
-  if (!(number >= least) || text.trim() === '') throw new UsageError(`--${name} takes a number from ${least} on.`)
+  if (!(number >= least) || text.trim() === '') throw new UsageError(`--${name} takes a number of at least ${least}.`)
   return number
 }
 
@@ -130,7 +129,7 @@ function readDuration(name: string, text: string, least: number): number {
   return Math.min(readNumber(name, text, least) * 1_000, LONGEST_TIMER)
 }
 
-/** What is given, with the lines of the files that are named. */
+/** The given values, with `@file` replaced by the file's lines. */
 function lines(name: string, given: readonly string[] = []): string[] {
   return given.flatMap(one => {
     if (!one.startsWith('@')) return [one]
@@ -150,7 +149,7 @@ function readHeader(line: string): [string, string] {
   try {
     new Headers([[name, value]])
   } catch {
-    throw new UsageError('--header holds a character that cannot be sent.')
+    throw new UsageError('--header contains a character that cannot be sent.')
   }
   return [name.toLowerCase(), value]
 }

@@ -1,24 +1,24 @@
-/** Who asks. Nothing of it is ever shown. */
+/** The user's credentials. Never printed. */
 export interface Login {
-  /** Names in small letters. */
+  /** Names in lower case. */
   readonly headers: readonly (readonly [name: string, value: string])[]
-  /** Where tickets are issued, if the stream takes those. */
+  /** Where tickets are issued, if the stream uses them. */
   readonly ticketUrl: URL | undefined
 }
 
-/** What a request for the stream is made with. */
+/** The credentials of one request for the stream. */
 export interface Credentials {
   readonly url: URL
   readonly headers: Record<string, string>
 }
 
-/** How long a ticket may take. */
+/** The timeout of a ticket request, in milliseconds. */
 const WITHIN = 10_000
 
 /**
- * Asks for a ticket, where the stream takes one: it opens one stream.
+ * Fetches a ticket if the stream uses them: one per stream.
  *
- * @throws {Error} if there is none; nothing of what was sent or answered shows in it, but for the status
+ * @throws {Error} if there is none; it contains only the status, nothing of the request or the response
  */
 export async function logIn(url: URL, { headers, ticketUrl }: Login): Promise<Credentials> {
   const own = Object.fromEntries(headers)
@@ -30,18 +30,20 @@ export async function logIn(url: URL, { headers, ticketUrl }: Login): Promise<Cr
 
 async function askTicket(url: URL, headers: Record<string, string>): Promise<string> {
   const signal = AbortSignal.timeout(WITHIN)
-  // Headers with keys in them would go along to wherever a redirect leads.
+  // A redirect to another host would take headers such as `X-Api-Key` along.
   const response = await fetch(url, { method: 'POST', headers, redirect: 'manual', signal }).catch(() => {
-    throw new Error(`no ticket: ${placeOf(url)} does not answer`)
+    throw new Error(`no ticket: ${placeOf(url)} does not respond`)
   })
   const answer: unknown = response.ok ? await response.json().catch(() => undefined) : undefined
   if (typeof answer === 'object' && answer !== null && 'ticket' in answer && typeof answer.ticket === 'string') {
     return answer.ticket
   }
-  throw new Error(`no ticket: ${placeOf(url)} answers status ${response.status}${response.ok ? ' without one' : ''}`)
+  throw new Error(
+    `no ticket: ${placeOf(url)} responds with status ${response.status}${response.ok ? ' without one' : ''}`,
+  )
 }
 
-/** An address as it may be shown: user, password and query can be secrets. */
+/** A URL without user, password and query, which can be secrets. */
 export function placeOf({ origin, pathname }: URL): string {
   return origin + pathname
 }

@@ -3,9 +3,9 @@ import type { TailCommand } from './command-line.ts'
 import { logIn } from './login.ts'
 import { printable } from './printable.ts'
 
-/** Prints events until the stream has ended for good, or as many have come as were asked for; answers the exit code. */
+/** Prints events until the stream has ended or `--count` is reached; returns the exit code. */
 export async function runTail(command: TailCommand): Promise<number> {
-  // A ticket is fetched with the URL, and opens one stream: the headers are asked for after it.
+  // Each ticket opens one stream and is fetched together with the URL; the headers are set after it.
   let headers: Record<string, string> = {}
   followNoRedirects()
   const live = connect(
@@ -25,7 +25,7 @@ export async function runTail(command: TailCommand): Promise<number> {
   )
   const stop = () => live.close()
   process.once('SIGINT', stop).once('SIGTERM', stop)
-  // Whoever reads may have had enough: `| head`.
+  // The reader of the pipe may stop: `| head`.
   process.stdout.once('error', stop)
   let left = command.count
   for await (const { event, data, id } of live) {
@@ -39,7 +39,7 @@ export async function runTail(command: TailCommand): Promise<number> {
   return left <= 0 || reason === 'client' || reason === 'done' ? 0 : 1
 }
 
-/** Headers with keys in them would go along. The client has no option for it, and this process makes no other requests. */
+/** A redirect to another host would take headers such as `X-Api-Key` along. The client has no option for that. */
 function followNoRedirects(): void {
   const { fetch } = globalThis
   globalThis.fetch = (url, init) => fetch(url, { ...init, redirect: 'manual' })
@@ -50,7 +50,7 @@ function say(text: string): void {
 }
 
 function lineOf(id: string, event: string, data: unknown): string {
-  // A gap is told as an object.
+  // The data of a gap is an object.
   const text = typeof data === 'string' ? data : data === undefined ? '' : JSON.stringify(data)
   return `${[id, event, text].map(printable).join(' ')}\n`
 }

@@ -2,25 +2,25 @@ import type { Answer } from './environment.ts'
 import type { BlockListener } from './parser.ts'
 import type { Reason } from './reasons.ts'
 
-/** How an attempt ended: whether there is nothing to come back for, and the milliseconds of `Retry-After`. */
+/** How an attempt ended: the reason, whether it is final, and the milliseconds of `Retry-After`. */
 export type End = readonly [reason: Reason, isFinal?: boolean, wait?: number]
 
-/** What one attempt tells, of whatever transport. It need not care whether it has been given up meanwhile. */
+/** Receives one attempt, over either transport. Calls after the attempt was aborted are ignored. */
 export interface Receiver {
-  /** The server has answered with an event stream. */
+  /** The server has responded with an event stream. */
   readonly opened: () => void
-  /** A sign of life. */
+  /** Bytes have arrived. */
   sign(): void
   readonly block: BlockListener
-  /** The server says how long to wait before a reconnect, in milliseconds. */
+  /** The server's reconnection delay, in milliseconds. */
   readonly askFor: (ms: number) => void
-  /** `undefined` while more may come; otherwise a promise that resolves once it may. */
+  /** Back-pressure: `undefined` while more may be read; otherwise a promise that resolves when reading may continue. */
   room(): Promise<void> | undefined
-  /** `isHidden`: whether this transport may not have been shown why, and another one would be. */
+  /** `isHidden`: whether this transport may have hidden the reason, and `fetch` would show it. */
   ended(end: End, isHidden?: boolean): void
 }
 
-/** What an answer means for an event stream: an end, or nothing where it is one. */
+/** Interprets a response to a request for an event stream: how the attempt ends, or nothing if it is a stream. */
 export function judge({ status, headers }: Answer, now: number): End | undefined {
   if (status === 204) return ['done', true]
   if (status === 401) return ['unauthenticated', true]
@@ -31,6 +31,6 @@ export function judge({ status, headers }: Answer, now: number): End | undefined
   // Seconds, or a date (RFC 9110, section 10.2.3).
   const asked = headers.get('retry-after') ?? ''
   const wait = Number(asked) * 1_000 || Date.parse(asked) - now || 0
-  // A repetition changes no other status of the client's. 404 is what many a proxy says during a deploy.
+  // For other 4xx statuses a retry is useless. Many proxies send 404 during a deploy.
   return [`status ${status}`, /^4(?!0[48]|2[159])/.test(String(status)), wait]
 }

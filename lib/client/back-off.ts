@@ -2,10 +2,10 @@ import type { Environment } from './environment.ts'
 import { FIRST_WAIT, HEALTHY, LONGEST_WAIT } from './limits.ts'
 
 /**
- * How long to wait before the next attempt, on top of what the server says. Clients that lost their streams together do
- * not come back together: the jitter is full.
+ * The back-off before the next attempt, in addition to the server's delay. Full jitter: clients that lost their streams
+ * together do not reconnect together.
  *
- * @returns a function that answers milliseconds, given for how many the stream was open, 0 if it never was
+ * @returns a function that returns the delay in milliseconds, given how long the stream was open, 0 if it never was
  */
 export function createBackOff(env: Environment): (lived: number) => number {
   let failures = 0

@@ -2,10 +2,10 @@ import type { Environment } from './environment.ts'
 import { APPLICATION } from './limits.ts'
 
 /**
- * Calls a function of the application, which may throw, reject, hang or answer too late. Once the signal is aborted nobody
- * waits for it any more.
+ * Calls a function of the application, which may throw, reject, hang or return late. Once the signal is aborted its
+ * result is ignored.
  *
- * @throws what the function throws, or an error that names it, as a rejection
+ * @throws what the function throws, or a timeout error that names it, as a rejection
  */
 export async function bounded<T>(
   env: Environment,
@@ -21,7 +21,7 @@ export async function bounded<T>(
   return Promise.race([call(), late]).finally(cancel)
 }
 
-/** Calls a function of the application, and tells what it fails with, at once or later. */
+/** Calls a function of the application, and reports what it throws or rejects with. */
 export function safely(call: () => unknown, failed: (error: unknown) => void): void {
   void (async () => call())().catch(failed)
 }

@@ -1,29 +1,29 @@
 import type { Message } from './inbox.ts'
 import type { Reason, State } from './reasons.ts'
 
-/** What a connection tells. */
+/** Callbacks of a connection. */
 export interface ConnectionHost {
-  /** The state, or the reason for it, has changed. */
+  /** The state or its reason has changed. */
   changed(): void
-  /** A stream stands that began without a cursor: what came before it is not known. */
+  /** A stream without a cursor is open: earlier events are unknown. */
   began(): void
   message(message: Message): void
   failed(error: unknown): void
 }
 
-/** One stream over any number of attempts. */
+/** One logical stream over any number of attempts. */
 export interface Connection {
   state: State
   reason: Reason
-  /** The last id that was seen. */
+  /** The last id received. */
   lastId: string
-  /** The URL of the last attempt, as the application gave it. */
+  /** The URL of the last attempt, as the application returned it. */
   url: string
   start(): void
-  /** Shows events of another name from now on. */
+  /** Adds an event name to listen to. */
   listen(name: string): void
   end(reason: Reason): void
-  /** More comes than is taken: nothing is to come until `resume()`. */
+  /** Back-pressure: stops reading until `resume()`. */
   pause(): void
   resume(): void
 }

@@ -1,4 +1,4 @@
-/** An event stream as browsers, and the `eventsource` package, have it. */
+/** The interface of EventSource in browsers and in the `eventsource` package. */
 export interface EventSourceLike {
   /** 0 connecting, 1 open, 2 closed. */
   readonly readyState: number
@@ -9,10 +9,10 @@ export interface EventSourceLike {
   close(): void
 }
 
-/** The class of `EventSource`. */
+/** The `EventSource` constructor. */
 export type EventSourceClass = new (url: string, init?: { withCredentials?: boolean }) => EventSourceLike
 
-/** The parts of a request that are sent. */
+/** The used options of a request. */
 export interface FetchInit {
   readonly method: string
   readonly headers: Record<string, string>
@@ -22,36 +22,36 @@ export interface FetchInit {
   readonly signal: AbortSignal
 }
 
-/** The body of a response, as far as it is needed. */
+/** The used part of a response body. */
 export interface Body {
   getReader(): { read(): Promise<{ readonly done: boolean; readonly value?: Uint8Array | undefined }> }
   cancel(): Promise<void>
 }
 
-/** A response, as far as it is needed. */
+/** The used part of a response. */
 export interface Answer {
   readonly status: number
   readonly headers: { get(name: string): string | null }
   readonly body: Body | null
 }
 
-/** `fetch`, as far as it is needed. */
+/** The used part of `fetch`. */
 export type Fetch = (url: string, init: FetchInit) => Promise<Answer>
 
-/** Events of the page which say that the world around it has changed. */
+/** Page events after which the connection may be dead, or a reconnect possible. */
 const WAKES = ['online', 'pagehide', 'pageshow', 'visibilitychange'] as const
 
-/** One of them. `visibilitychange` is that the page has become visible. */
+/** One of them. `visibilitychange` means that the page became visible. */
 export type Wake = (typeof WAKES)[number]
 
-/** What tabs of an origin tell each other by. */
+/** The channel between the tabs of an origin. */
 export interface Channel {
   addEventListener(name: 'message', listener: (event: Event) => void): void
   postMessage(message: unknown): void
   close(): void
 }
 
-/** Web Locks, as far as they are needed: the lock is held until what `hold` answers is settled. */
+/** The used part of Web Locks: the lock is held until the promise of `hold` settles. */
 export interface Locks {
   request(
     name: string,
@@ -60,7 +60,7 @@ export interface Locks {
   ): Promise<unknown>
 }
 
-/** What a page has. In Node, Bun and Deno some of it is missing. */
+/** The page's APIs. Node, Bun and Deno lack some of them. */
 export interface Page {
   readonly EventSource?: EventSourceClass
   readonly document?: { readonly hidden: boolean; readonly baseURI: string }
@@ -70,29 +70,29 @@ export interface Page {
   readonly reportError?: (error: unknown) => void
 }
 
-/** Everything that is not ours. Tests replace it. */
+/** All external dependencies. Tests replace it. */
 export interface Environment {
-  /** Milliseconds since 1970: they go on while the device sleeps. */
+  /** Milliseconds since 1970: includes the time a device sleeps. */
   now(): number
-  /** From 0 to 1, without 1. */
+  /** A number in [0, 1). */
   chance(): number
-  /** Runs `task` once after `ms` milliseconds; the answer stops it. */
+  /** Runs `task` once after `ms` milliseconds; returns a function that cancels it. */
   after(ms: number, task: () => void): () => void
   readonly fetch: Fetch
   readonly EventSource: EventSourceClass | undefined
-  /** What relative URLs are relative to; `undefined` outside of pages. */
+  /** The base of relative URLs; `undefined` outside of pages. */
   readonly base: string | undefined
   /** Listens until the signal is aborted. */
   onWake(listener: (wake: Wake) => void, signal: AbortSignal): void
-  /** Tells of an error of the application's that nobody else listens to. */
+  /** Reports an application error without another listener. */
   readonly report: (error: unknown) => void
-  /** What tabs share a connection by. */
+  /** The APIs for tabs that share a connection. */
   readonly page: Page
 }
 
 const page: Page = globalThis
 
-/** The page, or the process, that this runs in. */
+/** The page or process this runs in. */
 export const system: Environment = {
   now: () => Date.now(),
   chance: () => Math.random(),
@@ -112,12 +112,12 @@ export const system: Environment = {
       const look = (): void => {
         if (name !== 'visibilitychange' || !page.document?.hidden) listener(name)
       }
-      // The last is an event of the document: a window meets it on its way down.
+      // `visibilitychange` is dispatched at the document: the window sees it while capturing.
       page.addEventListener?.(name, look, { signal, capture: true })
     }
   },
   report(error) {
-    // Thrown, it would end a process of Node for one listener's mistake.
+    // Throwing would end a Node process because of one listener's bug.
     // eslint-disable-next-line no-console -- there is no other place where an operator would look
     const tell = page.reportError ?? console.error
     tell(error)

@@ -2,10 +2,10 @@ import { judge, type Receiver } from './attempt.ts'
 import type { Environment, EventSourceClass, FetchInit } from './environment.ts'
 
 /**
- * Asks for a stream by an EventSource, until the signal of the request is aborted. It is never left to reconnect by itself:
- * the browser would come back with the same URL, whose ticket has been used, and give up for good on any status but 200.
+ * Opens a stream by EventSource, until the signal of the request is aborted. It never reconnects by itself: the browser
+ * would request the same URL, whose ticket has been used, and stop permanently on any status but 200.
  *
- * @returns a function that listens for events of another name
+ * @returns a function that adds an event name to listen to
  */
 export function openByEventSource(
   env: Environment,
@@ -15,19 +15,19 @@ export function openByEventSource(
   to: Receiver,
 ): (name: string) => void {
   const source = new Source(url, { withCredentials: init.credentials === 'include' })
-  // An event without an id of its own shows that of the one before it.
+  // An event without an id has the id of the previous one.
   let lastId = ''
   init.signal.addEventListener('abort', () => source.close())
   source.addEventListener('open', to.opened)
   source.addEventListener('error', () => {
     const { readyState } = source
     source.close()
-    // It has given up.
+    // EventSource has stopped permanently.
     if (readyState === 2) void ask()
     else to.ended(['closed'])
   })
-  // An EventSource does not tell why. A HEAD gets the same status, and uses nothing up. But it does not ask who decides
-  // what a stream carries, and some routes know none (405).
+  // EventSource does not expose the status. A HEAD gets the same one, and uses up no ticket. But it does not call the
+  // resolver, and some routes do not support it (405).
   const ask = async (): Promise<void> => {
     const response = await env.fetch(url, { ...init, method: 'HEAD' }).catch(() => undefined)
     const isAnswer = response && response.status !== 405

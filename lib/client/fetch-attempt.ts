@@ -2,14 +2,14 @@ import { judge, type Receiver } from './attempt.ts'
 import type { Environment, FetchInit } from './environment.ts'
 import { createParser } from './parser.ts'
 
-/** Asks for a stream by `fetch`, until the signal of the request is aborted. */
+/** Opens a stream by `fetch`, until the signal of the request is aborted. */
 export async function openByFetch(env: Environment, url: string, init: FetchInit, to: Receiver): Promise<void> {
   try {
     const response = await env.fetch(url, init)
     const { body } = response
     const end = judge(response, env.now())
     if (end) {
-      // The connection is free for other requests once the body is of no interest to anybody.
+      // Frees the connection for other requests.
       body?.cancel().catch(() => undefined)
       to.ended(end)
       return

@@ -1,28 +1,31 @@
 import { MOST_WAITING } from './limits.ts'
 import { isUpTo } from './position.ts'
 
-/** An event, as it is told. */
+/** An event, as delivered. */
 export interface Message {
   readonly event: string
   readonly data: string
   /** Its own id, or that of the last event before it that had one. */
   readonly id: string
-  /** Whether that is its own. */
+  /** Whether the id is its own. */
   readonly hasId: boolean
 }
 
-/** Events on their way to the application: they wait in order while anything holds them, such as a state that is being loaded. */
+/**
+ * Events to be delivered to the application: they are queued in order while there is a hold, such as during a load of
+ * the state.
+ */
 export interface Inbox {
   take(message: Message): void
-  /** Keeps events waiting that come from now on, until what it answers is released; all, too, that wait already, for `ALL`. */
+  /** Queues events from now on, until the returned holder is released; `ALL` includes those already queued. */
   hold(holder?: number): number
-  /** Tells what waits for nothing any more. */
+  /** Delivers events without remaining holds. */
   release(holder?: number): void
-  /** Tells no events up to this id: the state that was loaded includes them. */
+  /** Drops events up to this id: the loaded state includes them. */
   include(cursor: string): void
-  /** Does not tell these events: the page has shown what it did itself. */
+  /** Drops these events: the page has already shown its own action. */
   skip(ids: readonly string[]): void
-  /** Forgets what waits and has an id, or all of it. */
+  /** Discards the queued events that have an id, or all. */
   drop(isAll?: boolean): void
 }
 
@@ -30,30 +33,30 @@ export interface Inbox {
 export const ALL = 0
 
 /**
- * @param deliver tells the application
- * @param full as many wait as may
- * @param empty nothing waits any more
+ * @param deliver passes an event to the application
+ * @param full the queue has reached its limit
+ * @param empty the queue is empty
  */
 export function createInbox(
   deliver: (event: string, data: string, id: string) => void,
   full: () => void,
   empty: () => void,
 ): Inbox {
-  // With the latest holder that each has to wait for.
+  // Each with the latest holder that it waits for.
   let waiting: (readonly [latest: number, Message])[] = []
   const holds = new Set<number>()
   let latest = ALL
-  // What the application's state includes.
+  // The cursor that the application's state includes.
   let included = ''
   const own = new Set<string>()
 
-  // A listener may have more of them wait, or end it all.
+  // A listener may add a hold, or close the stream.
   const flush = (): void => {
     for (let first; (first = waiting[0]);) {
       if (Math.min(...holds) <= first[0]) return
       waiting.shift()
       const { event, data, id, hasId } = first[1]
-      // Those without an id of their own are in no history, and in no state.
+      // Events without an id of their own are neither in history nor in the state.
       if (!hasId || event === 'cursor' || !(isUpTo(id, included) || own.delete(id))) deliver(event, data, id)
     }
     empty()
@@ -77,7 +80,7 @@ export function createInbox(
       if (cursor && !isUpTo(cursor, included)) included = cursor
     },
     skip(ids) {
-      // Those of events that never came.
+      // Ids of events that never arrived.
       if (own.size > MOST_WAITING) own.clear()
       for (const id of ids) own.add(id)
     },

@@ -1,5 +1,5 @@
 /**
- * The browser's and Node's half. It imports nothing at run time but its own files, and is packed into one.
+ * The client for browsers and Node. It imports only its own files at run time, and is bundled into one.
  *
  * @module koa-event-stream/client
  */
@@ -16,12 +16,12 @@ export type { Attempt, ConnectOptions, Headers, Loaded, LoadReason, UrlFunction 
 export type { Reason, State } from './reasons.ts'
 
 /**
- * Opens a stream that lasts until `close()`: it reconnects and resumes by itself, notices a connection that died without a
- * word, and loads the application's state where events are missing. Events come in order, each once.
+ * Opens a stream that lasts until `close()`: it reconnects and resumes by itself, detects dead connections, and loads
+ * the application's state after a gap. Events are delivered in order, each once.
  *
- * @param url relative to the page, or absolute; or a function that is asked for one before each attempt, such as for a URL
- *   with a new ticket: `null` ends it
- * @throws {TypeError} that names the option which is wrong
+ * @param url relative to the page, or absolute; or a function called before each attempt, such as for a URL with a new
+ *   ticket: `null` ends the stream
+ * @throws {TypeError} naming the invalid option
  */
 export function connect<Events extends object = EventMap>(
   url: string | URL | UrlFunction,

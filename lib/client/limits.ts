@@ -1,30 +1,30 @@
-/** How long the client waits, and for how much: all durations in milliseconds. */
+/** The client's timeouts and limits; durations are in milliseconds. */
 
-/** How long a function of the application may take; a message says so, too. */
+/** The timeout of an application function; a message states it, too. */
 export const APPLICATION = 30_000
 
-/** How long our own growth of the wait for the next attempt goes on. */
+/** The initial back-off. */
 export const FIRST_WAIT = 1_000
 export const LONGEST_WAIT = 30_000
-/** After so long a stream counts as healthy: the growth begins anew. */
+/** A stream open for so long is healthy: the back-off is reset. */
 export const HEALTHY = 60_000
-/** No timer is to count further: what a server asks for beyond an hour is taken for an hour. */
+/** The longest delay honoured: a server that asks for more than an hour gets an hour. */
 export const LONGEST_ASKED = 3_600_000
 
-/** How long a stream may take to its first byte before it is tried as a long poll. */
+/** The timeout of a stream's first byte, after which long polling is tried. */
 export const FIRST_BYTE = 5_000
-/** How long an answer may take where there is no other way to ask: a long poll lasts 25 s. */
+/** The timeout of a response if there is no alternative: a long poll lasts 25 s. */
 export const ANSWER = 40_000
-/** The first bytes of a long poll come so long before its end only where nobody holds them back. */
+/** If the first bytes of a long poll arrive so long before its end, the network does not buffer. */
 export const HELD_NO_MORE = 2_000
-/** Two polls begin at least so far apart. */
+/** The least time between the starts of two long polls. */
 export const POLL_SPACING = 500
-/** How often silence is looked for: so soon after a sleep it is noticed. */
+/** The interval of the silence check: a sleep is detected this soon after waking. */
 export const TICK = 5_000
-/** How much later than it should a heartbeat may come, besides a quarter of its interval. */
+/** The tolerance of a heartbeat in addition to a quarter of its interval. */
 export const HEARTBEAT_GRACE = 2_000
 
-/** How many events may wait to be told before the stream is paused, and how many of the page's own are remembered. */
+/** The most events queued before the stream is paused, and the most ids of own actions remembered. */
 export const MOST_WAITING = 1_000
-/** How long events wait for the answer to the page's own action. */
+/** How long events are held for the response to the page's own action. */
 export const OWN_ACTION = 5_000

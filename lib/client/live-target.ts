@@ -15,20 +15,20 @@ import { createConnection } from './resumable-connection.ts'
 
 type Handler = ((event: Event) => unknown) | null
 
-/** Joins the connection, the inbox and the loader to what the application listens to. */
+/** Connects the connection, the inbox and the loader to the application's listeners. */
 export function createLive<Events extends object = EventMap>(
   env: Environment,
   settings: Settings,
   { since = '', load, events = [], parse = parseJson, share, onState, onError = env.report }: ConnectOptions,
 ): Live<Events> {
   const readers = new Set<Reader<Received>>()
-  // The names of events whose data somebody reads.
+  // The names of events whose data has a listener.
   const read = new Set<string>()
-  // What is being told: the event, and its data as the application reads it.
+  // The event being dispatched, and its data as parsed.
   let told: Event | undefined
   let value: unknown
   let isStuck = false
-  // The state and the reason that were told last.
+  // The state and reason last reported.
   let shown = ''
 
   class LiveTarget extends EventTarget {
@@ -71,7 +71,7 @@ export function createLive<Events extends object = EventMap>(
 
     override addEventListener(...args: Parameters<EventTarget['addEventListener']>): void {
       super.addEventListener(...args)
-      // These are its own, and those of the connection.
+      // These belong to the target and the connection.
       if (args[0] !== 'open' && args[0] !== 'error') connection.listen(args[0])
     }
 
@@ -128,7 +128,7 @@ export function createLive<Events extends object = EventMap>(
     if (now === shown) return
     shown = now
     safely(() => onState?.(state, reason), failed)
-    // It may have closed the stream.
+    // `onState` may have closed the stream.
     if (now === shown && state !== 'connecting' && state !== 'paused')
       live.dispatchEvent(new Event(state === 'open' ? state : 'error'))
   }
@@ -139,7 +139,7 @@ export function createLive<Events extends object = EventMap>(
     changed() {
       if (connection.state === 'ended') {
         loader?.stop()
-        // What waits is told before the readers end.
+        // Deliver queued events before the readers end.
         inbox.release()
       }
       tell()

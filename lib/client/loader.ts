@@ -4,17 +4,17 @@ import type { Environment } from './environment.ts'
 import { ALL, type Inbox } from './inbox.ts'
 import type { ConnectOptions, LoadReason } from './options.ts'
 
-/** Loads the application's state, and keeps events waiting meanwhile. */
+/** Loads the application's state, and holds events meanwhile. */
 export interface Loader {
-  /** Loads; what is being loaded for another reason is loaded anew for both. */
+  /** Starts a load; a load in progress for another reason is restarted for both. */
   run(why: LoadReason): void
-  /** Tries nothing again. What is being loaded may come to its end, unless that is of no interest any more. */
+  /** No more retries. A load in progress may finish, unless the stream was closed. */
   stop(isClosed?: boolean): void
 }
 
 /**
- * @param failed is told what `load` fails with
- * @param stuck is told whether another try is being waited for
+ * @param failed called with the error of `load`
+ * @param stuck called when a retry becomes pending, or no longer is
  */
 export function createLoader(
   env: Environment,
@@ -38,11 +38,11 @@ export function createLoader(
       if (signal.aborted) return
       const { cursor = '' } = Object(answer) as { cursor?: unknown }
       if (typeof cursor === 'string') inbox.include(cursor)
-      else failed(new TypeError('`load` must answer nothing or { cursor: string }'))
+      else failed(new TypeError('`load` must return nothing or { cursor: string }'))
     } catch (error) {
       if (signal.aborted) return
       current.abort()
-      // Whoever is told of it may stop it.
+      // `failed` or `stuck` may stop it.
       cancelWait = env.after(backOff(0), () => void attempt(why))
       failed(error)
       stuck(true)
@@ -59,7 +59,7 @@ export function createLoader(
     isOver = true
     if (isClosed) current.abort()
     if (!current.signal.aborted) return
-    // It has failed, and waits for another try.
+    // The last load failed, and a retry is pending.
     cancelWait()
     inbox.release(ALL)
   }
@@ -67,7 +67,7 @@ export function createLoader(
   return {
     run(why) {
       if (isOver) return
-      // The state will be newer than the life of the log that is over, and its cursor compares with none of those ids.
+      // The new state is newer than the old epoch, whose ids are not comparable with its cursor.
       if (why.reason === 'epoch') inbox.drop()
       inbox.hold(ALL)
       void attempt((pending = merged(pending ?? why, why)))

@@ -2,40 +2,40 @@ import type { GapReason } from '../wire/notices.ts'
 import type { Environment, EventSourceClass } from './environment.ts'
 import type { Reason, State } from './reasons.ts'
 
-/** An attempt to open the stream, as the functions that prepare it are told of it. */
+/** Describes an attempt to the functions that prepare it. */
 export interface Attempt {
   /** 1 for the first one. */
   readonly attempt: number
-  /** What it is made for. */
+  /** The reason for the attempt. */
   readonly reason: Reason
-  /** Aborted when nobody waits for the answer any more: after 30 s, or once the stream has been closed. */
+  /** Aborted when the result is no longer needed: after 30 s, or when the stream is closed. */
   readonly signal: AbortSignal
 }
 
-/** Answers the URL to ask for, or `null` where there is nothing to come back for. */
+/** Returns the URL to request, or `null` to end the stream. */
 export type UrlFunction = (attempt: Attempt) => string | URL | null | Promise<string | URL | null>
 
-/** Why the application's state is to be loaded: at the start, or since events are missing. */
+/** Why the application's state is loaded: at the start, or because events are missing. */
 export type LoadReason =
   { readonly reason: 'start' } | { readonly reason: GapReason; readonly topics: readonly string[] }
 
-/** What a state includes: all events up to `cursor`, the answer of `hub.cursor()` before it was read. */
+/** What a loaded state includes: all events up to `cursor`, the result of `hub.cursor()` before the state was read. */
 export interface Loaded {
   readonly cursor?: string | undefined
 }
 
-/** Headers of a request, by their names. */
+/** Request headers by name. */
 export type Headers = Readonly<Record<string, string>> | globalThis.Headers
 
 /** Options of `connect()`. */
 export interface ConnectOptions {
-  /** `hub.cursor()` when the page was rendered: what came after it is read first, and `load` is called for gaps only. */
+  /** `hub.cursor()` when the page was rendered: the stream starts after it, and `load` is called for gaps only. */
   since?: string | undefined
   /**
-   * Loads the application's state: at the start, unless `since` is given, and after a gap. It is joined with the stream:
-   * events that come meanwhile are told after it, but for those that are not after the `cursor` that it answers. A gap in
-   * the middle aborts `signal` and has it run again, for all topics that are missing by then. If it fails, or takes more
-   * than 30 s, it is called again after a while.
+   * Loads the application's state: at the start, unless `since` is given, and after a gap. Events that arrive meanwhile
+   * are delivered after it, except those not after the returned `cursor`. A gap during a load aborts `signal` and
+   * starts a new load, for all topics that are missing by then. If it fails, or takes more than 30 s, it is retried
+   * with back-off.
    */
   load?: ((why: LoadReason, signal: AbortSignal) => Loaded | void | Promise<Loaded | void>) | undefined
   /**
@@ -43,32 +43,33 @@ export interface ConnectOptions {
    * Default: `fetch` if `headers`, `method` or `body` is given, or if there is no EventSource; else `eventsource`.
    */
   transport?: 'eventsource' | 'fetch' | undefined
-  /** Headers, or a function that is asked for them before each attempt. Only of `fetch`. */
+  /** Headers, or a function called before each attempt. Requires `fetch`. */
   headers?: Headers | ((attempt: Attempt) => Headers | Promise<Headers>) | undefined
-  /** Only of `fetch`. Default `GET`, or `POST` where there is a body. */
+  /** Requires `fetch`. Default `GET`, or `POST` if there is a body. */
   method?: 'GET' | 'POST' | undefined
-  /** Only of `fetch`, with `POST`. */
+  /** Requires `fetch` and `POST`. */
   body?: string | undefined
-  /** Whether cookies go to other origins, too. Default `false`. */
+  /** Whether to send cookies cross-origin. Default `false`. */
   withCredentials?: boolean | undefined
   /**
-   * Names of events, besides those that are listened to: an EventSource shows no others, to `for await` for instance.
-   * `fetch` shows all.
+   * Names of further events besides those with a listener: EventSource delivers no others, for example to `for await`.
+   * `fetch` delivers all.
    */
   events?: readonly string[] | undefined
   /**
-   * One connection for all tabs and windows of an origin in which both words are the same: browsers open six per host over
-   * HTTP/1.1. `name` is the stream's: tabs give the same URL and the same options with it. `identity` says whose it is, by
-   * the id of the login, or of the user: tabs of somebody else never hear of it. A visible tab leads; the next one takes
-   * over where it closes, leaves, freezes or is hidden. `url` and `headers` are asked in the one that leads, and `load` in
-   * each. For streams of a hub, and with `GET` only; a page without Web Locks, such as one over `http:`, does not share.
+   * Shares one connection among all tabs and windows of an origin in which both values are the same: browsers open six
+   * per host over HTTP/1.1. `name` identifies the stream: tabs must use the same URL and options with it. `identity` is
+   * the id of the login or the user: tabs of another identity never receive its events. A visible tab leads; another
+   * takes over when it closes, navigates away, freezes or is hidden. `url` and `headers` are called in the leader, and
+   * `load` in each tab. For streams of a hub, with `GET` only; a page without Web Locks, such as one over `http:`, does
+   * not share.
    */
   share?: { readonly name: string; readonly identity: string } | undefined
-  /** Is told whenever the state, or the reason for it, has changed. */
+  /** Called whenever the state or its reason has changed. */
   onState?: ((state: State, reason: Reason) => unknown) | undefined
-  /** Is told what the application's own functions fail with. Default: the console, as of any uncaught error. */
+  /** Called with errors of the application's functions. Default: the console, as for any uncaught error. */
   onError?: ((error: unknown) => unknown) | undefined
-  /** Reads the data of an event. Default: JSON; what is none is handed on as it is, and data that is empty as `undefined`. */
+  /** Parses the data of an event. Default: JSON; other data is passed as text, and empty data as `undefined`. */
   parse?: ((data: string, event: string) => unknown) | undefined
 }
 
@@ -78,14 +79,14 @@ export interface Settings {
   readonly headers: (attempt: Attempt) => unknown
   /** Whether another attempt may have other credentials. */
   readonly isFresh: boolean
-  /** The class of EventSource, where the transport is that; else it is `fetch`. */
+  /** The EventSource class if that is the transport; otherwise `fetch` is used. */
   readonly Source: EventSourceClass | undefined
   readonly isGet: boolean
   readonly body: string | null
   readonly credentials: 'include' | 'same-origin'
 }
 
-// The words of the messages: each says the type that is checked.
+// Types in error messages.
 const STRING = 'a string'
 const FUNCTION = 'a function'
 const STRINGS = 'an object of strings'
@@ -104,14 +105,14 @@ const TYPES: Readonly<Record<string, string | undefined>> = {
   parse: FUNCTION,
 }
 
-/** @throws {TypeError} that names the option. No message shows what was given: it could be a secret */
+/** @throws {TypeError} naming the option, never its value: it could be a secret */
 export function checkOptions(url: unknown, options: ConnectOptions, env: Environment): Settings {
   for (const [name, value] of Object.entries(options)) {
     const type = TYPES[name] ?? 'left out: unknown'
     must(value === undefined || type.includes(typeof value), name, type)
   }
   const { headers, body = null, events = [], withCredentials = false, share } = options
-  // What a caller gives may be another word than the types allow.
+  // The caller may not use TypeScript.
   const method: string = options.method ?? (body === null ? 'GET' : 'POST')
   const isGet = method === 'GET'
   const Source = isGet && !headers ? env.EventSource : undefined
@@ -138,30 +139,30 @@ export function checkOptions(url: unknown, options: ConnectOptions, env: Environ
   }
 }
 
-/** @throws {TypeError} for what is no URL here */
+/** @throws {TypeError} for an invalid URL */
 export function absolute(url: unknown, { base }: Environment): URL {
   try {
     if (typeof url === 'string' || url instanceof URL) return new URL(url, base)
   } catch {
-    // The error would show the URL, and a ticket in it.
+    // The original error would show the URL, and a ticket in it.
   }
   throw wrong('url', 'a URL, absolute in Node')
 }
 
 /**
- * @returns the headers by their names in small letters
- * @throws {TypeError} for what are no headers, or hold a character that cannot be sent
+ * @returns the headers by their names in lower case
+ * @throws {TypeError} for invalid headers, or a character that cannot be sent
  */
 export function checkHeaders(headers: unknown = {}): Record<string, string> {
   try {
     if (isStrings(headers)) return Object.fromEntries(new Headers(headers))
   } catch {
-    // The error would show the value, and a token in it.
+    // The original error would show the value, and a token in it.
   }
   throw wrong('headers', `${STRINGS} that can be sent`)
 }
 
-// What a caller gives that the compiler has not looked at.
+// Whether a value from the caller is a function.
 const isFunction = (value: unknown): value is (attempt: Attempt) => never => typeof value === 'function'
 const isStrings = (value: unknown): value is Readonly<Record<string, string>> =>
   Object(value) === value && Object.values(value as object).every(one => typeof one === 'string')

@@ -1,14 +1,14 @@
-/** What the server's library says in its `cursor`, `heartbeat`, `gap` and `goaway`. */
+/** The data of the library's own events: `cursor`, `heartbeat`, `gap` and `goaway`. */
 export interface OwnEvent {
-  /** Something comes every so many milliseconds at least. */
+  /** The server sends something at least every so many milliseconds. */
   readonly heartbeat?: number | null
-  /** How long to wait before a reconnect, in milliseconds: an EventSource does not show the field. */
+  /** The reconnection delay in milliseconds: EventSource does not expose the field. */
   readonly retry?: number
   readonly reason?: string
   readonly topics?: readonly string[]
 }
 
-/** Reads the data of an event. What is no JSON is handed on as it is, and data that is empty as `undefined`. */
+/** Parses the data of an event. Text that is not JSON is returned unchanged, and empty data as `undefined`. */
 export function parseJson(data: string): unknown {
   if (!data) return undefined
   try {
@@ -18,7 +18,7 @@ export function parseJson(data: string): unknown {
   }
 }
 
-/** Reads the data of an event of the library's own. One bad answer of a proxy must not throw. */
+/** Parses the data of the library's own event. Never throws: a proxy may send anything. */
 export function ownEvent(data: string): OwnEvent {
   return Object(parseJson(data)) as OwnEvent
 }

@@ -1,21 +1,21 @@
 /**
- * Is told of each block of an event stream.
+ * Called for each block of an event stream.
  *
- * @param event `message` where the block names none
- * @param data `undefined` for a block that has an id and nothing else: it is no event, but moves the cursor
- * @param id of this block; `undefined` where it has none
+ * @param event `message` if the block has no name
+ * @param data `undefined` for a block that has only an id: it is not an event, but moves the cursor
+ * @param id of this block; `undefined` if it has none
  */
 export type BlockListener = (event: string, data: string | undefined, id: string | undefined) => void
 
 /**
- * Reads the text of an event stream, however it is cut into pieces (WHATWG HTML, section 9.2.6). A block that has no end
- * is never told. The byte order mark is left to the decoder.
+ * Parses the text of an event stream, split into pieces anywhere (WHATWG HTML, section 9.2.6). An incomplete block is
+ * never delivered. The decoder must remove the byte order mark.
  *
- * @param onRetry is told how long to wait before a reconnect, in milliseconds
+ * @param onRetry called with the reconnection delay in milliseconds
  * @returns a function that takes the next piece
  */
 export function createParser(onBlock: BlockListener, onRetry: (ms: number) => void): (piece: string) => void {
-  // The line that has begun.
+  // The incomplete line.
   let begun = ''
   let isAfterCr = false
   let event = ''
@@ -38,7 +38,7 @@ export function createParser(onBlock: BlockListener, onRetry: (ms: number) => vo
 
   return piece => {
     if (!piece) return
-    // Only the new piece is searched: a line of megabytes comes in many.
+    // Only the new piece is searched: a line of megabytes arrives in many.
     const lines = piece.slice(isAfterCr && piece.startsWith('\n') ? 1 : 0).split(/\r\n?|\n/)
     isAfterCr = piece.endsWith('\r')
     const rest = lines.pop() ?? ''

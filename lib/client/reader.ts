@@ -1,20 +1,20 @@
 import { MOST_WAITING } from './limits.ts'
 
-/** What `for await` reads: a bounded queue. */
+/** The bounded queue behind `for await`. */
 export interface Reader<T> {
   readonly iterator: AsyncIterableIterator<T, undefined>
   readonly isFull: () => boolean
   take(value: T): void
-  /** Nothing more comes. What waits can still be read. */
+  /** No more events are added. Queued ones can still be read. */
   end(): void
-  /** Nothing more is read. */
+  /** Reading has stopped. */
   drop(): void
 }
 
 /**
- * @param full as many wait as may
- * @param room there is room again
- * @param left nobody reads any more
+ * @param full the queue has reached its limit
+ * @param room the queue has room again
+ * @param left the reader has stopped
  */
 export function createReader<T>(full: () => void, room: () => void, left: () => void): Reader<T> {
   const done = { value: undefined, done: true } as const

@@ -8,9 +8,9 @@ import type { Schedule } from './schedule.ts'
 import type { Watch } from './watch.ts'
 
 /**
- * Reads what the attempts of one connection bring: keeps its place, tells each event once, and does what the server says.
+ * Processes the blocks of a connection: tracks the cursor, delivers each event once, and obeys the server's own events.
  *
- * @returns a function that reads a block, and answers an end where that says it
+ * @returns a function that processes a block, and returns an end if the block says so
  */
 export function createReading(
   connection: Connection,
@@ -18,7 +18,7 @@ export function createReading(
   watch: Watch,
   host: ConnectionHost,
 ): (event: string, data: string | undefined, id: string | undefined) => End | undefined {
-  // Whether ids are of the log: they rise.
+  // Whether ids are from the log, and so increase.
   let isLog = !!connection.lastId
 
   return (event, data, id) => {
@@ -26,7 +26,7 @@ export function createReading(
     const isHeartbeat = event === 'heartbeat'
     const isLast = event === 'goaway'
     if (id !== undefined) {
-      // What a connection that was thought dead has brought already.
+      // An event that the previous connection, assumed dead, has already delivered.
       if (!isLog || !isUpTo(id, connection.lastId)) connection.lastId = id
       else if (!isCursor) return
     }
@@ -34,10 +34,10 @@ export function createReading(
     const { heartbeat, retry, reason = 'server' } = isCursor || isHeartbeat || isLast ? ownEvent(data) : {}
     isLog ||= isCursor
     if (retry) schedule.askFor(retry)
-    // A server of another make says nothing, and may be silent for as long as it likes.
+    // Another kind of server announces no heartbeat, and may be silent for any time.
     if (isCursor || isHeartbeat) watch.allow(heartbeat ? heartbeat * 1.25 + HEARTBEAT_GRACE : Infinity)
     if (!isHeartbeat) host.message({ event, data, id: connection.lastId, hasId: id !== undefined })
-    // Nothing of use comes after it.
+    // Nothing useful follows it.
     return isLast ? [reason as Reason, /^(done|logout|revoked)$/.test(reason)] : undefined
   }
 }

@@ -1,52 +1,57 @@
 import type { CloseReason } from '../stream/close-reason.ts'
 
 /**
- * Where a stream stands.
+ * The state of a stream.
  *
- * - `connecting`: an attempt is being made
- * - `open`: events come as they happen
+ * - `connecting`: an attempt is in progress
+ * - `open`: events are delivered live
  * - `waiting`: for the next attempt
- * - `paused`: by us; it goes on by itself
- * - `ended`: for good
+ * - `paused`: by the client; it resumes by itself
+ * - `ended`: permanently
  */
 export type State = 'connecting' | 'open' | 'waiting' | 'paused' | 'ended'
 
-/** Why a stream is in its state; of an attempt after a wait, why that was. The vocabulary is closed, but for statuses. */
+/**
+ * The reason for a state; while connecting after a wait, the reason for the wait. A closed vocabulary, except for
+ * statuses.
+ */
 export type Reason =
   /** connecting: for the first time */
   | 'start'
   /** open: as a stream */
   | 'stream'
-  /** open: as a long poll, since the network holds the bytes of a stream back until its end */
+  /** open: as a long poll, since the network buffers responses until they end */
   | 'poll'
-  /** connecting: no byte has come of a stream that should have begun. The same is tried as a long poll */
+  /** connecting: the stream's first byte did not arrive in time, so long polling is tried */
   | 'held-back'
-  /** connecting, waiting: nothing has come for longer than the server's heartbeat allows, or no answer at all */
+  /**
+   * connecting, waiting: nothing has arrived for longer than the server's heartbeat allows, or there was no response
+   */
   | 'silent'
-  /** connecting: the device has got a network, or another one */
+  /** connecting: the device is online, or has changed networks */
   | 'online'
-  /** connecting, paused: the page has left for the back/forward cache, or has come back */
+  /** connecting, paused: the page has entered the back/forward cache, or has returned */
   | 'page'
-  /** paused: events are not taken as fast as they come */
+  /** paused: events are consumed too slowly */
   | 'slow'
-  /** paused: `load` has failed. It is called again; events wait meanwhile */
+  /** paused: `load` has failed. It is retried; events are queued meanwhile */
   | 'load'
-  /** waiting: the connection could not be made, or broke */
+  /** waiting: the connection failed or broke */
   | 'network'
-  /** waiting: the response ended and did not say why */
+  /** waiting: the response ended without a reason */
   | 'closed'
-  /** waiting: the answer was no event stream, such as a login page */
+  /** waiting: the response was not an event stream, such as a login page */
   | 'not-a-stream'
-  /** waiting: the URL function failed, or answered no URL. ended: it answered `null` */
+  /** waiting: the URL function failed, or returned an invalid URL. ended: it returned `null` */
   | 'url'
-  /** ended: the credentials were refused, new ones too */
+  /** ended: the credentials were refused, and so were new ones */
   | 'unauthenticated'
-  /** ended: a request that must not be repeated broke off in the middle */
+  /** ended: a request that must not be repeated was interrupted */
   | 'interrupted'
   /** ended: `close()` was called */
   | 'client'
-  /** waiting, ended: the status of the answer. Ended for one that a repetition does not change, such as 403 */
+  /** waiting, ended: the status of the response. Ended if a retry is useless, such as 403 */
   | `status ${number}`
-  /** connecting, waiting, ended: what the server said when it ended the stream. `done`, `logout` and `revoked` are final */
+  /** connecting, waiting, ended: the server's reason for ending the stream. `done`, `logout` and `revoked` are final */
   | CloseReason
   | 'overload'

@@ -1,22 +1,22 @@
 import type { EventMap } from '../wire/event.ts'
 import type { Arrival, Gap } from '../wire/notices.ts'
 
-/** What a listener gets beside the data. */
+/** Metadata of an event for listeners. */
 export interface About {
   /** The name of the event. */
   readonly event: string
-  /** Its id, or that of the last one before it: what `Last-Event-ID` would be. */
+  /** Its id, or that of the last event that had one: the value of `Last-Event-ID`. */
   readonly id: string
 }
 
-/** The events that the server's library sends itself: where the stream stands, what is missing, why it ends. */
+/** The library's own events from the server: the cursor, gaps, and why the stream ends. */
 export interface OwnEvents {
   cursor: Arrival
   gap: Gap
   goaway: { readonly reason: string }
 }
 
-/** An event, as `for await` reads it. A gap is one of them. */
+/** An event from `for await`. Gaps are included. */
 export type Received<Events extends object = EventMap> = string extends keyof Events
   ? { readonly event: string; readonly data: unknown; readonly id: string }
   : | {
@@ -24,5 +24,5 @@ export type Received<Events extends object = EventMap> = string extends keyof Ev
       }[keyof Events & string]
     | { readonly event: 'gap'; readonly data: Gap; readonly id: string }
 
-/** All that can be listened to. */
+/** All events that can be listened to. */
 export type All<Events extends object> = Omit<Events, keyof OwnEvents> & OwnEvents

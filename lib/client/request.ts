@@ -4,13 +4,13 @@ import { openByEventSource } from './eventsource-attempt.ts'
 import { openByFetch } from './fetch-attempt.ts'
 import { absolute, checkHeaders, type Attempt, type Settings } from './options.ts'
 
-/** What the application gives for an attempt. */
+/** The application's URL and headers for an attempt. */
 export type Prepared = readonly [url: URL, headers: Readonly<Record<string, string>>]
 
 /**
- * Asks the application what to ask for: nothing where there is nothing to come back for.
+ * Asks the application for the URL and headers: nothing if it ends the stream.
  *
- * @throws what its functions throw, or a {TypeError} for what they answer
+ * @throws what its functions throw, or a {TypeError} for invalid results
  */
 export async function prepare(env: Environment, settings: Settings, about: Attempt): Promise<Prepared | undefined> {
   const url = await settings.url(about)
@@ -20,9 +20,9 @@ export async function prepare(env: Environment, settings: Settings, about: Attem
 /**
  * Makes an attempt, until the signal is aborted.
  *
- * @param lastId the id to resume behind; empty where there is none
- * @param isByFetch whether `fetch` is to be used, whatever the transport is
- * @returns a function that has an EventSource listen for events of another name; nothing where all names are shown
+ * @param lastId the id to resume after; empty if there is none
+ * @param isByFetch whether to use `fetch`, whatever the transport is
+ * @returns a function that adds an event name to the EventSource; nothing if the transport delivers all names
  */
 export function open(
   env: Environment,
@@ -39,12 +39,12 @@ export function open(
   if (isPoll) words += '&stream=poll'
   if (lastId) {
     if (Source) {
-      // In the URL it needs no leave of CORS.
+      // In the URL it needs no CORS preflight.
       if (url.searchParams.has('lastEventId')) url.searchParams.delete('lastEventId')
       words += `&lastEventId=${encodeURIComponent(lastId)}`
     } else sent['last-event-id'] = lastId
   }
-  // What the URL holds stays as the application wrote it: it may be signed.
+  // The rest of the URL stays unchanged: it may be signed.
   url.search += (url.search && '&') + words
   const init: FetchInit = {
     method: isGet ? 'GET' : 'POST',

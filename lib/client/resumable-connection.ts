@@ -10,7 +10,7 @@ import { createReading } from './reading.ts'
 import { createSchedule } from './schedule.ts'
 import { createWatch } from './watch.ts'
 
-/** Each attempt resumes where the last one stopped. Events come in order, each once. */
+/** Each attempt resumes where the last one stopped. Events are delivered in order, each once. */
 export function createConnection(
   env: Environment,
   settings: Settings,
@@ -21,24 +21,24 @@ export function createConnection(
   const { isGet } = settings
   const life = new AbortController()
   let attempts = 0
-  // Ends what is under way: an attempt, or its preparation.
+  // Aborts the current attempt, or its preparation.
   let current = new AbortController()
-  // Has the EventSource, where there is one, listen for events of another name.
+  // Adds an event name to the EventSource, if there is one.
   let listenFor: ((name: string) => void) | undefined
-  // Whether streams without a byte may mean that the network holds bytes back. A POST is not made twice on a suspicion.
+  // Whether a stream without a byte may be buffered by the network. A POST is not repeated on suspicion.
   let mayHold = isGet
-  // Whether the stream is read as a long poll, and whether that has been found to work.
+  // Whether long polling is used, and whether it has been found to work.
   let isPoll = false
   let isProved = false
   let hasAskedAgain = false
-  // Whether the next attempt is made by `fetch`, to see the status that an EventSource hides.
+  // Whether the next attempt uses `fetch`, to see the status that EventSource hides.
   let isByFetch: boolean | undefined
-  // When the first bytes came of the attempt; 0 before that.
+  // When the attempt's first bytes arrived; 0 before that.
   let firstAt = 0
   let isFull = false
   let room: (() => void) | undefined
 
-  // Whether another attempt would begin anew, so that what a POST does might be done twice.
+  // Whether another attempt could repeat the effects of a POST.
   const isSpent = (): unknown => !isGet && firstAt && !self.lastId
 
   const attempt = async (reason: Reason): Promise<void> => {
@@ -52,7 +52,7 @@ export function createConnection(
       return
     }
     const { signal } = (current = new AbortController())
-    // Between two polls nothing is to be seen.
+    // The state does not change between two polls.
     if (reason !== 'poll') become('connecting', reason)
     try {
       const about = { attempt: ++attempts, reason, signal }
@@ -76,7 +76,7 @@ export function createConnection(
     if (listenFor) names.forEach(listenFor)
   }
 
-  // Of one attempt, which is over once its signal is aborted.
+  // Receives one attempt, which is over once its signal is aborted.
   const receiver = (signal: AbortSignal): Receiver => {
     const isNew = !self.lastId
     const startedAt = env.now()
@@ -87,7 +87,7 @@ export function createConnection(
         hasAskedAgain = false
         if (!mayHold && !isPoll) watch.allow(Infinity)
         stand()
-        // Whoever was told may have closed it.
+        // `onState` may have closed it.
         // eslint-disable-next-line @typescript-eslint/no-unnecessary-condition -- the compiler does not see that
         if (isNew && !signal.aborted) host.began()
       },
@@ -112,7 +112,7 @@ export function createConnection(
           ended(end)
           return
         }
-        // Its bytes came before its end: nobody holds them back, or not any more.
+        // The bytes arrived well before the end: the network does not buffer, or no longer.
         isPoll = isProved = env.now() - firstAt <= HELD_NO_MORE
         stop()
         schedule.at(startedAt + POLL_SPACING, 'poll')
@@ -125,7 +125,7 @@ export function createConnection(
       hasAskedAgain = true
       void attempt(reason)
     } else if (isFinal) end(reason)
-    // An answer that was read to its end; only of a GET does a proxy's end mean nothing.
+    // A response read to its end; a GET may have been ended by a proxy.
     else if (!isGet && reason === 'closed') end('done')
     else if (isSpent()) end('interrupted')
     else wait(reason, asked)
@@ -166,7 +166,7 @@ export function createConnection(
       mayHold = false
       wait('silent')
     } else {
-      // No byte has come of an attempt.
+      // The attempt received no byte.
       isPoll = true
       isProved = false
       void attempt('held-back')
@@ -181,7 +181,7 @@ export function createConnection(
       if (self.reason === 'page') schedule.hasten('page')
     } else if (self.state === 'waiting') schedule.hasten(sign === 'online' ? sign : self.reason)
     else if (sign === 'online') {
-      // What was connected by the old network may be dead without a word.
+      // A connection over the old network may be dead.
       isPoll = false
       mayHold = isGet
       void attempt(sign)
@@ -192,7 +192,7 @@ export function createConnection(
   const watch = createWatch(env, silent)
   const self: Connection = {
     state: 'connecting',
-    // Of nobody's interest: the first attempt is made at once.
+    // Irrelevant: the first attempt is made at once.
     reason: 'client',
     lastId,
     url: '',
@@ -209,7 +209,7 @@ export function createConnection(
     pause() {
       if (isFull || self.state !== 'open') return
       isFull = true
-      // A response of `fetch` is not read on; what has come of it is still told. An EventSource can only be closed.
+      // A `fetch` response is no longer read; what has arrived is still delivered. An EventSource can only be closed.
       if (listenFor) stop()
       watch.stop()
       become('paused', 'slow')

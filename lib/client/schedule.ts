@@ -3,17 +3,17 @@ import type { Environment } from './environment.ts'
 import { LONGEST_ASKED } from './limits.ts'
 import type { Reason } from './reasons.ts'
 
-/** When the next attempt is made. */
+/** Schedules the next attempt. */
 export interface Schedule {
   /** A stream is open. */
   opened(): void
-  /** The server says how long to wait at least, in milliseconds. */
+  /** The server's minimum delay, in milliseconds. */
   readonly askFor: (ms: number) => void
-  /** After the growing wait, on top of what the server says: here, or in this answer. */
+  /** After the back-off, added to the server's delay: the last one, or that of this response. */
   later(reason: Reason, asked: number): void
   /** As soon as the server allows. */
   hasten(reason: Reason): void
-  /** At a time. */
+  /** At a given time. */
   at(time: number, reason: Reason): void
   clear(): void
 }
@@ -23,7 +23,7 @@ export function createSchedule(env: Environment, attempt: (reason: Reason) => un
   let cancel = (): void => undefined
   let floor = 0
   let notBefore = 0
-  // Since when streams have been open, but for the moments in which they were replaced.
+  // Since when streams have been open, ignoring short reconnects.
   let healthySince: number | undefined
 
   const at = (time: number, reason: Reason): void => {

@@ -1,2 +1,2 @@
-/** What a page loads that shares its connection with other tabs: a file of its own, since others do not. */
+/** Loaded only by pages that share a connection between tabs: a file of its own. */
 export { createSharedConnection } from './share/shared-connection.ts'

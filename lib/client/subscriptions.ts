@@ -1,6 +1,6 @@
 /**
- * Topics of a stream that lives, as a page wishes for them: a file of its own, since few pages need it. It stands on what
- * `connect()` answers, and imports nothing else.
+ * Changes the topics of an open stream from a page: a file of its own, since few pages need it. It uses the result of
+ * `connect()`, and imports nothing else.
  *
  * @module koa-event-stream/client/subscriptions
  */
@@ -11,19 +11,16 @@ import { isUpTo } from './position.ts'
 
 /** Options of `subscriptions()`. */
 export interface SubscriptionsOptions {
-  /** Headers, or a function that is asked for them before each request. */
+  /** Headers, or a function called before each request. */
   headers?:
     Readonly<Record<string, string>> | (() => Readonly<Record<string, string>> | Promise<Record<string, string>>)
-  /** Sends cookies to other origins, too. Default `false`. */
+  /** Whether to send cookies cross-origin. Default `false`. */
   withCredentials?: boolean
-  /**
-   * Is told of a topic that the page had, and that was refused when its stream was opened anew. Default: the console, as of
-   * any uncaught error.
-   */
+  /** Called if a topic is refused when the stream is reopened. Default: the console, as for any uncaught error. */
   onError?: (error: unknown) => unknown
 }
 
-/** What is needed of a stream: what `connect()` answers. */
+/** The used part of a stream from `connect()`. */
 export interface LiveStream {
   readonly state: string
   readonly reason: string
@@ -32,27 +29,27 @@ export interface LiveStream {
   addEventListener(name: 'open' | 'error', listener: () => void): void
 }
 
-/** Where a topic is live: state that is loaded now joins behind it without a seam. */
+/** The position from which a topic is live: state loaded now joins without a gap. */
 export interface LiveTopic {
   readonly since: string
 }
 
-/** The topics that a page wishes for. */
+/** The topics of a page. */
 export interface Subscriptions {
   /**
-   * Adds a topic, for as long as the stream lives: whenever it is opened anew the topic is asked for again, and what came
-   * meanwhile is told as a gap.
+   * Adds a topic for the lifetime of the stream: whenever that is reopened the topic is requested again, and missed
+   * events cause a gap.
    *
-   * @param options.signal gives it up
-   * @returns once it is live; while there is no connection, that waits
-   * @throws {SubscriptionError} as a rejection, where the route refuses it, and when the stream has ended
+   * @param options.signal cancels it
+   * @returns once the topic is live; waits while there is no connection
+   * @throws {SubscriptionError} as a rejection, if the route refuses it, or the stream has ended
    */
   subscribe(topic: string, options?: { readonly signal?: AbortSignal }): Promise<LiveTopic>
   /**
-   * Takes a topic away. What its resolver gives a stream that is opened anew comes back with it.
+   * Removes a topic. If the resolver returns it when the stream is reopened, it is back.
    *
-   * @returns once nothing of it is sent any more
-   * @throws {SubscriptionError} as a rejection, where the route refuses it
+   * @returns once none of its events will be sent any more
+   * @throws {SubscriptionError} as a rejection, if the route refuses it
    */
   unsubscribe(topic: string): Promise<void>
 }
@@ -60,7 +57,7 @@ export interface Subscriptions {
 /** Why a topic is not live. */
 export class SubscriptionError extends Error {
   override readonly name = 'SubscriptionError'
-  /** What the route has answered; `undefined` where the stream has ended, or the topic was given up. */
+  /** The status of the route's response; `undefined` if the stream has ended, or the subscription was cancelled. */
   readonly status: number | undefined
 
   constructor(message: string, status?: number) {
@@ -73,13 +70,13 @@ const page: Page = globalThis
 // eslint-disable-next-line no-console -- there is no other place where an operator would look
 const report = (error: unknown): void => (page.reportError ?? console.error)(error)
 
-/** The most topics of one request. */
+/** The most topics per request. */
 const MOST = 100
-/** Milliseconds that an answer may take. */
+/** The timeout of a request, in milliseconds. */
 const ANSWER = 30_000
 const FIRST_WAIT = 500
 const LONGEST_WAIT = 30_000
-/** So often a stream that is not found is looked for again: it may be opening. */
+/** How often an unknown stream is retried: it may still be opening. */
 const MOST_MISSES = 5
 
 interface Waiting {
@@ -89,37 +86,37 @@ interface Waiting {
 
 interface Wish {
   readonly waiting: Set<Waiting>
-  /** The stream on which the topic is live; empty where it is on none. */
+  /** The stream on which the topic is live; empty if it is not live. */
   stream: string
-  /** The id from which on it has been live; empty before that. */
+  /** The id from which the topic has been live; empty before that. */
   since: string
 }
 
 /**
- * Adds topics to a stream while it lives, by a `subscriptionRoute()` of the same login.
+ * Changes the topics of an open stream, by a `subscriptionRoute()` of the same login.
  *
  *     const live = connect('/events')
  *     const topics = subscriptions(live, '/subscriptions')
  *     const { since } = await topics.subscribe('room:7')
  *
- * Call it right behind `connect()`, so that it hears where the stream stands.
+ * Call it right after `connect()`, before the stream opens.
  *
  * @param url of the route: relative to the page, or absolute
  */
 export function subscriptions(live: LiveStream, url: string | URL, options: SubscriptionsOptions = {}): Subscriptions {
   const { headers = {}, withCredentials = false, onError = report } = options
   const wishes = new Map<string, Wish>()
-  // Topics that are to be taken from the stream, with those who wait for it.
+  // Topics to be removed, with their waiting callers.
   const leaving = new Map<string, Set<Waiting>>()
   let stream = ''
-  // Up to where the client had read when its stream was opened.
+  // The client's cursor when its stream was opened.
   let seen = live.lastEventId
   let failures = 0
   let misses = 0
   let isBusy = false
-  // One of several topics was refused: which one is found out one by one.
+  // One of several topics was refused: retry them one by one to find it.
   let isAlone = false
-  // Whoever waits for an answer, or for the next time to ask, is not to wait for a stream that there is no more.
+  // Wakes a pending request or pause when the stream is replaced.
   let move = (): void => undefined
   let moved = Promise.resolve()
 
@@ -136,7 +133,7 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
     isBusy = false
   }
 
-  // Topics that had another place on another stream are asked for by themselves.
+  // Topics with another position on another stream are requested separately.
   const batch = (): Batch | undefined => {
     const most = isAlone ? 1 : MOST
     const removed = [...leaving.keys()].slice(0, most)
@@ -165,12 +162,12 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
       const pause = Number(response.headers.get('retry-after')) * 1_000 || 0
       return [response.status, Object(await response.json().catch(() => ({}))) as Answer, pause]
     } catch {
-      // There is no network, or no answer in time.
+      // Network failure, or timeout.
       return NOTHING
     }
   }
 
-  // The function for the headers may hang.
+  // The application's headers function may hang.
   const ask = async (wanted: Batch, to: string): Promise<void> => {
     const [status, answer, pause] = (await Promise.race([request(wanted, to), sleep(ANSWER), moved])) ?? NOTHING
     if (to !== stream) return
@@ -189,7 +186,7 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
     failures = misses = 0
     for (const topic of subscribe) {
       const wish = wishes.get(topic)
-      // It may have been given up meanwhile.
+      // It may have been cancelled meanwhile.
       if (!wish) continue
       wish.stream = to
       wish.since = since
@@ -217,13 +214,13 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
     }
   }
 
-  // Pages that were refused together do not come back together: the jitter is full.
+  // Full jitter: pages that were refused together do not retry together.
   const wait = async (asked: number): Promise<void> => {
     const pause = asked + Math.random() * Math.min(LONGEST_WAIT, FIRST_WAIT * 2 ** failures++)
     await Promise.race([sleep(pause), moved])
   }
 
-  // No process is kept for it.
+  // Does not keep the process alive.
   const sleep = (ms: number): Promise<void> =>
     new Promise(resolve => {
       const timer: unknown = setTimeout(resolve, ms)
@@ -237,7 +234,7 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
     if (typeof id !== 'string' || id === stream) return
     moveTo(id)
     failures = misses = 0
-    // Its resolver has decided anew.
+    // The resolver has decided again.
     for (const topic of leaving.keys()) left(topic)
     void work()
   })
@@ -272,7 +269,10 @@ export function subscriptions(live: LiveStream, url: string | URL, options: Subs
     async unsubscribe(topic) {
       const wish = wishes.get(topic)
       wishes.delete(topic)
-      if (wish) settle(wish.waiting, ({ reject }) => reject(new SubscriptionError(`the topic ${topic} was given up`)))
+      if (wish)
+        settle(wish.waiting, ({ reject }) =>
+          reject(new SubscriptionError(`the subscription to topic ${topic} was cancelled`)),
+        )
       if (!stream) return
       await new Promise((resolve, reject) => {
         const waiting = leaving.get(topic) ?? new Set()
@@ -291,7 +291,7 @@ interface Batch {
   readonly seen: string
 }
 
-/** The status, what is answered besides, and for how many milliseconds nobody is to ask again. */
+/** The status, the rest of the response, and the milliseconds until a retry is allowed. */
 type Told = readonly [status: number, answer: Answer, pause: number]
 
 interface Answer {

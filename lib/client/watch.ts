@@ -1,25 +1,25 @@
 import type { Environment } from './environment.ts'
 import { TICK } from './limits.ts'
 
-/** Notices when nothing has come for too long. */
+/** Watchdog: detects silence. */
 export interface Watch {
-  /** Begins to look, as if something had come just now. From now on so many milliseconds of silence are too long. */
+  /** Starts the watchdog, as if bytes had just arrived. `bound` is the longest silence allowed, in milliseconds. */
   start(bound?: number): void
-  /** Something has come. */
+  /** Bytes have arrived. */
   sign(): void
-  /** From now on so many milliseconds of silence are too long. */
+  /** Sets the longest silence allowed, in milliseconds. */
   allow(bound: number): void
   stop(): void
-  /** Looks at once, if it looks at all: the page, or its device, has been asleep. */
+  /** Checks at once, if started: the page or its device has been asleep. */
   look(): void
 }
 
-/** @param silent is told when nothing has come for too long */
+/** @param silent called when the silence has been too long */
 export function createWatch(env: Environment, silent: () => void): Watch {
-  // While it looks.
+  // Set while it is running.
   let cancel: (() => void) | undefined
   let bound = 0
-  // Wall time: it goes on in a sleep. A clock that is set costs one reconnect.
+  // Wall-clock time, which includes sleep. A change of the clock costs one reconnect.
   let signAt = 0
   const sign = (): void => {
     signAt = env.now()

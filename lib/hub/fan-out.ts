@@ -1,7 +1,8 @@
 import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
 import type { Frame } from '../stream/write-queue.ts'
-import { PIECE_BYTES, type SharedFrames, type Turn } from '../stream/writer.ts'
+import type { SharedFrames } from '../stream/sink.ts'
+import { PIECE_BYTES, type Turn } from '../stream/writer.ts'
 import { Chunk } from '../wire/chunk.ts'
 import type { LogFrame } from './feed/page.ts'
 
@@ -14,6 +15,8 @@ export interface Receiver {
   /** Takes what is due. */
   flush(turn: Turn): void
 }
+
+let lastKey = 0
 
 /**
  * Events of one turn in their order. Batches form a tree: each adds one event to its parent, and streams that are due
@@ -30,6 +33,7 @@ export class Batch implements SharedFrames, LogFrame {
   readonly #parent: Batch | undefined
   #next: Batch | undefined
   #chunk: Chunk | undefined
+  #key: number | undefined
 
   constructor(event: StoredEvent, topics: readonly string[], parent?: Batch) {
     this.event = event
@@ -54,6 +58,18 @@ export class Batch implements SharedFrames, LogFrame {
   get chunk(): Chunk {
     this.#chunk ??= this.#join()
     return this.#chunk
+  }
+
+  get key(): number {
+    this.#key ??= lastKey += 1
+    return this.#key
+  }
+
+  isAmong(topics: ReadonlySet<string>): boolean {
+    for (let batch: Batch | undefined = this; batch !== undefined; batch = batch.#parent) {
+      if (!batch.topics.some(topic => topics.has(topic))) return false
+    }
+    return true
   }
 
   /** All frames one by one. */

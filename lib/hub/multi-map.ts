@@ -39,6 +39,14 @@ export class MultiMap<Key, Value extends object> {
     return entry instanceof Set ? entry.size : 1
   }
 
+  /** Whether something is so for some value of a key. */
+  some(key: Key, isSo: (value: Value) => boolean): boolean {
+    const entry = this.#entries.get(key)
+    if (!(entry instanceof Set)) return entry !== undefined && isSo(entry)
+    for (const value of entry) if (isSo(value)) return true
+    return false
+  }
+
   /** Calls back with each key, and how many values it has. */
   eachKey(visit: (key: Key, count: number) => void): void {
     this.#entries.forEach((entry, key) => {

@@ -4,8 +4,13 @@ import type { GapReason } from '../wire/frame.ts'
 import type { FanOut, Receiver } from './fan-out.ts'
 import { MultiMap } from './multi-map.ts'
 
+// Of a topic's members, to find two persons: more than one identity usually may have streams.
+const MEMBERS_LOOKED_AT = 64
+
 /** A stream as its topics see it. */
 export interface Member extends Receiver {
+  /** Whose it is; `undefined` where that is not known. */
+  readonly holder: string | undefined
   /** Is told that events of some of its topics are lost. */
   tell(topics: readonly string[], reason: GapReason): void
 }
@@ -38,6 +43,20 @@ export class Registry {
   /** Whether some stream has a topic, so that the broker listens to it. */
   has(topic: string): boolean {
     return this.#members.count(topic) > 0
+  }
+
+  /** Whether more than one person has a topic. Of many streams that may be one person's, some are looked at. */
+  isShared(topic: string): boolean {
+    let first: Member | undefined
+    let looked = 0
+    let isShared = false
+    this.#members.some(topic, member => {
+      first ??= member
+      looked += 1
+      isShared = member !== first && (member.holder === undefined || member.holder !== first.holder)
+      return isShared || looked === MEMBERS_LOOKED_AT
+    })
+    return isShared
   }
 
   /**

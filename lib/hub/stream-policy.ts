@@ -1,3 +1,4 @@
+import type { Cohorts } from '../compression/cohorts.ts'
 import type { Chunk } from '../wire/chunk.ts'
 import type { ConflationKeys } from './feed/conflation-keys.ts'
 
@@ -21,6 +22,8 @@ export interface StreamPolicy {
   readonly bufferedLimit: number
   /** Topics a stream. */
   readonly maxTopics: number
+  /** Streams that are compressed together; `undefined` where none is compressed. */
+  readonly cohorts: Cohorts | undefined
 }
 
 /**

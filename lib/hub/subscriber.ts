@@ -4,8 +4,11 @@ import type { Identity } from '../auth/identity.ts'
 import type { Clock } from '../clock.ts'
 import { FIRST_BYTE, type FirstByteMessage } from '../diagnostics.ts'
 import { EventStreamError } from '../errors.ts'
+import { GzipSink } from '../compression/gzip-sink.ts'
+import { Place } from '../compression/place.ts'
 import { mayComeBack, type CloseReason } from '../stream/close-reason.ts'
 import { EventStream } from '../stream/event-stream.ts'
+import type { Sink } from '../stream/sink.ts'
 import type { StreamHost } from '../stream/stream-host.ts'
 import { checkReadTopic, isPresenceTopic, topicOfPresence } from '../topic.ts'
 import { DONE_ID, parseCursor, type Cursor } from '../wire/cursor.ts'
@@ -81,6 +84,7 @@ export class Subscriber implements StreamHost {
   readonly #timers: StreamTimers
   readonly #poll: Poll | undefined
   #isPollOver = false
+  #isCompressed = false
 
   constructor(hub: SubscriberHub, policy: StreamPolicy, fields: SubscriberFields) {
     const { identity, revalidation, address, lastEventId, isEventSource, isPoll = false } = fields
@@ -173,6 +177,20 @@ export class Subscriber implements StreamHost {
   /** The login may have ended without anybody here having heard of it: it is asked again, or the stream ends. */
   verify(): void {
     if (this.identity !== undefined) this.#timers.verify()
+  }
+
+  /**
+   * Has the stream compressed, where that is worth it. Answers whether it is: a source is nobody else's, and a poll is over
+   * with its first events.
+   */
+  compress(): boolean {
+    this.#isCompressed = this.policy.cohorts !== undefined && this.hasTopics && this.#poll === undefined
+    return this.#isCompressed
+  }
+
+  encode(sink: Sink): Sink {
+    const { cohorts } = this.policy
+    return this.#isCompressed && cohorts !== undefined ? new GzipSink(sink, new Place(cohorts, this)) : sink
   }
 
   firstBytes(): Uint8Array {

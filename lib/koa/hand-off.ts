@@ -1,15 +1,18 @@
 import type { IncomingMessage } from 'node:http'
 import type { Context } from 'koa'
 import type { Subscriber } from '../hub/subscriber.ts'
-import { setStreamHeaders } from './response.ts'
+import { acceptsGzip } from './negotiation.ts'
+import { setCompression, setStreamHeaders } from './response.ts'
 import { dropResponseListeners } from './response-listeners.ts'
 
 /**
  * Makes the stream the body and leaves the rest to Koa: outer middleware goes on at once, so that koa-session can still
  * set its cookie, and headers and first bytes go out together when Koa responds.
  */
-export function handOff(ctx: Context, { stream, policy }: Subscriber): void {
+export function handOff(ctx: Context, subscriber: Subscriber): void {
+  const { stream, policy } = subscriber
   setStreamHeaders(ctx)
+  if (policy.cohorts !== undefined) setCompression(ctx, acceptsGzip(ctx) && subscriber.compress())
   ctx.body = stream
   readRest(ctx.req)
   dropResponseListeners(ctx)

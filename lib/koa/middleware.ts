@@ -27,14 +27,14 @@ import { takeClientWords } from './client-words.ts'
 import { approach, verify } from './door.ts'
 import { handOff } from './hand-off.ts'
 import { lastEventIdOf } from './last-event-id.ts'
-import { acceptsEventStream, isPipelined } from './negotiation.ts'
+import { acceptsEventStream, acceptsGzip, isPipelined } from './negotiation.ts'
 import { checkOptions, type RouteConfig } from './route-config.ts'
 import type { AuthenticatedOptions, EventStreamOptions, Logins, PublicOptions } from './options.ts'
 import { answerEnded, refuse, turnAway } from './refusal.ts'
 import { resolve } from './resolution.ts'
 import { topicStarts } from './topic-starts.ts'
 import { expectUse } from './unused-stream.ts'
-import { setNothing, setStreamHeaders, statusOf } from './response.ts'
+import { setCompression, setNothing, setStreamHeaders, statusOf } from './response.ts'
 import { NO_SOURCE, sourceOf, type Source } from './source.ts'
 
 /** A Koa middleware that answers the request itself and calls no other. */
@@ -134,6 +134,7 @@ async function tell(ctx: Context, config: RouteConfig, caller: Caller, address: 
   // What has ended the login meanwhile has found no stream to close.
   if (!isStanding(ctx, config, caller)) return false
   setStreamHeaders(ctx)
+  if (config.policy.cohorts !== undefined) setCompression(ctx, acceptsGzip(ctx))
   return true
 }
 

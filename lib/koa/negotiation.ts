@@ -12,6 +12,13 @@ export function acceptsEventStream(ctx: Context): boolean {
   return accept === '' || accept === 'text/event-stream' || ctx.accepts(OFFERED) !== false
 }
 
+/** Whether the client takes gzip. What browsers send needs no negotiation here either. */
+export function acceptsGzip(ctx: Context): boolean {
+  const accept = ctx.get('accept-encoding')
+  if (/[;*]/.test(accept)) return ctx.acceptsEncodings('gzip', 'identity') === 'gzip'
+  return accept.split(',').some(coding => coding.trim().toLowerCase() === 'gzip')
+}
+
 /**
  * Whether the request waits behind another one. Node hands out the socket to one response at a time; a client that
  * pipelines requests has the others wait behind a stream that may never end, and Node does not tell them when the client

@@ -61,6 +61,13 @@ interface CommonOptions<Events extends object> {
     /** Milliseconds that a client may take nothing of what waits. Default 30,000. */
     stall?: number
   }
+  /**
+   * `gzip` compresses what several persons' streams are sent, once for all of them, for clients that accept it. What is one
+   * person's alone is sent as it is. Compression shows an observer of the network how alike two texts are, by their length:
+   * leave it off where an event that holds a secret shares its topics' streams with text that others choose (BREACH).
+   * Default `false`.
+   */
+  compress?: 'gzip' | false
   limits?: {
     /**
      * Streams of one identity at once in this process. One more is turned away; with `over: 'oldest'` it takes the place of

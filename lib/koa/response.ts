@@ -19,6 +19,12 @@ export function setStreamHeaders(ctx: Context): void {
   if (hasConcealed(ctx)) ctx.set('Cache-Control', 'no-store, no-transform')
 }
 
+/** Says that the body depends on what the client can read, and whether it is gzip. */
+export function setCompression(ctx: Context, isCompressed: boolean): void {
+  ctx.vary('Accept-Encoding')
+  if (isCompressed) ctx.set('Content-Encoding', 'gzip')
+}
+
 const UNKEPT = Object.freeze({ 'Cache-Control': 'no-store', 'Referrer-Policy': 'no-referrer' })
 
 /**

@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import type { Context } from 'koa'
 import type { Identity } from '../auth/identity.ts'
+import { Cohorts } from '../compression/cohorts.ts'
 import { ConflationKeys, type ConflatedEvent } from '../hub/feed/conflation-keys.ts'
 import type { IdentityLimit, StreamLimits } from '../hub/stream-index.ts'
 import type { HubEngine } from '../hub/engine.ts'
@@ -55,6 +56,7 @@ const KEYS = [
   'retry',
   'maxAge',
   'buffer',
+  'compress',
   'limits',
   'origins',
   'requireSecure',
@@ -73,7 +75,7 @@ export function checkOptions<Events extends object>(options: EventStreamOptions<
     timeout: duration('limits.timeout', limits.timeout, { default: DEFAULT_TIMEOUT }),
     route: 'stream',
   })
-  const policy = checkPolicy(options, limits)
+  const policy = checkPolicy(options, limits, door.hub)
   requireRoomForEvents(door.hub, policy)
   joinDesks(door)
   return Object.freeze({
@@ -121,8 +123,9 @@ function requireRoomForEvents(hub: HubEngine, { bufferBytes }: StreamPolicy): vo
 function checkPolicy<Events extends object>(
   options: EventStreamOptions<Events>,
   limits: NonNullable<EventStreamOptions['limits']>,
+  hub: HubEngine,
 ): StreamPolicy {
-  const { heartbeat, retry, maxAge, buffer = {} } = options
+  const { heartbeat, retry, maxAge, buffer = {}, compress } = options
   knownKeys('buffer', buffer, ['bytes', 'policy', 'key', 'stall'])
   return Object.freeze({
     heartbeat: checkHeartbeat(heartbeat),
@@ -138,6 +141,7 @@ function checkPolicy<Events extends object>(
       default: DEFAULT_BUFFERED_LIMIT,
     }),
     maxTopics: integer('limits.topics', limits.topics, { min: 1, default: DEFAULT_TOPIC_LIMIT }),
+    cohorts: oneOf('compress', compress, ['gzip', false], false) === 'gzip' ? new Cohorts(hub.registry) : undefined,
   })
 }
 

@@ -6,22 +6,22 @@ import { registerState } from './state.ts'
 import { TopicKinds } from './topic-kinds.ts'
 
 export interface Metrics {
-  /** Measures nothing any more. What has been measured stays in the registry. */
+  /** Stops measuring. The values stay in the registry. */
   close(): void
 }
 
 /**
- * Measures a hub, for Prometheus: what it does is in the registry from now on, under names that begin with `prefix`. Labels
- * are closed vocabularies and kinds of topics, never a topic or an identity, so that there is a bounded number of them.
+ * Measures a hub for Prometheus: registers its metrics under names that begin with `prefix`. Labels are closed
+ * vocabularies and kinds of topics, never a topic or an identity, so the number of time series is bounded.
  *
- * Call it once a hub, before its first stream.
+ * Call it once per hub, before its first stream.
  *
- * @throws {TypeError} for a wrong option
- * @throws {Error} of prom-client, where the registry has metrics of the same names: give each hub a `prefix`
+ * @throws {TypeError} for an invalid option
+ * @throws {Error} from prom-client, if the registry has metrics of the same names: give each hub a `prefix`
  */
 export function metrics<Events extends object>(hub: Hub<Events>, options: MetricsOptions): Metrics {
   const checked = checkMetricsOptions(options)
-  // Which events there are is for the compiler alone.
+  // The event types matter to the compiler only.
   const any = hub as unknown as Hub
   registerState(any, checked)
   const observer = new Observer(any, registerFlow(checked), new TopicKinds(checked.topic))

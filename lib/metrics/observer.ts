@@ -4,12 +4,12 @@ import type { HubEvents } from '../hub/lifecycle.ts'
 import { PUBLISH_FAILURES, type Flow } from './flow.ts'
 import type { TopicKinds } from './topic-kinds.ts'
 
-/** Has what a hub tells measured, until it is stopped. */
+/** Records the hub's events and diagnostics as metrics, until it is stopped. */
 export class Observer {
   readonly #hub: Hub
   readonly #flow: Flow
   readonly #kinds: TopicKinds
-  // When calls that are under way began.
+  // Start times of calls in progress.
   readonly #began = new WeakMap<object, number>()
   readonly #stops: (() => void)[] = []
 

@@ -3,7 +3,7 @@ import type { Hub } from '../hub/hub.ts'
 import type { HubStats } from '../hub/lifecycle.ts'
 import type { CheckedMetricsOptions } from './options.ts'
 
-/** What the hub knows by itself, asked when Prometheus does: in between it costs nothing. */
+/** State of the hub, read when Prometheus scrapes. */
 
 interface Reading {
   readonly name: string
@@ -14,42 +14,42 @@ interface Reading {
 const GAUGES: readonly Reading[] = [
   {
     name: 'ready',
-    help: '1 while the hub takes streams and publishes, 0 while its broker is lost or it drains. At 0 for long: look at Redis, and at the reason that hub.on("lost") tells.',
+    help: '1 while the hub accepts streams and publishes, 0 while its broker is lost or it drains. At 0 for long: check Redis, and the reason in hub.on("lost").',
     read: (_, { ready }) => Number(ready),
   },
   {
     name: 'streams',
-    help: 'Streams open now. What instances are scaled by. A sudden fall is a lost network, proxy or deployment; nearing limits.process, new ones are about to be refused.',
+    help: 'Open streams. Scale instances by it. A sudden drop: a network or proxy failure, or a deployment. Near limits.process new ones will be refused.',
     read: ({ streams }) => streams,
   },
   {
     name: 'topics',
-    help: 'Topics that have a stream here now. Rising while streams do not: streams collect topics and never leave them.',
+    help: 'Topics with a stream on this instance. Rising while streams do not: streams subscribe to topics and never unsubscribe.',
     read: ({ topics }) => topics,
   },
   {
     name: 'identities',
-    help: 'Identities that have a stream here now. Many streams an identity: many tabs without a shared connection, or a client that leaks streams.',
+    help: 'Identities with a stream on this instance. Many streams per identity: many tabs without a shared connection, or a client that leaks streams.',
     read: ({ identities }) => identities,
   },
   {
     name: 'addresses',
-    help: 'Networks of clients that have a stream here now. 1 with many streams: app.proxy is not set behind a proxy, and limits.address counts the proxy.',
+    help: 'Client networks with a stream on this instance. 1 with many streams: app.proxy is not set behind a proxy, and limits.address counts the proxy.',
     read: ({ addresses }) => addresses,
   },
   {
     name: 'buffered_bytes',
-    help: 'Bytes that wait in this process for clients to read them. Rising: clients or their network are slower than what is published; beyond limits.buffered the slowest are cut.',
+    help: 'Bytes buffered in this process for clients. Rising: clients or their network cannot keep up; beyond limits.buffered the slowest are evicted.',
     read: ({ bufferedBytes }) => bufferedBytes,
   },
   {
     name: 'leases',
-    help: 'Places that streams of this instance hold in limits over all instances. Above the number of streams for long: places are not given back, since Redis does not answer.',
+    help: 'Leases of this instance’s streams for limits across all instances. Above the number of streams for long: leases are not released, since Redis does not respond.',
     read: ({ leases }) => leases,
   },
   {
     name: 'relay_runs',
-    help: 'Runs of relays on this instance now. Rising without an end: sources that hang, which only `keep` ends.',
+    help: 'Active relay runs on this instance. Rising without end: sources that hang, which only `keep` ends.',
     read: ({ running }) => running,
   },
 ]
@@ -57,22 +57,22 @@ const GAUGES: readonly Reading[] = [
 const COUNTERS: readonly Reading[] = [
   {
     name: 'streams_opened_total',
-    help: 'Streams opened. Many for a steady number of streams: clients reconnect all the time; see why streams close.',
+    help: 'Streams opened. Many with a steady number of streams: clients keep reconnecting; see why streams close.',
     read: ({ opened }) => opened,
   },
   {
     name: 'sent_bytes_total',
-    help: 'Bytes of streams that were handed to their connections, before compression and the framing of HTTP. What the network has to carry.',
+    help: 'Stream bytes handed to connections, before compression and HTTP framing: the network load.',
     read: ({ sentBytes }) => sentBytes,
   },
   {
     name: 'faults_total',
-    help: 'Failures that no caller hears of: listeners, sources, clean-ups, stores. Any are worth a look at what hub.on("fault") tells.',
+    help: 'Errors that reach no caller: listeners, sources, clean-ups, stores. If there are any, log hub.on("fault").',
     read: ({ faults }) => faults,
   },
   {
     name: 'broker_lost_total',
-    help: 'Times that the broker could not do its work any more. Many short ones: an unsteady network to Redis, or a Redis that is full or fails over.',
+    help: 'Times the broker was lost. Many short ones: an unstable network to Redis, or a Redis that is full or fails over.',
     read: ({ lost }) => lost,
   },
 ]
@@ -87,19 +87,19 @@ interface Tally {
 const TALLIES: readonly Tally[] = [
   {
     name: 'streams_closed_total',
-    help: 'Streams ended, by reason. client is ordinary. slow: clients are evicted, see buffered_bytes. unverifiable: the session store does not answer. error: see hub.on("fault").',
+    help: 'Streams ended, by reason. client is normal. slow: clients are evicted, see buffered_bytes. unverifiable: the session store does not respond. error: see hub.on("fault").',
     label: 'reason',
     read: ({ closed }) => closed,
   },
   {
     name: 'requests_refused_total',
-    help: 'Requests that got no stream, by reason. unauthenticated and forbidden: logins, or an attack. *-limit, *-rate: too many streams. broker, resolver, unavailable: something of ours is down.',
+    help: 'Requests that got no stream, by reason. unauthenticated and forbidden: logins, or an attack. *-limit, *-rate: too many streams. broker, resolver, unavailable: a dependency is down.',
     label: 'reason',
     read: ({ refused }) => refused,
   },
   {
     name: 'relay_runs_ended_total',
-    help: 'Runs of relays that are over, by how they ended. failed: the source throws. interrupted: processes die or are restarted in the middle of answers.',
+    help: 'Ended relay runs, by outcome. failed: the source throws. interrupted: processes crash or restart during an answer.',
     label: 'how',
     read: ({ runs }) => runs,
   },

@@ -1,14 +1,14 @@
 import { callNow } from '../application.ts'
 
-/** How many kinds of topics count by themselves: each is some time series in Prometheus. */
+/** How many kinds are counted separately: each is several time series in Prometheus. */
 export const MAX_KINDS = 100
 
-/** What all other topics are. */
+/** The kind of all other topics. */
 export const OTHER = 'other'
 
 const MAX_LENGTH = 100
 
-/** The kinds of topics that have been seen, of which there is a bounded number. */
+/** The kinds of topics seen so far, at most `MAX_KINDS`. */
 export class TopicKinds {
   readonly #name: (topic: string) => string
   readonly #kinds = new Set<string>()
@@ -18,7 +18,7 @@ export class TopicKinds {
     this.#name = name
   }
 
-  /** The kind of an event: that of the first of its topics. Never throws. */
+  /** The kind of an event: that of its first topic. Never throws. */
   of(topics: readonly string[]): string {
     const kind = this.#ask(topics[0] ?? '')
     if (typeof kind !== 'string' || kind === '' || kind.length > MAX_LENGTH) return OTHER
@@ -37,12 +37,12 @@ export class TopicKinds {
     }
   }
 
-  // It is called for every event. What it says may hold the topic, which is not to be read in a log.
+  // Called for every event, so it warns once. The message may contain the topic, which must not be logged.
   #warn(error: unknown): void {
     if (this.#hasWarned) return
     this.#hasWarned = true
     const kind = error instanceof Error ? error.name : `a thrown ${typeof error}`
-    const message = `\`topic\` of metrics() failed (${kind}): such events count as "${OTHER}". This is said once.`
+    const message = `\`topic\` of metrics() failed (${kind}): such events count as "${OTHER}". This warning is shown once.`
     process.emitWarning(message, { type: 'KoaEventStreamWarning', code: 'TOPIC_KIND' })
   }
 }

@@ -37,6 +37,7 @@ export class View implements Member, Watched {
   producer: { lost(): void } | undefined
   readonly name: string
   readonly log: RunLog
+  readonly holder = undefined
   readonly encoder: RunEncoder
 
   readonly #parts: ViewParts

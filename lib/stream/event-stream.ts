@@ -295,7 +295,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.isPiped = true
     destination.emit('pipe', this)
     queueMicrotask(() => {
-      this.writer.attach(sink, this.#host.firstBytes())
+      this.writer.attach(this.#host.encode(sink), this.#host.firstBytes())
       if (this.errored !== null) this.connection.failed(this.errored)
     })
     return destination
@@ -387,7 +387,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     if (this.isPiped) return
     this.isPiped = true
     this.#piped = new PipedSink(this, () => this.connection)
-    this.writer.attach(this.#piped, this.#host.firstBytes())
+    this.writer.attach(this.#host.encode(this.#piped), this.#host.firstBytes())
   }
 
   // Bytes of writes that the writer has not got yet.

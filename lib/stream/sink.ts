@@ -1,4 +1,19 @@
 import type { Chunk } from '../wire/chunk.ts'
+import type { Frame } from './write-queue.ts'
+
+/** Events that many streams share: one piece where they can be sent at once, and one by one where they have to wait. */
+export interface SharedFrames {
+  readonly length: number
+  readonly chunk: Chunk
+  /** What no others are called. */
+  readonly key: number
+  frames(): readonly Frame[]
+  /** Whether each of them was published to one of these topics, at least. */
+  isAmong(topics: ReadonlySet<string>): boolean
+}
+
+/** What a chunk is, where a sink may make use of that: events that others are sent in the same turn, or a heartbeat. */
+export type Meaning = SharedFrames | 'heartbeat'
 
 /** Called when bytes have been handed to the kernel, or cannot be. */
 export type Taken = (error?: Error | null) => void
@@ -19,7 +34,7 @@ export interface Sink {
   /** The first bytes; headers go out with them. */
   open(bytes: Uint8Array): void
   /** Takes bytes that many streams may share. Nobody is told when they have been taken. */
-  send(chunk: Chunk): void
+  send(chunk: Chunk, meaning?: Meaning): void
   /** Takes bytes and calls back when they have been taken. May never call back once it has closed. */
   write(bytes: Uint8Array, taken: Taken): void
   /** Ends properly, behind all that was handed over. */

@@ -1,5 +1,6 @@
 import type { EventRules } from '../wire/publication.ts'
 import type { CloseReason } from './close-reason.ts'
+import type { Sink } from './sink.ts'
 import type { WriterHost } from './writer.ts'
 
 /** What a stream needs of the hub that it lives in. */
@@ -10,6 +11,8 @@ export interface StreamHost extends WriterHost, EventRules {
   readonly hasTopics: boolean
   /** The most bytes that may wait for the client. */
   readonly bufferBytes: number
+  /** The sink that takes the stream's bytes for one that takes them as they are sent: compressed, or the same. */
+  encode(sink: Sink): Sink
   /** The first bytes of the response's body. */
   firstBytes(): Uint8Array
   /** The last block of a stream that ends for a reason, if there is to be one. */

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { Chunk } from '../wire/chunk.ts'
 import { OrderedQueue } from './ordered-queue.ts'
-import type { Sink, Taken } from './sink.ts'
+import type { Meaning, SharedFrames, Sink, Taken } from './sink.ts'
 import type { Frame, Item } from './write-queue.ts'
 
 /** The most bytes that are handed to a sink at once: Node does not tell of progress inside a write. */
@@ -11,13 +11,6 @@ export const PIECE_BYTES = 65_536
 export const HIGH_WATER_MARK = 16_384
 
 const NO_BYTES = new Uint8Array(0)
-
-/** Events that many streams share: one piece where they can be sent at once, and one by one where they have to wait. */
-export interface SharedFrames {
-  readonly length: number
-  readonly chunk: Chunk
-  frames(): readonly Frame[]
-}
 
 /** A turn of the event loop in which events are delivered, and its time by the monotonic clock. */
 export interface Turn {
@@ -192,13 +185,15 @@ export class Writer {
   /**
    * Writes shared events in this turn. Answers `false`, and writes nothing, if they exceed the limit; a client that has
    * taken everything before them may be given events of any length.
+   *
+   * @param isAhead whether this stream alone is sent them already, ahead of the end of the turn
    */
-  deliver(shared: SharedFrames, limit: number, turn: Turn): boolean {
+  deliver(shared: SharedFrames, limit: number, turn: Turn, isAhead = false): boolean {
     const buffered = this.bufferedBytes
     // Over TLS and HTTP/2 what was just written still waits for a moment.
     if (buffered <= Math.min(PIECE_BYTES, limit / 4)) this.keptUpIn = turn
     if (buffered + shared.length <= (limit < PIECE_BYTES ? limit : PIECE_BYTES) && this.#canSend) {
-      this.#send(shared.chunk, turn.now)
+      this.#send(shared.chunk, turn.now, isAhead ? undefined : shared)
       return true
     }
     if (buffered > 0 && buffered + shared.length > limit) return false
@@ -210,7 +205,7 @@ export class Writer {
   beat(chunk: Chunk, now: number): void {
     this.wroteAt = now
     // What is held back may have to wait for long; proxies would cut the connection.
-    if (this.#isReady && this.waitingBytes === 0 && !this.#queue.isInBlock) this.#send(chunk, now)
+    if (this.#isReady && this.waitingBytes === 0 && !this.#queue.isInBlock) this.#send(chunk, now, 'heartbeat')
   }
 
   /** Takes back the events that are not to be kept, of those of which nothing has been handed on. */
@@ -261,10 +256,10 @@ export class Writer {
     return this.#ending === undefined && this.#sink.isOpen
   }
 
-  #send(chunk: Chunk, now: number): void {
+  #send(chunk: Chunk, now: number, meaning?: Meaning): void {
     this.wroteAt = now
     this.takenAt = undefined
-    this.#sink?.send(chunk)
+    this.#sink?.send(chunk, meaning)
     this.#host.sent(chunk.bytes.length)
     this.#watch()
   }

@@ -51,8 +51,10 @@ export async function openConnection(asked: StreamRequest, listener: ConnectionL
   return {
     headers: response.headers,
     cut: () => {
-      outgoing.socket?.resetAndDestroy()
-      outgoing.destroy()
+      const { socket } = outgoing
+      // A socket that is being closed already must not be reset: libuv spins then (uv_tcp_close_reset after uv_shutdown).
+      if (socket === null || socket.writableEnded || response.complete) outgoing.destroy()
+      else socket.resetAndDestroy()
     },
   }
 }

@@ -3,7 +3,10 @@ import { listenTo, type Delivery } from '../diagnostics.ts'
 import { readTraceParent } from './trace-parent.ts'
 import type { Tracing } from './tracing.ts'
 
-/** A span for what was written to streams at once, linked to the spans that published it. Answers what ends it. */
+/**
+ * A span for each batch of events written to streams, linked to the spans that published them. Returns functions that
+ * stop it.
+ */
 export function traceDeliveries({ hub, tracer, destinations }: Tracing): (() => void)[] {
   return [
     listenTo(hub, 'koa-event-stream.delivery', ({ deliveries, isLive, now }) => {
@@ -22,7 +25,7 @@ export function traceDeliveries({ hub, tracer, destinations }: Tracing): (() => 
         'koa_event_stream.live': isLive,
       }
       const name = isOneKind && kind !== undefined ? `deliver ${kind}` : 'deliver'
-      // By the clock of this machine, as all spans: how long it took is known by the log's.
+      // By this machine's clock, as all spans; the duration is by the log's clock.
       const end = Date.now()
       const options = { kind: SpanKind.CONSUMER, attributes, links, startTime: end - lag }
       tracer.startSpan(name, options, ROOT_CONTEXT).end(end)

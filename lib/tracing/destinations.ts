@@ -1,7 +1,7 @@
 import type { Attributes } from '@opentelemetry/api'
 import { callNow } from '../application.ts'
 
-/** What is said in spans of where events go. */
+/** Describes the destinations of events in spans. */
 export class Destinations {
   readonly #name: ((topic: string) => string) | undefined
   readonly #tellsTopics: boolean
@@ -11,7 +11,7 @@ export class Destinations {
     this.#tellsTopics = tellsTopics
   }
 
-  /** The kind of an event's first topic; `undefined` where there is none. Topics need not have been checked. */
+  /** The kind of an event's first topic; `undefined` if there is none. Topics may be unchecked. */
   kindOf(topics: unknown): string | undefined {
     const topic = firstOf(topics)
     if (topic === undefined || this.#name === undefined) return undefined
@@ -20,12 +20,12 @@ export class Destinations {
       const kind: unknown = callNow('`topic`', () => name(topic))
       return typeof kind === 'string' && kind !== '' ? kind : undefined
     } catch {
-      // A span without a kind is better than no event.
+      // A span without a kind is better than a failed publish.
       return undefined
     }
   }
 
-  /** The attributes of semantic conventions for an event's first topic. */
+  /** The semantic-convention attributes for an event's first topic. */
   attributesOf(topics: unknown): Attributes {
     const kind = this.kindOf(topics)
     const topic = firstOf(topics)

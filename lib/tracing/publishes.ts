@@ -3,7 +3,7 @@ import { listenTo } from '../diagnostics.ts'
 import { formatTraceParent, readTraceParent } from './trace-parent.ts'
 import { endSpan, type Tracing } from './tracing.ts'
 
-/** A span for each call of `publish`, whose context travels with the event. Answers what ends it. */
+/** A span for each call of `publish`, whose context is stored with the event. Returns functions that stop it. */
 export function tracePublishes({ hub, tracer, destinations }: Tracing): (() => void)[] {
   const spans = new WeakMap<object, Span>()
   return [
@@ -20,7 +20,7 @@ export function tracePublishes({ hub, tracer, destinations }: Tracing): (() => v
       const name = kind === undefined ? 'publish' : `publish ${kind}`
       const span = tracer.startSpan(name, { kind: SpanKind.PRODUCER, attributes }, parent)
       spans.set(message, span)
-      // What is wrong is the application's to hear of.
+      // `publish` reports an invalid value to the application.
       if (traceparent === undefined || given !== undefined) {
         message.traceparent = formatTraceParent(span.spanContext()) ?? traceparent
       }

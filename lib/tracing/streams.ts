@@ -2,7 +2,10 @@ import { context, ROOT_CONTEXT, SpanKind, type Span } from '@opentelemetry/api'
 import { listenTo } from '../diagnostics.ts'
 import { endSpan, type Tracing } from './tracing.ts'
 
-/** Spans for requests for streams, for clients that are brought up to date, and for instances that are. Answers what ends it. */
+/**
+ * Spans for requests for streams, for replays of clients, and for catch-ups of instances. Returns functions that stop
+ * it.
+ */
 export function traceStreams({ hub, tracer }: Tracing): (() => void)[] {
   const spans = new WeakMap<object, Span>()
   const kind = SpanKind.INTERNAL

@@ -10,33 +10,35 @@ import type { Tracing } from './tracing.ts'
 export interface TracesOptions {
   /** Default: the global one. */
   tracerProvider?: TracerProvider
-  /** Names the kind of a topic: `'order:17'` → `'order'`, which is what spans are called by. Default: none. */
+  /** Returns the kind of a topic: `'order:17'` → `'order'`, used in span names. Default: none. */
   topic?: (topic: string) => string
-  /** Whether topics themselves are in spans, too. Default `false`: they may say more than traces are to hold. */
+  /**
+   * Whether spans contain the topics themselves. Default `false`: topics may contain data that must not be in traces.
+   */
   topics?: boolean
 }
 
 export interface Traces {
-  /** Traces nothing any more. */
+  /** Stops tracing. */
   close(): void
 }
 
 /**
- * Traces a hub with OpenTelemetry, after its semantic conventions for messaging:
+ * Traces a hub with OpenTelemetry, by its semantic conventions for messaging:
  *
- * - `publish <kind>` (producer): a call of `hub.publish()`. It is a child of the `traceparent` that was given, or of the span
- *   that is active; its context travels with the event to all instances.
- * - `deliver` (consumer): events that were written to streams, linked to the spans that published them. It is as long as the
- *   oldest of them was on its way from the log. There is none for events that were published without a trace.
- * - `open`, `replay`, `catch up` (internal): a request for a stream, a client that was brought up to date from history, and
- *   an instance that had to ask the log what it had missed.
+ * - `publish <kind>` (producer): a call of `hub.publish()`. A child of the given `traceparent`, or of the active span;
+ *   its context is stored with the event and reaches all instances.
+ * - `deliver` (consumer): events written to streams, linked to the spans that published them. It lasts as long as the
+ *   oldest of them took from the log. Events published without a trace have none.
+ * - `open`, `replay`, `catch up` (internal): a request for a stream, a client's replay from history, and an instance
+ *   that read missed events from the log.
  *
- * @throws {TypeError} for a wrong option
+ * @throws {TypeError} for an invalid option
  */
 export function traces<Events extends object>(hub: Hub<Events>, options: TracesOptions = {}): Traces {
   knownKeys('traces', options, ['tracerProvider', 'topic', 'topics'])
   const provider: unknown = options.tracerProvider ?? trace.getTracerProvider()
-  if (!isProvider(provider)) throw invalid('tracerProvider', 'a TracerProvider of OpenTelemetry', provider)
+  if (!isProvider(provider)) throw invalid('tracerProvider', 'an OpenTelemetry TracerProvider', provider)
   const topic = options.topic === undefined ? undefined : fn('topic', options.topic)
   const destinations = new Destinations(topic, flag('topics', options.topics, false))
   const tracing: Tracing = { hub, tracer: provider.getTracer('koa-event-stream'), destinations }

@@ -1,14 +1,14 @@
 import { SpanStatusCode, type Span, type Tracer } from '@opentelemetry/api'
 import type { Destinations } from './destinations.ts'
 
-/** What the parts of the adapter share. */
+/** Shared by the parts of the adapter. */
 export interface Tracing {
   readonly hub: object
   readonly tracer: Tracer
   readonly destinations: Destinations
 }
 
-/** Ends a span; with what was thrown, if something was. Messages of errors may hold what no trace is to. */
+/** Ends a span, with the error if there is one. Error messages are left out, as they may contain secrets. */
 export function endSpan(span: Span, error: unknown): void {
   if (error !== undefined) {
     span.setAttribute('error.type', typeOf(error))

@@ -3,20 +3,20 @@ const CR = 0x0d
 const COLON = 0x3a
 
 /**
- * Follows bytes that an application writes as they are, and knows where blocks end in them (WHATWG HTML, section 9.2.6):
- * anything that is put into the middle of a block would become a part of it.
+ * Tracks block boundaries in bytes that an application writes unchanged (WHATWG HTML, section 9.2.6): anything inserted
+ * into the middle of a block would become part of it.
  */
 export class BlockTracker {
   #line: 'empty' | 'comment' | 'field' = 'empty'
   #hasFields = false
   #afterCr = false
 
-  /** Whether no block has begun: comments may stand between two. */
+  /** Whether the bytes end between two blocks: comments may be inserted here. */
   get isBetween(): boolean {
     return this.#line === 'empty' && !this.#hasFields
   }
 
-  /** Takes in the next bytes. Answers after how many of them no block had begun for the last time, -1 for never. */
+  /** Consumes the next bytes. Returns the offset of the last block boundary in them, or -1 if there is none. */
   follow(bytes: Uint8Array): number {
     let end = -1
     for (let index = 0; index < bytes.length; index += 1) {

@@ -5,13 +5,13 @@ const LF = 0x0a
 const LINE_END_BYTES = 2
 
 /**
- * Bytes that go to any number of clients in one piece, with the framing of HTTP/1.1's chunked coding (RFC 9112, section
- * 7.1) made once for all of them.
+ * Bytes shared by any number of clients, with the framing of HTTP/1.1's chunked transfer coding (RFC 9112, section 7.1)
+ * computed once for all of them.
  */
 export class Chunk {
-  /** What the client is to read. */
+  /** The payload. */
   readonly bytes: Buffer
-  /** The same as a chunk of a response in chunked coding. */
+  /** The payload as a chunk of a chunked response. */
   readonly framed: Buffer
 
   private constructor(framed: Buffer, start: number, end: number) {
@@ -19,7 +19,7 @@ export class Chunk {
     this.bytes = framed.subarray(start, end)
   }
 
-  /** An empty chunk of so many bytes, and the place to put them. A chunk of none would be the end of a response. */
+  /** Allocates a chunk of `length` bytes to be filled in. An empty chunk would end a response. */
   static allocate(length: number): Chunk {
     const size = length.toString(16)
     const start = size.length + LINE_END_BYTES

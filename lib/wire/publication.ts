@@ -5,22 +5,22 @@ import { checkEvent, type EventInput, type Redact } from './event.ts'
 import { encodeBody, encodeEvent } from './frame.ts'
 import { checkPublishOptions, type PublishNotes, type PublishOptions } from './publish-options.ts'
 
-/** The largest event in bytes on the wire, without its id, unless told otherwise. */
+/** The default limit of an event, in bytes on the wire, without its id. */
 export const DEFAULT_MAX_EVENT_BYTES = 262_144
 
-/** The most topics to which an event is published at once: a log does nothing else while it takes one. */
+/** The most topics of one publish: a log handles nothing else during an append. */
 export const MAX_PUBLISH_TOPICS = 1_000
 
-/** What every event has to go through. */
+/** Limits and rules for every event. */
 export interface EventRules {
   /** The largest event in bytes on the wire, without its id. */
   readonly maxEventBytes: number
   readonly redact: Redact | undefined
 }
 
-/** An event on its way into the log. */
+/** An event to be appended to the log. */
 export interface Publication {
-  /** One or more, each once. */
+  /** One or more, without duplicates. */
   readonly topics: readonly string[]
   /** The event's lines without its `id:`. */
   readonly body: Buffer
@@ -28,9 +28,9 @@ export interface Publication {
 }
 
 /**
- * Checks and encodes what is to be published: `publish(topics, event, options)`.
+ * Checks and encodes the arguments of `publish(topics, event, options)`.
  *
- * @throws {TypeError} for a wrong option
+ * @throws {TypeError} for an invalid option
  * @throws {EventStreamError} `ERR_TOPIC_INVALID`, `ERR_EVENT_INVALID`, `ERR_EVENT_TOO_LARGE`
  */
 export function encodePublication(
@@ -43,14 +43,14 @@ export function encodePublication(
   const list = checkTopics(topics)
   const checked = checkEvent(event, redact)
   if (checked.id !== undefined) {
-    throw new EventStreamError('ERR_EVENT_INVALID', 'a published event gets its id from the log: leave `id` out')
+    throw new EventStreamError('ERR_EVENT_INVALID', 'a published event gets its id from the log: omit `id`')
   }
   const body = encodeBody(checked)
   checkSize(body, maxEventBytes)
   return { topics: list, body, notes }
 }
 
-/** An event for one stream alone, which is in no log. */
+/** An event for one stream only, not in the log. */
 export interface OwnEvent {
   readonly frame: Buffer
   /** Whether it has an id of its own. */
@@ -67,7 +67,7 @@ export function encodeOwnEvent(event: EventInput, { maxEventBytes, redact }: Eve
   const checked = checkEvent(event, redact)
   const hasId = checked.id !== undefined
   if (hasId && hasTopics) {
-    throw new EventStreamError('ERR_EVENT_INVALID', 'on a stream with topics the ids are the cursor: leave `id` out')
+    throw new EventStreamError('ERR_EVENT_INVALID', 'on a stream with topics the id is the cursor: omit `id`')
   }
   const frame = encodeEvent(checked)
   checkSize(frame, maxEventBytes)
@@ -78,7 +78,7 @@ function checkSize({ length }: Uint8Array, limit: number): void {
   if (length <= limit) return
   throw new EventStreamError(
     'ERR_EVENT_TOO_LARGE',
-    `an event of ${String(length)} bytes is over the limit of ${String(limit)} bytes`,
+    `an event of ${String(length)} bytes exceeds the limit of ${String(limit)} bytes`,
   )
 }
 
@@ -88,15 +88,15 @@ function checkTopics(topics: unknown): string[] {
     const what = given === null ? 'null' : typeof given
     throw new EventStreamError(
       'ERR_TOPIC_INVALID',
-      `publish(topics, event) begins with a topic, or a list, not ${what}`,
+      `the first argument of publish(topics, event) must be a topic or a list of topics, not ${what}`,
     )
   }
   const list = [...new Set(given)].map(checkTopic)
   if (list.length > MAX_PUBLISH_TOPICS) {
     throw new EventStreamError(
       'ERR_TOPIC_INVALID',
-      `an event is published to at most ${String(MAX_PUBLISH_TOPICS)} topics at once, not to ${String(list.length)}: ` +
-        'publish to a topic that all of their readers have, or several times',
+      `an event can be published to at most ${String(MAX_PUBLISH_TOPICS)} topics at once, not ${String(list.length)}:  ` +
+        'publish to one topic that all readers subscribe to, or publish in batches',
     )
   }
   if (list.length === 0) throw new EventStreamError('ERR_TOPIC_INVALID', 'publish needs at least one topic')

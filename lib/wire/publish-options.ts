@@ -4,25 +4,25 @@ import { invalid, knownKeys } from '../options.ts'
 /** The longest key of a publish, in bytes of UTF-8. */
 export const MAX_KEY_BYTES = 256
 
-/** What may be said of a publish beside its topics and its event. */
+/** Options of a publish. */
 export interface PublishOptions {
   /**
-   * Names this publish: 1 to 256 bytes of UTF-8. Where a key is repeated within the age of the history of the first event's
-   * topics, nothing is published, and the first one's id is answered, whatever topics or event come with it, and whoever
-   * publishes: a publish that was rejected may safely be repeated. The last 500,000 keys of a log are remembered at most.
+   * Idempotency key: 1 to 256 bytes of UTF-8. If a key is repeated within the history age of the first event's topics,
+   * nothing is published and the first event's id is returned, whatever the topics, the event or the publisher: a
+   * rejected publish can safely be retried. A log remembers at most the last 500,000 keys.
    */
   key?: string | undefined
   /**
-   * The trace that the event belongs to (W3C Trace Context, section 3.2). It is kept with the event, for whoever listens to
-   * the log, and does not go to clients. One that is not valid is left out, as that specification asks.
+   * The trace of the event (W3C Trace Context, section 3.2). Stored with the event, for consumers of the log, and not
+   * sent to clients. An invalid one is ignored, as that specification requires.
    */
   traceparent?: string | undefined
 }
 
-/** What is known of an event beside its lines, by names in lower case. */
+/** Metadata of an event, by names in lower case. */
 export type EventHeaders = Readonly<Record<string, string>>
 
-/** Options of a publish that have been checked. */
+/** Checked publish options. */
 export interface PublishNotes {
   readonly key?: string
   readonly headers?: EventHeaders
@@ -30,7 +30,7 @@ export interface PublishNotes {
 
 const TRACEPARENT = /^(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/
 
-/** @throws {TypeError} that names the wrong option */
+/** @throws {TypeError} naming the invalid option */
 export function checkPublishOptions(options: PublishOptions): PublishNotes {
   knownKeys('publish', options, ['key', 'traceparent'])
   const { key, traceparent } = options

@@ -2,6 +2,7 @@
 import './ai-sdk.ts'
 import './answers.ts'
 import './client.ts'
+import './compression.ts'
 import './demo.ts'
 import './frameworks.ts'
 import './logout.ts'

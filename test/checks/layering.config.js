@@ -1,5 +1,5 @@
 /**
- * The direction of imports in lib: wire → stream → hub → koa → index, with auth and broker as siblings above wire, and
+ * The direction of imports in lib: wire → stream → compression → hub → koa → index, with auth and broker as siblings above wire, and
  * bridge above broker.
  * A room is a folder; it may import its own files, those named here, and Node's own modules.
  */
@@ -20,7 +20,9 @@ const ROOMS = {
   auth: ['errors', 'safe-error', 'clock', 'application', 'options'],
   broker: ['wire/.+', ...BASE],
   bridge: ['wire/.+', 'broker/.+', ...BASE],
+  compression: ['wire/chunk', 'stream/sink'],
   hub: [
+    'compression/.+',
     'stream/.+',
     'wire/.+',
     'auth/(identity|authenticator)',
@@ -59,7 +61,7 @@ const ROOMS = {
     ...BASE,
   ],
   tracing: ['hub/hub', ...BASE],
-  koa: ['hub/.+', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
+  koa: ['hub/.+', 'compression/cohorts', 'stream/.+', 'wire/.+', 'auth/.+', 'broker/.+', ...BASE],
 }
 
 // The door of a subpath, which hands on what stands above its room.

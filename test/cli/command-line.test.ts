@@ -37,17 +37,17 @@ test('what is given is read, headers and cookies from files, too', async t => {
 })
 
 for (const [args, message] of [
-  [['watch', URL_], 'The command is doctor or tail.'],
+  [['watch', URL_], 'The command must be doctor or tail.'],
   [['doctor'], 'doctor takes one URL.'],
   [['doctor', URL_, URL_], 'doctor takes one URL.'],
   [['doctor', 'events'], 'the URL must begin with http:// or https://.'],
   [['doctor', 'file:///s3cret'], 'the URL must begin with http:// or https://.'],
   [['doctor', URL_, '--count', '1'], 'doctor has no --count.'],
   [['tail', URL_, '--wait', '1'], 'tail has no --wait.'],
-  [['tail', URL_, '--count', '0'], '--count takes a number from 1 on.'],
-  [['doctor', URL_, '--wait', ''], '--wait takes a number from 0 on.'],
+  [['tail', URL_, '--count', '0'], '--count takes a number of at least 1.'],
+  [['doctor', URL_, '--wait', ''], '--wait takes a number of at least 0.'],
   [['doctor', URL_, '--header', 's3cret'], "--header takes 'Name: value'."],
-  [['doctor', URL_, '--header', 'A: s3cret\u0100'], '--header holds a character that cannot be sent.'],
+  [['doctor', URL_, '--header', 'A: s3cret\u0100'], '--header contains a character that cannot be sent.'],
   [['doctor', URL_, '--cookie', '@/s3cret'], 'the file of --cookie cannot be read.'],
 ] as const) {
   test(`${args.join(' ')}: ${message}`, t => {

@@ -87,7 +87,7 @@ test('a time-out that is shorter than the heartbeat is found', async t => {
   const url = await behindNginx(t, `${HTTP_1_1} proxy_read_timeout 1s;`, { heartbeat: 60_000 })
   const { code, findings } = await examine(url, ['--wait', '60'])
   t.deepEqual(of('problem', findings), ['idle'])
-  t.regex(findings.at(-1)?.seen ?? '', /^cut after \d+\.\d s of silence; a heartbeat comes after 60\.0 s$/)
+  t.regex(findings.at(-1)?.seen ?? '', /^cut after \d+\.\d s of silence; the heartbeat interval is 60\.0 s$/)
   t.is(code, 1)
 })
 
@@ -167,7 +167,7 @@ test('each stream has a ticket of its own, and no secret is shown', async t => {
 
   const stranger = await runCli(['doctor', `${url}/events?token=s3cret`, ...given.slice(0, 2)])
   t.is(stranger.code, 2)
-  t.regex(stranger.err, /^no ticket: http:\/\/127\.0\.0\.1:\d+\/ticket answers status 401\n$/)
+  t.regex(stranger.err, /^no ticket: http:\/\/127\.0\.0\.1:\d+\/ticket responds with status 401\n$/)
   t.notRegex(stranger.out + stranger.err, /s3cret/)
 })
 
@@ -176,7 +176,7 @@ test('a person reads a line for each finding, with its cure', async t => {
   const { code, out } = await runCli(['doctor', url, '--timeout', '60', '--wait', '0'])
   t.is(code, 0)
   t.regex(out, /^ok {7}answer {9}status 200, text\/event-stream; charset=utf-8$/m)
-  t.regex(out, /^warning {2}http {11}HTTP\/1\.1, and no HTTP\/2\n {24}→ speak HTTP\/2/m)
+  t.regex(out, /^warning {2}http {11}HTTP\/1\.1, and no HTTP\/2\n {24}→ serve browsers over HTTP\/2/m)
 })
 
 test('a server that means harm is left in time, and does nothing to the terminal', async t => {

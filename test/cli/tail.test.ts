@@ -73,7 +73,10 @@ test('a server that means harm gets no header elsewhere, and does nothing to the
 
   for (const [args, told] of [
     [['tail', `${url}/away`, ...key], 'waiting: status 307'],
-    [['tail', `${url}/events`, '--ticket-url', `${url}/away`, ...key], `no ticket: ${url}/away answers status 307`],
+    [
+      ['tail', `${url}/events`, '--ticket-url', `${url}/away`, ...key],
+      `no ticket: ${url}/away responds with status 307`,
+    ],
     [['tail', `${url}/events`], 'waiting: \\u001b[31m'],
   ] as const) {
     const child = startCli(args)

@@ -154,7 +154,7 @@ onBoth(
       'threw',
       'rejected',
       '`load` took more than 30 s',
-      '`load` must answer nothing or { cursor: string }',
+      '`load` must return nothing or { cursor: string }',
     ])
     t.is(live.state, 'open')
     live.close()

@@ -76,6 +76,6 @@ test('a token shows nowhere, whatever becomes of it', async t => {
   }
   t.deepEqual(
     errors.splice(0).map(error => (error as Error).message),
-    ['`identify` must answer an `id` that is a string, not empty, or a whole number', 'the database is down'],
+    ['`identify` must return an `id` that is a non-empty string or an integer', 'the database is down'],
   )
 })

@@ -320,10 +320,14 @@ for (const [why, end] of [
       yield await never
     }
     const { url, hub } = await openEndpoint(t, { subscribe }, { Koa })
-    const response = await fetch(url, { method: 'POST' })
+    const response = await fetch(url, { method: 'POST', headers: { 'x-user': 'ann' } })
     const reader = response.body?.pipeThrough(new TextDecoderStream()).getReader()
     let text = ''
-    while (!text.includes('half')) text += (await reader?.read())?.value ?? ''
+    while (!text.includes('half')) {
+      const part = await reader?.read()
+      if (part?.done !== false) return t.fail(`${String(response.status)} ${text}`)
+      text += part.value
+    }
     if (held === undefined) return t.fail('no stream')
     const ended = end({ hub, held })
     await t.throwsAsync(async () => {
@@ -339,5 +343,5 @@ onEveryKoa('a POST that is written by hand and closed is whole', async (t, Koa) 
     stream.close()
   }
   const { url } = await openEndpoint(t, { subscribe }, { Koa })
-  t.true((await (await fetch(url, { method: 'POST' })).text()).includes('data: all'))
+  t.true((await (await fetch(url, { method: 'POST', headers: { 'x-user': 'ann' } })).text()).includes('data: all'))
 })

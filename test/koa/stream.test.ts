@@ -151,7 +151,7 @@ test('a stream has its own id, its identity, and topics that come and go while i
   await hub.publish('news', { data: 'heard' })
   t.like(await client.next(), { data: 'heard' })
   await t.throwsAsync(stream.subscribe('a\nb'), { code: 'ERR_TOPIC_INVALID' })
-  await t.throwsAsync(stream.send({ data: 'x', id: '1' }), { code: 'ERR_EVENT_INVALID', message: /leave `id` out/ })
+  await t.throwsAsync(stream.send({ data: 'x', id: '1' }), { code: 'ERR_EVENT_INVALID', message: /omit `id`/ })
 })
 
 test('only where the route says so is there a stream without an identity', async t => {

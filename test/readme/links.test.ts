@@ -11,7 +11,7 @@ const CODE = /^```[\s\S]*?^```$/gm
 
 const DOCS = join(ROOT, 'docs')
 const docs = (await readdir(DOCS)).filter(name => name.endsWith('.md'))
-const others = ['README.md', 'SECURITY.md', 'CHANGELOG.md', 'lib/README.md', 'demo/README.md']
+const others = ['README.md', 'SECURITY.md', 'CHANGELOG.md', 'lib/README.md', 'demo/README.md', 'docs/llms.txt']
 const pages = [...others.map(name => join(ROOT, name)), ...docs.map(name => join(DOCS, name))]
 
 for (const page of pages) {
@@ -34,11 +34,13 @@ for (const page of pages) {
   })
 }
 
-test('the index of the docs has each page', async t => {
-  const index = await proseOf(join(DOCS, 'README.md'))
-  const missing = docs.filter(name => name !== 'README.md' && !index.includes(`\n- [${name}](${name}): `))
-  t.deepEqual(missing, [])
-})
+for (const name of ['README.md', 'llms.txt']) {
+  test(`docs/${name} has each page`, async t => {
+    const index = await proseOf(join(DOCS, name))
+    const missing = docs.filter(page => page !== 'README.md' && !index.includes(`\n- [${page}](${page}): `))
+    t.deepEqual(missing, [])
+  })
+}
 
 async function proseOf(page: string): Promise<string> {
   return (await readFile(page, 'utf8')).replace(CODE, '')

@@ -5,6 +5,7 @@ import { Redis } from 'ioredis'
 import jwt from 'jsonwebtoken'
 import { connect, type Live } from 'koa-event-stream/client'
 import { subscriptions } from 'koa-event-stream/client/subscriptions'
+import { openClient } from '../compression/client.ts'
 import { eventually } from '../support/eventually.ts'
 import { openStream } from '../support/http.ts'
 import { startRedis } from '../support/redis-server.ts'
@@ -77,6 +78,18 @@ test('middleware that verifies tokens lets their users in', async t => {
   t.is((await stream.next()).event, 'cursor')
   stream.close()
   t.is((await openStream(url, { headers: { authorization: `Bearer ${sign('other')}` } })).status, 401)
+})
+
+test('prices come compressed to those who can read it', async t => {
+  const { url } = await runExample(t, folder, 'compressed.ts')
+  const clients = [await openClient(url), await openClient(url), await openClient(url, { encoding: 'identity' })]
+  await Promise.all(clients.map(client => client.until(text => text.split('event: quote').length > 20)))
+  t.deepEqual(
+    clients.map(({ isCompressed }) => isCompressed),
+    [true, true, false],
+  )
+  for (const { isCompressed, wireBytes, text } of clients) t.is(wireBytes < text.length, isCompressed)
+  for (const client of clients) client.close()
 })
 
 test('a ticket is issued to the holder of a token, and opens one stream', async t => {
@@ -399,7 +412,7 @@ test('streams are in no histogram of requests, and what was refused is', async t
 })
 
 test('the tests of an application pass, and those of a broker and an authenticator of its own', async t => {
-  // Three of an application, one of time, 36 of a broker and 8 of an authenticator.
+  // Three of an application, one of time, 37 of a broker and 8 of an authenticator.
   const specs = ['order-events.spec.ts', 'expiry.spec.ts', 'contracts.spec.ts']
-  t.like(await runSpecs(folder, specs), { failed: 0, passed: 48 })
+  t.like(await runSpecs(folder, specs), { failed: 0, passed: 49 })
 })

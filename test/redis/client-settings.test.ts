@@ -112,7 +112,7 @@ test('the types take clients of every version, whatever shape their answers have
 })
 
 test('what is no client of a supported ioredis is refused with what would be one', t => {
-  const expected = /^`client` .*must be a client of ioredis 5 or 6, or a redis:\/\/ or rediss:\/\/ URL/
+  const expected = /^`client` .*must be an ioredis 5 or 6 client, or a redis:\/\/ or rediss:\/\/ URL/
   // As the client of the package `redis` is, which has these.
   const otherPackage = { options: {}, duplicate: () => otherPackage, sSubscribe: () => undefined }
   for (const client of [otherPackage, {}, null, undefined, 'http://127.0.0.1', Redis6]) {
@@ -164,7 +164,8 @@ test('a client of the ioredis 4 that koa-redis brings along is refused by name',
   ]) {
     t.throws(() => redisBroker({ client }), {
       instanceOf: TypeError,
-      message: /^`client` was made by ioredis 4, which koa-redis brings along; it must be a client of ioredis 5 or 6/,
+      message:
+        /^`client` is an ioredis 4 client \(koa-redis depends on that version\); it must be an ioredis 5 or 6 client/,
     })
   }
 })

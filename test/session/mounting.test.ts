@@ -101,6 +101,6 @@ test('a missing user made a string is no user', async t => {
     await anonymous.visit('/cart')
     t.is((await anonymous.openStream()).status, 500, id)
     t.true(errors[0]?.message.includes(`'${id}'`))
-    t.regex(errors[0]?.message ?? '', /`identify` must answer something falsy for nobody/)
+    t.regex(errors[0]?.message ?? '', /`identify` must return a falsy value if nobody is logged in/)
   }
 })

@@ -33,13 +33,14 @@ export class LogService {
   #life = 0
   #lastArrival = 0
 
-  constructor(time: VirtualTime, random: Random, ledger: Ledger) {
+  /** @param Server what its servers are */
+  constructor(time: VirtualTime, random: Random, ledger: Ledger, Server = LogServer) {
     this.#time = time
     this.#ledger = ledger
     let epochs = 0
     const newEpoch = (): string => `e${(epochs += 1)}r${random.between(0, 46_656).toString(36)}`
     const open = (name: string): LogServer =>
-      new LogServer(name, time, Math.floor(random.next() * 1e6) / 1e3 - 500, newEpoch)
+      new Server(name, time, Math.floor(random.next() * 1e6) / 1e3 - 500, newEpoch)
     this.#primary = open('s1')
     this.#primary.isPrimary = true
     this.#follower = open('s2')

@@ -15,6 +15,9 @@ export class Line {
   slowUntil = 0
   /** Whether the next connection meets the server that only follows, as where addresses are out of date. */
   isStale = false
+  /** How many messages have been sent to servers, and by them. */
+  sent = 0
+  answered = 0
   readonly #time: VirtualTime
   readonly #random: Random
   readonly #connections = new Set<Connection>()
@@ -91,6 +94,7 @@ export class Connection {
 
   /** Has something done at the server. */
   send(work: (server: LogServer) => void): void {
+    this.#line.sent += 1
     this.#there.add(() => {
       work(this.server)
     })
@@ -98,6 +102,7 @@ export class Connection {
 
   /** Has something done here, by word of the server. */
   answer(work: () => void): void {
+    this.#line.answered += 1
     this.#here.add(work)
   }
 

@@ -20,6 +20,7 @@ export interface RemoteBrokerParts {
   readonly process: SimulatedProcess
   readonly service: LogService
   readonly line: Line
+  readonly pageBytes?: number
 }
 
 /** Milliseconds that an answer may take, and a whole look. */
@@ -41,7 +42,7 @@ export class RemoteBroker implements Broker {
   #listener: BrokerListener | undefined
 
   constructor(parts: RemoteBrokerParts) {
-    const { process, service, line } = parts
+    const { process, service, line, pageBytes } = parts
     this.#parts = parts
     const commands = new Commands(process, service, line, TIMEOUT)
     this.#commands = commands
@@ -54,6 +55,7 @@ export class RemoteBroker implements Broker {
       control: this.#control,
       timeout: TIMEOUT,
       watchdog: WATCHDOG,
+      ...(pageBytes !== undefined && { pageBytes }),
     })
     this.store = storeOf(service, commands)
     this.leases = leasesOf(parts)

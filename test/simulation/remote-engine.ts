@@ -33,6 +33,8 @@ export interface RemoteEngineParts {
   /** Milliseconds that an answer may take, and between two proofs that the connection still works. */
   readonly timeout: number
   readonly watchdog: number
+  /** Of a page, at most. Default: few or many, by chance. */
+  readonly pageBytes?: number
 }
 
 const SMALL_PAGE = 1_500
@@ -64,7 +66,7 @@ export class RemoteEngine implements LogEngine {
 
   constructor(parts: RemoteEngineParts) {
     this.#parts = parts
-    this.#pageBytes = parts.process.random() < 0.5 ? SMALL_PAGE : PAGE_BYTES
+    this.#pageBytes = parts.pageBytes ?? (parts.process.random() < 0.5 ? SMALL_PAGE : PAGE_BYTES)
   }
 
   start(listener: LogListener): void {

@@ -164,6 +164,7 @@ export class World {
       timeout: 3_000,
       bufferedLimit: 1_048_576,
       maxTopics: 100,
+      cohorts: undefined,
     }
   }
 }

@@ -17,6 +17,7 @@ function openStream(options: Partial<StreamHost> = {}) {
     bufferBytes: 100_000,
     redact: undefined,
     maxEventBytes: 1_000,
+    encode: sink => sink,
     firstBytes: () => Buffer.from('retry: 3000\n'),
     lastBlock: reason => Buffer.from(`event: goaway\ndata: ${reason}\n\n`),
     mustCut: reason => reason === 'error',

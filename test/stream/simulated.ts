@@ -77,6 +77,7 @@ export function simulated(options: Partial<StreamHost> = {}) {
     bufferBytes: 1_000_000,
     maxEventBytes: 100_000,
     redact: undefined,
+    encode: sink => sink,
     firstBytes: () => Buffer.from('retry: 1\n'),
     lastBlock: () => Buffer.from('event: goaway\n\n'),
     mustCut: reason => reason === 'error',

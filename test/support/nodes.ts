@@ -12,7 +12,7 @@ import { ROOT } from './root.ts'
 const VERSIONS = ['22', '24', '26']
 const AVA = join(ROOT, 'node_modules/.bin/ava')
 
-const TESTS = ['wire', 'stream', 'hub', 'koa', 'auth', 'broker', 'fuzz'].map(part => `test/${part}/**`)
+const TESTS = ['wire', 'stream', 'compression', 'hub', 'koa', 'auth', 'broker', 'fuzz'].map(part => `test/${part}/**`)
 /** Makes sure that the run is what it says. */
 const WITNESS = 'test/support/nodes.test.ts'
 

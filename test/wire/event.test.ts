@@ -16,25 +16,28 @@ const reserved = ['cursor', 'gap', 'goaway', 'heartbeat', 'presence', 'error', '
 
 test('a name that the library or EventSource uses is refused, and the error says whose it is', t => {
   for (const name of reserved) {
-    const whose = name === 'error' || name === 'open' ? /EventSource fires that itself/ : /the library sends it itself/
+    const whose =
+      name === 'error' || name === 'open'
+        ? /EventSource dispatches its own event/
+        : /the library uses it for its own events/
     t.regex(t.throws(() => checkEventName(name), refused).message, whose)
   }
 })
 
 test('a field that no event has is refused by its name, and the error says what is meant', t => {
   const fields: [field: string, meant: RegExp][] = [
-    ['type', /"type": its name is `event`/],
-    ['name', /its name is `event`/],
-    ['payload', /what it carries is `data`/],
-    ['body', /what it carries is `data`/],
-    ['message', /what it carries is `data`/],
-    ['lastEventId', /its id is `id`/],
+    ['type', /"type": use `event`/],
+    ['name', /use `event`/],
+    ['payload', /use `data`/],
+    ['body', /use `data`/],
+    ['message', /use `data`/],
+    ['lastEventId', /use `id`/],
     ['retry', /the option `retry` of eventStream\(\)/],
     ['comment', /stream.comment\(\)/],
     ['topic', /the first argument of publish\(topics, event\)/],
     ['topics', /the first argument of publish\(topics, event\)/],
-    ['constructor', /"constructor"; it takes `event`, `data` and `id`/],
-    ['a\nb', /"a\\nb"; it takes/],
+    ['constructor', /"constructor"; the fields are `event`, `data` and `id`/],
+    ['a\nb', /"a\\nb"; the fields are/],
   ]
   for (const [field, meant] of fields) {
     t.regex(t.throws(() => checkEvent({ data: 'x', [field]: 1 }), refused).message, meant)
@@ -44,8 +47,8 @@ test('a field that no event has is refused by its name, and the error says what 
 test('a promise in place of an event or of its data is refused, and ignored', async t => {
   const failing = () => Promise.reject(new Error('late'))
   const data: unknown[] = [failing(), Promise.resolve(1), { toJSON: failing }, { then: () => undefined }]
-  for (const promise of data) t.regex(t.throws(() => checkEvent({ data: promise }), refused).message, /wait for it/)
-  t.regex(t.throws(() => checkEvent(untyped(failing())), refused).message, /wait for it/)
+  for (const promise of data) t.regex(t.throws(() => checkEvent({ data: promise }), refused).message, /await it first/)
+  t.regex(t.throws(() => checkEvent(untyped(failing())), refused).message, /await it first/)
   await new Promise(setImmediate)
 })
 

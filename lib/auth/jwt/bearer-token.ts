@@ -16,18 +16,18 @@ import { verifyToken } from './verifier.ts'
  * Authenticates by a JWT in `Authorization: Bearer` (RFC 6750, section 2.1), or wherever `tokenFrom` finds it, verified
  * with jsonwebtoken.
  *
- * - A token must have an `exp` within `maxTtl`; the stream is closed at that very time (`identity.expiresAt`).
- * - Two `Authorization` headers, or what is no token: 400. A bad token: 401. A missing scope: 403. No way to get the
- *   key just now: 503. Another scheme than Bearer is left to the next authenticator.
- * - `identity.token` is the token's `jti`, where it has one: it can be revoked then. Another `jti` than a string of 1 to
+ * - A token must have an `exp` within `maxTtl`; the stream is closed at that time (`identity.expiresAt`).
+ * - Two `Authorization` headers, or a malformed token: 400. A bad token: 401. A missing scope: 403. Key unavailable:
+ *   503. Schemes other than Bearer are left to the next authenticator.
+ * - `identity.token` is the token's `jti`, if it has one; it can then be revoked. A `jti` that is not a string of 1 to
  *   256 characters: 401.
- * - Tokens of several issuers are told apart by `issuers`. Of two `bearerToken()`s in a list the second would not be asked.
- * - Neither the token nor a claim shows in an error.
+ * - For several issuers use `issuers`: a second `bearerToken()` in the list would never be called.
+ * - Errors never contain the token or a claim.
  *
- * A JWK Set is best given as `keys`, a function that fetches it.
+ * To use a JWK Set, set `keys` to a function that fetches it.
  *
- * @throws {TypeError} for a wrong option: missing `issuer` or `audience`, a weak key, a key of another kind than
- *   `algorithms` need.
+ * @throws {TypeError} for a wrong option: missing `issuer` or `audience`, a weak key, a key that does not fit
+ *   `algorithms`.
  */
 export function bearerToken<Claims extends object = TokenClaims, Own extends object = ClaimsOf<Claims>>(
   options: BearerTokenOptions<Claims, Own>,
@@ -50,15 +50,17 @@ export function bearerToken<Claims extends object = TokenClaims, Own extends obj
 
 const ofHeader = new WeakSet<object>()
 
-/** Whether an authenticator is a `bearerToken()` that decides about every token in the header. */
+/** Whether an authenticator is a `bearerToken()` that handles every token in the header. */
 export function isOfHeader(authenticator: Authenticator): boolean {
   return ofHeader.has(authenticator)
 }
 
-/** Finds a token in a request, or `undefined` where there is none. */
+/** Finds a token in a request; `undefined` if there is none. */
 export type FindToken = (ctx: Context, maxBytes: number, errors: BearerErrors) => string | undefined
 
-/** Makes an authenticator by tokens, wherever in a request they are. Only the application knows the shape of claims. */
+/**
+ * Creates an authenticator for tokens from any part of the request. Only the application knows the shape of the claims.
+ */
 export function tokenAuthenticator<Claims extends object>(
   scheme: string,
   rules: CheckedTokenOptions,
@@ -80,7 +82,7 @@ export function tokenAuthenticator<Claims extends object>(
     const claims = await verifyToken(token, rules, errors)
     if (!hasScopes(claims, scopes)) throw errors.insufficientScope()
     const principal = await principalOf(claims, ctx)
-    if (principal === undefined) throw errors.invalid('the token belongs to nobody')
+    if (principal === undefined) throw errors.invalid('`identify` refused the token')
     const identity = tokenIdentity<Claims>(scheme, principal, claims)
     if (hasEnded(identity, clock.now())) throw errors.expired()
     return identity

@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http'
 import type { Context } from 'koa'
 import type { BearerErrors } from '../bearer-error.ts'
 
-// The scheme is case-insensitive (RFC 9110, section 11.1); `Bearer` alone announces a token that is not there.
+// The scheme is case-insensitive (RFC 9110, section 11.1); `Bearer` alone is a scheme without a token.
 const SCHEME = /^bearer(?=[ \t]|$)/i
 const HEADER = /^ +([\w.~+/-]+=*)$/
 const TOKEN = /^[\w.~+/-]+=*$/
@@ -11,11 +11,11 @@ const TOKEN = /^[\w.~+/-]+=*$/
 const queried = new WeakSet<IncomingMessage>()
 
 /**
- * Takes the token out of `Authorization: Bearer <token>` (RFC 6750, section 2.1), or answers `undefined` where the
- * request carries none or one of another scheme.
+ * Extracts the token from `Authorization: Bearer <token>` (RFC 6750, section 2.1); `undefined` if there is none or the
+ * scheme is another.
  *
- * @throws {AuthenticationError} `malformed` for two `Authorization` headers, for what is no token, and for a token in the
- *   query besides; `rejected` for a token over `maxBytes`.
+ * @throws {AuthenticationError} `malformed` for two `Authorization` headers, for a malformed token, and for a token in
+ *   the query as well; `rejected` for a token over `maxBytes`.
  */
 export function bearerCredentials(ctx: Context, maxBytes: number, errors: BearerErrors): string | undefined {
   if (authorizationHeaders(ctx) > 1) throw errors.malformed('the request carries two Authorization headers')
@@ -25,16 +25,15 @@ export function bearerCredentials(ctx: Context, maxBytes: number, errors: Bearer
   const rest = credentials.slice('bearer'.length)
   if (rest.trim().length > maxBytes) throw tooLarge(maxBytes, errors)
   const token = HEADER.exec(rest)?.[1]
-  if (token === undefined) throw errors.malformed('the Authorization header holds no bearer token')
+  if (token === undefined) throw errors.malformed('the Authorization header contains no bearer token')
   return token
 }
 
 /**
- * Takes the token out of the values of the query's parameter (RFC 6750, section 2.3), or answers `undefined` where the
- * request carries none there.
+ * Extracts the token from the query parameter (RFC 6750, section 2.3); `undefined` if there is none.
  *
- * @throws {AuthenticationError} `malformed` for two parameters, for what is no token, and for a token in the header
- *   besides; `rejected` for a token over `maxBytes`.
+ * @throws {AuthenticationError} `malformed` for two parameters, for a malformed token, and for a token in the header as
+ *   well; `rejected` for a token over `maxBytes`.
  */
 export function queryCredentials(
   ctx: Context,
@@ -47,26 +46,26 @@ export function queryCredentials(
   if (others.length > 0) throw errors.malformed('the query carries two tokens')
   requireOneMethod(ctx, errors)
   if (token.length > maxBytes) throw tooLarge(maxBytes, errors)
-  if (!TOKEN.test(token)) throw errors.malformed('the query holds no bearer token')
+  if (!TOKEN.test(token)) throw errors.malformed('the query contains no bearer token')
   return token
 }
 
 /**
- * Takes the token that an application has found elsewhere in the request, or answers `undefined` where there is none.
+ * Checks the token that the application's `tokenFrom` returned; `undefined` if there is none.
  *
- * @throws {AuthenticationError} `rejected` for what is no token, and for one over `maxBytes`
- * @throws {TypeError} for what is no string
+ * @throws {AuthenticationError} `rejected` for a malformed token, and for one over `maxBytes`
+ * @throws {TypeError} if it is not a string
  */
 export function elsewhereCredentials(found: unknown, maxBytes: number, errors: BearerErrors): string | undefined {
   if (found === undefined || found === '') return undefined
-  if (typeof found !== 'string') throw new TypeError('`tokenFrom` must answer a string, or `undefined` for no token')
+  if (typeof found !== 'string') throw new TypeError('`tokenFrom` must return a string, or `undefined` for no token')
   if (found.length > maxBytes) throw tooLarge(maxBytes, errors)
-  // Whoever logs in gets another one; the request itself is well-formed.
-  if (!TOKEN.test(found)) throw errors.invalid('`tokenFrom` found no token')
+  // 401, not 400: the request itself is well-formed, and a new login sets a new token.
+  if (!TOKEN.test(found)) throw errors.invalid('`tokenFrom` returned no valid token')
   return found
 }
 
-/** Remembers, for all authenticators of the request, that its query carries a token. */
+/** Marks the request as having a token in its query, for all authenticators. */
 export function markQueryToken(ctx: Context): void {
   queried.add(ctx.req)
 }
@@ -78,10 +77,10 @@ function requireOneMethod(ctx: Context, errors: BearerErrors): void {
 }
 
 function tooLarge(maxBytes: number, errors: BearerErrors): Error {
-  return errors.invalid(`the token is larger than ${String(maxBytes)} bytes`)
+  return errors.invalid(`the token exceeds ${String(maxBytes)} bytes`)
 }
 
-// Node keeps the first of two and drops the other, which a proxy before us may have believed.
+// Node keeps the first of two and drops the other, which a proxy in front may have used.
 function authorizationHeaders(ctx: Context): number {
   return ctx.req.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === 'authorization').length
 }

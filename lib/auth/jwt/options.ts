@@ -8,36 +8,38 @@ import type { TokenClaims } from './claims.ts'
 import { checkIssuers, ISSUERS_OPTIONS, type IssuersOptions } from './issuers.ts'
 import type { TokenRules } from './verifier.ts'
 
-/** How far `iat` and `nbf` may lie ahead of our clock: 5 seconds, in milliseconds. */
+/** How far `iat` and `nbf` may be in the future: 5 seconds, in milliseconds. */
 export const DEFAULT_CLOCK_TOLERANCE = 5_000
-/** How far ahead `exp` may lie: 24 hours, in milliseconds. */
+/** How far `exp` may be in the future: 24 hours, in milliseconds. */
 export const DEFAULT_MAX_TTL = 24 * 60 * 60 * 1000
 /** The largest token: 8 KiB, in bytes. */
 export const DEFAULT_MAX_TOKEN_BYTES = 8 * 1024
 /** The accepted `typ` headers: a plain JWT, and an access token (RFC 9068, section 2.1). */
 export const DEFAULT_TYPES = ['JWT', 'at+jwt'] as const
 
-/** What an identity has for claims, unless `identify` answers others: those of its token. */
+/** The type of `identity.claims` if `identify` returns no `claims`: that of the token's claims. */
 export type ClaimsOf<Claims extends object> = string extends keyof Claims ? UnknownClaims : Claims
 
-/** What is common to tokens wherever in a request they are. */
+/** Options of tokens from any part of the request. */
 export interface TokenOptions<Claims extends object = TokenClaims, Own extends object = ClaimsOf<Claims>> {
   /** Scopes that a token must have, all of them, in `scope` or `scp`; 403 otherwise. Default: none. */
   scope?: string | readonly string[]
   /**
-   * Accepted `typ` headers, in any case, with or without `application/`; a token without one is refused then: `at+jwt`
-   * takes access tokens only (RFC 9068, section 4; RFC 8725, section 3.11). Default: `JWT` and `at+jwt`, or none.
+   * Accepted `typ` headers, case-insensitive, with or without `application/`. If set, a token without `typ` is refused:
+   * `at+jwt` accepts access tokens only (RFC 9068, section 4; RFC 8725, section 3.11). Default: `JWT`, `at+jwt`, or no
+   * `typ`.
    */
   types?: string | readonly string[]
   /**
-   * Says whose token it is: `{ id, expiresAt?, claims? }`, or something falsy to refuse it. Default: `{ id: claims.sub }`,
-   * with all the claims. What it answers as `claims` is `identity.claims`, in its type. It gets Koa's context, too, for what a token is bound to, such as the certificate of its client
-   * (`cnf`; RFC 8705, section 3.1). It may take as long as `keyTimeout`, the longest of all issuers'.
+   * Returns the token's principal: `{ id, expiresAt?, claims? }`, or a falsy value to refuse the token. Default:
+   * `{ id: claims.sub }`, with all the claims. The type of the returned `claims` is that of `identity.claims`. The
+   * second argument is Koa's context, for tokens bound to something else, such as a client certificate (`cnf`; RFC
+   * 8705, section 3.1). Times out after `keyTimeout`, the longest of all issuers'.
    */
   identify?: (claims: Claims, ctx: Context) => Answer<Claims, Principal<Own>>
-  /** How far `iat` and `nbf` may lie ahead of our clock, in milliseconds. `exp` is taken literally. Default: 5 s. */
+  /** How far `iat` and `nbf` may be in the future, in milliseconds. There is no tolerance for `exp`. Default: 5 s. */
   clockTolerance?: number
-  /** How far ahead `exp` may lie, in milliseconds. Default: 24 h. */
+  /** How far `exp` may be in the future, in milliseconds. Default: 24 h. */
   maxTtl?: number
   /** The largest token, in bytes. Default: 8 KiB. */
   maxBytes?: number
@@ -54,14 +56,14 @@ export type BearerTokenOptions<
 > = IssuersOptions &
   TokenOptions<Claims, Own> & {
     /**
-     * Finds the token elsewhere than in `Authorization`, such as in an HttpOnly cookie: `ctx => ctx.cookies.get('token')`.
-     * It has to answer at once; `undefined` or an empty string where there is none. Browsers add cookies by themselves, so
-     * the origins of its requests are checked (`ambient`). Default: the header.
+     * Returns a token from elsewhere than `Authorization`, such as an HttpOnly cookie:
+     * `ctx => ctx.cookies.get('token')`. Synchronous; `undefined` or an empty string if there is none. Browsers send
+     * cookies automatically, so the origin of requests is checked (`ambient`). Default: the header.
      */
     tokenFrom?: (ctx: Context) => string | undefined
   }
 
-/** The options in the shape that the authenticator works with. */
+/** The resolved options. */
 export interface CheckedTokenOptions extends TokenRules {
   readonly scopes: readonly string[]
   readonly identify: (claims: TokenClaims, ctx: Context) => unknown
@@ -84,8 +86,8 @@ const OPTIONS = [
 
 /**
  * @param name whose options they are
- * @param others what it takes besides
- * @throws {TypeError} that names the option that is wrong.
+ * @param others further options of the caller
+ * @throws {TypeError} naming the invalid option
  */
 export function checkTokenOptions<Claims extends object, Own extends object>(
   name: string,
@@ -99,7 +101,7 @@ export function checkTokenOptions<Claims extends object, Own extends object>(
     scopes: options.scope === undefined ? [] : scopeTokens(options.scope),
     types: texts('types', options.types ?? DEFAULT_TYPES).map(type => type.toLowerCase().replace(/^application\//, '')),
     isTypeRequired: options.types !== undefined,
-    // The claims of a token are its issuer's; only the application can know that they have this shape.
+    // The issuer sets the claims; the type is the application's promise.
     identify: fn('identify', options.identify as CheckedTokenOptions['identify'] | undefined, bySubject),
     clockTolerance: duration('clockTolerance', options.clockTolerance, { min: 0, default: DEFAULT_CLOCK_TOLERANCE }),
     maxTtl: integer('maxTtl', options.maxTtl, { min: 1, default: DEFAULT_MAX_TTL }),

@@ -1,6 +1,6 @@
-/** A map by name that forgets what was used the longest ago when it gets too large. Every step takes constant time. */
+/** An LRU map with a maximum size. Every operation takes constant time. */
 export class BoundedMap<T> {
-  // A Map goes through its entries in the order in which they were set.
+  // A Map iterates in insertion order.
   readonly #entries = new Map<string, T>()
   readonly #max: number
 
@@ -24,7 +24,7 @@ export class BoundedMap<T> {
     }
   }
 
-  /** Answers a value and removes it. */
+  /** Returns a value and removes it. */
   take(name: string): T | undefined {
     const value = this.#entries.get(name)
     this.#entries.delete(name)

@@ -3,23 +3,23 @@ import type { Clock } from '../../clock.ts'
 import { safeError } from '../../safe-error.ts'
 import { keysUnavailable, type KeyCaching } from './source.ts'
 
-/** How long to leave a failing key server alone, in milliseconds. */
+/** The back-off after a failed fetch, in milliseconds. */
 const FAILURE_PAUSE = 1_000
 
-/** What has to be fetched, and how long it is believed. */
+/** What to fetch, and how long it is cached. */
 export interface Fetching<T> {
   /** For messages: `` `keys` ``. */
   readonly what: string
   readonly fetch: () => unknown
-  /** @throws for an answer that is of no use */
+  /** @throws for an unusable answer */
   readonly read: (answer: unknown) => T
-  /** How long it is believed, in milliseconds. */
+  /** How long it is cached, in milliseconds. */
   readonly ageOf: (value: T) => number
 }
 
 /**
- * Something that a key server tells: fetched when it is asked for, once for all who ask meanwhile, believed for its age on
- * the monotonic clock, and then fetched anew. After a failure the server is left alone for a second.
+ * A cached value from a key server: fetched on demand, once for all concurrent callers, cached for its age on the
+ * monotonic clock, then fetched again. After a failure no fetch is made for one second.
  */
 export class Fetched<T> {
   readonly #fetching: Fetching<T>
@@ -36,34 +36,34 @@ export class Fetched<T> {
     this.#clock = clock
   }
 
-  /** Until when that is so, on the monotonic clock; `-Infinity` before the first fetch. */
+  /** When the cached value or failure expires, on the monotonic clock; `-Infinity` before the first fetch. */
   get settledUntil(): number {
     return Math.max(this.#value?.until ?? -Infinity, this.#failure?.until ?? -Infinity)
   }
 
-  /** When it was last fetched, or tried to be; `-Infinity` before. */
+  /** The time of the last fetch, successful or not; `-Infinity` before the first. */
   get triedAt(): number {
     return this.#triedAt
   }
 
-  /** Whether asking now costs no fetch: there is a value, or a failure of a moment ago. */
+  /** Whether `get()` needs no fetch: a value or a recent failure is cached. */
   get isSettled(): boolean {
     return this.#clock.monotonic() < this.settledUntil
   }
 
-  /** Why the last fetch failed, if it did. */
+  /** The error of the last fetch, if it failed. */
   get failure(): { readonly cause: unknown } | undefined {
     return this.#failure
   }
 
-  /** @throws {AuthenticationError} `unavailable` where there is no value that can be believed */
+  /** @throws {AuthenticationError} `unavailable` if there is no cached value and the fetch fails */
   async get(): Promise<T> {
     if (!this.isSettled) await this.refresh()
     if (this.#value !== undefined && this.#clock.monotonic() < this.#value.until) return this.#value.of
     throw keysUnavailable(this.#failure?.cause)
   }
 
-  /** Fetches it though there may be a value, which stays where that fails. */
+  /** Fetches even if a value is cached; the cached value is kept if that fails. */
   refresh(): Promise<void> {
     this.#running ??= this.#fetch().finally(() => {
       this.#running = undefined

@@ -2,12 +2,12 @@ import { isRecord } from '../principal.ts'
 import { isHmac, importKey, type Algorithm, type ImportedKey } from './verification-key.ts'
 
 /**
- * Imports keys by `kid`, from a record or a JWK Set (RFC 7517, section 5), into a map, where `__proto__` and `constructor`
- * are names like any other. Of a JWK Set those are left out that have no `kid`, are not for signatures, or are for other
- * algorithms or of another kind than the accepted ones.
+ * Imports keys by `kid`, from a record or a JWK Set (RFC 7517, section 5), into a map, in which `__proto__` and
+ * `constructor` are ordinary names. Keys of a JWK Set without `kid`, not for signatures, or not for the accepted
+ * algorithms are skipped.
  *
- * @throws {TypeError} for what is neither, and for a JWK Set of which nothing is left; a bad key goes to `onBad`, which may
- *   throw it.
+ * @throws {TypeError} for any other value, and for a JWK Set without a usable key; a bad key is passed to `onBad`,
+ *   which may throw.
  */
 export function importKeys(
   name: string,
@@ -28,9 +28,9 @@ export function importKeys(
 }
 
 /**
- * Imports what a search for one key answered: the key, a JWK Set that may have it, or `undefined`.
+ * Imports the result of a key lookup: the key, a JWK Set that may have it, or `undefined`.
  *
- * @throws {TypeError} for what is no key, and for one that is of no use
+ * @throws {TypeError} for anything else, and for an unusable key
  */
 export function importKeyNamed(
   name: string,
@@ -62,16 +62,16 @@ function usableKeys(name: string, { keys }: JwkSet, algorithms: readonly Algorit
     const fits = types.has(String(kty)) && (alg === undefined || algorithms.some(algorithm => algorithm === alg))
     return isForSignatures && mayVerify && fits ? [[kid, jwk]] : []
   })
-  // Every token would be refused, and nobody be told why.
+  // Otherwise every token would be refused, without a reason.
   if (usable.length === 0) {
     throw new TypeError(
-      `\`${name}\` is a JWK Set without a key that has a \`kid\` and verifies the accepted \`algorithms\``,
+      `\`${name}\` is a JWK Set without a usable key: it needs one with a \`kid\` for the accepted \`algorithms\``,
     )
   }
   return usable
 }
 
-/** The `kty` of the keys that an algorithm needs (RFC 7518, section 6.1). */
+/** The `kty` of an algorithm's keys (RFC 7518, section 6.1). */
 function keyType(algorithm: Algorithm): string {
   if (isHmac(algorithm)) return 'oct'
   return algorithm.startsWith('ES') ? 'EC' : 'RSA'

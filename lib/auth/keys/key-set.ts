@@ -4,17 +4,17 @@ import { importKeys } from './import.ts'
 import { keysUnavailable, type KeyCaching, type KeySource, type TokenHeader } from './source.ts'
 import type { Algorithm, ImportedKey } from './verification-key.ts'
 
-/** The keys of a set by `kid`, and what is wrong with those that are of no use. */
+/** The keys of a set by `kid`, and the errors of unusable ones. */
 interface KeySet {
   readonly keys: ReadonlyMap<string, ImportedKey>
   readonly bad: ReadonlyMap<string, unknown>
 }
 
 /**
- * A whole set of keys that is fetched together, as a JWKS is.
+ * A whole set of keys that is fetched together, such as a JWKS.
  *
- * An unknown `kid` causes one fetch an interval however many are asked for, since one fetch tells about all of them,
- * and the keys of the set go on working meanwhile. Nothing is remembered of names that are not in the set.
+ * Unknown `kid`s cause at most one fetch per interval, since one fetch covers all of them; the cached keys keep working
+ * meanwhile. Unknown `kid`s are not cached.
  */
 export class FetchedKeySet implements KeySource {
   readonly #set: Fetched<KeySet>
@@ -38,7 +38,7 @@ export class FetchedKeySet implements KeySource {
     const { keys, bad } = await this.#set.get()
     if (bad.has(kid)) throw keysUnavailable(bad.get(kid))
     const key = keys.get(kid)
-    // The set could have a new key that we failed to hear of.
+    // The last fetch failed, so the set may have a new key.
     if (key === undefined && this.#set.failure !== undefined) throw keysUnavailable(this.#set.failure.cause)
     return key
   }

@@ -5,12 +5,12 @@ import { importKeyNamed } from './import.ts'
 import { keysUnavailable, type KeyCaching, type KeySource, type TokenHeader } from './source.ts'
 import type { Algorithm, ImportedKey } from './verification-key.ts'
 
-/** How many keys are kept that have verified a token. The one that was used the longest ago is looked up anew. */
+/** How many proven keys are cached: keys that have verified a token. The least recently used is dropped. */
 const MAX_PROVEN = 1_000
-/** How many names are remembered that have not: anyone can make them up. */
+/** How many unproven `kid`s are cached: anyone can invent them. */
 const MAX_UNPROVEN = 100
 
-/** How many searches wait at once. */
+/** How many lookups may wait at once. */
 const MAX_WAITING = 20
 
 interface Search {
@@ -21,11 +21,11 @@ interface Search {
 type Finding = Fetched<ImportedKey | undefined>
 
 /**
- * Keys that are looked up one by one, and kept.
+ * Keys that are looked up one by one, and cached.
  *
- * Anyone can make up a `kid`. Those that no good token has named are looked up one at a time, and after one that does not
- * exist, none for an interval. A key that has verified a token is kept apart from them: whatever is made up, it goes on
- * working, and is renewed when it ages.
+ * Anyone can invent a `kid`. Unproven ones are looked up one at a time; after a lookup that finds nothing, none is made
+ * for an interval. A key that has verified a token is cached apart from them: a flood of invented `kid`s cannot evict
+ * it, and it is renewed when it ages.
  */
 export class KeyLookup implements KeySource {
   readonly #getKey: (header: TokenHeader) => unknown
@@ -34,7 +34,7 @@ export class KeyLookup implements KeySource {
   readonly #clock: Clock
   readonly #proven = new BoundedMap<Finding>(MAX_PROVEN)
   readonly #unproven = new BoundedMap<Finding>(MAX_UNPROVEN)
-  // The one that came last is at the end.
+  // The newest is at the end.
   readonly #waiting: Search[] = []
   #isSearching = false
   #closedUntil = -Infinity
@@ -68,13 +68,13 @@ export class KeyLookup implements KeySource {
     return finding?.isSettled === true ? finding : undefined
   }
 
-  /** One at a time, the one that was asked for last first: of a flood that came before nobody may be waiting any more. */
+  /** One at a time, the newest first: in a flood, earlier callers may have given up already. */
   #search(header: TokenHeader, kid: string): Promise<ImportedKey | undefined> {
     return new Promise((resolve, reject) => {
       const begin = (): Promise<void> => this.#explore(header, kid).then(resolve, reject)
       this.#waiting.push({ begin, refuse: reject })
       if (this.#waiting.length > MAX_WAITING) {
-        this.#waiting.shift()?.refuse(keysUnavailable(new Error('too many unknown keys are being looked for')))
+        this.#waiting.shift()?.refuse(keysUnavailable(new Error('too many lookups of unknown keys')))
       }
       void this.#searchNext()
     })
@@ -88,11 +88,11 @@ export class KeyLookup implements KeySource {
   }
 
   async #explore(header: TokenHeader, kid: string): Promise<ImportedKey | undefined> {
-    // Somebody else may have looked for it meanwhile.
+    // A concurrent lookup may have found it.
     const known = this.#proven.get(kid) ?? this.#settled(kid)
     if (known !== undefined) return known.get()
     if (this.#clock.monotonic() < this.#closedUntil) {
-      throw keysUnavailable(new Error('unknown keys were looked for a moment ago'))
+      throw keysUnavailable(new Error('a recent lookup of an unknown key failed; retrying after the cooldown'))
     }
     const finding = this.#finding(header, kid)
     this.#unproven.set(kid, finding)
@@ -130,7 +130,7 @@ export class KeyLookup implements KeySource {
   }
 }
 
-/** jwks-rsa throws where other sources answer `undefined`. */
+/** jwks-rsa throws if there is no such key; other sources return `undefined`. */
 function isNotFound(error: unknown): boolean {
   return error instanceof Error && error.name === 'SigningKeyNotFoundError'
 }

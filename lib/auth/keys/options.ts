@@ -6,11 +6,11 @@ import { KeyLookup } from './lookup.ts'
 import { keyRecord, oneKey, type KeyCaching, type KeySource, type TokenHeader } from './source.ts'
 import { importKey, misfit, type Algorithm, type JsonWebKey, type VerificationKey } from './verification-key.ts'
 
-/** The least time between two searches for unknown keys: 30 seconds, in milliseconds. */
+/** The default cooldown between lookups of unknown keys: 30 seconds, in milliseconds. */
 export const DEFAULT_KEY_COOLDOWN = 30_000
-/** How long a fetched key is believed: 10 minutes, in milliseconds. */
+/** The default time that fetched keys are cached: 10 minutes, in milliseconds. */
 export const DEFAULT_KEY_CACHE_MAX_AGE = 600_000
-/** How long fetching keys may take: 5 seconds, in milliseconds. */
+/** The default timeout of a key fetch: 5 seconds, in milliseconds. */
 export const DEFAULT_KEY_TIMEOUT = 5_000
 
 /** Keys by their `kid`. */
@@ -21,28 +21,28 @@ export interface JsonWebKeySet {
   readonly keys: readonly JsonWebKey[]
 }
 
-/** Where keys come from: exactly one of `key`, `keys` and `getKey`. */
+/** The source of keys: exactly one of `key`, `keys` and `getKey`. */
 export interface KeyOptions {
-  /** The one key: a secret for HS*, a public key for the others. */
+  /** A single key: a secret for HS*, a public key for the others. */
   key?: VerificationKey
   /**
-   * The keys by `kid`, or a JWK Set; or a function that fetches one of the two, and is asked again as they age. What it
-   * answers is checked when it comes, so that the JSON of a key server may be handed on as it is. Of a JWK Set those keys
-   * are used that have a `kid` and are for signatures by one of `algorithms`.
+   * The keys by `kid`, or a JWK Set; or a function that fetches one of the two, called again as they age. The result is
+   * checked at run time, so that a key server's JSON may be returned as it is. Keys of a JWK Set are used if they have
+   * a `kid` and are for signatures by one of `algorithms`.
    */
   keys?: KeyRecord | JsonWebKeySet | (() => KeyRecord | JsonWebKeySet | Promise<unknown>)
   /**
-   * Looks up the key that a token names: it answers the key, or a JWK Set to look for it in. It answers `undefined` for a
-   * key that does not exist (jwks-rsa's `SigningKeyNotFoundError` means the same) and rejects when it cannot tell. At
-   * most 1,000 keys are kept that have verified a token. Prefer `keys` where the whole set can be had at once: with it,
-   * made-up key names cannot delay a new key.
+   * Looks up the key that a token names: returns the key, or a JWK Set that has it; `undefined` if the key does not
+   * exist (jwks-rsa's `SigningKeyNotFoundError` means the same). Rejects if the key cannot be fetched. Caches at most
+   * 1,000 keys that have verified a token. Prefer `keys` if the whole set is available: with it, invented `kid`s cannot
+   * delay a new key.
    */
   getKey?: (header: TokenHeader) => VerificationKey | JsonWebKeySet | undefined | Promise<unknown>
-  /** The least time between two searches for keys that nobody knows, in milliseconds. Default: 30 s. */
+  /** Cooldown between lookups of unknown keys, in milliseconds. Default: 30 s. */
   keyCooldown?: number
-  /** How long a fetched key is believed, in milliseconds; at least `keyCooldown`. Default: 10 min. */
+  /** How long a fetched key is cached, in milliseconds; at least `keyCooldown`. Default: 10 min. */
   keyCacheMaxAge?: number
-  /** How long fetching keys may take, in milliseconds. Default: 5 s. */
+  /** The timeout of a key fetch, in milliseconds. Default: 5 s. */
   keyTimeout?: number
 }
 
@@ -63,7 +63,7 @@ export function checkKeyTimeout({ keyTimeout }: KeyOptions): number {
 export function checkKeyOptions(options: KeyOptions, algorithms: readonly Algorithm[], clock: Clock): KeySource {
   const { key, keys, getKey } = options
   if ([key, keys, getKey].filter(source => source !== undefined).length !== 1) {
-    throw new TypeError('exactly one of `key`, `keys` and `getKey` is needed')
+    throw new TypeError('set exactly one of `key`, `keys` and `getKey`')
   }
   const caching = checkCaching(options)
   if (typeof keys === 'function') return new FetchedKeySet(keys, algorithms, caching, clock)
@@ -76,7 +76,7 @@ function checkCaching(options: KeyOptions): KeyCaching {
   const interval = duration('keyCooldown', options.keyCooldown, { default: DEFAULT_KEY_COOLDOWN })
   return {
     interval,
-    // Else the ageing of the set would search for made-up keys more often than the interval allows.
+    // Otherwise expiry of the set would cause fetches more often than the cooldown allows.
     maxAge: duration('keyCacheMaxAge', options.keyCacheMaxAge, {
       min: interval,
       default: Math.max(interval, DEFAULT_KEY_CACHE_MAX_AGE),

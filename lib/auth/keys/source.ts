@@ -1,46 +1,46 @@
 import { AuthenticationError } from '../authentication-error.ts'
 import type { Algorithm, ImportedKey } from './verification-key.ts'
 
-/** What a token says of its key. Nothing in it is proven. */
+/** The unverified header of a token. */
 export interface TokenHeader {
   readonly alg: Algorithm
-  /** `undefined` where it is absent or no sane name of a key. */
+  /** `undefined` if it is absent or not a valid key name. */
   readonly kid?: string
 }
 
-/** Where the keys come from. */
+/** A source of keys. */
 export interface KeySource {
   /**
-   * Answers the key that the header names, or `undefined` where there is none.
+   * Returns the key that the header names, or `undefined` if there is none.
    *
-   * @throws {AuthenticationError} `unavailable` when nobody can tell just now.
+   * @throws {AuthenticationError} `unavailable` if the keys cannot be fetched.
    */
   find(header: TokenHeader): ImportedKey | undefined | Promise<ImportedKey | undefined>
-  /** Hears that the key of a header has verified the token: nobody has made that header up. */
+  /** Called when the key has verified a token, so its `kid` was not invented. */
   confirm?(header: TokenHeader): void
 }
 
 /** How fetched keys are kept; all in milliseconds. */
 export interface KeyCaching {
-  /** How long a fetched key is believed. */
+  /** How long a fetched key is cached. */
   readonly maxAge: number
-  /** The least time between two searches for keys that nobody knows. */
+  /** The cooldown between lookups of unknown keys. */
   readonly interval: number
-  /** How long one fetch may take. */
+  /** The timeout of one fetch. */
   readonly timeout: number
 }
 
-/** One key for all tokens, whatever `kid` they name. */
+/** One key for all tokens, whatever their `kid`. */
 export function oneKey(key: ImportedKey): KeySource {
   return { find: () => key }
 }
 
-/** Keys that are all there at start-up, by `kid`. */
+/** Keys known at start-up, by `kid`. */
 export function keyRecord(keys: ReadonlyMap<string, ImportedKey>): KeySource {
   return { find: ({ kid }) => (kid === undefined ? undefined : keys.get(kid)) }
 }
 
-/** The refusal where the keys could not be had. */
+/** The error if keys cannot be fetched. */
 export function keysUnavailable(cause: unknown): AuthenticationError {
-  return new AuthenticationError('unavailable', 'the key to verify the token with could not be had', { cause })
+  return new AuthenticationError('unavailable', 'the key to verify the token is unavailable', { cause })
 }

@@ -1,6 +1,6 @@
 import { createPublicKey, createSecretKey, KeyObject } from 'node:crypto'
 
-/** A JSON Web Key (RFC 7517, section 4). It is checked when it is imported. */
+/** A JSON Web Key (RFC 7517, section 4). Checked on import. */
 export interface JsonWebKey {
   readonly kty?: string
   readonly kid?: string
@@ -10,14 +10,14 @@ export interface JsonWebKey {
 /** A secret for HS*, or a public key for RS*, PS* and ES*: PEM (a certificate too), DER (SPKI), a JWK or a `KeyObject`. */
 export type VerificationKey = string | Buffer | KeyObject | JsonWebKey
 
-/** A key that can verify. */
+/** An imported key for verification. */
 export interface ImportedKey {
   readonly key: KeyObject
-  /** The one algorithm that it is for, where a JWK says so in its `alg` (RFC 8725, section 3.1). */
+  /** The only algorithm of the key, if a JWK states one in `alg` (RFC 8725, section 3.1). */
   readonly alg: unknown
 }
 
-/** What a token may be signed with (RFC 7518, section 3.1). `none` is not among them. */
+/** The supported signature algorithms (RFC 7518, section 3.1). `none` is not one of them. */
 export const ALGORITHMS = [
   'HS256',
   'HS384',
@@ -35,7 +35,7 @@ export const ALGORITHMS = [
 
 export type Algorithm = (typeof ALGORITHMS)[number]
 
-/** The fewest bits of an RSA modulus (RFC 7518, sections 3.3 and 3.5). */
+/** The minimum size of an RSA modulus, in bits (RFC 7518, sections 3.3 and 3.5). */
 const MIN_RSA_BITS = 2048
 
 /** The one curve of each algorithm (RFC 7518, section 3.4), in OpenSSL's names. */
@@ -47,10 +47,10 @@ export function isHmac(algorithm: Algorithm): boolean {
 }
 
 /**
- * Makes a `KeyObject` of the kind that the algorithms need, so that nobody has to guess later what the bytes are: a
- * public key taken for a secret lets anyone sign.
+ * Imports a `KeyObject` of the kind that the algorithms need, so that later code never guesses what the bytes are: a
+ * public key used as a secret would let anyone sign.
  *
- * @throws {TypeError} for anything else, and for a key too weak for every one of the algorithms. It never shows the key.
+ * @throws {TypeError} for anything else, and for a key too weak for all of the algorithms. It never shows the key.
  */
 export function importKey(name: string, key: unknown, algorithms: readonly Algorithm[]): ImportedKey {
   const imported = { key: importObject(name, key, algorithms), alg: isJwk(key) ? key.alg : undefined }
@@ -60,7 +60,7 @@ export function importKey(name: string, key: unknown, algorithms: readonly Algor
   return imported
 }
 
-/** Says why a key cannot verify what an algorithm signed; `undefined` if it can. */
+/** Returns why a key cannot verify an algorithm's signatures; `undefined` if it can. */
 export function misfit({ key, alg }: ImportedKey, algorithm: Algorithm): string | undefined {
   if (alg !== undefined && alg !== algorithm) return `must be a key for ${algorithm}, not for another algorithm`
   if (isHmac(algorithm)) return secretMisfit(key, algorithm)
@@ -83,7 +83,7 @@ function curveMisfit(key: KeyObject, algorithm: Algorithm): string | undefined {
 }
 
 function rsaMisfit(key: KeyObject, algorithm: Algorithm): string | undefined {
-  // Keys bound to RSASSA-PSS are another type, which hardly any issuer uses: `PS256` goes with plain RSA keys.
+  // RSASSA-PSS keys have another type, which hardly any issuer uses: `PS256` works with plain RSA keys.
   if (key.asymmetricKeyType !== 'rsa') return `must be an RSA public key for ${algorithm}`
   if ((key.asymmetricKeyDetails?.modulusLength ?? 0) >= MIN_RSA_BITS) return undefined
   return `must be an RSA key of at least ${String(MIN_RSA_BITS)} bits`
@@ -101,8 +101,8 @@ function importJwk(name: string, jwk: JsonWebKey): KeyObject {
   try {
     return createPublicKey({ key: { ...jwk }, format: 'jwk' })
   } catch {
-    // The reason that Node gives could show what it was given.
-    throw new TypeError(`\`${name}\` must be a public key: it is no complete JWK`)
+    // Node's error could contain the key.
+    throw new TypeError(`\`${name}\` must be a public key: the JWK is incomplete`)
   }
 }
 
@@ -136,7 +136,7 @@ function isJwk(key: unknown): key is JsonWebKey {
 }
 
 function privateKey(name: string): TypeError {
-  return new TypeError(`\`${name}\` is a private key; verifying needs the public one only`)
+  return new TypeError(`\`${name}\` is a private key; use the public key, verifying needs no more`)
 }
 
 function isPem(bytes: Buffer): boolean {

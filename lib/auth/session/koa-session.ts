@@ -2,7 +2,7 @@ import type { Context } from 'koa'
 import { isRecord } from '../principal.ts'
 import { contextSessionOf, currentKey } from '../session-key.ts'
 
-/** What a session holds: the application's own fields, without those that koa-session keeps for itself. */
+/** A session's data: the application's own fields, without koa-session's internal ones. */
 export type SessionData = Readonly<Record<string, unknown>>
 
 /** The session that a request came with. */
@@ -12,7 +12,7 @@ export interface CurrentSession {
   readonly key: string | undefined
   /** Whether this request created it, so that the store may not know it yet. */
   readonly isNew: boolean
-  /** When it ends as far as this request knows, in milliseconds since 1970; `undefined` where the browser decides. */
+  /** When it expires, as far as this request knows, in milliseconds since 1970; `undefined` if the browser decides. */
   readonly expiresAt: number | undefined
 }
 
@@ -20,7 +20,7 @@ interface SessionStore {
   get(key: string, maxAge: unknown, options: { ctx: Context; rolling: boolean }): unknown
 }
 
-/** What is used of `ctx.sessionOptions`; the same in koa-session 6 and 7. */
+/** The used part of `ctx.sessionOptions`; the same in koa-session 6 and 7. */
 interface SessionOptions {
   readonly store?: SessionStore
   readonly ContextStore?: new (ctx: Context) => SessionStore
@@ -35,16 +35,16 @@ interface SessionOptions {
   readonly valid?: (ctx: Context, data: Record<string, unknown>) => unknown
 }
 
-/** What koa-session calls its cookie unless told otherwise. */
+/** koa-session's default cookie name. */
 const DEFAULT_COOKIE = 'koa.sess'
 
-/** What koa-session takes for an absent `maxAge`, in milliseconds. */
+/** koa-session's default `maxAge`, in milliseconds. */
 const DEFAULT_MAX_AGE = 24 * 60 * 60 * 1000
 
 /**
- * Reads `ctx.session` and changes nothing: a session that is only read is not saved by koa-session.
+ * Reads `ctx.session` without changing it: koa-session does not save a session that is only read.
  *
- * @throws {TypeError} where koa-session is not mounted, and where its cookie could name any key of the store.
+ * @throws {TypeError} if koa-session is not mounted, or if its cookie could name any key of the store.
  */
 export function currentSession(ctx: Context, now: number): CurrentSession | undefined {
   const options = sessionOptions(ctx)
@@ -52,9 +52,7 @@ export function currentSession(ctx: Context, now: number): CurrentSession | unde
   if (!isRecord(session)) return undefined
   const key = typeof session.externalKey === 'string' ? currentKey(ctx, session.externalKey) : undefined
   if (hasStore(options) && key === undefined) {
-    throw new TypeError(
-      'sessionCookie() needs a koa-session that tells `ctx.session.externalKey`: version 6.2 or later',
-    )
+    throw new TypeError('sessionCookie() needs `ctx.session.externalKey`: use koa-session 6.2 or later')
   }
   const isNew = session.isNew === true
   if (key !== undefined && !isNew && !mayBeNamed(key, options)) return undefined
@@ -67,10 +65,10 @@ export function currentSession(ctx: Context, now: number): CurrentSession | unde
 }
 
 /**
- * Makes sure that koa-session has looked for the session of a request that has a new one: mounted behind the stream, it
- * gives everybody a new one, and nobody is logged in.
+ * Checks that koa-session has read the stored session of a request whose session is new. Mounted after the stream it
+ * would give every request a new session, and nobody would be logged in.
  *
- * @throws {TypeError} where the store has a session that was not read.
+ * @throws {TypeError} if the store has a session that was not read.
  */
 export async function requireRead(ctx: Context, now: number): Promise<void> {
   const options = sessionOptions(ctx)
@@ -80,11 +78,11 @@ export async function requireRead(ctx: Context, now: number): Promise<void> {
   if (typeof key !== 'string' || key === '' || !mayBeNamed(key, options)) return
   if ((await storedSession(ctx, key, now)) === undefined) return
   throw new TypeError(
-    'sessionCookie() finds a session that koa-session has not read: mount koa-session before eventStream(), `app.use(session(app))`',
+    'sessionCookie() found a stored session that koa-session has not read: mount koa-session before eventStream(), `app.use(session(app))`',
   )
 }
 
-/** Looks a session up in its store again, by koa-session's own rules of validity; `undefined` when it is no more. */
+/** Reads a session from its store again, by koa-session's own rules of validity; `undefined` if it no longer exists. */
 export async function storedSession(ctx: Context, key: string, now: number): Promise<SessionData | undefined> {
   const options = sessionOptions(ctx)
   const store = options.ContextStore ? new options.ContextStore(ctx) : options.store
@@ -99,15 +97,15 @@ type Extension = Required<Pick<SessionOptions, 'rolling' | 'renew'>>
 
 const KEPT: Extension = Object.freeze({ rolling: false, renew: false })
 
-// What koa-session was told of requests that prolong nothing until they are served.
+// The original settings of requests that must not extend the session until they are served.
 const suspended = new WeakMap<SessionOptions, Extension>()
 
 /**
- * Keeps koa-session from prolonging the session of this request by `rolling` or `renew`, until `resumeExpiry()`. What changes
- * it is saved. Where koa-session is not mounted, nobody has asked for a session yet.
+ * Stops koa-session from extending this request's session by `rolling` or `renew`, until `resumeExpiry()`. Changes of
+ * the session are still saved. Does nothing if koa-session is not mounted.
  */
 export function suspendExpiry(ctx: Context): void {
-  // This request's own copy.
+  // koa-session makes a copy of its options for each request.
   const options = mountedOptions(ctx)
   if (options === undefined || suspended.has(options)) return
   const { rolling = false, renew = false } = options
@@ -115,7 +113,7 @@ export function suspendExpiry(ctx: Context): void {
   Object.assign(options, KEPT)
 }
 
-/** Lets koa-session prolong the session of this request as it was told to. */
+/** Lets koa-session extend this request's session as configured. */
 export function resumeExpiry(ctx: Context): void {
   const options = mountedOptions(ctx)
   const extension = options && suspended.get(options)
@@ -124,7 +122,7 @@ export function resumeExpiry(ctx: Context): void {
   Object.assign(options, extension)
 }
 
-/** Keeps koa-session from prolonging the session of this request for good. What changes it is saved. */
+/** Permanently stops koa-session from extending this request's session. Changes of the session are still saved. */
 export function keepExpiry(ctx: Context): void {
   const options = mountedOptions(ctx)
   if (options === undefined) return
@@ -133,9 +131,9 @@ export function keepExpiry(ctx: Context): void {
 }
 
 /**
- * Keeps koa-session from prolonging the session of this request, and from all that it would still do with one that is gone
- * from its store, or that nobody can tell of: saving it would create it again, and ending it would take the cookie from the
- * browser, which may have a newer one of another request by now. Another that the application sets in its place is saved.
+ * Stops koa-session from extending this request's session, and from committing one that is gone from its store or whose
+ * state is unknown: saving would create it again, and ending it would remove the browser's cookie, which by now may be
+ * a newer one of another request. A new session that the application sets in its place is saved.
  */
 export async function releaseSession(ctx: Context, now: number): Promise<void> {
   keepExpiry(ctx)
@@ -146,8 +144,8 @@ export async function releaseSession(ctx: Context, now: number): Promise<void> {
 }
 
 /**
- * Has koa-session do nothing at the end of this request with the session that it came with: one that the application sets
- * in its place is saved. What is answered takes that back.
+ * Makes koa-session skip, at the end of this request, the session it came with; a session that the application sets in
+ * its place is saved. Returns a function that undoes this.
  */
 function suspendCommit(ctx: Context): () => void {
   const held = contextSessionOf(ctx)
@@ -174,7 +172,7 @@ function sessionOptions(ctx: Context): SessionOptions {
   )
 }
 
-// Who is not kept from it by a signature may name whatever else is in the store, which koa-session then reads.
+// An unsigned cookie can name any key of the store, and koa-session would read it.
 function mayBeNamed(key: string, { signed, externalKey, prefix }: SessionOptions): boolean {
   if (signed !== false || externalKey !== undefined) return true
   if (prefix !== undefined && prefix !== '') return key.startsWith(prefix)
@@ -187,12 +185,12 @@ function hasStore(options: SessionOptions): boolean {
   return options.store !== undefined || options.ContextStore !== undefined
 }
 
-// A session made by this very request gets its `_expire` only when it is saved, after the stream has been opened.
+// A session created by this request gets its `_expire` only when it is saved, after the stream has been opened.
 function firstExpiry({ maxAge = DEFAULT_MAX_AGE }: SessionOptions, now: number): number | undefined {
   return maxAge === 'session' ? undefined : now + maxAge
 }
 
-// The same fields as the `toJSON()` of koa-session, which stored data do not have.
+// The same fields as koa-session's `toJSON()`; data from the store has no such method.
 function applicationFields(session: Record<string, unknown>): SessionData {
   const fields = Object.entries(session).filter(
     ([name, value]) => name !== 'isNew' && !name.startsWith('_') && typeof value !== 'function',

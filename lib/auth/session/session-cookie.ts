@@ -20,29 +20,29 @@ import {
   type SessionData,
 } from './koa-session.ts'
 
-/** How long the session store may take to answer: 5 seconds, in milliseconds. */
+/** The default timeout of the session store: 5 seconds, in milliseconds. */
 export const DEFAULT_SESSION_TIMEOUT = 5_000
 
 export interface SessionCookieOptions<Session extends object = SessionData, Claims extends object = UnknownClaims> {
   /**
-   * Says whose session it is: `{ id, expiresAt?, claims? }`, or something falsy when nobody is logged in.
+   * Returns the session's principal: `{ id, expiresAt?, claims? }`, or a falsy value if nobody is logged in.
    *
-   * It gets a copy of the session's own fields, when the stream is opened and at every look into the store. It is not
-   * asked about an empty session. Annotate the parameter to have the answer checked by the compiler.
+   * Called with a copy of the session's own fields, when the stream is opened and at every revalidation. Not called for
+   * an empty session. Annotate the parameter to have the result type-checked.
    */
   identify: (session: Session) => Answer<Session, Principal<Claims>>
   /**
-   * Whether asking for a stream, or a ticket, prolongs the session, where koa-session is told `rolling` or `renew`. A page
-   * that is left open comes back for its stream by itself: with `false` that is no activity, and a user who does nothing
-   * else is logged out after the `maxAge` of koa-session. Behind `requireIdentity()` a session is prolonged as on any
-   * route. Default: `true`.
+   * Whether a request for a stream or a ticket extends the session, if koa-session is configured with `rolling` or
+   * `renew`. A page left open reconnects by itself: with `false` that is not activity, and a user who does nothing else
+   * is logged out after koa-session's `maxAge`. Behind `requireIdentity()` a session is extended as on any route.
+   * Default: `true`.
    */
   streamsProlong?: boolean
-  /** Milliseconds between two looks into the session store while a stream is open. Default: 30 s. */
+  /** Milliseconds between checks of the session store while a stream is open. Default: 30 s. */
   revalidate?: number
-  /** How long those looks may go on failing before the stream is closed, in milliseconds. Default: 2 min. */
+  /** How long those checks may keep failing before the stream is closed, in milliseconds. Default: 2 min. */
   grace?: number
-  /** How long one look, or `identify`, may take, in milliseconds. Default: 5 s. */
+  /** The timeout of one check, and of `identify`, in milliseconds. Default: 5 s. */
   timeout?: number
   /** The realm named in the challenge of a 401. Default: `events`. */
   realm?: string
@@ -53,26 +53,27 @@ export interface SessionCookieOptions<Session extends object = SessionData, Clai
 const OPTIONS = ['identify', 'streamsProlong', 'revalidate', 'grace', 'timeout', 'realm', 'clock'] as const
 
 /**
- * Authenticates by the session of koa-session (6.2 to 7), which must be mounted before. It only ever reads
- * `ctx.session`: it never saves, prolongs or creates a session. A request that gets no stream does not prolong one
- * either, and where its session has been destroyed meanwhile, koa-session neither creates it again nor sets a cookie.
+ * Authenticates by koa-session's session (6.2 to 7), which must be mounted before. It only reads `ctx.session`: it
+ * never saves, extends or creates a session. A request that gets no stream does not extend it either, and if its
+ * session has been destroyed meanwhile, koa-session neither recreates it nor sets a cookie.
  *
- * With a session store (`store` or `ContextStore`) an open stream's session is looked up every `revalidate`
- * milliseconds. The stream is closed when the session is gone, has expired, or is another user's. A session that the
- * stream's own request created is believed for the first of these periods, as koa-session saves it only after the
- * request; a login into an older session within that request has to be saved first: `await ctx.session.save()`.
+ * With a session store (`store` or `ContextStore`) an open stream's session is checked every `revalidate` milliseconds.
+ * The stream is closed when the session is gone, has expired, or belongs to another user. A session created by the
+ * stream's own request is assumed valid for the first of these periods, as koa-session saves it only after the request;
+ * a login into an older session within that request must be saved first: `await ctx.session.save()`.
  *
- * Without a store the cookie is the session and nothing can end it early: the stream is closed at the expiry that the
- * cookie had when the stream was opened, and the browser comes back with the cookie it has by then.
+ * Without a store the cookie is the session and cannot be revoked: the stream is closed at the expiry that the cookie
+ * had when the stream was opened, and the browser reconnects with its current cookie.
  *
- * @throws {TypeError} for a wrong option; while authenticating, where koa-session is not mounted before, and where with
- *   `signed: false` and no `prefix` the cookie could name any key of the store. With a `prefix`, no other key is a session.
+ * @throws {TypeError} for an invalid option; while authenticating, if koa-session is not mounted before, or if with
+ *   `signed: false` and no `prefix` the cookie could name any key of the store. With a `prefix`, keys without it are
+ *   not accepted as sessions.
  */
 export function sessionCookie<Session extends object = SessionData, Claims extends object = UnknownClaims>(
   options: SessionCookieOptions<Session, Claims>,
 ): Authenticator<Claims> {
   knownKeys('sessionCookie', options, OPTIONS)
-  // What comes from a session is the application's own; only the application can know that it has this shape.
+  // Session data is the application's own; the type is its promise.
   const identify = fn('identify', options.identify) as (session: SessionData) => unknown
   const pace = checkRevalidationPace(options)
   const timeout = duration('timeout', options.timeout, { default: DEFAULT_SESSION_TIMEOUT })
@@ -80,12 +81,12 @@ export function sessionCookie<Session extends object = SessionData, Claims exten
   const clock = completeClock(options.clock)
   const streamsProlong = flag('streamsProlong', options.streamsProlong, true)
 
-  // Koa keeps the context for as long as the response is open, so this holds nothing alive that was not.
+  // Koa keeps the context while the response is open, so this extends no lifetimes.
   const contexts = new WeakMap<Identity, Context>()
   const createdAt = new WeakMap<Identity, number>()
 
   function bounded<T>(call: () => Promise<T>): Promise<T> {
-    const late = () => new AuthenticationError('unavailable', 'the session could not be read in time')
+    const late = () => new AuthenticationError('unavailable', 'the session store did not answer in time')
     return callInTime({ clock, ms: timeout, what: 'the session', late }, call)
   }
 
@@ -123,7 +124,7 @@ export function sessionCookie<Session extends object = SessionData, Claims exten
 
   function holds(identity: Identity): boolean | Promise<boolean> {
     const ctx = contexts.get(identity)
-    if (ctx === undefined) throw new TypeError('this sessionCookie() did not make that identity')
+    if (ctx === undefined) throw new TypeError('the identity was not created by this sessionCookie()')
     const { session } = identity
     return session === undefined || bounded(() => holdsInStore(identity, ctx, session))
   }
@@ -147,7 +148,7 @@ function sessionIdentity<Claims extends object>(
   principal: CheckedPrincipal,
   session: CurrentSession,
 ): Identity<Claims> {
-  // A stored session is prolonged by the user's other requests, so the expiry that this request saw is not its end.
+  // The user's other requests extend a stored session, so the expiry seen by this request is not final.
   const cookieEnd = session.key === undefined ? session.expiresAt : undefined
   const expiresAt = Math.min(principal.expiresAt ?? Infinity, cookieEnd ?? Infinity)
   return createIdentity<Claims>({

@@ -6,22 +6,22 @@ import { challenge } from '../challenge.ts'
 import { createIdentity, hasEnded, type Identity } from '../identity.ts'
 import { askStore, type Ticket, type TicketBook } from './book.ts'
 
-/** What an authenticator by tickets works with. Durations are milliseconds. */
+/** The rules of a ticket authenticator. Durations are milliseconds. */
 export interface TicketRules {
   readonly book: TicketBook
-  /** The tickets that a request carries, in their order. */
+  /** The tickets of a request, in order. */
   readonly codes: (ctx: Context) => readonly string[]
   readonly maxAge: number
   readonly realm: string
   readonly clock: Clock
-  /** Whether the login behind a ticket has not been ended since the ticket was issued. */
+  /** Whether the login behind a ticket is still valid. */
   readonly stands: (ticket: Ticket) => Promise<boolean>
 }
 
-/** An authenticator whose tickets are used up. */
+/** An authenticator whose tickets are single-use. */
 export type TicketAuthenticator = Authenticator & Required<Pick<Authenticator, 'redeem'>>
 
-/** Authenticates by tickets, each of them once. */
+/** Authenticates by single-use tickets. */
 export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
   const { book, codes, maxAge, realm, clock, stands } = rules
   const rejection = challenge('Ticket', { realm, error: 'invalid_ticket' })
@@ -29,10 +29,10 @@ export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
     new AuthenticationError(failure, message, { challenge: rejection })
 
   function codeOf(ctx: Context): string | undefined {
-    // Whatever is no request for a stream by EventSource must not use a ticket up; a HEAD only looks at it.
+    // Only a GET, as EventSource sends it, uses up a ticket; a HEAD only checks it.
     const [code, ...others] = ['GET', 'HEAD'].includes(ctx.method) ? codes(ctx) : []
     if (others.length > 0) throw refuse('malformed', 'the query carries two tickets')
-    if (code === '') throw refuse('malformed', 'the query holds no ticket')
+    if (code === '') throw refuse('malformed', 'the ticket in the query is empty')
     return code
   }
 
@@ -44,20 +44,20 @@ export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
     if (!mayComeFrom(ctx, ticket.origin)) throw refuse('rejected', 'the ticket was issued to a page of another origin')
     const identity = ticketIdentity(ticket.identity, clock.now() + maxAge * spread(clock))
     if (hasEnded(identity, clock.now())) throw refuse('rejected', 'the login behind the ticket has expired')
-    // A GET is told so when it has used the ticket up.
+    // A GET is checked when it redeems the ticket.
     if (ctx.method === 'HEAD') await requireStanding(ticket, code)
     return identity
   }
 
   async function requireStanding(ticket: Ticket, code: string | undefined): Promise<void> {
     if (await askStore(() => stands(ticket), [code, ticket.identity.session])) return
-    throw refuse('rejected', 'the login behind the ticket has been ended')
+    throw refuse('rejected', 'the login behind the ticket has been revoked')
   }
 
   async function redeem(ctx: Context): Promise<void> {
     const code = codeOf(ctx)
     const ticket = code === undefined ? undefined : await book.take(code)
-    if (ticket === undefined) throw refuse('rejected', 'the ticket has been used by another request just now')
+    if (ticket === undefined) throw refuse('rejected', 'the ticket has just been used by another request')
     await requireStanding(ticket, code)
   }
 
@@ -71,15 +71,16 @@ export function ticketAuthenticator(rules: TicketRules): TicketAuthenticator {
   })
 }
 
-// Pages that got their tickets at the same time, after a restart, would all come for another at the same time.
+// Jitter: pages that got tickets at the same time, after a restart, would otherwise all request new ones at the same
+// time.
 function spread(clock: Clock): number {
   return 0.9 + clock.random() * 0.1
 }
 
 /**
- * Whether a request may come from the page that asked for the ticket. A page of another origin than ours names its own on
- * both requests. One of ours names it when it asks, as browsers do on every POST, but not on the GET of an EventSource;
- * an image or a script of a foreign page does not either, and is told by `Sec-Fetch-Site`.
+ * Whether a request may come from the page that requested the ticket. A cross-origin page sends its `Origin` on both
+ * requests. A same-origin page sends it on the POST for the ticket, but not on EventSource's GET; neither does an image
+ * or script of a foreign page, which `Sec-Fetch-Site` reveals.
  */
 function mayComeFrom(ctx: Context, origin: string): boolean {
   if (origin === '') return true
@@ -95,7 +96,7 @@ function ticketIdentity(issuers: Identity, end: number): Identity {
     ...issuers,
     scheme: 'ticket',
     expiresAt: Math.min(issuers.expiresAt ?? Infinity, end),
-    // Not enumerable, so that it is not among the others.
+    // Not enumerable, so not included above.
     ...(session !== undefined && { session }),
   })
 }

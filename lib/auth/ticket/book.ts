@@ -3,43 +3,43 @@ import { AuthenticationError } from '../authentication-error.ts'
 import { safeError } from '../../safe-error.ts'
 import { createIdentity, type Identity } from '../identity.ts'
 
-/** Where tickets are kept: a store with expiry that all instances share. */
+/** The ticket storage: a store with TTLs that all instances share. */
 export interface TicketStore {
   set(key: string, value: string, ttl: number): Promise<void>
   get(key: string): Promise<string | undefined>
   take(key: string): Promise<string | undefined>
 }
 
-/** What a ticket stands for. */
+/** The data of a ticket. */
 export interface Ticket {
-  /** Of whom asked for it. */
+  /** The identity that requested it. */
   readonly identity: Identity
-  /** The origin of the page that asked; empty where it was none, or a client that is no browser. */
+  /** The origin of the page that requested it; empty without one, or for a client that is not a browser. */
   readonly origin: string
-  /** What the login stood at. */
+  /** The state of the login when the ticket was issued. */
   readonly standing: readonly string[]
 }
 
-/** Counts who has a place, on all instances: at most so many of a key. They end by themselves. */
+/** Leases that bound a count per key across all instances. They expire by themselves. */
 export interface TicketPlaces {
   lease(place: TicketPlace, ttl: number, most: number): Promise<boolean>
   release(places: readonly TicketPlace[]): Promise<void>
 }
 
-/** One ticket's place among those of its user. */
+/** A ticket's lease, one of those of its user. */
 export interface TicketPlace {
   readonly key: string
   readonly holder: string
 }
 
-/** What a book works with. */
+/** The dependencies of a ticket book. */
 export interface TicketBookParts {
   readonly store: TicketStore
   readonly places: TicketPlaces
   readonly audience: string
-  /** How many tickets of one identity may be waiting. */
+  /** The maximum of unused tickets per identity. */
   readonly most: number
-  /** Hears of what nobody waits for. */
+  /** Called with errors that no caller waits for. */
   readonly failed: (error: Error) => void
 }
 
@@ -48,8 +48,8 @@ const BYTES = 32
 const CODE = /^[\w-]{43}$/
 
 /**
- * The tickets of an audience that have not been used. Each is kept under the hash of its code only, so that whoever reads
- * the store can use none.
+ * The unused tickets of an audience. Each is stored under the hash of its code, so that reading the store does not
+ * reveal usable tickets.
  */
 export class TicketBook {
   readonly #parts: TicketBookParts
@@ -58,33 +58,33 @@ export class TicketBook {
     this.#parts = parts
   }
 
-  /** Enters a ticket for so many milliseconds, and answers its code; `undefined` where its user has too many already. */
+  /** Stores a ticket for `ttl` milliseconds and returns its code; `undefined` if its user has too many already. */
   async enter(ticket: Ticket, ttl: number): Promise<string | undefined> {
     const { store, places, most } = this.#parts
     const code = randomBytes(BYTES).toString('base64url')
     const value = write(ticket)
     return askStore(async () => {
-      // A place that no ticket comes to stand on is free when that would have run out.
+      // If storing fails, the lease expires with the TTL.
       if (!(await places.lease(this.#placeOf(ticket, code), Math.ceil(ttl), most))) return undefined
       await store.set(this.#keyOf(code), value, ttl)
       return code
     }, [code, ticket.identity.session])
   }
 
-  /** The ticket with this code, which stays in the book; `undefined` where there is none. */
+  /** Returns the ticket with this code without removing it; `undefined` if there is none. */
   async look(code: string): Promise<Ticket | undefined> {
     if (!CODE.test(code)) return undefined
     return askStore(async () => read(await this.#parts.store.get(this.#keyOf(code))), [code])
   }
 
-  /** Takes the ticket with this code out of the book: of any number of callers, on any instance, one gets it. */
+  /** Removes and returns the ticket with this code: of concurrent callers, on any instance, one gets it. */
   async take(code: string): Promise<Ticket | undefined> {
     const ticket = await askStore(async () => read(await this.#parts.store.take(this.#keyOf(code))), [code])
     if (ticket !== undefined) this.#giveBack(this.#placeOf(ticket, code))
     return ticket
   }
 
-  // Nobody waits for it: what fails ends by itself, within the minute that a ticket lives at most.
+  // Not awaited: if releasing the lease fails, it expires by itself, within a minute.
   #giveBack(place: TicketPlace): void {
     askStore(() => this.#parts.places.release([place])).catch(this.#parts.failed)
   }
@@ -116,8 +116,8 @@ function read(value: string | undefined): Ticket | undefined {
 }
 
 /**
- * @param secrets what must not show in the error
- * @throws {AuthenticationError} `unavailable` where the question cannot be answered
+ * @param secrets values to redact from the error
+ * @throws {AuthenticationError} `unavailable` if the store fails
  */
 export async function askStore<T>(
   question: () => Promise<T>,
@@ -127,6 +127,6 @@ export async function askStore<T>(
     return await question()
   } catch (error) {
     const cause = safeError(error, secrets)
-    throw new AuthenticationError('unavailable', 'the store of tickets could not be asked', { cause })
+    throw new AuthenticationError('unavailable', 'the ticket store is unavailable', { cause })
   }
 }

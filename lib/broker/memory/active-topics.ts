@@ -1,16 +1,16 @@
 import type { History } from '../history.ts'
 import type { HistoryLimits } from '../history-policy.ts'
 
-/** A topic with remembered events, and its limits when it was last published to. */
+/** A topic with events in history, and its limits when it was last published to. */
 export interface ActiveTopic {
   readonly history: History
   readonly limits: HistoryLimits
 }
 
 /**
- * The topics that have remembered events. Those with ages of the same order of magnitude stand in one queue, the one that
- * has been quiet for longest first: finding those whose events are all too old costs what it finds. One that stands behind
- * a topic with a longer age is found late, by less than its own age.
+ * The topics with events in history. Topics whose ages have the same order of magnitude share a queue, the longest
+ * inactive first: finding expired topics costs only what it finds. A topic behind one with a longer age is found late,
+ * by less than its own age.
  */
 export class ActiveTopics {
   readonly #topics = new Map<string, ActiveTopic>()
@@ -21,7 +21,7 @@ export class ActiveTopics {
     return this.#topics.get(topic)
   }
 
-  /** Puts a topic behind all others: it has just been published to. */
+  /** Moves a topic to the end of its queue: it has just been published to. */
   touch(topic: string, active: ActiveTopic): void {
     this.delete(topic)
     this.#topics.set(topic, active)
@@ -38,7 +38,7 @@ export class ActiveTopics {
     this.#queues.get(magnitudeOf(active))?.delete(topic)
   }
 
-  /** Takes out, and answers, topics of which every event is too old at a time in milliseconds since 1970. */
+  /** Removes and returns the topics whose events are all too old at a time in milliseconds since 1970. */
   takeExpired(now: number): [topic: string, active: ActiveTopic][] {
     const expired: [string, ActiveTopic][] = []
     for (const queue of this.#queues.values()) {

@@ -2,10 +2,10 @@ import type { Clock } from '../../clock.ts'
 import type { Lease, LeaseStore, Supersession } from '../lease-store.ts'
 import { Sweep } from './sweep.ts'
 
-/** When each holder's lease ends, by the monotonic clock; the oldest place first. */
+/** When each holder's lease expires, on the monotonic clock; the oldest lease first. */
 type Places = Map<string, number>
 
-/** Places in this process's memory. */
+/** Leases in this process's memory. */
 export class MemoryLeases implements LeaseStore {
   readonly #clock: Clock
   readonly #keys = new Map<string, Places>()
@@ -55,7 +55,7 @@ export class MemoryLeases implements LeaseStore {
     this.#keys.set(key, places)
   }
 
-  // How many are taken, once those that have ended are gone.
+  // The number of leases, after removing expired ones.
   #taken(places: Places): number {
     const now = this.#clock.monotonic()
     for (const [holder, until] of places) if (until <= now) places.delete(holder)

@@ -14,19 +14,19 @@ import { PublishedKeys } from './published-keys.ts'
 import { MemoryRoster } from './roster.ts'
 import { MemoryStore } from './store.ts'
 
-/** How many quiet topics are remembered by their last event's place, unless told otherwise. */
+/** The default number of topics without history whose last position is kept. */
 export const DEFAULT_QUIET_TOPICS = 100_000
 
 const EMPTY: readonly StoredEvent[] = []
 
-// Of a random identifier, the last characters: enough that no two lives of a log have the same name.
+// Characters taken from the end of a random identifier: enough to make epochs unique.
 const EPOCH_LENGTH = 12
 
 export interface MemoryBrokerOptions {
   history?: HistoryOptions & {
     /**
-     * Topics without remembered events of which is still known when they last had one. Default 100,000.
-     * Beyond it a client that resumes on such a topic may be told of a gap that was none.
+     * The number of topics without events in history whose last position is kept. Default 100,000. Beyond it, a client
+     * that resumes on such a topic may get a false gap.
      */
     quietTopics?: number
   }
@@ -34,10 +34,10 @@ export interface MemoryBrokerOptions {
 }
 
 /**
- * The embedded engine: a log in this process's memory. History ends with the process; clients that come back to
- * another life of the log are told of a gap.
+ * The in-memory engine: a log in this process's memory. History ends with the process; clients that reconnect to
+ * another epoch get a gap.
  *
- * @throws {TypeError} for a wrong option
+ * @throws {TypeError} for an invalid option
  */
 export function memoryBroker(options: MemoryBrokerOptions = {}): Broker {
   knownKeys('memoryBroker', options, ['history', 'clock'])
@@ -56,14 +56,14 @@ class MemoryBroker implements Broker {
   readonly #maxQuiet: number
   readonly #clock: Clock
   #epoch: string
-  // What is to be added to the monotonic clock for the time since 1970 that it was when the log began.
+  // Added to the monotonic clock it gives the time since 1970, as of the log's beginning.
   readonly #origin: number
   #active = new ActiveTopics()
-  // Topics whose events have all been forgotten, by the `seq` of their last one; the longest quiet comes first.
+  // Topics whose events have all expired, with the `seq` of their last one; the longest inactive first.
   readonly #quiet = new Map<string, number>()
   readonly #subscribed = new Set<string>()
   #keys = new PublishedKeys(() => this.#now)
-  // Of a topic that is in neither map nothing after this `seq` was ever published.
+  // A topic in neither map has no events after this `seq`.
   #forgotten = 0
   #seq = 0
   #listener: BrokerListener | undefined
@@ -88,7 +88,7 @@ class MemoryBroker implements Broker {
   }
 
   async publish(topics: readonly string[], body: Uint8Array, { key, headers }: PublishNotes = {}): Promise<string> {
-    if (this.#closed) throw new EventStreamError('ERR_BROKER', 'the memory broker has been closed')
+    if (this.#closed) throw new EventStreamError('ERR_BROKER', 'the memory broker is closed')
     const first = key === undefined ? undefined : this.#keys.idOf(key)
     if (first !== undefined) return first
     const at = this.#now
@@ -112,7 +112,7 @@ class MemoryBroker implements Broker {
   }
 
   load(): void {
-    // Everything that is remembered is at hand.
+    // All history is in memory.
   }
 
   position(): Position {
@@ -164,7 +164,7 @@ class MemoryBroker implements Broker {
     this.#listener = undefined
   }
 
-  // A clock that is set back or forth makes no event older or younger.
+  // A change of the system clock must not change the age of events.
   get #now(): number {
     return this.#origin + this.#clock.monotonic()
   }
@@ -175,7 +175,7 @@ class MemoryBroker implements Broker {
     return active?.history
   }
 
-  // Answers how long the topic remembers the event.
+  // Returns how long the topic keeps the event.
   #append(topic: string, event: StoredEvent): number {
     const limits = this.#policy.limitsOf(topic)
     const history = this.#active.get(topic)?.history ?? new History(this.#lastOf(topic))
@@ -185,7 +185,7 @@ class MemoryBroker implements Broker {
     return limits.age
   }
 
-  // Turns topics whose events are all too old into a number each.
+  // Reduces topics whose events are all too old to their last `seq`.
   #quieten(now: number): void {
     for (const [topic, { history }] of this.#active.takeExpired(now)) this.#quiet.set(topic, history.last)
     for (const [topic, seq] of this.#quiet) {

@@ -6,18 +6,18 @@ interface Published {
   readonly until: number
 }
 
-/** The keys that were published with, in this process's memory: bounded by time and by number, without a timer. */
+/** Idempotency keys in this process's memory: bounded by time and number, without a timer. */
 export class PublishedKeys {
   readonly #keys = new Map<string, Published>()
   readonly #sweep = new Sweep(this.#keys, ({ until }) => until < this.#now())
   readonly #now: () => number
 
-  /** @param now answers the time by which keys end, in milliseconds */
+  /** @param now returns the time by which keys expire, in milliseconds */
   constructor(now: () => number) {
     this.#now = now
   }
 
-  /** The id of the event that was published with a key. */
+  /** The id of the event published with a key. */
   idOf(key: string): string | undefined {
     const published = this.#keys.get(key)
     return published === undefined || published.until < this.#now() ? undefined : published.id
@@ -25,7 +25,7 @@ export class PublishedKeys {
 
   add(key: string, id: string, until: number): void {
     this.#sweep.go()
-    // Taken out and put back in, it is the newest.
+    // Reinserting makes it the newest.
     this.#keys.delete(key)
     this.#keys.set(key, { id, until })
     for (const oldest of this.#keys.keys()) {

@@ -1,10 +1,10 @@
 import type { Clock } from '../../clock.ts'
 import type { Chores, Present, Roster, RosterChange, RosterEntry } from '../roster.ts'
 
-/** Somebody who is present at a topic. */
+/** An identity present at a topic. */
 interface Member {
   info: string
-  /** The instances that have him. */
+  /** The instances that report it. */
   readonly holders: Set<string>
 }
 
@@ -14,19 +14,19 @@ interface Room {
 }
 
 interface KnownInstance {
-  /** When its lease ends, by the monotonic clock. */
+  /** When its lease expires, on the monotonic clock. */
   until: number
   number: number
-  /** Of each topic, whom it has. */
+  /** The identities at each topic. */
   readonly entries: Map<string, Set<string>>
 }
 
-/** Who is there, in this process's memory. */
+/** The roster in this process's memory. */
 export class MemoryRoster implements Roster {
   readonly #clock: Clock
   readonly #instances = new Map<string, KnownInstance>()
   readonly #rooms = new Map<string, Room>()
-  // By when they changed, or somebody was asked to tell.
+  // By when they changed, or were last handed out by `chores`.
   readonly #untold = new Map<string, number>()
   #version = 0
 
@@ -95,7 +95,7 @@ export class MemoryRoster implements Roster {
     return moved
   }
 
-  /** Forgets everything, as a store does that has been emptied. */
+  /** Clears everything, like a store that has been flushed. */
   clear(): void {
     this.#instances.clear()
     this.#rooms.clear()
@@ -106,7 +106,7 @@ export class MemoryRoster implements Roster {
     return this.#clock.monotonic()
   }
 
-  // One that is not known yet does not live.
+  // An unknown instance counts as dead.
   #instance(name: string): KnownInstance {
     const instance = this.#instances.get(name) ?? {
       until: -Infinity,
@@ -131,7 +131,7 @@ export class MemoryRoster implements Roster {
     return [...moved]
   }
 
-  // Both answer whether that can be seen.
+  // Both return whether the change is visible.
 
   #enter(topic: string, id: string, holder: string, info: string): boolean {
     const room: Room = this.#rooms.get(topic) ?? { version: 0, members: new Map() }

@@ -7,7 +7,7 @@ interface Entry {
   readonly until: number
 }
 
-/** Values with an end, in this process's memory. Has no timer: each write looks for a few that have ended. */
+/** Values with a TTL, in this process's memory. Without a timer: each write removes a few expired ones. */
 export class MemoryStore implements KeyValueStore {
   readonly #clock: Clock
   readonly #entries = new Map<string, Entry>()

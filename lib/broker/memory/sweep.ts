@@ -1,4 +1,4 @@
-/** Takes a look at a few entries of a map now and then, so that what has ended is removed without a timer. */
+/** Removes expired entries of a map incrementally, without a timer. */
 export class Sweep<Key, Value> {
   readonly #map: Map<Key, Value>
   readonly #hasEnded: (value: Value) => boolean
@@ -9,7 +9,9 @@ export class Sweep<Key, Value> {
     this.#hasEnded = hasEnded
   }
 
-  /** Called for each entry that is written. Two looked at for one written: the map is about twice what is alive at most. */
+  /**
+   * Called for each write. It checks two entries per write, so the map has at most about twice as many as are alive.
+   */
   go(): void {
     for (let looked = 0; looked < 2; looked += 1) {
       this.#entries ??= this.#map.entries()

@@ -1,10 +1,11 @@
 /**
  * KEYS: the stream of announcements. ARGV: the message, how many are kept, milliseconds they are kept, `PUBLISH` or
- * `SPUBLISH`, the control channel, how many bytes are kept. What is handed out is the id of the entry, a space, and the
- * message; or only the message if it could not be remembered. Then nothing is: whoever was away finds that his place is gone.
+ * `SPUBLISH`, the control channel, how many bytes are kept. Publishes the id of the entry, a space, and the message; or
+ * only the message if it could not be stored. In that case the stream is deleted: whoever was away finds that its place
+ * is gone.
  *
- * An entry has `m`, the message, and `t`, the bytes of all up to there. Looking for what is over in bytes is not done for
- * each, but sixteen times on the way to the limit.
+ * An entry has `m`, the message, and `t`, the total bytes up to and including it. The check of the byte limit does not
+ * run for each entry, but sixteen times within the limit.
  */
 export const ANNOUNCE = `
 local function totalOf(entries)
@@ -25,7 +26,7 @@ local kept = tonumber(ARGV[6])
 if math.floor(total * 16 / kept) ~= math.floor(before * 16 / kept) then
   local length = redis.call('XLEN', KEYS[1])
   while length > 1 and total - totalOf(redis.call('XRANGE', KEYS[1], '-', '+', 'COUNT', 1)) > kept do
-    -- Some at once, where they are many.
+    -- Several at once if there are many.
     length = length - math.max(1, math.floor(length / 64))
     redis.call('XTRIM', KEYS[1], 'MAXLEN', length)
   end
@@ -34,16 +35,16 @@ return redis.call(ARGV[4], ARGV[5], id .. ' ' .. ARGV[1])
 `
 
 /**
- * KEYS: the stream of announcements, and the log. ARGV: milliseconds that they are kept, the id of the last one that was heard,
- * or nothing; `PUBLISH` or `SPUBLISH`, the control channel, the message that says that announcements are lost, how many are
- * answered at most, and for how many milliseconds an instance that has heard none yet has been there.
+ * KEYS: the stream of announcements, and the log. ARGV: milliseconds that they are kept, the id of the last one
+ * received, or nothing; `PUBLISH` or `SPUBLISH`, the control channel, the message that says that announcements are
+ * lost, the most to return, and for how many milliseconds an instance without a place has existed.
  *
- * Answers the last one that was heard and what was announced after it; to an instance that has heard none a place, marked
- * `s`, and what was announced since it has been there. Where that cannot be told for sure, the last one there is, and where there
- * is none an entry without a message, which makes a place.
+ * Returns the last one received and the ones after it; for an instance without a place, a place marked `s`, and the
+ * ones since the instance started. If that cannot be determined, the last entry, and if there is none a new entry
+ * without a message, to make a place.
  *
- * One that is gone was too old to be kept; or a fail-over has lost it, and perhaps others with it, of which nobody else may
- * know: then all are told, and nobody's place is left to whoever is away.
+ * A missing place was too old to be kept; or a failover has lost it, and perhaps others that no other instance can know
+ * of: then all instances are notified, and the stream starts anew, so that no absent instance finds its place.
  */
 export const ANNOUNCED = `
 local heard, time = ARGV[2], redis.call('TIME')
@@ -56,13 +57,13 @@ local function isBefore(one, other)
   return tonumber(n) < tonumber(otherN)
 end
 
--- Behind all places that anybody may have.
+-- Beyond any place an instance may have.
 local function nextTo(id)
   local ms = math.max(tonumber(string.match(id, '^%d+')), tonumber(string.match(heard, '^%d+')))
   return string.format('%.0f-0', math.max(ms + 1, now))
 end
 
--- A server that takes no writes still answers.
+-- A read-only server still responds.
 redis.pcall('PEXPIRE', KEYS[1], ARGV[1])
 if heard ~= '' then
   local since = redis.call('XRANGE', KEYS[1], heard, '+', 'COUNT', ARGV[6])
@@ -71,7 +72,7 @@ end
 
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 local start = math.floor(now - ARGV[7] - 1000)
--- Where the log itself is younger, nobody was there before to announce anything.
+-- If the log itself is younger, there was no instance before to announce anything.
 local base = redis.call('HGET', KEYS[2], 'base')
 local isNew = heard == '' and (not base or base / 1000 > start)
 if #newest > 0 then

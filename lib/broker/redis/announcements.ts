@@ -8,16 +8,16 @@ import type { LogNames } from './keys.ts'
 import type { PublishCommand } from './client.ts'
 import type { SessionMember } from './session.ts'
 
-// How many announcements are remembered, of how many bytes, and for how many milliseconds after the last one was made or looked for.
-// They are small but for changes of topics, which clients may have made.
+// The limits of the stream of announcements, in entries, bytes and milliseconds since the last one was written or read.
+// Announcements are small, except for changes of topics requested by clients.
 const KEPT = 10_000
 const KEPT_BYTES = 16_777_216
 const KEPT_FOR = 3_600_000
 
-// How many are fetched at once: an answer must come in time over a slow link, too.
+// The most fetched at once: a reply must arrive in time over a slow link, too.
 const PAGE = 256
 
-// Marks the first place of an instance where nothing was announced before that it should have heard.
+// Marks the first place of an instance, if it has missed nothing before it.
 const START = 's'
 
 const WITH_ID = /^(\d+-\d+) /
@@ -29,7 +29,7 @@ interface AnnouncingClient {
   announcedMessages(key: string, log: string, ...args: (string | number)[]): Promise<Entry[]>
 }
 
-/** A message with its id, if it could be remembered. */
+/** A message with its id, if it was stored. */
 interface Announced {
   readonly id: string | undefined
   readonly message: Buffer | undefined
@@ -43,25 +43,25 @@ export interface AnnouncementsOptions {
   readonly command: PublishCommand
   readonly clock: Clock
   readonly deliver: (message: Buffer) => void
-  /** Some may have been made that will never come. */
+  /** Announcements may have been lost. */
   readonly missed: () => void
 }
 
 /**
- * What instances tell each other whatever their topics. It is handed out at once, and remembered for a while, so that an
- * instance that was cut off hears of a log-out when it is back.
+ * Control messages between instances, independent of topics. They are sent at once and kept for a while, so that an
+ * instance that was disconnected learns of a logout when it reconnects.
  *
- * Each instance knows the last one that it has heard. It finds that one again, with all that came after it, or it knows that
- * some may be lost: they were too many, it was away for too long, somebody has deleted them, a fail-over has lost some, or Redis
- * had no memory to remember one in. When it finds its first place it fetches what was announced since it began, or knows the same.
+ * Each instance knows the last one it received. It finds that one again, with everything after it, or it knows that
+ * some may be lost: too many, away for too long, deleted, lost by a failover, or not stored for lack of memory. A new
+ * instance fetches what was announced since it started, or likewise knows that some may be lost.
  */
 export class Announcements implements SessionMember {
   readonly channels: string
 
   readonly #options: AnnouncementsOptions
-  // The id of the last one that was heard. Unknown where it could not be found out.
+  // The id of the last one received. Unknown if it could not be determined.
   #place: string | undefined
-  // Those that come while it is not known what was missed before them.
+  // Those that arrive while missed ones are still being fetched.
   #held: Announced[] | undefined = []
   readonly #createdAt: number
   readonly #stopProlonging: () => void
@@ -73,7 +73,7 @@ export class Announcements implements SessionMember {
     this.channels = names.control
     commands.client.defineCommand('announceMessage', { lua: ANNOUNCE, numberOfKeys: 1 })
     commands.client.defineCommand('announcedMessages', { lua: ANNOUNCED, numberOfKeys: 2 })
-    // Where nothing is announced for long, everybody's place must stay.
+    // Without new announcements, existing places must not expire.
     this.#stopProlonging = clock.every(KEPT_FOR / 4, () => {
       this.#prolong()
     })
@@ -96,7 +96,7 @@ export class Announcements implements SessionMember {
   }
 
   /**
-   * Hands a message to whoever hears it now, and to nobody later.
+   * Publishes a message without storing it, for the instances connected now.
    *
    * @throws {EventStreamError} `ERR_BROKER`
    */
@@ -111,10 +111,10 @@ export class Announcements implements SessionMember {
     this.#stopProlonging()
   }
 
-  // What the session tells.
+  // Called by the session.
 
   /**
-   * Fetches what was missed since the last one that was heard, and lets come what comes.
+   * Fetches those missed since the last one received, then delivers the held ones.
    *
    * @throws {EventStreamError} `ERR_BROKER`
    */
@@ -125,7 +125,7 @@ export class Announcements implements SessionMember {
     do {
       const place = this.#place
       found = await this.#fetch(place)
-      // The connection was lost once more, or there is nothing to wait for.
+      // The connection was lost again, or nothing is held.
       if (held === undefined || held !== this.#held) return
       const [first, ...since] = found
       if (first === undefined || (place === undefined ? first[1][0] !== START : first[0] !== place)) {
@@ -174,7 +174,7 @@ export class Announcements implements SessionMember {
     else this.#held.push(announced)
   }
 
-  // One that was not remembered has left nobody a place: ours will not be found.
+  // A message that was not stored has deleted all places, including this one.
   #handOn({ id, message }: Announced): void {
     if (id !== undefined) this.#place = id
     if (message !== undefined) this.#options.deliver(message)
@@ -182,12 +182,12 @@ export class Announcements implements SessionMember {
 
   #prolong(): void {
     const { commands, names } = this.#options
-    // If it fails, the place may be gone: that is found out.
+    // If it fails, the place may be gone, which will be noticed.
     commands.ask('announcements', client => client.pexpire(names.announcements, KEPT_FOR)).catch(() => undefined)
   }
 }
 
-// ioredis adds the commands as methods that its types cannot know of.
+// ioredis adds the commands as methods that its types do not know.
 function announcing(client: Redis | Cluster): AnnouncingClient {
   return client as unknown as AnnouncingClient
 }

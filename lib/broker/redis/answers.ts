@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import { EventStreamError } from '../../errors.ts'
 
-/** What scripts answer is bytes, lists and nothing. Whatever else comes is an `ERR_BROKER`. */
+/** Replies of scripts are bytes, lists and nil. Anything else is an `ERR_BROKER`. */
 
 export function list(answer: unknown): unknown[] {
   if (Array.isArray(answer)) return answer
@@ -21,7 +21,7 @@ export function number(answer: unknown): number {
   return integer(text(answer))
 }
 
-/** Reads digits, as a part of an answer. */
+/** Parses digits in a reply. */
 export function integer(digits: string | undefined): number {
   const value = Number(digits)
   if (Number.isSafeInteger(value)) return value
@@ -29,5 +29,5 @@ export function integer(digits: string | undefined): number {
 }
 
 export function unexpected(): EventStreamError {
-  return new EventStreamError('ERR_BROKER', 'Redis answered something that no script of this package answers')
+  return new EventStreamError('ERR_BROKER', 'unexpected reply from Redis, not from a script of this package')
 }

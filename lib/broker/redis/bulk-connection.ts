@@ -3,16 +3,16 @@ import { addScripts } from './log.ts'
 import { whileBytesCome, type Patience } from './progress.ts'
 
 export interface BulkConnectionOptions {
-  /** Makes a connection, and gives it up when `signal` says so. */
+  /** Opens a connection, unless `signal` aborts it. */
   readonly connect: (signal: AbortSignal) => Promise<Redis>
-  /** Proves that a connection has met the server that the instance listens to. */
+  /** Proves that a connection has reached the same server as the subscriber. */
   readonly prove: (client: Redis) => Promise<void>
   readonly patience: Patience
 }
 
 /**
- * The connection for large answers, so that nothing small has to wait behind them. Made when it is first needed, and again
- * when it was lost. It is proven to have met the right server before it is asked anything.
+ * The connection for large replies, so that small ones do not wait behind them. Opened on demand, and again after it
+ * was lost. Before its first read it is proven to have reached the right server.
  */
 export class BulkConnection {
   readonly #options: BulkConnectionOptions
@@ -23,7 +23,7 @@ export class BulkConnection {
     this.#options = options
   }
 
-  /** Rejects with whatever ioredis rejects with, and when Redis has sent nothing for a while. */
+  /** Rejects with ioredis' errors, and when Redis has sent nothing for a while. */
   async ask<T>(work: (client: Redis) => Promise<T>): Promise<T> {
     this.#asked += 1
     try {
@@ -33,15 +33,15 @@ export class BulkConnection {
     }
   }
 
-  /** Resolves if it can be asked, and rejects with the reason why it cannot. */
+  /** Resolves if it is usable, and rejects with the reason if not. */
   async check(): Promise<void> {
     const line = this.#open()
     await line.proven
-    // Whoever waits for an answer finds out himself whether one comes; a proof would have to wait behind it.
+    // A pending read notices by itself if no reply arrives; the proof would wait behind it.
     if (this.#asked === 0) await this.#askOn(line, this.#options.prove)
   }
 
-  /** Gives the connection up, also one that is still being made. Another one is made when it is needed. */
+  /** Closes the connection, including one being opened. The next read opens another. */
   close(): void {
     this.#line?.end()
     this.#line = undefined
@@ -52,7 +52,7 @@ export class BulkConnection {
     try {
       return await whileBytesCome(this.#options.patience, client, work(client))
     } catch (error) {
-      // An answer that says what is wrong leaves the connection as it is.
+      // An error reply does not affect the connection.
       if (!isAnswer(error)) this.#drop(line)
       throw error
     }
@@ -72,9 +72,9 @@ export class BulkConnection {
   }
 }
 
-/** One connection, from the wish for it on: nobody can tell when it comes, and it may be of no use by then. */
+/** One connection, from the start of opening it: that may take any time, and it may no longer be needed then. */
 class Line {
-  /** Rejects with the reason why there is none. */
+  /** Rejects with the reason if it could not be opened. */
   readonly proven: Promise<Redis>
 
   readonly #options: BulkConnectionOptions
@@ -82,7 +82,7 @@ class Line {
   #client: Redis | undefined
   readonly #abort = new AbortController()
 
-  /** @param lost is told when it is of no use any more */
+  /** @param lost called when it is no longer usable */
   constructor(options: BulkConnectionOptions, lost: () => void) {
     this.#options = options
     this.#lost = lost
@@ -110,7 +110,7 @@ class Line {
     this.#client = client
     if (this.#abort.signal.aborted) {
       client.disconnect()
-      throw new Error('the connection to Redis was given up')
+      throw new Error('the connection to Redis was aborted')
     }
     addScripts(client)
     client.once('close', this.#lost)

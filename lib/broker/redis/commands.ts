@@ -5,19 +5,18 @@ import { EventStreamError } from '../../errors.ts'
 import type { Connections } from './connections.ts'
 import { redisFailure } from './failure.ts'
 
-// How often a server that turns out to be a replica is left for another one, in milliseconds.
+// How often a server found to be a replica is left for another one, in milliseconds.
 const SEARCH_INTERVAL = 2_000
 
 /**
- * The connection for commands, with every call settled in time. While Redis is away a bounded number of calls waits for
- * it; what is turned down then was not sent. A call that Redis had got when the connection broke may have been carried
- * out.
+ * The connection for commands, with a deadline for every call. While Redis is disconnected a bounded number of calls
+ * waits; a rejected one was not sent. A call in flight when the connection broke may have been carried out.
  */
 export class Commands {
   readonly client: Redis | Cluster
   readonly #connections: Connections
   readonly #listeners: (() => void)[] = []
-  // The node that has answered last.
+  // The node of the last reply.
   #owner: string | undefined
   readonly #timeout: number
   readonly #most: number
@@ -34,7 +33,7 @@ export class Commands {
     this.#timeout = timeout
     this.#most = most
     this.#clock = clock
-    // Each call says what became of it; without a listener ioredis prints what goes wrong in between.
+    // Every call reports its own error; without a listener ioredis prints connection errors.
     this.client.on('error', () => undefined)
     for (const event of ['close', '-node']) {
       this.client.on(event, () => {
@@ -44,9 +43,9 @@ export class Commands {
   }
 
   /**
-   * Calls back when what was answered may be known to nobody any more: a connection is lost (of a Cluster that to any of its
-   * nodes), or another node answers than before, which has not to be because of a lost one. It is called before the first answer
-   * of that one is.
+   * Calls back when acknowledged writes may be lost: a connection is lost (for a Cluster, that to any of its nodes), or
+   * another node replies than before, possibly without a lost connection. Called before the first reply of that node is
+   * returned.
    */
   onLost(listener: () => void): void {
     this.#listeners.push(listener)
@@ -55,7 +54,7 @@ export class Commands {
   /** @throws {EventStreamError} `ERR_BROKER` */
   async run<T>(what: string, work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
     if (this.#calls >= this.#most) {
-      throw new EventStreamError('ERR_BROKER', `${what}: ${String(this.#most)} calls are waiting for Redis already`)
+      throw new EventStreamError('ERR_BROKER', `${what}: ${String(this.#most)} calls are already waiting for Redis`)
     }
     this.#calls += 1
     try {
@@ -66,24 +65,24 @@ export class Commands {
   }
 
   /**
-   * The same for what this instance itself has to know, however many calls are waiting.
+   * The same without the limit, for the instance's own needs.
    *
    * @throws {EventStreamError} `ERR_BROKER`
    */
   async ask<T>(what: string, work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
-    if (this.#closed) throw new EventStreamError('ERR_BROKER', `${what}: the broker has been closed`)
+    if (this.#closed) throw new EventStreamError('ERR_BROKER', `${what}: the broker is closed`)
     try {
       if (this.client.status !== 'ready') await this.#available()
       return await this.#sent(work)
     } catch (error) {
-      // The peer may have forgotten the connection, which TCP finds out in a quarter of an hour.
+      // The connection may be half-open, which TCP detects only after about 15 minutes.
       if (isLate(error)) this.reconnect()
       else if (isReadOnly(error)) this.#findMaster()
       throw redisFailure(what, error)
     }
   }
 
-  // Between the end of a connection and the news of it nothing is sent: that is waited for like any connection.
+  // A command issued between the end of a connection and its event is not sent: it waits for the next connection.
   async #sent<T>(work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
     try {
       return await this.#answered(work)
@@ -111,17 +110,17 @@ export class Commands {
   close(): void {
     this.#closed = true
     this.client.disconnect()
-    // Between two attempts to connect, ioredis says nothing of its end.
+    // Between two attempts ioredis does not emit `end`.
     this.#stopWaiting()
   }
 
-  /** Gives the connection up and makes another one. */
+  /** Drops the connection and reconnects. */
   reconnect(): void {
     if (!this.#closed && this.client.status === 'ready') this.client.disconnect(true)
   }
 
-  // After a fail-over the old master answers so until the connection is made anew. Not each time, since what else is on its
-  // way would never get through where there is no other master.
+  // After a failover the old master keeps replying with READONLY until a new connection is made. Rate-limited, since
+  // reconnecting aborts other commands, and there may be no other master.
   #findMaster(): void {
     const now = this.#clock.monotonic()
     if (now < this.#searchesAgainAt) return
@@ -133,7 +132,7 @@ export class Commands {
     this.#waiting ??= this.#becomesReady().finally(() => {
       this.#waiting = undefined
     })
-    const late = () => new EventStreamError('ERR_BROKER', 'there is no connection to Redis')
+    const late = () => new EventStreamError('ERR_BROKER', 'not connected to Redis')
     await within(this.#clock, this.#timeout, this.#waiting, late)
   }
 
@@ -142,7 +141,7 @@ export class Commands {
       const settle = (): void => {
         this.client.off('ready', settle)
         this.client.off('end', settle)
-        if (this.#closed) reject(new EventStreamError('ERR_BROKER', 'the broker has been closed'))
+        if (this.#closed) reject(new EventStreamError('ERR_BROKER', 'the broker is closed'))
         else resolve()
       }
       this.#stopWaiting = settle
@@ -152,7 +151,7 @@ export class Commands {
   }
 }
 
-// ioredis gives it no name and no code.
+// ioredis gives this error no name or code.
 function isLate(error: unknown): boolean {
   return error instanceof Error && error.message === 'Command timed out'
 }

@@ -4,38 +4,39 @@ import { systemClock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
 import { isCluster, type PublishCommand, type Source } from './client.ts'
 
-/** Makes the connections that a log needs, to a single Redis, by Sentinels, or to a Cluster. */
+/** Opens the connections that a log needs, to a single Redis, by Sentinels, or to a Cluster. */
 export interface Connections {
   readonly command: PublishCommand
-  /** A connection for commands, which reconnects by itself. Nothing is queued or sent twice behind the caller's back. */
+  /** A connection for commands, which reconnects by itself. ioredis neither queues nor resends commands. */
   commands(timeout: number): Redis | Cluster
-  /** The address of the node of a Cluster that has the log, as far as it is known. It may change under a living connection. */
+  /** The address of the Cluster node that has the log, if known. It may change during a connection. */
   owner(): string | undefined
   /**
-   * A connection of one's own, connected, which does not reconnect: whoever holds it has to catch up anyway.
+   * A separate open connection that does not reconnect: its owner has to catch up after a loss anyway.
    *
-   * @param signal gives it up while it is still being made
+   * @param signal aborts it while it is being opened
    */
   dedicated(timeout: number, signal: AbortSignal): Promise<Redis>
 }
 
-// A frozen Redis does not answer when a connection is ended, and neither the next one nor a shutdown should wait for it.
+// A frozen Redis does not reply to QUIT, and neither the next connection nor a shutdown should wait for it.
 const DISCONNECT_TIMEOUT = 100
 
-// What a client may be set to for its own use, and connections of this package may not.
+// Settings that applications may use, but that would break this package's connections.
 const FOR_OURS = {
-  // Channels have no prefix, and a script's channels are none of ioredis' business: with one, nobody would hear anything.
+  // Channels have no prefix, and ioredis does not know a script's channels: with a prefix, subscribers would receive
+  // nothing.
   keyPrefix: '',
-  // Numbers are numbers, and what Redis answers has the same shape over both of its protocols.
+  // Numbers are numbers, and replies have the same shape over both RESP versions.
   stringNumbers: false,
   replyMapping: 'legacy',
-  // It rewrites errors, whose text we read.
+  // It rewrites errors, whose messages are parsed here.
   showFriendlyErrorStack: false,
-  // A replica takes no publishes, and may not have heard yet that a token was revoked.
+  // A replica refuses publishes, and may not know yet that a token was revoked.
   role: 'master',
   readOnly: false,
   monitor: false,
-  // Silence is no failure: a read may wait for entries, and every command has a deadline.
+  // Silence is not a failure: a read may block for entries, and every command has a deadline.
   socketTimeout: undefined,
   blockingTimeout: undefined,
   scripts: {},
@@ -70,16 +71,16 @@ const COMMANDS = {
   lazyConnect: false,
   enableReadyCheck: true,
   enableOfflineQueue: false,
-  // One write to the socket for all commands of a turn of the event loop. Events to be published have been collected before:
-  // they would only wait for another turn, and for the answer to what was sent in the one before.
+  // One write to the socket for all commands of a turn of the event loop. Except for publishes, which are already
+  // batched: pipelining would delay them by another turn, and until the reply to the previous batch.
   enableAutoPipelining: true,
   autoPipeliningIgnoredCommands: ['publishEvents'],
-  // Never given up, whatever the client's own are set to.
+  // Retries without limit, whatever the client's settings.
   retryStrategy: pauseBefore,
   sentinelRetryStrategy: pauseBefore,
 } satisfies RedisOptions
 
-// Deadlines of every step. A frozen Sentinel accepts a connection and says nothing: the next one is asked in good time.
+// Timeouts of every step. A frozen Sentinel accepts a connection and never replies: the next one must be asked in time.
 function deadlines(timeout: number): Pick<RedisOptions, 'connectTimeout' | 'sentinelCommandTimeout'> {
   return { connectTimeout: timeout, sentinelCommandTimeout: Math.max(1, Math.floor(timeout / 2)) }
 }
@@ -101,7 +102,7 @@ class SingleConnections implements Connections {
   }
 
   owner(): undefined {
-    // Behind a connection is one server.
+    // Such a connection has one server.
   }
 
   async dedicated(timeout: number, signal: AbortSignal): Promise<Redis> {
@@ -115,11 +116,11 @@ async function connected(client: Redis, timeout: number, signal: AbortSignal): P
     client.disconnect()
   }
   signal.addEventListener('abort', giveUp, { once: true })
-  // ioredis counts the time until TCP has a connection. What is behind it may have nothing to say.
+  // ioredis' timeout covers only the TCP connection. The server may never reply.
   const steps = 2 + (client.options.sentinels?.length ?? 0)
-  const late = (): Error => new Error(`Redis did not answer the greeting within ${String(timeout * steps)} ms`)
+  const late = (): Error => new Error(`Redis did not complete the handshake within ${String(timeout * steps)} ms`)
   try {
-    if (signal.aborted) throw new Error('the connection to Redis was given up')
+    if (signal.aborted) throw new Error('the connection to Redis was aborted')
     await within(systemClock, timeout * steps, client.connect(), late)
     return client
   } catch (error) {
@@ -131,8 +132,8 @@ async function connected(client: Redis, timeout: number, signal: AbortSignal): P
 }
 
 /**
- * Why a connection came to nothing, of which ioredis often says no more than that it is closed. An error is told by an event.
- * What a Redis says that turns clients away ioredis takes for the answer to its greeting, and tells nobody.
+ * The reason why a connection failed; ioredis often reports only that it is closed. Errors are emitted as events. An
+ * error that Redis sends before the handshake is taken by ioredis for its reply, and never reported.
  */
 function reasonOf(client: Redis): () => unknown {
   let failure: unknown
@@ -155,7 +156,7 @@ function refusalIn(bytes: Buffer): Error | undefined {
   return text === undefined ? undefined : new Error(text)
 }
 
-/** Sharded Pub/Sub (Redis 7): a subscriber has to be connected to the master that has the log's slot. */
+/** Sharded Pub/Sub (Redis 7): a subscriber must be connected to the master of the log's slot. */
 class ClusterConnections implements Connections {
   readonly command = 'SPUBLISH'
   readonly #source: Cluster
@@ -177,11 +178,11 @@ class ClusterConnections implements Connections {
       scripts: {},
       himportFieldsets: undefined,
       shardedSubscribers: false,
-      // A replica may not have heard yet that a token was revoked.
+      // A replica may not know yet that a token was revoked.
       scaleReads: 'master',
-      // What was sent when a connection broke would be sent again otherwise, and be published twice.
+      // Otherwise commands in flight when a connection broke would be resent, and published twice.
       retryDelayOnFailover: 0,
-      // It is tried for as long as the process lives.
+      // Retries as long as the process runs.
       clusterRetryStrategy: pauseBefore,
       enableAutoPipelining: true,
       autoPipeliningIgnoredCommands: [],
@@ -206,7 +207,7 @@ class ClusterConnections implements Connections {
 
   async #masterOfLog(): Promise<Redis> {
     const cluster = this.#cluster
-    if (cluster === undefined) throw new Error('no connection for commands has been made')
+    if (cluster === undefined) throw new Error('the command connection has not been opened')
     await new Promise<void>((resolve, reject) => {
       cluster.refreshSlotsCache(error => {
         if (error == null) resolve()
@@ -218,7 +219,7 @@ class ClusterConnections implements Connections {
     const master = cluster
       .nodes('master')
       .find(({ options: { host, port } }) => owner === `${String(host)}:${String(port)}`)
-    if (master === undefined) throw new Error(`no master of the cluster has slot ${String(this.#slot)}`)
+    if (master === undefined) throw new Error(`no master of the Cluster has slot ${String(this.#slot)}`)
     return master
   }
 

@@ -1,15 +1,15 @@
 import type { Buffer } from 'node:buffer'
 import type { AnswerMessage, ControlMessage, DisconnectMessage, SubscriptionsMessage } from '../broker.ts'
 
-/** Says that the log has begun a new life. */
+/** The log has a new epoch. */
 export const RENEWED = '{"type":"renewed"}'
 
-/** Says that announcements are lost, which somebody had heard. */
+/** Announcements are lost that an instance had received. */
 export const FORGOTTEN = '{"type":"forgotten"}'
 
 const REASONS = ['server', 'done', 'logout', 'revoked'] as const satisfies readonly DisconnectMessage['reason'][]
 
-/** What came on the control channel: something we know, something that only a newer instance knows, or junk. */
+/** A control message: a known one, one that only newer versions know, or junk. */
 export type Control =
   | ControlMessage
   | { readonly type: 'renewed' }
@@ -17,7 +17,7 @@ export type Control =
   | { readonly type: 'newer' }
   | { readonly type: 'junk' }
 
-/** Reads what came on the control channel. */
+/** Parses a control message. */
 export function readControl(payload: Buffer): Control {
   let value: unknown
   try {
@@ -36,7 +36,7 @@ export function readControl(payload: Buffer): Control {
   if (type === 'survey-answer') return readSurveyAnswer(filter)
   if (type !== 'disconnect') return { type: 'newer' }
   if (typeof reason !== 'string') return { type: 'junk' }
-  // A reason that only a newer instance knows ends the streams all the same.
+  // A reason known only to newer versions ends the streams all the same.
   return { type, reason: REASONS.find(word => word === reason) ?? 'server', ...readFilter(filter) }
 }
 
@@ -55,7 +55,7 @@ function readSubscriptions(message: Record<string, unknown>): Control {
     SubscriptionsMessage,
     'type'
   >
-  // Without any of these it would mean nobody, or everybody.
+  // Without any of these it would match no stream, or all.
   if (typeof stream === 'string') return { type: 'subscriptions', ...change, stream }
   return Object.keys(filter).length === 0 ? { type: 'junk' } : { type: 'subscriptions', ...change }
 }

@@ -1,17 +1,17 @@
-// What Redis says when it takes no writes at all, as opposed to one that is not allowed or of the wrong kind.
+// Error codes of a Redis that accepts no writes at all, as opposed to a denied command or a wrong type.
 const REFUSAL = /(?:^|: )(?:-?)(OOM|READONLY|MISCONF|NOREPLICAS) /
 
-/** Whether an error says that Redis takes no writes just now: it is full, or read-only. */
+/** Whether an error means that Redis accepts no writes now: it is full, or read-only. */
 export function refusesWrites(error: unknown): boolean {
   return error instanceof Error && REFUSAL.test(error.message)
 }
 
-/** Knows whether something works, by what became of it when it was tried. */
+/** Tracks the health of an operation by its outcomes. */
 export class Health {
   readonly #tell: (isWell: boolean, error?: unknown) => void
   #isWell = true
 
-  /** @param tell is told of each change */
+  /** @param tell called on each change */
   constructor(tell: (isWell: boolean, error?: unknown) => void) {
     this.#tell = tell
   }

@@ -16,9 +16,9 @@ export { createPublisher, type Publisher, type PublisherOptions } from './publis
 /**
  * The engine for many processes, on ioredis 5 or 6: a single Redis 6.2 or newer, Sentinels, or a Cluster of Redis 7.
  *
- * The process starts whether Redis is there or not; `hub.ready` says whether it is.
+ * The process starts even if Redis is unavailable; `hub.ready` is false until it is connected.
  *
- * @throws {TypeError} for a wrong option
+ * @throws {TypeError} for an invalid option
  */
 export function redisBroker(options: RedisBrokerOptions): Broker {
   return new RedisBroker(checkRedisOptions('redisBroker', options))

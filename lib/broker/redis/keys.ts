@@ -1,23 +1,23 @@
 /**
- * The names of a log in Redis. All share one hash tag (Redis Cluster specification, "Hash tags"), so that a log lives in
- * one slot and one script may touch all of it.
+ * The names of a log in Redis. All share one hash tag (Redis Cluster specification, "Hash tags"), so that a log lives
+ * in one slot and one script can access all of it.
  */
 export interface LogNames {
   /** Hash: the log's state, see `scripts.ts`. */
   readonly log: string
-  /** String: where format 1 has a hash. */
+  /** String: where format 1 had a hash. */
   readonly guard: string
-  /** Hash: the keys that were published with. */
+  /** Hash: idempotency keys of publishes. */
   readonly keys: string
-  /** Sorted set: in which order these came. */
+  /** Sorted set: the order of these keys. */
   readonly keyOrder: string
-  /** Channel on which instances tell each other what is no event. */
+  /** Channel of control messages between instances. */
   readonly control: string
-  /** In place of a topic's keys, where an instance finds out whether Redis takes writes. */
+  /** A key to test whether Redis accepts writes, in place of a topic's keys. */
   readonly probe: string
-  /** Stream of what was told on the control channel. */
+  /** Stream of the announcements sent on the control channel. */
   readonly announcements: string
-  /** Channel of one instance's own, on which it proves that its connections have met one server. */
+  /** Channel of one instance, to prove that its connections have reached the same server. */
   session(id: string): string
   /** Stream of a topic's events. */
   events(topic: string): string
@@ -29,19 +29,19 @@ export interface LogNames {
   topicOf(channel: string): string
   /** A value of the key-value store. */
   value(key: string): string
-  /** Sorted set: who has a place, by when it ends. */
+  /** Sorted set: holders, by when their leases expire. */
   places(key: string): string
-  /** Sorted set: the instances, by when their leases end. */
+  /** Sorted set: the instances, by when their leases expire. */
   readonly instances: string
-  /** Hash: the number of each instance's last change of who is present. */
+  /** Hash: the number of each instance's last presence change. */
   readonly numbers: string
-  /** Sorted set: topics of which nobody has told yet that somebody has come or left, by when that was. */
+  /** Sorted set: topics with unannounced presence changes, by when they changed. */
   readonly untold: string
-  /** String: the last version that a topic's roster got. */
+  /** String: the last presence version of any topic. */
   readonly rosterVersion: string
-  /** Set: who is present where on an instance. */
+  /** Set: the presence entries of an instance. */
   entries(instance: string): string
-  /** Hash: who is present at a topic. */
+  /** Hash: the members present at a topic. */
   room(topic: string): string
 }
 

@@ -1,4 +1,4 @@
-// Redis runs each script as one step. Sorted sets keep times as doubles, which hold milliseconds exactly.
+// Redis runs each script atomically. Sorted sets store times as doubles, which hold milliseconds exactly.
 export const MILLISECONDS = `
 local function milliseconds()
   local time = redis.call('TIME')
@@ -13,7 +13,7 @@ local function take(key, holder, now, ttl)
 end
 `
 
-/** KEYS: places. ARGV: holder, milliseconds, the most there may be. Answers 1 if the holder has one of them, else 0. */
+/** KEYS: leases. ARGV: holder, milliseconds, the maximum. Returns 1 if the holder has one of them, else 0. */
 export const LEASE = `${TAKE}
 local now = milliseconds()
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', string.format('%.0f', now))
@@ -24,9 +24,9 @@ return 1
 `
 
 /**
- * KEYS: places. ARGV: holder, milliseconds, the most there may be. Answers the name of the place, and of those that are
- * taken from their holders. A name begins with when the place was taken, in 15 digits, so that it sorts by age and keeps
- * it when it is renewed. Places without are older than those.
+ * KEYS: leases. ARGV: holder, milliseconds, the maximum. Returns the name of the lease, and of those that are revoked.
+ * A name begins with the time when the lease was taken, in 15 digits, so that names sort by age, which renewal does not
+ * change. Leases without it are older than those.
  */
 export const SUPERSEDE = `${TAKE}
 local function age(name)
@@ -40,7 +40,7 @@ local ages = {}
 local since = now
 for _, name in ipairs(names) do
   ages[name] = age(name)
-  -- Two may come in one millisecond, and the clock may have been set back.
+  -- Two may be taken in one millisecond, and the clock may have been set back.
   since = math.max(since, ages[name] + 1)
 end
 local own = string.format('%015.0f:', since) .. ARGV[1]
@@ -54,19 +54,19 @@ end
 return answer
 `
 
-/** KEYS: places. Answers how many are taken, and changes nothing. */
+/** KEYS: leases. Returns how many are taken, and changes nothing. */
 export const TAKEN = `${MILLISECONDS}
 return redis.call('ZCOUNT', KEYS[1], string.format('(%.0f', milliseconds()), '+inf')
 `
 
-/** KEYS: places. ARGV: milliseconds, then the holder of each. */
+/** KEYS: leases. ARGV: milliseconds, then the holder of each. */
 export const RENEW_LEASES = `${TAKE}
 local now = milliseconds()
 for index, key in ipairs(KEYS) do take(key, ARGV[index + 1], now, ARGV[1]) end
 return 1
 `
 
-/** KEYS: places. ARGV: the holder of each. */
+/** KEYS: leases. ARGV: the holder of each. */
 export const RELEASE = `
 for index, key in ipairs(KEYS) do redis.call('ZREM', key, ARGV[index]) end
 return 1

@@ -3,7 +3,7 @@ import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
 import { LEASE, RELEASE, RENEW_LEASES, SUPERSEDE, TAKEN } from './lease-scripts.ts'
 
-// What one script may do while everybody else waits.
+// The most leases per script, which blocks Redis.
 const BATCH = 500
 
 interface LeasingClient {
@@ -14,7 +14,7 @@ interface LeasingClient {
   releaseLeases(keys: number, ...args: (string | number)[]): Promise<unknown>
 }
 
-/** Places in Redis: of each key a sorted set of holders, by when their leases end by Redis' clock. */
+/** Leases in Redis: for each key a sorted set of holders, by when their leases expire on Redis' clock. */
 export class RedisLeases implements LeaseStore {
   readonly #commands: Commands
   readonly #client: LeasingClient
@@ -28,7 +28,7 @@ export class RedisLeases implements LeaseStore {
     client.defineCommand('renewLeases', { lua: RENEW_LEASES })
     client.defineCommand('releaseLeases', { lua: RELEASE })
     this.#commands = commands
-    // ioredis adds the commands as methods that its types cannot know of.
+    // ioredis adds the commands as methods that its types do not know.
     this.#client = client as unknown as LeasingClient
     this.#names = names
   }

@@ -13,7 +13,7 @@ import type { LogNames } from './keys.ts'
 import { formatHeaders, loggedEvent, predecessor } from './message.ts'
 import { FORMAT, PUBLISH, READ, RENEW, TRY, WRONG_FORMAT } from './scripts.ts'
 
-/** What a connection to Redis can do once the log's scripts are defined on it. The answers are bytes. */
+/** A connection with the log's scripts. Replies are bytes. */
 export interface LogConnection {
   publishEventsBuffer(keys: number, ...args: (string | number | Uint8Array)[]): Promise<unknown>
   readLogBuffer(keys: number, ...args: (string | number)[]): Promise<unknown>
@@ -23,10 +23,10 @@ export interface LogConnection {
 
 const EVERYTHING: Page = { bytes: Number.MAX_SAFE_INTEGER }
 
-/** Names of the log's scripts, with which a connection has to know them. */
+/** A connection that has the log's scripts. */
 export type Scripted = Redis | Cluster
 
-/** The log in Redis: what its scripts take and answer, with types. Every call rejects with `ERR_BROKER` where it fails. */
+/** The log in Redis: typed access to its scripts. Every call rejects with `ERR_BROKER` on failure. */
 export class Log {
   readonly #commands: Commands
   readonly #names: LogNames
@@ -43,7 +43,7 @@ export class Log {
     addScripts(commands.client)
   }
 
-  /** Publishes events, and answers for each of them its place, or what went wrong. */
+  /** Publishes events, and returns a place or an error for each. */
   async append(events: readonly Outgoing[]): Promise<(Appended | Error)[]> {
     const numbers = new Map<string, number>()
     const said = events.flatMap(event => argumentsOf(event, numbers))
@@ -70,12 +70,12 @@ export class Log {
     return places.map(place => appended(epoch, at, place))
   }
 
-  /** Reads where the log stands, and of each topic where it ends and a page of the events that are wished for. */
+  /** Reads the log's state, and for each topic its end and a page of the wanted events. */
   async read(wishes: readonly Wish[], page?: Page): Promise<LogPage> {
     return this.#commands.ask('read', client => this.readOn(client, wishes, page))
   }
 
-  /** The same, on a connection that knows the scripts. Rejects with whatever ioredis rejects with. */
+  /** The same, on a given connection that has the scripts. Rejects with ioredis' errors. */
   async readOn(connection: Scripted, wishes: readonly Wish[], { bytes: most }: Page = EVERYTHING): Promise<LogPage> {
     const keys = [...this.#roots, ...wishes.flatMap(({ topic }) => this.#keysOf(topic))]
     const asked = wishes.flatMap(({ after, count = Number.MAX_SAFE_INTEGER }) => [after, count])
@@ -90,7 +90,7 @@ export class Log {
     }
   }
 
-  /** Begins a new life of the log in place of one that has lost events. */
+  /** Begins a new epoch of a log that has lost events. */
   async renew({ epoch, seq }: Position): Promise<void> {
     const { control } = this.#names
     await this.#commands.ask('renew', client =>
@@ -100,7 +100,7 @@ export class Log {
     )
   }
 
-  /** Does what every publish does, on no topic. What is wrong with it is wrong with all of them. */
+  /** Performs the steps of a publish, without a topic. If it fails, every publish fails. */
   async tryWriting(): Promise<void> {
     await this.#commands.ask('publish', client =>
       this.#answer(scripted(client).tryLogBuffer(3, ...this.#roots, this.#names.probe, newEpoch())),
@@ -125,7 +125,7 @@ export class Log {
   }
 }
 
-/** Makes the log's scripts known to a connection. */
+/** Defines the log's scripts on a connection. */
 export function addScripts(client: Scripted): void {
   client.defineCommand('publishEvents', { lua: PUBLISH })
   client.defineCommand('readLog', { lua: READ })
@@ -133,12 +133,12 @@ export function addScripts(client: Scripted): void {
   client.defineCommand('tryLog', { lua: TRY })
 }
 
-// ioredis adds the commands as methods that its types cannot know of.
+// ioredis adds the commands as methods that its types do not know.
 function scripted(client: Scripted): LogConnection {
   return client as unknown as LogConnection
 }
 
-/** Lines, and the numbers of the topics; then the key and the headers, each where there is one. */
+/** The lines, and the numbers of the topics; then the key and the headers, if any. */
 function argumentsOf({ topics, body, key, headers }: Outgoing, numbers: Map<string, number>): (string | Uint8Array)[] {
   const about = topics.map(topic => numberOf(topic, numbers)).join(' ')
   if (key === undefined && headers === undefined) return [body, about]
@@ -198,7 +198,7 @@ function wrongFormat({ log }: LogNames, message: string): EventStreamError {
   const format = /\d+/.exec(message)?.[0] ?? 'unknown'
   return new EventStreamError(
     'ERR_BROKER',
-    `the log at ${log} is of format ${format}, of another version of koa-event-stream; this one writes format ${FORMAT}: ` +
-      `give it another \`name\`, or stop the other version everywhere and delete ${log}`,
+    `the log at ${log} has format ${format}, from another version of koa-event-stream; this version requires format ${FORMAT}: ` +
+      `set another \`name\`, or stop the other version everywhere and delete ${log}`,
   )
 }

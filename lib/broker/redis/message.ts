@@ -9,13 +9,13 @@ const NEWLINE = 0x0a
 const HEADER = new RegExp(
   `^${FORMAT} ([0-9A-Za-z]{1,64}) (\\d{1,16}) (\\d{1,16}|~\\d{1,16}@\\d{1,15}) (\\d{1,15}) (\\d{1,9})(?: (\\S{1,1024}))?$`,
 )
-// A foreign payload need not be searched to its end.
+// A foreign payload is not searched to its end.
 const LONGEST_HEADER = 1_280
 
 /**
- * Reads a payload: `2 <epoch> <seq> <predecessor> <milliseconds> <number of topics>`, and the event's headers if it has any; a
- * newline, and its lines. The first word is the format. Answers `undefined` for anything
- * else: somebody else may write to our channels.
+ * Parses a payload: `2 <epoch> <seq> <predecessor> <milliseconds> <number of topics>`, and the event's headers if it
+ * has any; a newline, and its lines. The first word is the format. Returns `undefined` for anything else: other
+ * programs may publish to these channels.
  */
 export function readMessage(payload: Buffer): LoggedEvent | undefined {
   const end = payload.subarray(0, LONGEST_HEADER).indexOf(NEWLINE)
@@ -27,7 +27,7 @@ export function readMessage(payload: Buffer): LoggedEvent | undefined {
   return loggedEvent(place, payload.subarray(end + 1), headers, topics !== '1')
 }
 
-/** An event with its frame made whole. */
+/** An event with its complete frame. */
 export function loggedEvent(
   { epoch, seq, previous, at }: Pick<LoggedEvent, 'epoch' | 'seq' | 'previous' | 'at'>,
   body: Buffer,
@@ -43,12 +43,15 @@ export function formatHeaders(headers: EventHeaders): string {
   return new URLSearchParams(headers).toString()
 }
 
-// Those of a later version are kept with the others.
+// Headers of later versions are kept.
 function readHeaders(text: string): EventHeaders {
   return Object.fromEntries(new URLSearchParams(text))
 }
 
-/** Reads what stands before an event: `<seq>`, or `~<seq>@<milliseconds>` where it is only known that nothing came after. */
+/**
+ * Parses an event's predecessor: `<seq>`, or `~<seq>@<milliseconds>` if it is only known that nothing was published
+ * after that.
+ */
 export function predecessor(text: string): Predecessor {
   if (!text.startsWith('~')) return { isKnown: true, seq: Number(text) }
   const [seq, at] = text.slice(1).split('@')

@@ -3,34 +3,34 @@ import { duration, integer, knownKeys, text } from '../../options.ts'
 import { HistoryPolicy, type HistoryOptions } from '../history-policy.ts'
 import { checkClient, type ClientOrUrl, type Source } from './client.ts'
 
-/** The name of a log, unless told otherwise. */
+/** The default name of a log. */
 export const DEFAULT_NAME = 'events'
-/** Milliseconds until a call to Redis is given up, unless told otherwise. */
+/** The default timeout of a call to Redis, in milliseconds. */
 export const DEFAULT_TIMEOUT = 2_000
-/** Milliseconds between two questions whether Redis is still there, unless told otherwise. */
+/** The default interval between health checks of Redis, in milliseconds. */
 export const DEFAULT_WATCHDOG = 2_000
-/** Calls that wait for Redis at once, unless told otherwise. */
+/** The default limit of calls waiting for Redis. */
 export const DEFAULT_MAX_PENDING = 10_000
 
 export interface RedisBrokerOptions {
   /**
-   * A client of ioredis 5 or 6 (for one Redis, for Sentinels or for a Cluster), whose settings are used for connections
-   * of the broker's own: where Redis is, and how to get there. What changes keys or answers is not taken over, such as
-   * `keyPrefix` or `stringNumbers`: `name` says what keys begin with. Or a `redis://` or `rediss://` URL.
+   * An ioredis 5 or 6 client (for a single Redis, Sentinels or a Cluster), whose settings are used for the broker's own
+   * connections: addresses and credentials. Settings that change keys or replies are ignored, such as `keyPrefix` or
+   * `stringNumbers`: `name` is the prefix of keys. Or a `redis://` or `rediss://` URL.
    */
   client: ClientOrUrl
   /** The name of the log. All keys and channels begin with it, as a hash tag: `{events}:…`. Default `events`. */
   name?: string
   /**
-   * What a topic remembers; `bytes` are kept to within a sixteenth. It goes with each event that is published, and bounds
-   * what an instance keeps itself: all processes of a log should say the same.
+   * The history of topics; `bytes` are exact to a sixteenth. It is applied with each published event, and bounds an
+   * instance's own copy: all processes of a log should use the same.
    */
   history?: HistoryOptions
-  /** Milliseconds until a call to Redis is given up, once connected; it waits as long for a connection. Default 2,000. */
+  /** The timeout of a call to Redis once connected, and of waiting for a connection, in milliseconds. Default 2,000. */
   timeout?: number
-  /** Milliseconds between two questions whether Redis is still there. Default 2,000. */
+  /** Milliseconds between health checks of Redis. Default 2,000. */
   watchdog?: number
-  /** Calls that may wait for Redis at once. Default 10,000. */
+  /** The most calls waiting for Redis at once. Default 10,000. */
   maxPending?: number
   clock?: Partial<Clock>
 }
@@ -45,11 +45,11 @@ export interface CheckedRedisOptions {
   readonly clock: Clock
 }
 
-/** @throws {TypeError} that names the wrong option */
+/** @throws {TypeError} naming the invalid option */
 export function checkRedisOptions(what: string, options: RedisBrokerOptions): CheckedRedisOptions {
   knownKeys(what, options, ['client', 'name', 'history', 'timeout', 'watchdog', 'maxPending', 'clock'])
   const name = text('name', options.name, DEFAULT_NAME)
-  if (/[{}\s]/.test(name)) throw new TypeError('`name` cannot contain braces or white space')
+  if (/[{}\s]/.test(name)) throw new TypeError('`name` must not contain braces or white space')
   return Object.freeze({
     client: checkClient(options.client),
     name,

@@ -1,7 +1,7 @@
 import type { Redis } from 'ioredis'
 import type { Clock } from '../../clock.ts'
 
-/** A deadline that counts from the last byte that came. */
+/** A deadline measured from the last byte received. */
 export interface Patience {
   readonly clock: Clock
   /** Milliseconds without a byte. */
@@ -9,8 +9,8 @@ export interface Patience {
 }
 
 /**
- * Answers what Redis answers, for as long as it goes on sending: an answer of many megabytes, or one behind a burst of
- * messages, may take its time on a slow link, and is no sign of death.
+ * Returns the reply as long as Redis keeps sending: a reply of many megabytes, or one behind a burst of messages, may
+ * take long on a slow link without a failure.
  */
 export async function whileBytesCome<T>({ clock, ms }: Patience, client: Redis, answer: PromiseLike<T>): Promise<T> {
   let stop: () => void = () => undefined
@@ -33,7 +33,7 @@ export async function whileBytesCome<T>({ clock, ms }: Patience, client: Redis, 
   }
 }
 
-// Without a socket, or with one that does not count, it is a plain deadline.
+// Without a socket, or one that does not count bytes, it is a plain deadline.
 function bytesOf({ stream }: { readonly stream?: { readonly bytesRead?: number } }): number {
   return stream?.bytesRead ?? 0
 }

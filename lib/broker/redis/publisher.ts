@@ -17,17 +17,17 @@ export interface PublisherOptions extends Omit<RedisBrokerOptions, 'watchdog'> {
   redact?: Redact
 }
 
-/** Publishes into a log, and does nothing else. */
+/** Publishes to a log, without streams. */
 export interface Publisher<Events extends object = EventMap> {
   /**
-   * Publishes an event to one topic or to several under one id.
+   * Publishes an event to one or several topics under one id.
    *
-   * @param options a `key`, with which it may safely be repeated; a `traceparent`
-   * @returns the event's id, or that of the first one with its key, once it is in history and handed to every instance that
-   *   listens
-   * @throws {TypeError} as a rejection, for a wrong option
+   * @param options a `key`, to make a retry safe; a `traceparent`
+   * @returns the event's id, or that of the first one with its key, once it is in history and sent to every listening
+   *   instance
+   * @throws {TypeError} as a rejection, for an invalid option
    * @throws {EventStreamError} as a rejection: `ERR_EVENT_INVALID`, `ERR_EVENT_TOO_LARGE`, `ERR_TOPIC_INVALID`; or
-   *   `ERR_BROKER`, after which the event may be in history if Redis had got it already: with its `key` it may be
+   *   `ERR_BROKER`: the event may be in history if Redis had already received it; with its `key` it can safely be
    *   published again
    */
   publish(topics: string | readonly string[], event: EventInput<Events>, options?: PublishOptions): Promise<string>
@@ -37,9 +37,9 @@ export interface Publisher<Events extends object = EventMap> {
 const OPTIONS = ['client', 'name', 'history', 'timeout', 'maxPending', 'clock', 'maxEventBytes', 'redact'] as const
 
 /**
- * For workers that have no Koa and no streams: publishes into the log that `redisBroker()` reads.
+ * For workers without Koa and streams: publishes to the log that `redisBroker()` reads.
  *
- * @throws {TypeError} for a wrong option
+ * @throws {TypeError} for an invalid option
  */
 export function createPublisher<Events extends object = EventMap>(options: PublisherOptions): Publisher<Events> {
   knownKeys('createPublisher', options, OPTIONS)
@@ -57,7 +57,7 @@ export function createPublisher<Events extends object = EventMap>(options: Publi
   commands.onLost(() => {
     writer.acknowledged.interrupted()
   })
-  // Behind a lost connection may be a fail-over. If this fails, too, there is the next publish, and the next connection.
+  // A lost connection may mean a failover. If the check fails, the next publish or connection repeats it.
   const verify = (): void => {
     writer.verify().catch(() => undefined)
   }

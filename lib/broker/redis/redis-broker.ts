@@ -18,10 +18,10 @@ import { RedisRoster } from './roster.ts'
 import { Session } from './session.ts'
 import { RedisStore } from './store.ts'
 
-// Many, of use to whoever waits for them now: remembered, they would leave no place for what must not be missed.
+// These are many, and useful only to an instance waiting now: stored, they would evict messages that must not be missed.
 const UNREMEMBERED: ReadonlySet<ControlMessage['type']> = new Set(['answer', 'survey', 'survey-answer'])
 
-/** The engine for many processes: publishes into the log in Redis, and keeps a replica of what its streams need. */
+/** The engine for many processes: publishes to the log in Redis, and keeps a replica of the topics of its streams. */
 export class RedisBroker implements Broker {
   readonly store: RedisStore
   readonly leases: RedisLeases
@@ -92,7 +92,7 @@ export class RedisBroker implements Broker {
       maxPending,
     })
     this.#engine.start(this.#replica)
-    // Whoever has lost a right while we were cut off loses it before what was published since is handed on.
+    // In this order: revocations during an outage take effect before events published since are delivered.
     this.#session.start([this.#announcements, this.#engine])
   }
 
@@ -158,13 +158,13 @@ export class RedisBroker implements Broker {
     if (message.type === 'renewed') this.#engine.renewed()
     else if (message.type === 'forgotten') this.#listener?.controlMissed?.()
     else if (message.type === 'junk') {
-      const error = new EventStreamError('ERR_BROKER', 'what came on the control channel is no message of ours')
+      const error = new EventStreamError('ERR_BROKER', 'a message on the control channel is not from this package')
       this.#listener?.fault('redis message', error)
     } else if (message.type !== 'newer') this.#listener?.control(message)
   }
 
   #heard(): Replica {
-    if (this.#replica === undefined) throw new TypeError('a broker is of use once createHub() has it')
+    if (this.#replica === undefined) throw new TypeError('a broker can be used only after it was passed to createHub()')
     return this.#replica
   }
 }

@@ -8,7 +8,7 @@ import { readMessage } from './message.ts'
 import { SHORTEST_MEMORY } from './scripts.ts'
 import type { Session, SessionMember } from './session.ts'
 
-/** The log in Redis, as a replica needs it. */
+/** The log in Redis, as the engine of a replica. */
 export class RedisLogEngine implements LogEngine, SessionMember {
   readonly memory = SHORTEST_MEMORY
   readonly channels: string
@@ -44,7 +44,7 @@ export class RedisLogEngine implements LogEngine, SessionMember {
   }
 
   async read(wishes: readonly Wish[], page?: Page): Promise<LogPage> {
-    // Where the log stands is a small question, and many wait for the answer.
+    // The log's state is small, and many wait for it.
     if (wishes.length === 0) return this.#log.read(wishes)
     return this.#session.ask('read', client => this.#log.readOn(client, wishes, page))
   }
@@ -73,7 +73,7 @@ export class RedisLogEngine implements LogEngine, SessionMember {
     this.#listener = undefined
   }
 
-  // What the session tells.
+  // Called by the session.
 
   async up(): Promise<void> {
     await this.#listener?.up()
@@ -87,7 +87,7 @@ export class RedisLogEngine implements LogEngine, SessionMember {
     const event = readMessage(payload)
     if (event !== undefined) this.#listener?.event(this.#names.topicOf(channel), event)
     else {
-      const what = `what came on ${channel} is no event of this log`
+      const what = `a message on ${channel} is not an event of this log`
       this.#listener?.foreign(new EventStreamError('ERR_BROKER', what))
     }
   }

@@ -3,20 +3,20 @@ import { MILLISECONDS } from './lease-scripts.ts'
 /*
  * The roster in Redis:
  *
- * - instances, a sorted set: when each one's lease ends. One that is dead stays until it has been buried.
+ * - instances, a sorted set: when each one's lease expires. A dead one stays until its entries have been removed.
  * - numbers, a hash: the number of each instance's last change
- * - entries of an instance, a set: `topic`, a line break, `id`. It finds what a dead one had.
- * - a room for each topic, a hash: by the id of each member, when he came, the instances that have him, separated by commas,
- *   and what is said of him, separated by spaces; by the empty id, the version
- * - untold, a sorted set: topics by when they changed
- * - the last version of all, a string: microseconds, so that it rises where all has been lost, too
+ * - entries of an instance, a set: `topic`, a line break, `id`. They tell what a dead instance had.
+ * - a room for each topic, a hash: by the id of each member, when it joined, its instances, separated by commas, and its
+ *   info, separated by spaces; by the empty id, the version
+ * - untold, a sorted set: topics with unannounced changes, by when they changed
+ * - the last version of any topic, a string: microseconds, so that it increases even after all data was lost
  *
- * What nobody writes to any more ends by itself.
+ * Unused keys expire.
  */
 
 /**
- * KEYS: instances, numbers. ARGV: instance, milliseconds, milliseconds until what nobody writes to ends. Answers the number of
- * its last change; nothing if it was not known to live.
+ * KEYS: instances, numbers. ARGV: instance, milliseconds, milliseconds until unused keys expire. Returns the number of
+ * its last change; nothing if its lease had expired.
  */
 export const BEAT = `${MILLISECONDS}
 local now = milliseconds()
@@ -28,14 +28,14 @@ if not till or tonumber(till) <= now then return false end
 return redis.call('HGET', KEYS[2], ARGV[1]) or '0'
 `
 
-/** KEYS: instances. Answers those that live. */
+/** KEYS: instances. Returns those that are alive. */
 export const INSTANCES = `${MILLISECONDS}
 return redis.call('ZRANGEBYSCORE', KEYS[1], string.format('(%.0f', milliseconds()), '+inf')
 `
 
 /**
- * KEYS: instances, numbers, the instance's entries. ARGV: instance, `any`, or `dead` if it is to be left alone if it lives. It
- * is forgotten if it has nothing any more, else it is dead from now on.
+ * KEYS: instances, numbers, the instance's entries. ARGV: instance, `any`, or `dead` to skip an instance that is alive.
+ * It is deleted if it has no entries, else marked dead.
  */
 export const FORGET = `${MILLISECONDS}
 local till = redis.call('ZSCORE', KEYS[1], ARGV[1])
@@ -50,11 +50,11 @@ return 1
 `
 
 /**
- * KEYS: instances, numbers, the instance's entries, untold, the last version, then the room of each change. ARGV: instance,
- * the number of the change, or 0 to take away what a dead one had; milliseconds until what nobody writes to ends; then of each
- * change the topic, the id and what is said of him, or nothing if he has left.
+ * KEYS: instances, numbers, the instance's entries, untold, the last version, then the room of each change. ARGV:
+ * instance, the number of the change, or 0 to remove the entries of a dead instance; milliseconds until unused keys
+ * expire; then for each change the topic, the id and its info, or nothing if it has left.
  *
- * Answers the topics of which something else is known now; nothing where a dead one lives again.
+ * Returns the topics whose presence has changed; nothing if a dead instance is alive again.
  */
 export const CHANGE = `${MILLISECONDS}
 local instance, number, kept = ARGV[1], tonumber(ARGV[2]), ARGV[3]
@@ -66,7 +66,7 @@ else
   if number <= tonumber(redis.call('HGET', KEYS[2], instance) or '0') then return {} end
   redis.call('HSET', KEYS[2], instance, ARGV[2])
   redis.call('PEXPIRE', KEYS[2], kept)
-  -- Whoever has never said that he lives is dead: so that he is buried if he never will.
+  -- An instance without a lease is marked dead, so that its entries are removed if it never gets one.
   if not till then
     redis.call('ZADD', KEYS[1], string.format('%.0f', now), instance)
     redis.call('PEXPIRE', KEYS[1], kept)
@@ -137,7 +137,7 @@ for index = 6, #KEYS do
   end
 end
 for room in pairs(rooms) do
-  -- The version of an empty room is none.
+  -- An empty room has no version.
   if redis.call('HLEN', room) <= 1 then redis.call('DEL', room)
   else redis.call('PEXPIRE', room, kept) end
 end
@@ -146,7 +146,9 @@ redis.call('PEXPIRE', KEYS[4], kept)
 return moved
 `
 
-/** KEYS: room. ARGV: how many members are answered at most. Answers the version, their number, and ids and values in turn. */
+/**
+ * KEYS: room. ARGV: the most members to return. Returns the version, the number of members, and ids and values in turn.
+ */
 export const PRESENT = `
 local count, most = redis.call('HLEN', KEYS[1]), tonumber(ARGV[1])
 if count == 0 then return { '', '0' } end
@@ -167,7 +169,7 @@ if count - 1 <= most then
   take(redis.call('HGETALL', KEYS[1]))
   return answer
 end
--- Of a crowd only as much is read as is answered, some of it twice perhaps.
+-- Reads only as much of a crowd as is returned; a scan may return a member twice.
 local cursor = '0'
 while left > 0 do
   local page = redis.call('HSCAN', KEYS[1], cursor, 'COUNT', math.min(most, 1000))
@@ -178,7 +180,7 @@ end
 return answer
 `
 
-/** KEYS: room, untold. ARGV: topic, version. Answers 1 if that is the present one, else 0. */
+/** KEYS: room, untold. ARGV: topic, version. Returns 1 if that is the current one, else 0. */
 export const TOLD = `
 if (redis.call('HGET', KEYS[1], '') or '') ~= ARGV[2] then return 0 end
 redis.call('ZREM', KEYS[2], ARGV[1])
@@ -186,8 +188,8 @@ return 1
 `
 
 /**
- * KEYS: instances, untold. ARGV: milliseconds, how many instances and topics at most. Answers dead instances, and topics that
- * have been untold for so long.
+ * KEYS: instances, untold. ARGV: milliseconds, the most instances and topics. Returns dead instances, and topics that
+ * have been pending for so long.
  */
 export const CHORES = `${MILLISECONDS}
 local now = milliseconds()

@@ -12,7 +12,7 @@ import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
 import { BEAT, CHANGE, CHORES, FORGET, INSTANCES, PRESENT, TOLD } from './roster-scripts.ts'
 
-// Dead instances and topics that are answered at once.
+// The most dead instances and topics returned at once.
 const MOST_CHORES = 100
 
 type Argument = string | number
@@ -27,7 +27,7 @@ interface RosterClient {
   rosterChores(instances: string, untold: string, untoldFor: number, most: number): Promise<unknown>
 }
 
-/** Who is there, in Redis: see `roster-scripts.ts`. */
+/** The roster in Redis: see `roster-scripts.ts`. */
 export class RedisRoster implements Roster {
   readonly #commands: Commands
   readonly #client: RosterClient
@@ -43,7 +43,7 @@ export class RedisRoster implements Roster {
     client.defineCommand('rosterTold', { lua: TOLD, numberOfKeys: 2 })
     client.defineCommand('rosterChores', { lua: CHORES, numberOfKeys: 2 })
     this.#commands = commands
-    // ioredis adds the commands as methods that its types cannot know of.
+    // ioredis adds the commands as methods that its types do not know.
     this.#client = client as unknown as RosterClient
     this.#names = names
   }
@@ -130,7 +130,7 @@ export class RedisRoster implements Roster {
     await this.#commands.ask('forget instance', ask)
   }
 
-  // Answers nothing where a dead one lives again.
+  // Returns nothing if a dead instance is alive again.
   async #change(
     instance: string,
     number: number,

@@ -1,35 +1,35 @@
-/** The format of the log: what its keys hold, and what is handed out on its channels. Format 1 was that of version 0.1. */
+/** The format of the log: the contents of its keys and messages. Format 1 was that of version 0.1. */
 export const FORMAT = '2'
 
-/** With this word begins the error that a script answers where the log is of another format, which it names. */
+/** Begins the error that a script returns if the log has another format, which it names. */
 export const WRONG_FORMAT = 'LOGFORMAT'
 
-/** Milliseconds for which the log remembers a topic's last event at least. */
+/** How long the log remembers a topic's last event at least, in milliseconds. */
 export const SHORTEST_MEMORY = 60_000
 
 /**
- * The log's scripts. Redis runs each as one step, so that ids, history and hand-out never disagree.
+ * The log's scripts. Redis runs each atomically, so that ids, history and delivery never disagree.
  *
  * The log is a hash:
- * - `format`; `epoch`: this life of the log; `seq`: its last event, or its beginning; `base`: up to here all is of an
- *   earlier life
- * - `memory`: for how many milliseconds it remembers a topic's last event, which is as long as any history reaches back. It
- *   only grows, when somebody publishes who keeps his events for longer; `grown`: when it last did, in microseconds, and
- *   `before`: how long it was until then
+ * - `format`; `epoch`; `seq`: its last event, or its beginning; `base`: events up to here are from an earlier epoch
+ * - `memory`: how many milliseconds it remembers a topic's last event, which is the longest history age. It only grows,
+ *   when a publisher with a longer history publishes; `grown`: when it last did, in microseconds, and `before`: its
+ *   value until then
  *
- * A topic's last event is a string of its own, `<epoch> <seq> <bytes of all that the topic ever had>`, and until when, in
- * milliseconds, its stream lives, and itself. What is remembered is bounded by time and not by a number of topics: where the
- * string has gone, nothing was published within the log's memory, and what came before is in no history, whoever asks and
- * whatever his own limits are. So the event before another one is known, as `<seq>`, or not, as
- * `~<seq>@<milliseconds>`: then nothing was published after that place, nor after that time.
+ * A topic's last event is a string of its own, `<epoch> <seq> <total bytes of the topic>`, and when its stream and the
+ * string itself expire, in milliseconds. Memory is bounded by time, not by a number of topics: if the string has
+ * expired, nothing was published within the log's memory, and older events are in no history, whatever a reader's
+ * limits. So the predecessor of an event is known, as `<seq>`, or not, as `~<seq>@<milliseconds>`: then nothing was
+ * published after that place, nor after that time.
  *
- * If the log is lost, by FLUSHALL, DEL or eviction, a new life begins. If only one of a topic's two keys is, all of its events
- * up to now count as lost: its stream never outlives what is known of its last event.
+ * If the log is lost, by FLUSHALL, DEL or eviction, a new epoch begins. If only one of a topic's two keys is lost, all
+ * of its events so far count as lost: its stream never outlives the record of its last event.
  *
- * The guard stands where format 1 has a hash: scripts of that format fail on it before they have changed anything.
+ * The guard is at the key where format 1 had a hash: scripts of that format fail on it before they have changed
+ * anything.
  *
- * Numbers of this size lose digits in Lua's own conversion to text, hence `%.0f`. Every call of a command costs more than
- * anything else here, hence few of them.
+ * Lua's default conversion of numbers this large to text loses digits, hence `%.0f`. Calls of commands dominate the
+ * cost, hence few of them.
  */
 const PRELUDE = `
 local function text(number) return string.format('%.0f', number) end
@@ -50,7 +50,7 @@ local function begin(epoch, seq, memory)
   return { epoch, text(seq), text(seq), memory = memory, before = memory, grown = 0 }
 end
 
--- Epoch, seq and base of the log, and its memory; or an error, which the script has to answer.
+-- Epoch, seq and base of the log, and its memory; or an error, which the script must return.
 local function state(newEpoch, now)
   local log = redis.call('HMGET', KEYS[1], 'epoch', 'seq', 'base', 'format', 'memory', 'before', 'grown')
   if not log[1] then return begin(newEpoch, now, ${SHORTEST_MEMORY}) end
@@ -59,8 +59,8 @@ local function state(newEpoch, now)
   return log
 end
 
--- The seq of the topic's last event, the bytes it ever had, until when its stream lives and until when this is known; nothing
--- where they are not, and whether there is anything of an earlier life; and what is wrong with the key.
+-- The seq of the topic's last event, its total bytes, when its stream and this record expire; nothing if unknown, and
+-- whether data of an earlier epoch exists; and an error with the key.
 local function lastOf(key, epoch)
   local known = redis.pcall('GET', key)
   if type(known) == 'table' then return nil, 0, 0, 0, false, known.err end
@@ -70,7 +70,8 @@ local function lastOf(key, epoch)
   return seq, tonumber(bytes), tonumber(ends), tonumber(known), true
 end
 
--- Where nothing is known of a topic. The log may be ahead of a clock that was set back: its seqs say nothing of time then.
+-- The predecessor of a topic without a record. If the clock was set back, the log is ahead of it, and its seqs do not
+-- give times.
 local function unknown(log, seq, now)
   local since = math.max(0, now - log.memory * 1000, math.min(log.grown, now - log.before * 1000))
   local bound = seq
@@ -80,21 +81,21 @@ end
 `
 
 /**
- * Publishes some events, one after another: what it takes to run a script, and to keep the log's state, is paid once for
- * all of them. An event that fails does not stop the others. One whose key was used before is not published again.
+ * Publishes a batch of events in order: the costs of running a script and keeping the log's state are paid once. An
+ * event that fails does not stop the others. A repeated key is not published again.
  *
- * KEYS: log, guard, keys, their order, then the stream and the last event of each topic.
- * ARGV: a new epoch, `PUBLISH` or `SPUBLISH`, how many keys are remembered; then the channel of each topic, and
- * `<events> <bytes> <milliseconds>` that it keeps; then lines of each event, and the numbers of its topics, from 1, with a `k`
- * where its key follows, and an `h` where its headers do.
+ * KEYS: log, guard, keys, their order, then the stream and the last event of each topic. ARGV: a new epoch, `PUBLISH`
+ * or `SPUBLISH`, how many keys are remembered; then for each topic its channel, and `<events> <bytes> <milliseconds>`
+ * that it keeps; then for each event its lines, and the numbers of its topics, from 1, with a `k` if its key follows,
+ * and an `h` if its headers do.
  *
- * Answers lines: the epoch and the log's time in milliseconds, and for each event its `seq` and the event before it on each of
- * its topics; or `!` and what went wrong; or, for a key that was used before, `<epoch>-<seq>` of the first, its milliseconds,
- * and the event before that on each of the topics, `-` where it is not known. One text is far cheaper than many for all who have
- * it in hands.
+ * Returns lines: the epoch and the log's time in milliseconds, and for each event its `seq` and its predecessor on each
+ * of its topics; or `!` and an error; or, for a repeated key, `<epoch>-<seq>` of the first event, its milliseconds, and
+ * its predecessor on each of the topics, `-` if unknown. One string is far cheaper than many, for Redis and for the
+ * client.
  *
- * An entry of a topic's stream has `h`: previous event, milliseconds, bytes before it, and its headers if it has any; and `d`,
- * its lines. Keys are a hash of `<end> <epoch>-<seq>`, with their `seq` in a sorted set.
+ * An entry of a topic's stream has `h`: predecessor, milliseconds, bytes before it, and its headers if it has any; and
+ * `d`, its lines. Keys are a hash of `<end> <epoch>-<seq>`, with their `seq` in a sorted set.
  */
 export const PUBLISH = `${PRELUDE}
 local publish, mostKeys = ARGV[2], tonumber(ARGV[3])
@@ -107,21 +108,21 @@ local seq, id = tonumber(log[2]), log[2]
 local topics, lists, limits, keysEnd, keyCount = {}, {}, {}, 0, nil
 local mark, tail = '${FORMAT} ' .. log[1] .. ' ', ' ' .. at
 
--- What was remembered for less is still known until then.
+-- Records kept with the shorter memory are still valid until then.
 local function grow(memory)
   if log.grown <= now - log.memory * 1000 then log.before = log.memory end
   log.memory, log.grown = memory, now
   remember(memory, log.before, now)
 end
 
--- Most topics keep the same.
+-- Most topics have the same limits.
 local function limitsOf(kept)
   local known = limits[kept]
   if known then return known end
   local count, bytes, age = string.match(kept, '^(%d+) (%d+) (%d+)$')
   known = {
     count = count == '0' and '1' or count, bytes = tonumber(bytes), age = tonumber(age),
-    -- Looking for what is over in bytes is not done for each event, but sixteen times on the way to the limit.
+    -- The check of the byte limit does not run for each event, but sixteen times within the limit.
     step = math.max(1, math.floor(tonumber(bytes) / 16))
   }
   limits[kept] = known
@@ -134,8 +135,8 @@ local function open(index)
   local previous, total, ends, known, isThere, failure = lastOf(last, log[1])
   if failure then return { failure = failure } end
   if not previous then
-    -- What a topic left behind in an earlier life of the log would stand in the way of lower ids.
-    -- It comes second: for want of memory Redis refuses a script at the first command that takes some, and not after.
+    -- Data of an earlier epoch would prevent lower ids, so it is deleted. Second: Redis refuses a script for lack of
+    -- memory only at its first write.
     redis.call('HSET', KEYS[1], 'seq', log[2])
     local isLost = redis.call('UNLINK', stream) == 1 and not isThere
     previous = isLost and id or unknown(log, seq, now)
@@ -146,7 +147,7 @@ local function open(index)
   }
 end
 
--- Takes away the oldest entries, and never the newest.
+-- Trims the oldest entries, never the newest.
 local function trim(topic)
   local kept = topic.kept
   topic.looksAt = (math.floor(topic.total / kept.step) + 1) * kept.step
@@ -169,13 +170,13 @@ local function add(topic, head, body)
   if topic.ends > 0 then
     local added = redis.pcall('XADD', topic.stream, 'NOMKSTREAM', 'MAXLEN', count, id .. '-0', 'h', head, 'd', body)
     if added then return added end
-    -- Somebody else has taken the stream away: the next one has no end yet.
+    -- The stream was deleted by someone else: the next one has no expiry yet.
     topic.ends = 0
   end
   return redis.pcall('XADD', topic.stream, 'MAXLEN', count, id .. '-0', 'h', head, 'd', body)
 end
 
--- Into the history of all topics, or of none.
+-- Appends to the history of all topics, or of none.
 local function append(own, body, headers)
   for number, topic in ipairs(own) do
     local added = add(topic, topic.previous .. tail .. ' ' .. text(topic.total) .. headers, body)
@@ -199,7 +200,7 @@ local function handOut(own, body, headers)
   return place
 end
 
--- The place of the event that was published with a key, or nothing; and what is wrong with the keys.
+-- The place of the first event with a key, or nothing; and an error with the keys.
 local function firstOf(key)
   keyCount = keyCount or redis.pcall('ZCARD', KEYS[4])
   local known = type(keyCount) == 'table' and keyCount or redis.pcall('HGET', KEYS[3], key)
@@ -209,8 +210,8 @@ local function firstOf(key)
   return tonumber(ends) >= time and place
 end
 
--- What stands before the first event with a key, on each topic that still has it, and when it was published. A few topics do:
--- looking means to copy the event.
+-- The predecessor of the first event with a key, on each topic that still has it, and when it was published. On a few
+-- topics only: the lookup copies the event.
 local function aboutFirst(place, own)
   local life, first = string.match(place, '^(%S+)%-(%d+)$')
   local at, before, looked = '0', '', 0
@@ -241,7 +242,7 @@ local function forget(keys)
   redis.call('ZREM', KEYS[4], unpack(keys))
 end
 
--- The keys that were used first go first: those whose time is over, and those that are too many.
+-- Removes the oldest keys: expired ones, and those over the limit.
 local function boundKeys()
   local over = redis.call('ZCARD', KEYS[4]) - mostKeys
   if over > 0 then forget(redis.call('ZRANGE', KEYS[4], 0, math.min(over, 1000) - 1)) end
@@ -283,8 +284,8 @@ local function publishOne(event)
   return handOut(event.own, event.body, event.headers)
 end
 
--- Ends are not moved with each publish, but when they have come too near, or were set by another clock. None is made
--- earlier: somebody else may keep his events for longer.
+-- Expiry is not updated by each publish, but only if it is too near, or was set by another clock. It is never
+-- shortened: another publisher may keep events for longer.
 local function isLongEnough(ends, age)
   return ends >= time + age and ends <= time + log.memory + log.memory / 16
 end
@@ -295,7 +296,7 @@ local function keep(topic)
     topic.ends = time + age + math.floor(age / 16)
     redis.call('PEXPIREAT', topic.stream, text(topic.ends))
   end
-  -- A stream never outlives what is known of its last event.
+  -- A stream never outlives the record of its last event.
   local isKnown = topic.known >= topic.ends and isLongEnough(topic.known, log.memory)
   if not isKnown then topic.known = time + log.memory + math.floor(log.memory / 16) end
   local last = log[1] .. ' ' .. topic.previous .. ' ' .. text(topic.total) .. ' ' .. text(topic.ends) .. ' ' .. text(topic.known)
@@ -306,7 +307,7 @@ local function keep(topic)
   end
 end
 
--- All topics are looked at before anything is published: what is wrong with one is found out in time.
+-- Checks all topics before anything is published, to fail early.
 local events, argument = {}, #KEYS
 while argument <= #ARGV do
   local about = ARGV[argument + 1]
@@ -334,12 +335,12 @@ return table.concat(answer, '\\n')
 `
 
 /**
- * KEYS: log, guard, then the stream and the last event of each topic.
- * ARGV: a new epoch, how many bytes of events are enough; then the `seq` after which each topic's events are wanted, and how many.
+ * KEYS: log, guard, then the stream and the last event of each topic. ARGV: a new epoch, the page size in bytes; then
+ * for each topic the `seq` after which events are wanted, and how many.
  *
- * Answers epoch, `seq`, base and milliseconds of the log, then for each topic its last event; a list of events, each as
- * `seq` and what stands in its `h` in one text, and lines; and whether there are more of those that were wanted. Where none
- * are, but there are some after a place, what stands in the `h` of the first of them.
+ * Returns epoch, `seq`, base and milliseconds of the log, then for each topic its last event; a list of events, each as
+ * `seq` and its `h` in one string, and lines; and whether there are more wanted events. If none are wanted, but there
+ * are some after the place, the `h` of the first of them.
  */
 export const READ = `${PRELUDE}
 local now = clock()
@@ -361,7 +362,7 @@ local function read(stream, after, last, count)
     for _, entry in ipairs(entries) do
       local head, lines = entry[2][2], entry[2][4]
       if spent > 0 and spent + #lines > most then
-        -- Nothing more is looked at: of many topics that would cost more than all that is answered.
+        -- Stop reading: for many topics that would cost more than everything returned.
         spent = most
         return events, '1'
       end
@@ -384,7 +385,7 @@ for index = 1, (#KEYS - 2) / 2 do
   if failure then return redis.error_reply(failure) end
   local events, more, next = {}, '0', nil
   if last then
-    -- Behind the last one stands what an earlier life of the log has left, if the clock was ahead then.
+    -- After the last one there may be data of an earlier epoch, if the clock was ahead then.
     after = math.max(after, tonumber(log[3]))
     if after < tonumber(last) and count > 0 then
       events, more = read(stream, text(after), last, count)
@@ -402,17 +403,17 @@ return answer
 `
 
 /**
- * Begins a new life of the log, unless somebody else has done so.
+ * Begins a new epoch of the log, unless another instance has done so.
  *
- * KEYS: log, guard. ARGV: a new epoch, the epoch that is over, a `seq` to be over, `PUBLISH` or `SPUBLISH`, the control
- * channel, the message that tells all instances.
+ * KEYS: log, guard. ARGV: a new epoch, the old epoch, a `seq` to exceed, `PUBLISH` or `SPUBLISH`, the control channel,
+ * the message that notifies all instances.
  */
 export const RENEW = `${PRELUDE}
 local now = clock()
 local log, refusal = state(ARGV[1], now)
 if refusal then return refusal end
 if log[1] == ARGV[2] then
-  -- First, since for want of memory nothing would be begun.
+  -- First, since without memory nothing must be begun.
   redis.call('DEL', KEYS[1])
   begin(ARGV[1], math.max(now, tonumber(log[2]), tonumber(ARGV[3])), log.memory)
   redis.call(ARGV[4], ARGV[5], ARGV[6])
@@ -421,10 +422,10 @@ return 1
 `
 
 /**
- * Finds out whether events can be published: takes the steps that are taken for every one of them, leaves the log as it was,
- * and nothing else. Where there is no log none is begun.
+ * Tests whether events can be published: performs the writes of every publish, and leaves the log unchanged. Does not
+ * create a log.
  *
- * KEYS: log, guard, a key of nobody's. ARGV: a new epoch.
+ * KEYS: log, guard, an unused key. ARGV: a new epoch.
  */
 export const TRY = `${PRELUDE}
 local now = clock()
@@ -433,7 +434,7 @@ if redis.call('EXISTS', KEYS[1]) == 1 then
   if refusal then return refusal end
   redis.call('HSET', KEYS[1], 'seq', log[2])
 end
--- With ends, since each step may be one that is not allowed.
+-- With expiry, since each command may be denied.
 redis.call('SET', KEYS[3], '', 'PX', 60000)
 redis.call('GET', KEYS[3])
 redis.call('UNLINK', KEYS[3])

@@ -11,13 +11,13 @@ import type { LogNames } from './keys.ts'
 import type { Patience } from './progress.ts'
 import { Subscriber } from './subscriber.ts'
 
-/** What lives on a session. */
+/** A component that uses the session. */
 export interface SessionMember {
-  /** Channels begin with this, of which it gets the messages. */
+  /** The prefix of the channels whose messages it gets. */
   readonly channels: string
-  /** The session stands: nothing but its own channels is listened to yet. Resolves when what was missed has been put in order. */
+  /** The session is up: only its own channels are subscribed to yet. Resolves when the component has caught up. */
   up(): Promise<void>
-  /** The session is lost, or could not be made. It is being made again. */
+  /** The session is lost, or could not be established. It is being re-established. */
   down(error: unknown): void
   message(channel: string, payload: Buffer): void
 }
@@ -25,18 +25,18 @@ export interface SessionMember {
 export interface SessionOptions {
   readonly connections: Connections
   readonly names: LogNames
-  /** Milliseconds that Redis may take to connect, or to answer anything. */
+  /** The timeout of a connection and of any reply, in milliseconds. */
   readonly timeout: number
-  /** Milliseconds between two questions whether all is well. */
+  /** Milliseconds between health checks. */
   readonly watchdog: number
-  /** Calls that may wait for Redis at once. */
+  /** The most calls waiting for Redis at once. */
   readonly maxPending: number
   readonly clock: Clock
-  /** Tries whether the log takes what every publish writes. Rejects with `ERR_BROKER`. */
+  /** Tests whether the log accepts writes. Rejects with `ERR_BROKER`. */
   readonly tryWriting: () => Promise<void>
-  /** Is told when Redis begins to refuse writes, and when it takes them again. */
+  /** Called when Redis begins to refuse writes, and when it accepts them again. */
   readonly writable: (isWritable: boolean, error?: unknown) => void
-  /** Is told when what may be large cannot be asked for any more, and when it can be again. */
+  /** Called when history can no longer be read, and when it can be again. */
   readonly readable: (isReadable: boolean, error?: unknown) => void
 }
 
@@ -44,15 +44,15 @@ const FIRST_PAUSE = 50
 const LONGEST_PAUSE = 2_000
 
 /**
- * An instance's connections to Redis as one thing: one that listens, one for commands and one for large answers.
+ * An instance's connections to Redis as one unit: a subscriber, one for commands and one for large replies.
  *
- * Behind a name may be several servers, after a fail-over above all, and the connections may meet different ones: what is
- * read looks complete then, and is not. So nothing counts before a message that was published on one connection has come on
- * the one that listens, and the same question is asked from time to time. That finds out a frozen Redis too, and a connection
- * that a firewall has forgotten, which look healthy otherwise.
+ * One host name may lead to several servers, especially after a failover, and the connections may reach different ones:
+ * reads would look complete, and not be. So the session is up only when a message published on one connection has
+ * arrived at the subscriber, and this check is repeated periodically. It also detects a frozen Redis, and a connection
+ * dropped by a firewall, which otherwise look healthy.
  *
- * When it is lost it is made anew, after pauses that grow until its members have put in order what they missed: a
- * connection alone is no success.
+ * A lost session is re-established with back-off, which is reset only when all components have caught up: a connection
+ * alone is no success.
  */
 export class Session {
   readonly commands: Commands
@@ -63,12 +63,12 @@ export class Session {
   readonly #patience: Patience
   readonly #writing: Health
   readonly #reading: Health
-  // Proofs that are to come on our own channel.
+  // Proofs expected on the own channel.
   readonly #awaited = new Map<string, () => void>()
   #members: readonly SessionMember[] = []
   #subscriber: Subscriber | undefined
   #abort = new AbortController()
-  // Counts attempts: what belongs to one that is over changes nothing any more.
+  // Counts attempts: a callback of an earlier one has no effect.
   #attempt = 0
   #pause = FIRST_PAUSE
   #stopWaiting: () => void = () => undefined
@@ -87,19 +87,19 @@ export class Session {
       prove: client => this.#prove(nonce => this.#publish(client, nonce)),
       patience: this.#patience,
     })
-    // It has met another server, perhaps.
+    // It may have reached another server.
     this.commands.client.on('ready', () => {
       if (this.#subscriber !== undefined) this.#check(this.#attempt)
     })
   }
 
-  /** Connects, and tells the members so, each once those before it are ready. */
+  /** Connects, and calls `up` on the members, each after those before it have resolved. */
   start(members: readonly SessionMember[]): void {
     this.#members = members
     void this.#connect()
   }
 
-  /** Listens to channels. Resolves when Redis has confirmed. */
+  /** Subscribes to channels. Resolves when Redis has confirmed. */
   async subscribe(channels: readonly string[]): Promise<void> {
     await this.#connected().subscribe(channels)
   }
@@ -112,8 +112,8 @@ export class Session {
   }
 
   /**
-   * Resolves when everything has come that was published before, to channels that are listened to: proof that what is read
-   * and what is listened to are one server.
+   * Resolves when everything published before, to subscribed channels, has arrived: proof that reads and subscriptions
+   * use the same server.
    *
    * @throws {EventStreamError} `ERR_BROKER`
    */
@@ -122,7 +122,7 @@ export class Session {
   }
 
   /**
-   * Asks for what may be large, for as long as Redis goes on sending.
+   * Reads a possibly large reply, for as long as Redis keeps sending.
    *
    * @throws {EventStreamError} `ERR_BROKER`
    */
@@ -135,12 +135,12 @@ export class Session {
     }
   }
 
-  /** A write was refused: with an error that says something about all of them, or not. That it is over is found out here. */
+  /** A write was refused, by an error that may or may not affect all writes. The health checks detect the recovery. */
   refused(error: unknown): void {
     if (refusesWrites(error)) this.#writing.failed(error)
   }
 
-  /** Gives the connections up that listen and read, and makes others. */
+  /** Drops the connections for subscriptions and reads, and opens new ones. */
   lose(error: unknown): void {
     if (this.#subscriber !== undefined) this.#lose(this.#attempt, error)
   }
@@ -152,14 +152,14 @@ export class Session {
     this.commands.close()
   }
 
-  // Making it.
+  // Establishing it.
 
   async #connect(): Promise<void> {
     const { connections, timeout, clock, names } = this.#options
     const attempt = (this.#attempt += 1)
-    // Where there are several Sentinels to be asked it may take longer, and somebody may want to know.
+    // With several Sentinels it may take longer, so report the delay.
     const stopWaiting = clock.after(timeout, () => {
-      this.#tellDown(new Error(`Redis was not reached within ${String(timeout)} ms`))
+      this.#tellDown(new Error(`could not connect to Redis within ${String(timeout)} ms`))
     })
     try {
       const client = await connections.dedicated(timeout, this.#abort.signal)
@@ -171,7 +171,7 @@ export class Session {
       await this.#connected().subscribe([this.#channel, names.control])
       await this.#examine()
       stopWaiting()
-      // What ends the subscription may have come together with what confirmed it.
+      // The event that ends the subscription may have arrived together with its confirmation.
       if (attempt !== this.#attempt) return
       this.#watch(attempt)
       for (const member of this.#members) {
@@ -208,7 +208,7 @@ export class Session {
     this.#awaited.delete(nonce)
   }
 
-  // Watching it.
+  // Health checks.
 
   #watch(attempt: number): void {
     this.#stopWaiting = this.#options.clock.after(this.#options.watchdog, () => {
@@ -218,7 +218,7 @@ export class Session {
     })
   }
 
-  // An answer that comes when there is another attempt already says nothing of that one.
+  // A reply that arrives during a later attempt says nothing about that one.
   #check(attempt: number, done: () => void = () => undefined): void {
     this.#examine().then(
       () => {
@@ -230,14 +230,14 @@ export class Session {
     )
   }
 
-  // One after the other: a server that takes no writes may be left for another one.
+  // Sequential: a server that refuses writes may be left for another one.
   async #examine(): Promise<void> {
     await this.fence()
     await this.#tryWriting()
     await this.#tryReading()
   }
 
-  /** Whatever Redis answers to this write, it answers to all of them. */
+  /** Redis treats this write like all others. */
   async #tryWriting(): Promise<void> {
     try {
       await this.#options.tryWriting()
@@ -248,7 +248,7 @@ export class Session {
     }
   }
 
-  /** Without history streams still get what comes: the session is not lost for it. */
+  /** Without history, streams still get live events: the session is not lost. */
   async #tryReading(): Promise<void> {
     const attempt = this.#attempt
     try {
@@ -267,13 +267,13 @@ export class Session {
     const came = new Promise<void>(resolve => this.#awaited.set(nonce, resolve))
     try {
       await publish(nonce)
-      // It comes before the answer to a question that is asked only now, if it comes from the same server.
+      // From the same server, the message arrives before the reply to this later command.
       if (this.#awaited.has(nonce)) await Promise.race([came, subscriber.echo(this.#channel)])
       if (!this.#awaited.has(nonce)) return
     } finally {
       this.#awaited.delete(nonce)
     }
-    const error = new EventStreamError('ERR_BROKER', 'the connections to Redis have met different servers')
+    const error = new EventStreamError('ERR_BROKER', 'the connections to Redis have reached different servers')
     this.commands.reconnect()
     this.#lose(attempt, error)
     throw error
@@ -314,12 +314,12 @@ export class Session {
   }
 
   #connected(): Subscriber {
-    if (this.#subscriber === undefined) throw new EventStreamError('ERR_BROKER', 'there is no connection to Redis')
+    if (this.#subscriber === undefined) throw new EventStreamError('ERR_BROKER', 'not connected to Redis')
     return this.#subscriber
   }
 }
 
-// Redis has answered, and said what is wrong with the question.
+// An error reply from Redis, as opposed to a connection error.
 function isAnswer(error: unknown): boolean {
   return error instanceof EventStreamError && error.cause instanceof Error && error.cause.name === 'ReplyError'
 }

@@ -2,7 +2,7 @@ import type { KeyValueStore } from '../key-value-store.ts'
 import type { Commands } from './commands.ts'
 import type { LogNames } from './keys.ts'
 
-/** Small values with an end, shared by all instances. */
+/** Small values with a TTL, shared by all instances. */
 export class RedisStore implements KeyValueStore {
   readonly #commands: Commands
   readonly #names: LogNames

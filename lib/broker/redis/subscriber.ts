@@ -2,23 +2,23 @@ import type { Buffer } from 'node:buffer'
 import type { Redis } from 'ioredis'
 import { whileBytesCome, type Patience } from './progress.ts'
 
-/** What a subscriber tells. */
+/** Callbacks of a subscriber. */
 export interface SubscriberOwner {
   message(channel: string, payload: Buffer): void
-  /** It is of no use any more. */
+  /** The subscriber is no longer usable. */
   lost(error: unknown): void
 }
 
-// Channels a command: Redis does nothing else while it works on one.
+// The most channels per command, which blocks Redis.
 const CHANNELS = 500
 
-/** A connection that listens. Every call rejects when Redis has sent nothing for a while. */
+/** A subscriber connection. Every call rejects when Redis has sent nothing for a while. */
 export class Subscriber {
   readonly #client: Redis
   readonly #isSharded: boolean
   readonly #patience: Patience
 
-  /** @param client connected, and nobody else's */
+  /** @param client connected, and not shared */
   constructor(client: Redis, isSharded: boolean, patience: Patience, owner: SubscriberOwner) {
     this.#client = client
     this.#isSharded = isSharded
@@ -26,20 +26,20 @@ export class Subscriber {
     client.once('close', () => {
       owner.lost(new Error('the connection to Redis was closed'))
     })
-    // A node of a Cluster that has given the slot away, or become a replica, ends the subscriptions without being asked,
-    // and says so in an answer to nothing: an error to ioredis 5, and `moved` to ioredis 6.
+    // A Cluster node that has lost the slot, or become a replica, ends the subscriptions and reports it in a reply
+    // without a command: an error in ioredis 5, and `moved` in ioredis 6.
     client.once('error', (error: unknown) => {
       owner.lost(error)
     })
     client.once('moved', () => {
-      owner.lost(new Error('this node of the Cluster does not serve the log any more'))
+      owner.lost(new Error('this node of the Cluster no longer serves the log'))
     })
     client.on(isSharded ? 'smessageBuffer' : 'messageBuffer', (channel: Buffer, payload: Buffer) => {
       owner.message(channel.toString(), payload)
     })
   }
 
-  /** Listens to channels. Resolves when Redis has confirmed. */
+  /** Subscribes to channels. Resolves when Redis has confirmed. */
   async subscribe(channels: readonly string[]): Promise<void> {
     await this.#each(channels, some =>
       this.#isSharded ? this.#client.ssubscribe(...some) : this.#client.subscribe(...some),
@@ -53,8 +53,8 @@ export class Subscriber {
   }
 
   /**
-   * Resolves when everything has come that Redis sent before. On a Cluster it asks by listening once more to a channel that
-   * is listened to: a node that has given the slot away answers with an error, and not with silence.
+   * Resolves when everything that Redis sent before has arrived. On a Cluster it subscribes again to a channel it
+   * already has: a node that has lost the slot replies with an error instead of silence.
    */
   async echo(channel: string): Promise<void> {
     await this.#answered<unknown>(this.#isSharded ? this.#client.ssubscribe(channel) : this.#client.ping())
@@ -64,7 +64,7 @@ export class Subscriber {
     this.#client.disconnect()
   }
 
-  // All commands are sent at once: those of a call must not come between those of a later one, which may say the opposite.
+  // Sends all commands at once: those of a later call, possibly the opposite, must not come in between.
   async #each(channels: readonly string[], command: (some: string[]) => Promise<unknown>): Promise<void> {
     await this.#answered(Promise.all([...commandsOf(channels)].map(command)))
   }

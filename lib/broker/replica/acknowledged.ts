@@ -1,28 +1,29 @@
 import type { Appended, Predecessor } from './log-engine.ts'
 
-// Topics of which the last published event is remembered, events of earlier connections, and those of one topic.
+// The most topics whose last published event is kept, the most events of earlier connections, and the most of those of
+// one topic.
 const MOST = 1_000
 const MOST_OF_TOPIC = 8
 
-/** An event that the log must know of, for as long as it remembers anything of that time. */
+/** An event that the log must know, unless its memory does not reach back so far. */
 export interface Remembered {
   readonly seq: number
-  /** When it was published, in milliseconds since 1970, by the log's own time. */
+  /** When it was published, in milliseconds since 1970, by the log's clock. */
   readonly at: number
-  /** When that was known here, by the monotonic clock. */
+  /** When that was known here, on the monotonic clock. */
   readonly heardAt: number
 }
 
-/** One moment by two clocks: the log's own time, in milliseconds since 1970, and the monotonic clock here. */
+/** One moment on two clocks: the log's, in milliseconds since 1970, and the monotonic clock here. */
 export interface Moment {
   readonly log: number
   readonly here: number
 }
 
 /**
- * Whether a log that says what stands at a place behind an event does not know of it any more: it says that an earlier one
- * stands there, or that nothing was published since before it, though its memory reaches back so far. The latter is asked of
- * both clocks: the log's own may have been set back or forth since.
+ * Whether a log has lost an event, given the log's predecessor of a later place: it reports an earlier event there, or
+ * that nothing was published since before the event, though its memory reaches back so far. The latter is checked on
+ * both clocks, since the log's own may have been changed.
  *
  * @param said when the log said so
  */
@@ -31,44 +32,44 @@ export function isMissing({ seq, at, heardAt }: Remembered, end: Predecessor, sa
   return end.at < at && said.here - heardAt < said.log - end.at
 }
 
-/** An event of a topic that the log acknowledged to this process. */
+/** An event of a topic, published by this process and acknowledged by the log. */
 export interface AcknowledgedEvent extends Remembered {
   readonly topic: string
   readonly epoch: string
 }
 
-/** Events for which the log is asked. */
+/** Events to be verified with the log. */
 export interface Doubts {
   readonly events: readonly AcknowledgedEvent[]
-  /** The log knows of all of them. Means nothing where a connection was lost since. */
+  /** The log has all of them. No effect if a connection was lost since. */
   settle(): void
 }
 
 /**
- * The last event of each topic that the log acknowledged to this process. If the log does not know it any more, a
- * fail-over has lost it (Redis replicates after it has answered), and this process may be the only one that can tell.
+ * The last event of each topic that the log acknowledged to this process. If the log no longer has it, a failover has
+ * lost it (Redis replicates after acknowledging), and this process may be the only one that can tell.
  *
- * What was acknowledged before a connection was lost is kept until the log has been asked for it: what it acknowledges
- * afterwards may stand behind events of others that came after the loss, and says nothing of it. So is what is of another
- * life of the log: that may come back, where a fail-over loses the later one.
+ * Events acknowledged on an earlier connection are kept until they have been verified: later acknowledgements may
+ * follow events that others published after the loss, and prove nothing. Events of another epoch are kept, too: that
+ * epoch may come back if a failover loses the later one.
  */
 export class Acknowledged {
   #epoch = ''
   readonly #last = new Map<string, AcknowledgedEvent>()
-  // The last ones of earlier connections and lives, and those of them that are of this life, by topic.
+  // The last ones of earlier connections and epochs, and those of them in this epoch, by topic.
   #earlier: readonly AcknowledgedEvent[] = []
   #doubtful: ReadonlyMap<string, readonly AcknowledgedEvent[]> = new Map()
   #interruptions = 0
 
-  /** The highest `seq` of all. */
+  /** The highest `seq`. */
   get seq(): number {
     return Math.max(0, ...this.#all().map(({ seq }) => seq))
   }
 
   /**
-   * Remembers an event of topics, but for those where it shows that the log has lost one that is remembered.
+   * Records a published event, except on topics where it shows that the log has lost a recorded one.
    *
-   * @param here the time by the monotonic clock
+   * @param here the time on the monotonic clock
    * @returns whether one is lost
    */
   add(topics: readonly string[], { epoch, seq, at, previous }: Appended, here: number): boolean {
@@ -87,7 +88,7 @@ export class Acknowledged {
     return isLost
   }
 
-  /** The connection is lost, and what was acknowledged on it may be. */
+  /** The connection is lost, and acknowledged events may be. */
   interrupted(): void {
     this.#interruptions += 1
     if (this.#last.size === 0) return
@@ -95,17 +96,17 @@ export class Acknowledged {
     this.#last.clear()
   }
 
-  /** What the log must know of, as long as it is in the life of which these are. */
+  /** All events that the log must have in the epoch they belong to. */
   all(): Doubts {
     return this.#toSettle(this.#all())
   }
 
-  /** Those of connections that were lost, and for which the log has not been asked since. */
+  /** Events of lost connections that have not been verified since. */
   doubts(): Doubts {
     return this.#toSettle([...this.#doubtful.values()].flat())
   }
 
-  // What answers mean where a connection was lost between them nobody knows: they may be those of two servers.
+  // If a connection was lost between the replies, they may be from two servers, and prove nothing.
   #toSettle(events: readonly AcknowledgedEvent[]): Doubts {
     const since = this.#interruptions
     return {
@@ -152,7 +153,7 @@ export class Acknowledged {
   }
 }
 
-// The last ones, of each topic and altogether: a connection may be lost again and again.
+// Keeps the newest, per topic and in total: a connection may be lost again and again.
 function newestOf(events: readonly AcknowledgedEvent[]): AcknowledgedEvent[] {
   const newest = [...byTopic(events).values()].flatMap(own => own.slice(-MOST_OF_TOPIC))
   const kept = new Set(newest)

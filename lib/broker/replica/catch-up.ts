@@ -12,35 +12,35 @@ import {
 } from './log-engine.ts'
 import type { Mirror } from './mirror.ts'
 
-/** How a catch-up ended. */
+/** The result of a catch-up. */
 export interface CatchUp {
   /**
-   * - `complete`: the mirrors have all that the log had when it was asked
-   * - `renewed`: the log is in another life, of which the mirrors know nothing yet
-   * - `behind`: the log has lost what it acknowledged or handed on: a fail-over to a replica that had not got it, most likely
+   * - `complete`: the mirrors have everything that the log had at its start
+   * - `renewed`: the log has another epoch, unknown to the mirrors
+   * - `behind`: the log has lost acknowledged or delivered events: most likely a failover to a lagging replica
    */
   readonly outcome: 'complete' | 'renewed' | 'behind'
-  /** Where the log stood when it was first asked: what all mirrors agree on is no newer. */
+  /** The state of the log at the start: the common end of all mirrors is no newer. */
   readonly state: LogState
-  /** Epochs of what had come before the log was asked, and is in its answer. */
+  /** Epochs of events that arrived before a read and are included in it. */
   readonly epochs: ReadonlySet<string>
 }
 
-/** What is known of the log from before. */
+/** What was known of the log before. */
 export interface Known {
-  /** Empty before the first look. */
+  /** Empty before the first read. */
   readonly epoch: string
-  /** What was handed on, or seen, is no newer than this. */
+  /** The highest `seq` delivered or seen. */
   readonly seq: number
-  /** What was acknowledged here, and the log must know of as long as it is in the life of which that is. */
+  /** The events acknowledged to this process, which the log must have in the epoch they belong to. */
   readonly acknowledged: readonly AcknowledgedEvent[]
   readonly clock: Pick<Clock, 'monotonic'>
 }
 
-// Pages in flight: while one is put in order the next is on its way.
+// Concurrent reads: while one page is processed the next is on its way.
 const LANES = 2
 
-/** A wish, for whom it is, and what is known to stand where it begins or after that. */
+/** A wish, its mirror, and the event known at or after its start. */
 interface Question {
   readonly wish: Wish
   readonly mirror?: Mirror
@@ -48,8 +48,8 @@ interface Question {
 }
 
 /**
- * Asks the log for what mirrors miss, page by page. What has been fetched stays with them if it is interrupted: the next
- * attempt goes on from there.
+ * Reads what the mirrors lack, page by page. If interrupted, the mirrors keep what was fetched, and the next attempt
+ * continues there.
  */
 export async function catchUp(
   engine: Pick<LogEngine, 'read'>,
@@ -63,7 +63,7 @@ export async function catchUp(
 
   async function ask(): Promise<void> {
     const batch = nextBatch(questions)
-    // What has been kept aside by now will be in the answer.
+    // Events held so far will be included in the read.
     for (const { mirror } of batch) for (const epoch of mirror?.forgetArrived() ?? []) epochs.add(epoch)
     const page = await engine.read(
       batch.map(({ wish }) => wish),
@@ -89,7 +89,7 @@ export async function catchUp(
   }
 
   await Promise.all(Array.from({ length: questions.length > 1 ? LANES : 1 }, goOn))
-  if (state === undefined) throw new EventStreamError('ERR_BROKER', 'the log did not say where it stands')
+  if (state === undefined) throw new EventStreamError('ERR_BROKER', 'the log returned no position')
   return { outcome, state, epochs }
 }
 
@@ -119,10 +119,10 @@ function isBehind({ state, topics }: LogPage, batch: readonly Question[], known:
 }
 
 /**
- * Whether the log does not know of an event any more: it ends before it, or goes on from before it, since somebody has
- * published after the loss. A page on which there was no room for what comes next does not say; the next one does.
+ * Whether the log has lost an event: its topic ends before it, or continues from before it, since others have published
+ * after the loss. A page too small for the next event cannot tell; the next page will.
  *
- * @param said when the log answered with the page
+ * @param said when the log returned the page
  */
 function hasLost({ last, next, events, more }: TopicPage, event: Remembered, said: Moment): boolean {
   if (next !== undefined) return isMissing(event, next.previous, momentOf(next, said))
@@ -131,13 +131,13 @@ function hasLost({ last, next, events, more }: TopicPage, event: Remembered, sai
   return !more && isMissing(event, last, said)
 }
 
-// What stands before an event was said when it was published.
+// An event's predecessor was determined when it was published.
 function momentOf({ at }: { readonly at: number }, { log, here }: Moment): Moment {
   return { log: at, here: here - (log - at) }
 }
 
-// What is asked for a mirror answers for an event that was acknowledged, too, if that comes behind the place where the mirror
-// goes on. Of one before that the mirror may never have heard. Of a topic several may be asked for, one at a time.
+// A mirror's read also verifies an acknowledged event after the mirror's end. An event before that may never have
+// reached the mirror, so it needs a read of its own. A topic may need several, one at a time.
 function questionsOf(mirrors: readonly Mirror[], acknowledged: readonly AcknowledgedEvent[]): Question[] {
   const wishes = new Map(mirrors.filter(({ last }) => last !== undefined).map(({ topic, wish }) => [topic, wish]))
   const remembered = new Map<string, AcknowledgedEvent[]>()
@@ -156,7 +156,7 @@ function questionsOf(mirrors: readonly Mirror[], acknowledged: readonly Acknowle
   ]
 }
 
-/** Takes the next ones out that can be asked in one step: no two are of one topic. */
+/** Takes the next questions that fit into one read: each topic at most once. */
 function nextBatch(questions: Question[]): Question[] {
   const most = Math.min(PAGE_TOPICS, Math.ceil(questions.length / LANES))
   const topics = new Set<string>()

@@ -1,11 +1,11 @@
-/** A promise that somebody else settles. */
+/** A promise with its resolve and reject functions. */
 export interface Deferred {
   readonly promise: Promise<void>
   readonly resolve: () => void
   readonly reject: (error: Error) => void
 }
 
-/** Makes one of which nobody need be waiting when it is rejected. */
+/** Creates one whose rejection need not be handled. */
 export function deferred(): Deferred {
   let resolve: () => void = () => undefined
   let reject: (error: Error) => void = () => undefined

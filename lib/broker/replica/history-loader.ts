@@ -8,13 +8,13 @@ interface Load extends Deferred {
 }
 
 /**
- * Fetches the history of mirrors for clients that come back, a page at a time for all of them: thousands may come back at
- * once. Who came first is served first, and each topic is fetched once for all who wait for it.
+ * Loads history into mirrors for clients that reconnect, one page at a time for all of them: thousands may reconnect at
+ * once. First come, first served; concurrent loads of a topic share one.
  */
 export class HistoryLoader {
   readonly #log: Pick<LogEngine, 'read'>
   readonly #loads = new Map<Mirror, Load>()
-  // How many topics a page is asked of: few where few fill it, since the log looks at each of them.
+  // The number of topics per read: fewer if few fill a page, since the log looks up each of them.
   #topics = PAGE_TOPICS
   #isReading = false
 
@@ -23,7 +23,7 @@ export class HistoryLoader {
   }
 
   /**
-   * Loads a mirror. `epoch` is the life of the log that it is of: if the log is in another one, nothing is loaded.
+   * Loads a mirror. `epoch` is that of the mirror: if the log has another one, nothing is loaded.
    *
    * @throws what the engine throws
    */
@@ -66,7 +66,7 @@ export class HistoryLoader {
   }
 }
 
-// What is between two pages may have been trimmed since the first was read: then that is in no history any more either.
+// Events between two pages may have been trimmed after the first was read: drop those before them, too.
 function add(events: LoggedEvent[], page: readonly LoggedEvent[]): void {
   const last = events.at(-1)
   const [next] = page

@@ -3,175 +3,174 @@ import type { Position } from '../../wire/cursor.ts'
 import type { PublishNotes } from '../../wire/publish-options.ts'
 
 /**
- * The port between a replica and a log that is somewhere else. An engine implements `LogEngine`, and calls what it was
- * given as a `LogListener`. Whatever an engine needs beside it (connections, back-off, codecs) is its own.
+ * The port between a replica and a remote log. An engine implements `LogEngine`, and calls a `LogListener`.
+ * Connections, back-off and codecs are internal to the engine.
  *
- * The log has one order over all topics. An engine may fail, be slow or be cut off at any time: it says so, by a
- * rejection or by `down`, and nothing that it has told before becomes untrue.
+ * The log has one order over all topics. An engine may fail, be slow or be disconnected at any time: it reports that by
+ * a rejection or by `down`; what it has reported before stays true.
  */
 export interface LogEngine {
-  /** For how many milliseconds the log remembers a topic's last event, at least. */
+  /** How long the log remembers a topic's last event at least, in milliseconds. */
   readonly memory: number
 
   /**
-   * Names the one listener, and begins to connect. Called once, before anything else. The engine goes on connecting until
-   * `close`, with a pause that grows until `up` of the listener has resolved, which is more than a connection.
+   * Sets the listener, and starts to connect. Called once, first. The engine keeps reconnecting until `close`, with
+   * back-off that is reset only once the listener's `up` has resolved, not by a mere connection.
    */
   start(listener: LogListener): void
 
   /**
-   * Puts events into the history of their topics, in this order, and hands each of them to every instance that listens.
+   * Appends events to the history of their topics, in this order, and sends each of them to every listening instance.
    *
-   * Each event is settled for itself: an answer says where it stands in the log, an error that it is not known to stand
-   * there. Works whenever the log can be written to, whether the listener is up or not.
+   * Each event has its own result: its place in the log, or an error if it may not be there. Works whenever the log can
+   * be written to, whether the listener is up or not.
    *
-   * @returns as many answers as there are events, in their order
-   * @throws {EventStreamError} `ERR_BROKER`, as a rejection, for all of them alike
+   * @returns one result per event, in order
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection, for all of them
    */
   append(events: readonly Outgoing[]): Promise<readonly (Appended | Error)[]>
 
   /**
-   * Reads where the log stands, and what it has of topics, in one step. No wishes: only where it stands.
+   * Reads the state of the log and events of topics, atomically. Without wishes: only the state.
    *
-   * Answers come in pages. An answer has at most `page.bytes` of events, or one event where that is larger. A topic of
-   * which not all that was wished for fitted says `more`; the caller asks again, from the last event that it got. An
-   * answer to wishes that have any events has at least one.
+   * Replies are paged: at most `page.bytes` of events, or one event if that is larger. A topic with further events has
+   * `more`; the caller reads again from the last event it got. A reply to wishes that match any event has at least one.
    *
-   * Several reads may be under way. An engine bounds what it has in flight, serves them in the order in which they were
-   * asked for, and makes `append` wait for none of them. A read that makes progress is not late, however long it takes.
+   * Reads may be concurrent. An engine bounds those in flight, serves them in order, and never delays `append` for
+   * them. A read that makes progress does not time out.
    *
-   * @param wishes topics without doubles, as many as the caller likes to have answered in one step (`PAGE_TOPICS` at most)
+   * @param wishes topics without duplicates, at most `PAGE_TOPICS`
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection
    */
   read(wishes: readonly Wish[], page?: Page): Promise<LogPage>
 
   /**
-   * Listens to topics: what is appended to them from the moment on in which this resolves is told by `event`. Rejects
-   * where there is no connection just now, and where it is lost meanwhile. After `down` nothing is listened to.
+   * Subscribes to topics: events appended after it has resolved are passed to `event`. Rejects if there is no
+   * connection, or it is lost meanwhile. `down` ends all subscriptions.
    */
   listen(topics: readonly string[]): Promise<void>
 
-  /** Stops listening. What is still on its way may come. */
+  /** Unsubscribes. Events in flight may still arrive. */
   unlisten(topics: readonly string[]): void
 
   /**
-   * Resolves when everything that was appended before this call, to topics that are listened to, has been told by
-   * `event`. That it resolves proves that what is read and what is listened to are one log.
+   * Resolves when everything appended before this call, to subscribed topics, has been passed to `event`. That proves
+   * that reads and subscriptions use the same log.
    *
-   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: nobody can tell
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: the fence failed
    */
   fence(): Promise<void>
 
   /**
-   * Begins a new life of the log in place of one that has lost events which it had acknowledged, unless somebody else has
-   * done so: another epoch, with every `seq` over `lost.seq`. Every instance is told by `renewed`.
+   * Begins a new epoch of a log that has lost acknowledged events, unless another instance has done so: every `seq` is
+   * then over `lost.seq`. Every instance gets `renewed`.
    *
-   * @param lost the epoch that is over, and the highest `seq` that is known to have been in it
+   * @param lost the old epoch, and the highest `seq` known to have been in it
    */
   renew(lost: Position): Promise<void>
 
-  /** Gives the connection up and makes another one: what it says cannot be trusted. `down` follows, then `up`. */
+  /** Drops the connection and reconnects: its data cannot be trusted. `down` follows, then `up`. */
   lose(error: unknown): void
 
-  /** Lets go of everything. Calls that are under way reject; the listener is told nothing more. */
+  /** Releases all resources. Calls in progress reject; the listener is not called any more. */
   close(): void
 }
 
-/** What an engine tells. Called without re-entrance, and never from inside a call of the engine's own methods. */
+/** Callbacks of an engine. Called without re-entrance, and never from inside a call of the engine's own methods. */
 export interface LogListener {
   /**
-   * The log can be read, listened to and fenced from now on; nothing is listened to yet. Resolves when the listener has
-   * put in order what it missed, and rejects if it could not. An engine begins anew then, after a pause.
+   * The log can be read, listened to and fenced; there are no subscriptions yet. Resolves when the listener has caught
+   * up, and rejects if it could not: the engine then reconnects after a pause.
    */
   up(): Promise<void>
 
-  /** The connection is lost, or has not been made. Anything may be missed from now on, until `up`. */
+  /** The connection is lost, or could not be made. Anything may be missed until `up`. */
   down(error: unknown): void
 
   /**
-   * A connection is lost on which events were appended, be the log up or not. Behind the next one may be another server,
-   * which need not have what was acknowledged on this one. An engine without connections of that kind never tells.
+   * A connection for appends is lost, whether the log is up or not. The next one may reach another server, which may
+   * lack events acknowledged on this one. An engine without such connections never calls it.
    */
   interrupted(): void
 
-  /** An event of a topic that is listened to. Of one topic in the order of the log, and each one once a life of `up`. */
+  /** An event of a subscribed topic. In the log's order within a topic, and each one once between `up` and `down`. */
   event(topic: string, event: LoggedEvent): void
 
-  /** Somebody has begun a new life of the log. */
+  /** Another instance has begun a new epoch. */
   renewed(): void
 
-  /** Whether the log takes events. An engine that never tells takes them whenever it is up. */
+  /** Whether the log accepts events. An engine that never calls it accepts them whenever it is up. */
   writable(isWritable: boolean, error?: unknown): void
 
-  /** Whether what the log has of topics can be asked for. An engine that never tells can be asked whenever it is up. */
+  /** Whether events can be read from the log. An engine that never calls it can be read whenever it is up. */
   readable(isReadable: boolean, error?: unknown): void
 
-  /** Something came that is none of the log's, and was skipped. */
+  /** A message that is not from this log was received and skipped. */
   foreign(error: unknown): void
 }
 
-/** An event on its way into the log. */
+/** An event to be appended. */
 export interface Outgoing extends PublishNotes {
-  /** One or more, without doubles. */
+  /** One or more, without duplicates. */
   readonly topics: readonly string[]
-  /** The event's lines. */
+  /** The event's lines without `id:`. */
   readonly body: Uint8Array
 }
 
-/** Where an event stands in the log. */
+/** The place of an event in the log. */
 export interface Appended extends Position {
-  /** When it was published, in milliseconds since 1970, by the log's own time. */
+  /** When it was published, in milliseconds since 1970, by the log's clock. */
   readonly at: number
-  /** Whether it is the place of an earlier event with the same key, and nothing was appended. */
+  /** Whether it is the place of an earlier event with the same key, so that nothing was appended. */
   readonly isRepeat: boolean
   /**
-   * What stands before it, on each of its topics, in the order of these. Of a repeat `undefined` on those topics on which the
-   * first one is not known to stand: it may have had others.
+   * Its predecessor on each of its topics, in their order. For a repeat, `undefined` on topics that the first event may
+   * not have had.
    */
   readonly previous: readonly (Predecessor | undefined)[]
 }
 
 /**
- * What stands before an event on its topic, or at the topic's end. "Not known" is another answer than "lost": a log does
- * not remember every topic for ever, but it can always say from when on it would know.
+ * The predecessor of an event on its topic, or of the topic's end. "Not known" differs from "lost": a log does not
+ * remember every topic forever, but it knows how far its memory reaches back.
  */
 export type Predecessor =
   | {
       readonly isKnown: true
-      /** The `seq` of the event before, or 0 if there never was one. */
+      /** The `seq` of the previous event, or 0 if there never was one. */
       readonly seq: number
     }
   | {
       readonly isKnown: false
       /** Nothing was published after this `seq`. */
       readonly seq: number
-      /** Nor after this time, in milliseconds since 1970 by the log's own time: of anything newer the log would know. */
+      /** Nor after this time, in milliseconds since 1970 by the log's clock: the log would know of anything newer. */
       readonly at: number
     }
 
-/** An event as the log has it. Its frame stands alone: it is no part of a larger buffer that it would keep in memory. */
+/** An event of the log. Its frame has its own buffer, so that it keeps no larger one in memory. */
 export interface LoggedEvent extends StoredEvent {
   readonly epoch: string
-  /** What stands before it on the topic that it was told or read of. */
+  /** Its predecessor on the topic that it was received for. */
   readonly previous: Predecessor
-  /** Whether it is of several topics, and may not have been told of all of them yet. Of an event that was read: `false`. */
+  /** Whether it has several topics, on some of which it may not have arrived yet. For an event from a read: `false`. */
   readonly isShared: boolean
 }
 
-/** Which events of a topic are wished for: those after a `seq`, the oldest first, all of them or so many. */
+/** The wanted events of a topic: those after a `seq`, oldest first, all or a number of them. */
 export interface Wish {
   readonly topic: string
   readonly after: number
-  /** Default: all. 0: none, but what stands at the topic's end, and before what comes `after`. */
+  /** Default: all. 0: none, only the predecessor of the topic's end and of the next event. */
   readonly count?: number
 }
 
 export interface Page {
-  /** Bytes of events after which an answer ends. */
+  /** The size in bytes at which a reply ends. */
   readonly bytes: number
 }
 
-/** What `read` answers: where the log stood, and what it had of each topic at that moment. */
+/** The result of `read`: the log's state, and the events of each topic at that moment. */
 export interface LogPage {
   readonly state: LogState
   /** In the order of the wishes. */
@@ -179,26 +178,28 @@ export interface LogPage {
 }
 
 export interface LogState extends Position {
-  /** Events up to here are of an earlier life of the log. */
+  /** Events up to this `seq` are from an earlier epoch. */
   readonly base: number
-  /** The log's own time, in milliseconds since 1970: by it events age. */
+  /** The log's clock, in milliseconds since 1970: events age by it. */
   readonly now: number
 }
 
 export interface TopicPage {
   readonly topic: string
-  /** The topic's last event, as what stands before the next one. */
+  /** The topic's last event, as the predecessor of the next one. */
   readonly last: Predecessor
-  /** Where no events were wished for, and there are some after the place: the first of them, without its frame. */
+  /** If no events were wanted, and there are some after the place: the first of them, without its frame. */
   readonly next?: Pick<LoggedEvent, 'previous' | 'at'>
-  /** Oldest first. If the first one's predecessor is over what was wished for, what is between is in no history. */
+  /**
+   * Oldest first. If the first one's predecessor is after the wanted start, the events in between are not in history.
+   */
   readonly events: readonly LoggedEvent[]
-  /** Whether there is more of what was wished for after the last of these events. */
+  /** Whether there are more wanted events after the last of these. */
   readonly more: boolean
 }
 
-/** Topics that are asked for in one step at most: whoever keeps a log does nothing else meanwhile. */
+/** The most topics of one read: the log is blocked meanwhile. */
 export const PAGE_TOPICS = 200
 
-/** Bytes of events of a page, unless told otherwise: little enough to be no burden to anybody who waits behind it. */
+/** The default size of a page in bytes: small enough not to delay other commands. */
 export const PAGE_BYTES = 262_144

@@ -5,21 +5,21 @@ import { catchUp } from './catch-up.ts'
 import type { Appended, LogEngine, Outgoing } from './log-engine.ts'
 import { Outbox } from './outbox.ts'
 
-/** What a writer needs of an engine. */
+/** The part of an engine that a writer uses. */
 export type WritableLog = Pick<LogEngine, 'append' | 'read' | 'renew'>
 
-// Milliseconds until a look that has failed is tried again.
+// Milliseconds before a failed check is retried.
 const PAUSE = 1_000
 
 export interface LogWriterOptions {
-  /** How many events may be on their way at once. */
+  /** The most events in flight. */
   readonly maxPending: number
   readonly clock: Clock
 }
 
-/** Publishes into a log, remembers what was acknowledged, and has a new life begun of a log that has lost it. */
+/** Publishes to a log, remembers what was acknowledged, and begins a new epoch if the log has lost it. */
 export class LogWriter {
-  /** What was published here. */
+  /** Events published by this process. */
   readonly acknowledged = new Acknowledged()
 
   readonly #log: WritableLog
@@ -37,11 +37,11 @@ export class LogWriter {
     this.#outbox = new Outbox(events => log.append(events), clock)
   }
 
-  /** @throws {EventStreamError} `ERR_BROKER`: the event is not known to be in history */
+  /** @throws {EventStreamError} `ERR_BROKER`: the event may not be in history */
   async publish(event: Outgoing): Promise<Appended> {
     if (this.#pending >= this.#maxPending) {
       const waiting = String(this.#maxPending)
-      throw new EventStreamError('ERR_BROKER', `publish: ${waiting} calls are waiting for the log already`)
+      throw new EventStreamError('ERR_BROKER', `publish: the limit of ${waiting} pending publishes is reached`)
     }
     this.#pending += 1
     try {
@@ -56,8 +56,8 @@ export class LogWriter {
   }
 
   /**
-   * Where a connection was lost since: begins a new life of the log if it has lost what was published here before. Does nothing
-   * where it has failed a moment ago.
+   * After a lost connection: begins a new epoch if the log has lost events published here. Does nothing for a while
+   * after a failure.
    */
   async verify(): Promise<void> {
     const doubts = this.acknowledged.doubts()

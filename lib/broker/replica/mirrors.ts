@@ -2,10 +2,10 @@ import type { Slice } from '../event-log.ts'
 import type { HistoryPolicy } from '../history-policy.ts'
 import { Mirror, NOTHING } from './mirror.ts'
 
-/** How long a topic is listened to after its last stream has gone: a page that is loaded anew comes back at once. */
+/** How long a topic stays subscribed after its last stream, in milliseconds: a reloaded page returns at once. */
 export const LINGER = 10_000
 
-/** The mirrors of an instance, one for each topic that a stream has, or had a moment ago. */
+/** The mirrors of an instance, one for each topic that has, or recently had, a stream. */
 export class Mirrors {
   readonly #policy: HistoryPolicy
   readonly #mirrors = new Map<string, Mirror>()
@@ -18,14 +18,14 @@ export class Mirrors {
     return this.#mirrors.size
   }
 
-  /** The shortest time that the history of any of them reaches back, in milliseconds. */
+  /** The shortest history age of any of them, in milliseconds. */
   get shortestAge(): number {
     let shortest = Infinity
     for (const { age } of this) shortest = Math.min(shortest, age)
     return shortest
   }
 
-  /** The `seq` of the newest event that was handed on. */
+  /** The `seq` of the newest delivered event. */
   get end(): number {
     let end = 0
     for (const { last = 0 } of this) end = Math.max(end, last)
@@ -64,12 +64,12 @@ export class Mirrors {
     return mirror?.startOfLast(count)
   }
 
-  /** Gives the memory back of what is too old at a time of the log's clock, be it read again or not. */
+  /** Frees events that are too old at a time of the log's clock. */
   expire(now: number): void {
     for (const mirror of this) mirror.expire(now)
   }
 
-  /** Takes out, and answers, those that no stream has had for a while, by the monotonic clock. */
+  /** Removes and returns the mirrors without a stream for a while, on the monotonic clock. */
   takeIdle(now: number): Mirror[] {
     const idle = [...this].filter(({ idleSince }) => idleSince !== undefined && now - idleSince >= LINGER)
     for (const { topic } of idle) this.#mirrors.delete(topic)

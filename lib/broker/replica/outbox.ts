@@ -7,12 +7,12 @@ interface Waiting {
   readonly reject: (error: unknown) => void
 }
 
-// Events a batch, and bytes and topics after which it is full: whoever keeps the log does nothing else while it works on one.
+// The limits of a batch, in events, bytes and topics: the log is blocked while it handles one.
 const EVENTS = 64
 const BYTES = 65_536
 const TOPICS = 256
 
-/** Collects the events of one turn of the event loop, since many cost little more than one. Their order stays. */
+/** Batches the events of one turn of the event loop, since many cost little more than one. Keeps their order. */
 export class Outbox {
   readonly #send: (events: readonly Outgoing[]) => Promise<readonly (Appended | Error)[]>
   readonly #clock: Clock
@@ -20,7 +20,7 @@ export class Outbox {
   #bytes = 0
   #topics = 0
 
-  /** @param send answers a place or what went wrong for each event, or rejects for all of them */
+  /** @param send returns a place or an error for each event, or rejects for all of them */
   constructor(send: (events: readonly Outgoing[]) => Promise<readonly (Appended | Error)[]>, clock: Clock) {
     this.#send = send
     this.#clock = clock

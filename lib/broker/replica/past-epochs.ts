@@ -1,9 +1,9 @@
-// Epochs that are remembered as over.
+// The most past epochs remembered.
 const MOST = 16
 
 /**
- * Epochs that are not the log's any more, or never were, and up to where their events were handed on. They are random: one that is
- * over comes back only where a fail-over, or a copy that is restored, puts an earlier life of the log in place of a later one.
+ * Epochs that are no longer the log's, or never were, and the `seq` up to which their events were delivered. Epochs are
+ * random: a past one returns only if a failover or a restored backup replaces a later one.
  */
 export class PastEpochs {
   readonly #ends = new Map<string, number>()
@@ -12,7 +12,7 @@ export class PastEpochs {
     return this.#ends.has(epoch)
   }
 
-  /** @param seq up to here its events were handed on; 0 where none were */
+  /** @param seq up to which its events were delivered; 0 if none were */
   add(epoch: string, seq = 0): void {
     this.#ends.set(epoch, Math.max(seq, this.#ends.get(epoch) ?? 0))
     for (const oldest of this.#ends.keys()) {
@@ -21,7 +21,10 @@ export class PastEpochs {
     }
   }
 
-  /** The log is in that life again. Answers up to where its events were handed on, `undefined` for a life that is new. */
+  /**
+   * The log is in that epoch again. Returns the `seq` up to which its events were delivered, `undefined` for a new
+   * epoch.
+   */
   take(epoch: string): number | undefined {
     const seq = this.#ends.get(epoch)
     this.#ends.delete(epoch)

@@ -16,16 +16,16 @@ import { LINGER, Mirrors } from './mirrors.ts'
 import { PastEpochs } from './past-epochs.ts'
 import { SharedLook } from './shared-look.ts'
 
-// How long events of an epoch that is over may come before the log is looked at, in milliseconds.
+// How long events of a past epoch may arrive before the log is checked, in milliseconds.
 const DOUBT = 500
 
-// By how many milliseconds a live event may seem to come from another time before the log's clock is looked at.
+// The difference in milliseconds between a live event's time and the log's estimated clock at which that is read again.
 const STEP = 5_000
 
-// Milliseconds between two looks at what is too old or not needed any more, at least.
+// The least milliseconds between two sweeps of expired or unused data.
 const SHORTEST_SWEEP = 100
 
-/** What a replica tells: the part of an engine's listener that is about the log. */
+/** The replica's events: the part of an engine's listener that concerns the log. */
 export type ReplicaListener = Pick<BrokerListener, 'event' | 'gap' | 'readiness' | 'fault'>
 
 export interface ReplicaParts {
@@ -33,31 +33,31 @@ export interface ReplicaParts {
   readonly policy: HistoryPolicy
   readonly clock: Clock
   readonly listener: ReplicaListener
-  /** Milliseconds until a subscription or a question that is not answered is given up. */
+  /** The timeout of a subscription or a read, in milliseconds. */
   readonly timeout: number
-  /** How many events of this instance may be on their way at once. */
+  /** The most events of this instance in flight. */
   readonly maxPending: number
 }
 
 /**
- * - `connecting`: there is no connection to the log. Anything may be missed.
- * - `asking`: there is one, and the log is asked what was missed.
- * - `live`: events are handed on as they come.
- * - `holding`: something may be missing though the connection holds, such as a hole in a topic's chain of predecessors.
- *   The log is asked as before, and the replica still counts as ready: it is a matter of moments.
+ * - `connecting`: not connected to the log. Anything may be missed.
+ * - `asking`: connected, and reading what was missed.
+ * - `live`: events are delivered as they arrive.
+ * - `holding`: events may be missing in spite of the connection, such as after a gap in a topic's chain of
+ *   predecessors. The replica reads what was missed, and still counts as ready, since that takes moments.
  * - `closed`
  */
 type Phase = 'connecting' | 'asking' | 'live' | 'holding' | 'closed'
 
 /**
- * This instance's copy of a remote log, of the topics that its streams have.
+ * This instance's copy of a remote log, for the topics of its streams.
  *
  *     connecting ── up ──▶ asking ── all is in order ──▶ live ── doubt ──▶ holding ── all is in order ──▶ live
  *          ▲                 └───────────┐                └─────────────────┐ │
  *          └──────────────────────────── down ────────────────────────────────┘
  *
- * Events are handed on in the order of the log. While it is not live all topics are held: what comes is kept aside, the
- * log is asked for what came before, and only when all of it has been put in order do they go on. A new topic is held
+ * Events are delivered in the order of the log. While it is not live all topics are held: incoming events are kept
+ * aside, missed ones are read from the log, and delivery continues only once all are in order. A new topic is held
  * alone while the others are live.
  */
 export class Replica implements LogListener {
@@ -69,19 +69,19 @@ export class Replica implements LogListener {
   readonly #looks = new SharedLook(() => this.#look())
   readonly #past = new PastEpochs()
   #stopSweeping: (() => void) | undefined
-  // When the next sweep is due, by the monotonic clock.
+  // When the next sweep is due, on the monotonic clock.
   #sweepAt = Infinity
   #phase: Phase = 'connecting'
-  // Mirrors that are held, and of which it has not been asked yet what they miss.
+  // Held mirrors whose missing events have not been read yet.
   readonly #unasked = new Set<Mirror>()
-  // Counts connections, and moments since which something may be missing: answers from before one are of no use.
+  // Counts connections, and moments from which events may be missing: earlier reads are discarded.
   #connection = 0
   #doubts = 0
   #isAsking = false
   #epoch = ''
   #seq = 0
   #base = 0
-  // When it was last known how far the log had come: by the log's own time, and by the monotonic clock.
+  // When the log's end was last known: on the log's clock, and on the monotonic clock.
   #looked: Moment = { log: 0, here: 0 }
   #isWritable = true
   #writeError: unknown
@@ -105,21 +105,21 @@ export class Replica implements LogListener {
     return this.#ready === true
   }
 
-  /** What the log's clock says, as it was last seen: less than half of a round trip late. */
+  /** The log's estimated clock: late by less than half a round trip. */
   get time(): number {
     return this.#now
   }
 
-  /** Everything up to here, on the topics that are live, has been handed on. */
+  /** Everything up to here has been delivered, on the live topics. */
   get position(): Position {
     return { epoch: this.#epoch, seq: this.#seq }
   }
 
-  // What the hub asks.
+  // Called by the hub.
 
   async publish(event: Outgoing): Promise<Position> {
     const { epoch, seq, isRepeat } = await this.#writer.publish(event)
-    // The first one may have had other topics. What is in the log by now has been handed on once it has been looked at.
+    // The first event may have had other topics. After a look, everything in the log so far has been delivered.
     if (isRepeat) await this.look().catch(() => undefined)
     else await this.#handedOn(event.topics, seq)
     return { epoch, seq }
@@ -136,16 +136,16 @@ export class Replica implements LogListener {
     if (mirror !== undefined) mirror.idleSince = this.#parts.clock.monotonic()
   }
 
-  /** Catches up if a client is ahead of us, and fetches the history of topics of which not enough is here. */
+  /** Catches up if a client is ahead of this replica, and loads the history that is missing here. */
   async load(topics: readonly string[], since: number, epoch?: string): Promise<void> {
-    // What is still to come is part of a topic's latest events. If it does not come, there is what is here.
+    // Pending events belong to a topic's latest. If they do not arrive in time, use what is here.
     if (this.#phase === 'holding') await this.#inTime(this.#liveOf(topics)).catch(() => undefined)
     if (this.#isAhead(since, epoch)) await this.#catchUpWith(topics, since, epoch)
     const lacking = topics.flatMap(topic => this.#mirrors.get(topic) ?? []).filter(mirror => mirror.lacks(since))
     await Promise.all(lacking.map(mirror => this.#loader.load(mirror, this.#epoch)))
   }
 
-  /** Asks where the log stands. What was published up to there has been handed on, or is held. */
+  /** Reads the log's end. Everything published up to there has been delivered, or is held. */
   async look(): Promise<Position> {
     const { epoch, seq, now } = await this.#inTime(this.#looks.ask())
     this.#noteTime(now)
@@ -175,11 +175,11 @@ export class Replica implements LogListener {
     this.#connection += 1
     this.#stopSweeping?.()
     this.#stopDoubting?.()
-    const error = new EventStreamError('ERR_BROKER', 'the broker has been closed')
+    const error = new EventStreamError('ERR_BROKER', 'the broker is closed')
     for (const mirror of this.#mirrors) mirror.fail(error)
   }
 
-  // What the engine tells.
+  // Called by the engine.
 
   async up(): Promise<void> {
     this.#connection += 1
@@ -204,7 +204,7 @@ export class Replica implements LogListener {
   event(topic: string, event: LoggedEvent): void {
     if (this.#past.has(event.epoch)) {
       this.#lookSoon()
-      this.foreign(new EventStreamError('ERR_BROKER', `an event of ${topic} is of a life of the log that is over`))
+      this.foreign(new EventStreamError('ERR_BROKER', `an event of ${topic} belongs to a past epoch of the log`))
       return
     }
     const mirror = this.#mirrors.get(topic)
@@ -232,7 +232,7 @@ export class Replica implements LogListener {
     this.#parts.listener.fault('redis message', error)
   }
 
-  // Handing on.
+  // Delivery.
 
   #accept(mirror: Mirror, event: LoggedEvent): void {
     if (event.epoch === this.#epoch && event.seq <= (mirror.last ?? 0)) return
@@ -248,33 +248,33 @@ export class Replica implements LogListener {
 
   #handOn(mirror: Mirror, event: LoggedEvent, here: number): void {
     mirror.append(event, here)
-    // Of its other topics it may be still to come: a stream that starts here must not take it for had.
+    // It may still be in transit on its other topics: a stream that starts here must not skip it.
     this.#seq = Math.max(this.#seq, event.isShared ? event.seq - 1 : event.seq)
     if (mirror.idleSince === undefined) this.#parts.listener.event([mirror.topic], event)
     mirror.passed(event.seq)
   }
 
-  /** Resolves when this instance has handed an event on that it has published, or holds it. Does not wait for ever. */
+  /** Resolves when this instance has delivered an event it published, or holds it. Bounded by a timeout. */
   async #handedOn(topics: readonly string[], seq: number): Promise<void> {
     const waits = topics.flatMap(topic => this.#mirrors.get(topic)?.handedOn(seq) ?? [])
-    // It is in history all the same: whoever listens here is told by the connection's own means.
+    // It is in history in any case: local streams will get it by catch-up.
     if (waits.length > 0) await this.#inTime(Promise.all(waits)).catch(() => undefined)
   }
 
-  // Asking.
+  // Catch-up.
 
   #addMirror(topic: string): Mirror {
     const mirror = this.#mirrors.add(topic)
     this.#unasked.add(mirror)
     this.#sweepWithin(mirror.age / 4)
-    // All topics that are wanted in this turn are asked about in one go.
+    // Topics subscribed to in this turn share one read.
     queueMicrotask(() => {
       this.#askAside()
     })
     return mirror
   }
 
-  /** Something may be missing: holds everything and asks. */
+  /** Events may be missing: holds everything and catches up. */
   #doubt(): void {
     if (this.#phase === 'live') this.#phase = 'holding'
     this.#holdAll()
@@ -297,7 +297,7 @@ export class Replica implements LogListener {
     })
   }
 
-  /** Asks until nothing is held any more, or the connection is another one. Throws if the connection cannot be used. */
+  /** Catches up until nothing is held, or the connection has changed. Throws if the connection is unusable. */
   #ask(connection: number): Promise<void> {
     if (!CATCH_UP.hasSubscribers || this.#phase === 'live') return this.#askAll(connection)
     const message: CatchUpMessage = { hub: this.#parts.listener, topics: this.#mirrors.size }
@@ -327,10 +327,10 @@ export class Replica implements LogListener {
       const own = isWhole ? this.#writer.acknowledged.all() : undefined
       const known = { ...this.position, acknowledged: own?.events ?? [], clock: this.#parts.clock }
       const answer = await catchUp(this.#engine, batch, known)
-      // What was handed out before the log answered must have arrived.
+      // Everything sent before the log's reply must have arrived.
       await this.#engine.fence()
       for (const epoch of answer.epochs) if (epoch !== answer.state.epoch) this.#past.add(epoch)
-      // What has come up meanwhile is asked about next.
+      // New doubts are handled in the next round.
       if (doubts !== this.#doubts) return
       if (answer.outcome === 'complete' && batch.every(mirror => isOfEpoch(mirror, answer.state.epoch))) {
         own?.settle()
@@ -357,7 +357,7 @@ export class Replica implements LogListener {
     await this.#engine.renew({ epoch, seq: Math.max(this.#seq, this.#writer.acknowledged.seq) })
   }
 
-  // Everything that was missed is here: it is handed on in the order of the log, and what comes now follows it.
+  // All missed events are here: delivers them in the order of the log; live events follow.
   #goOn(batch: readonly Mirror[], { epoch, seq, base, now }: LogState): void {
     this.#epoch = epoch
     this.#base = base
@@ -378,9 +378,9 @@ export class Replica implements LogListener {
     this.#tellReadiness()
   }
 
-  // The log has begun a new life. Every topic starts over where that began; streams are told. It may be an earlier one, since
-  // a fail-over has lost a renewal, or a copy was restored: then they go on behind what was handed on of it here, or from where it
-  // stands if nothing is known of it.
+  // The log has another epoch. Every topic restarts where that began; streams are notified. It may be an earlier epoch,
+  // if a failover lost the renewal, or a backup was restored: topics then continue after its last event delivered here,
+  // or from its end if nothing is known of it.
   #beginAnew({ epoch, base, seq }: LogState): void {
     const end = this.#past.take(epoch)
     const isLater = end === undefined && base >= this.#base
@@ -396,9 +396,9 @@ export class Replica implements LogListener {
     this.#parts.listener.gap(this.#mirrors.topics, 'epoch')
   }
 
-  // Looking.
+  // Reads of the log's end.
 
-  // A client that comes from another instance may have seen what has not arrived here, or another life of the log.
+  // A client from another instance may have seen events that have not arrived here, or another epoch.
   #isAhead(since: number, epoch = this.#epoch): boolean {
     if (epoch !== this.#epoch) return !this.#past.has(epoch)
     return since !== Infinity && since > this.#seq
@@ -408,9 +408,9 @@ export class Replica implements LogListener {
     const seen = await this.look()
     await this.#inTime(this.#liveOf(topics))
     if (seen.epoch === this.#epoch) this.#seq = Math.max(this.#seq, seen.seq)
-    // What takes no events may be a copy of the log that is behind: there the client has been where the log is not yet.
+    // A log that accepts no events may be a lagging copy: the client may have seen more than it has.
     if (!this.#isWritable && this.#isAhead(since, epoch)) {
-      throw new EventStreamError('ERR_BROKER', 'the log takes no events, and may be behind what the client has seen')
+      throw new EventStreamError('ERR_BROKER', 'the log is read-only, and may lag behind the client')
     }
   }
 
@@ -424,18 +424,18 @@ export class Replica implements LogListener {
     return state
   }
 
-  // Events of an epoch that is over come from another log on the same channels, or this one was restored from a copy.
+  // Events of a past epoch come from another log on the same channels, or the log was restored from a backup.
   #lookSoon(): void {
     this.#stopDoubting ??= this.#parts.clock.after(DOUBT, () => {
       this.#stopDoubting = undefined
-      // If it fails, the next event is doubted again.
+      // If it fails, the next such event triggers another look.
       this.look().catch(() => undefined)
     })
   }
 
   // Time.
 
-  /** What the log's clock says, by which events age. */
+  /** The log's estimated clock, by which events age. */
   get #now(): number {
     return this.#timeAt(this.#parts.clock.monotonic())
   }
@@ -448,7 +448,7 @@ export class Replica implements LogListener {
     this.#looked = { log, here: this.#parts.clock.monotonic() }
   }
 
-  // What a topic with a short age has must be looked at more often.
+  // Topics with a short history age need more frequent sweeps.
   #sweepWithin(ms: number): void {
     const { clock } = this.#parts
     const pause = Math.max(SHORTEST_SWEEP, ms)
@@ -470,15 +470,15 @@ export class Replica implements LogListener {
     if (idle.length > 0) this.#engine.unlisten(idle.map(({ topic }) => topic))
     if (this.#phase !== 'live' || this.#mirrors.size === 0) return
     this.#mirrors.expire(this.#now)
-    // The log forgets the last event of a topic that was silent for long. That nothing is missing before the next one is
-    // known here if it is known that the log had come further by then. If it cannot be asked, the next event is doubted.
+    // The log forgets the last event of a long silent topic. To know that nothing is missing before the next one, the
+    // log's end must have been read since. If the read fails, the next event triggers a catch-up.
     if (now - this.#looked.here >= this.#engine.memory / 4) this.look().catch(() => undefined)
   }
 
   #tellReadiness(error: unknown = this.#writeError ?? this.#readError): void {
     const isUp = this.#phase === 'live' || this.#phase === 'holding'
     const ready = isUp && this.#isWritable && this.#isReadable
-    // That it is about to be there is no news.
+    // No need to report that it is about to be ready.
     if (this.#phase === 'asking' || ready === this.#ready) return
     this.#ready = ready
     this.#parts.listener.readiness(ready, error)
@@ -486,11 +486,11 @@ export class Replica implements LogListener {
 
   async #inTime<T>(work: Promise<T>): Promise<T> {
     const { clock, timeout } = this.#parts
-    return within(clock, timeout, work, () => new EventStreamError('ERR_BROKER', 'the log did not answer in time'))
+    return within(clock, timeout, work, () => new EventStreamError('ERR_BROKER', 'the log did not respond in time'))
   }
 }
 
-/** Whether all that has come since the log was asked is of the life that it told of. */
+/** Whether all events that have arrived since the read have its epoch. */
 function isOfEpoch(mirror: Mirror, epoch: string): boolean {
   return mirror.arrivedEpochs.every(other => other === epoch)
 }

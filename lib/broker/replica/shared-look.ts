@@ -1,6 +1,6 @@
 /**
- * A question that many ask at once. A look that was begun before somebody asks may see too little for him: he gets the
- * next one, and shares it with all who have asked since that one was begun.
+ * A read shared by concurrent callers. A read in progress may miss what happened just before a call: such a caller gets
+ * the next one, shared with all who have called since.
  */
 export class SharedLook<State> {
   readonly #look: () => Promise<State>

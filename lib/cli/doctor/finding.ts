@@ -1,17 +1,17 @@
-/** What has been looked at. The vocabulary is closed, for scripts. */
+/** The checks. A closed vocabulary, for scripts. */
 export type Check =
   'answer' | 'buffering' | 'compression' | 'caching' | 'http' | 'last-event-id' | 'resume' | 'cors' | 'idle'
 
 /**
- * `ok`; `warning`: it works, and could be better; `problem`: events are late, lost or come not at all; `unknown`: it could
- * not be found out, and says why.
+ * `ok`; `warning`: it works, but could be better; `problem`: events are late, lost or never arrive; `unknown`:
+ * undetermined, with the reason.
  */
 export type Level = 'ok' | 'warning' | 'problem' | 'unknown'
 
 export interface Finding {
   readonly check: Check
   readonly level: Level
-  /** What was seen. */
+  /** The observation. */
   readonly seen: string
   /** What to do about it. */
   readonly cure?: string

@@ -4,7 +4,7 @@ import { PassThrough, pipeline, type Duplex, type Readable } from 'node:stream'
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib'
 import { createParser } from '../../client/parser.ts'
 
-/** A client that reads slowly would be cut: what waits here is what nobody has asked for, and the oldest of it is dropped. */
+/** The most buffered events; the oldest is dropped. A probe must keep reading, since the server evicts slow clients. */
 const MOST_WAITING = 1_000
 /** Bytes of an event, decompressed: of whoever sends one without an end no more is read. */
 const MOST_BYTES = 64 * 1_024 * 1_024
@@ -21,31 +21,31 @@ export interface Ending {
   readonly silence: number
 }
 
-/** A stream that was opened to be looked at. */
+/** An open stream under test. */
 export interface Probe {
   readonly status: number
   readonly headers: IncomingHttpHeaders
   readonly httpVersion: string
-  /** The next event that matches; `undefined` once the time is over, or the response has ended. */
+  /** The next matching event; `undefined` on a timeout, or if the response has ended. */
   next(matches: (block: Block) => boolean, within?: number): Promise<Block | undefined>
-  /** `undefined` as long as it is open. */
+  /** `undefined` while it is open. */
   ending(): Ending | undefined
-  /** The longest time so far, in milliseconds, in which no byte came. */
+  /** The longest silence so far, in milliseconds. */
   longestSilence(): number
-  /** Leaves. */
+  /** Disconnects. */
   close(): void
 }
 
-/** What a probe is opened with. */
+/** The request of a probe. */
 export interface Opening {
   readonly headers: Record<string, string>
   /** Default `GET`. */
   readonly method?: string
-  /** How long an answer, and an event, may take, in milliseconds. */
+  /** The timeout of a response, and of an event, in milliseconds. */
   readonly patience: number
 }
 
-/** `silent`: nothing was answered in time. `unreachable`: nobody was there. */
+/** `silent`: no response in time. `unreachable`: no connection. */
 export type Failure = 'silent' | 'unreachable'
 
 export function openProbe(url: URL, { headers, method = 'GET', patience }: Opening): Promise<Probe | Failure> {
@@ -131,7 +131,7 @@ function watch(incoming: IncomingMessage, patience: number, close: () => void): 
   }
 }
 
-/** Decompresses what there is at once. */
+/** Decompresses incoming data without delay. */
 function decompressor(encoding: string | undefined): Duplex {
   if (encoding === 'gzip' || encoding === 'deflate') return createUnzip({ finishFlush: constants.Z_SYNC_FLUSH })
   if (encoding === 'br') return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })

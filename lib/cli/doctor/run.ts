@@ -9,7 +9,7 @@ import { checkLastEventId, checkResume } from './checks/resume.ts'
 import type { Finding } from './finding.ts'
 import { subjectOf, type Subject } from './subject.ts'
 
-// One after the other: each opens streams, of which an identity may have a few. The one that takes long comes last.
+// Sequential: each check opens streams, and an identity may have only a few. The slowest is last.
 const CHECKS: readonly ((subject: Subject) => Promise<Finding[]>)[] = [
   checkCompression,
   checkCaching,
@@ -20,7 +20,7 @@ const CHECKS: readonly ((subject: Subject) => Promise<Finding[]>)[] = [
   checkIdle,
 ]
 
-/** Examines a stream and says what was found; answers the exit code: 1 where there is a problem. */
+/** Examines a stream and prints the findings; returns the exit code: 1 if there is a problem. */
 export async function runDoctor(command: DoctorCommand): Promise<number> {
   const { url, json } = command
   const findings: Finding[] = []

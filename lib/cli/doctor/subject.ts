@@ -1,21 +1,21 @@
 import { logIn, type Login } from '../login.ts'
 import { openProbe, type Failure, type Probe } from './probe.ts'
 
-/** How to examine. */
+/** The settings of an examination. */
 export interface Manner {
-  /** How long an answer, and its first event, may take, in milliseconds. */
+  /** The timeout of a response, and of its first event, in milliseconds. */
   readonly patience: number
-  /** The origin of a page of another site, if there is one. */
+  /** The origin of a cross-site page, if any. */
   readonly origin: string | undefined
-  /** How long to watch an idle stream, in milliseconds; by default for two of its heartbeats. */
+  /** How long to watch an idle stream, in milliseconds; by default two heartbeats. */
   readonly wait: number | undefined
 }
 
-/** A stream under examination. */
+/** The stream under examination. */
 export interface Subject extends Manner {
   readonly url: URL
   readonly login: Login
-  /** Opens it once more, with credentials of its own. */
+  /** Opens it again, with new credentials. */
   open(more?: Extra): Promise<Probe | Failure>
 }
 
@@ -24,7 +24,9 @@ export interface Extra {
   readonly query?: Record<string, string>
 }
 
-/** What the library's own client asks for: heartbeats that can be told from bytes that were held back. */
+/**
+ * Requests visible heartbeats, as the library's own client does: they distinguish an idle stream from a buffered one.
+ */
 const VISIBLE = { heartbeat: 'event' }
 
 export function subjectOf(url: URL, login: Login, { patience, origin, wait }: Manner): Subject {

@@ -2,22 +2,22 @@ import type { Message } from '../inbox.ts'
 import { isUpTo } from '../position.ts'
 import { MOST_CHARACTERS, MOST_KEPT } from './limits.ts'
 
-/** The latest messages without a hole, for tabs that come back. */
+/** The latest messages without a gap, for tabs that catch up. */
 export interface Backlog {
   add(message: Message): void
-  /** What came after this id; `undefined` where that is not known any more, or never was. */
+  /** The messages after this id; `undefined` if the backlog does not reach back to it. */
   after(cursor: string): Message[] | undefined
-  /** Begins anew behind this id; empty where there is none yet. */
+  /** Starts again after this id; empty if there is none yet. */
   reset(cursor: string): void
 }
 
 export function createBacklog(cursor: string): Backlog {
-  // The id behind which nothing is missing.
+  // Nothing after this id is missing.
   let floor = cursor
   let kept: Message[] = []
   let characters = 0
 
-  // Whoever stands before a gap must not come out behind it: what goes with it is the next place.
+  // Drop a gap only together with the next position: a tab before it must not skip it.
   const trim = (): void => {
     const next = kept.findIndex(({ hasId }) => hasId)
     floor = kept[next]?.id ?? ''
@@ -27,7 +27,7 @@ export function createBacklog(cursor: string): Backlog {
 
   return {
     add(message) {
-      // Others without an id of their own are in no history.
+      // Other messages without an id of their own are not in history.
       if (!message.hasId && message.event !== 'gap') return
       if (!floor) {
         if (message.hasId) floor = message.id

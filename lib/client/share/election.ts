@@ -1,19 +1,19 @@
 import type { Locks } from '../environment.ts'
 
-/** Who leads: whoever holds the lock. */
+/** Leader election: the holder of the lock leads. */
 export interface Election {
-  /** Waits for its turn; or takes the lock from whoever holds it. */
+  /** Waits for the lock, or steals it. */
   stand(isBySteal?: boolean): void
-  /** Gives the lock up, or the wait for it. */
+  /** Releases the lock, or stops waiting for it. */
   withdraw(): void
 }
 
 export interface Candidate {
-  /** Leads from now on. */
+  /** This tab now leads. */
   elected(): void
-  /** Another one has taken the lock. */
+  /** Another tab has taken the lock. */
   deposed(): void
-  /** There are no locks for this page. */
+  /** Locks are unavailable to this page. */
   refused(): void
 }
 
@@ -24,7 +24,7 @@ export function createElection(locks: Locks, key: string, candidate: Candidate):
     current.abort()
     const { signal } = (current = new AbortController())
     const hold = (): Promise<void> | undefined => {
-      // The wait was given up as it ended.
+      // The wait was cancelled just as the lock was granted.
       if (signal.aborted) return undefined
       candidate.elected()
       return new Promise(resolve => signal.addEventListener('abort', () => resolve()))

@@ -4,17 +4,19 @@ import { isUpTo } from '../position.ts'
 import { createBacklog, type Backlog } from './backlog.ts'
 import type { Packed, Question, Told } from './words.ts'
 
-/** A tab as a reader of what leaders tell: it follows one of them at a time, and joins the next one by its cursor. */
+/** A tab as a reader: follows one leader at a time, and joins the next one by its cursor. */
 export interface Follower {
-  /** Hears a leader, and answers whether it is one to be followed. */
+  /** Handles a leader's message, and returns whether that leader is followed. */
   hear(told: Told): boolean
-  /** Asks for what has been missed. Until that comes, all else is passed over. */
+  /** Requests missed messages. All others are ignored until they arrive. */
   join(): void
-  /** Reads nothing on. */
+  /** Stops reading. */
   leave(): void
-  /** For a leader in this tab: a term above all that were heard of, and what was read. It is the leader's from now on. */
+  /**
+   * Hands a new leader in this tab a term higher than all seen, and what was read. The leader owns that from now on.
+   */
   handOver(now: number): Inheritance
-  /** Keeps what is read again. */
+  /** Keeps its own backlog again. */
   takeBack(): void
 }
 
@@ -26,29 +28,29 @@ export interface Inheritance {
   readonly names: ReadonlySet<string>
 }
 
-/** What a follower is part of. */
+/** The tab that a follower belongs to. */
 export interface Tab {
   readonly host: ConnectionHost
-  /** Names of the events that are shown; `undefined` where all are. */
+  /** Names of the events delivered; `undefined` for all. */
   readonly names: ReadonlySet<string> | undefined
   ask(ask: Question['ask'], tab: string): void
-  /** The leader's connection stands so. */
+  /** The state of the leader's connection. */
   stands(told: Told): void
 }
 
-/** @param id of this tab, as no other has one */
+/** @param id unique id of this tab */
 export function createFollower(self: Connection, id: string, tab: Tab): Follower {
   const { host, names } = tab
   let term = ''
   let highest = ''
   let questions = 0
-  // The join that has not been answered yet.
+  // The join awaiting a response.
   let question: string | undefined
   let isJoined = false
-  // Whether ids are of the log: they rise.
+  // Whether ids are from the log, and so increase.
   let isLog = !!self.lastId
   let backlog = createBacklog(self.lastId)
-  // The term of the leader in this tab, which keeps what is read.
+  // The term of the leader in this tab, which keeps the backlog.
   let ownTerm = ''
   const shown = new Set(names)
 
@@ -61,7 +63,7 @@ export function createFollower(self: Connection, id: string, tab: Tab): Follower
   // The application may have closed or paused it meanwhile.
   const isReading = (): boolean => isJoined
 
-  // Keeps nothing of what was read so far, and what comes behind this id.
+  // Restarts the backlog after this id.
   const forget = (floor: string): void => {
     if (!ownTerm) backlog.reset(floor)
   }
@@ -88,12 +90,12 @@ export function createFollower(self: Connection, id: string, tab: Tab): Follower
   const learn = (more: Iterable<string>, isNew = false): void => {
     const before = shown.size
     for (const name of more) shown.add(name)
-    // What was kept lacks these. A tab that joins is sent them from its place on.
+    // The backlog lacks these events. A tab that joins gets them from its cursor on.
     if (isNew && isJoined) forget('')
     else if (shown.size > before) forget(self.lastId)
   }
 
-  // Goes over to another leader.
+  // Switches to another leader.
   const follow = (next: string): void => {
     term = next
     if (isJoined || question) join()
@@ -101,7 +103,7 @@ export function createFollower(self: Connection, id: string, tab: Tab): Follower
 
   return {
     hear(told) {
-      // One that does not know yet that it has been replaced, or that is dead and was heard late.
+      // Fencing: a leader that does not know yet that it was replaced, or a late message of a dead one.
       if (ownTerm ? told.term !== ownTerm : told.term < term) return false
       if (told.isOver) {
         if (told.term === term) follow('')
@@ -134,7 +136,7 @@ export function createFollower(self: Connection, id: string, tab: Tab): Follower
       return { term: ownTerm, backlog, names: shown }
     },
     takeBack() {
-      // The leader's are ahead of what was read here.
+      // The leader's ids are ahead of this tab's.
       if (ownTerm) backlog = createBacklog(self.lastId)
       ownTerm = ''
     },

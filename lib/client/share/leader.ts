@@ -6,28 +6,28 @@ import type { createConnection } from '../resumable-connection.ts'
 import type { Backlog } from './backlog.ts'
 import { pack, type Question, type Told } from './words.ts'
 
-/** What a tab needs for the connection of all. */
+/** The dependencies of a leader. */
 export interface Office {
   readonly env: Environment
   readonly settings: Settings
   readonly createConnection: typeof createConnection
-  /** Tells of what the application's functions fail with. */
+  /** Reports errors of the application's functions. */
   readonly failed: (error: unknown) => void
 }
 
-/** Where a leader begins. */
+/** A new leader's starting point. */
 export interface Place {
   readonly term: string
   /** The cursor of its tab. */
   readonly cursor: string
-  /** The last URL, for messages that come before the first attempt. */
+  /** The last URL, for messages before the first attempt. */
   readonly url: string
   readonly names: Iterable<string>
-  /** What the tab has kept: it is the leader's from now on. */
+  /** The tab's backlog, owned by the leader from now on. */
   readonly backlog: Backlog
 }
 
-/** The connection of all tabs, and what it tells them. Its own tab listens like any other. */
+/** Runs the shared connection and broadcasts to all tabs. Its own tab receives the messages like any other. */
 export interface Leader {
   wake(sign: Wake): void
   stop(): void
@@ -37,7 +37,8 @@ export interface Leader {
 export function createLeader({ env, settings, createConnection, failed }: Office, key: string, place: Place): Leader {
   const { term, backlog } = place
   const shown = new Set(place.names)
-  // Tabs whose cursors are of another life of the log than ours: one of both has been lost, and all are to be told of it.
+  // Tabs whose cursors have another epoch than the leader's: one of the two is outdated, and they wait to be told of
+  // it.
   const waiting = new Map<string, Question>()
   let isCatchingUp = false
   let isQuiet = false
@@ -69,14 +70,14 @@ export function createLeader({ env, settings, createConnection, failed }: Office
     failed,
   }
 
-  // `isCurrent`: our own cursor has just been found to be of the life that the log has now.
+  // `isCurrent`: the leader's own cursor has just been confirmed to be of the log's current epoch.
   const join = (question: Question, isCurrent = false): void => {
     const { tab: to, cursor } = question
     const isNew = learn(question.names)
     const names = [...shown]
     const missed = backlog.after(cursor)
     if (missed && !isNew) tell({ to, names, events: missed.map(pack) })
-    // One that begins, or whose ids compare with nothing.
+    // A new tab, or one whose ids are not comparable.
     else if (!isUpTo(cursor, cursor)) welcome(to, names, isNew)
     else {
       const own = inner.lastId
@@ -98,13 +99,13 @@ export function createLeader({ env, settings, createConnection, failed }: Office
     tell({ to, names, isNew, events, ...((from || inner.state === 'open') && { from }) })
   }
 
-  // Has it resumed from an older place. Whoever has seen what comes then skips it.
+  // Resumes from an older position. Tabs that have seen the events skip them.
   const restart = (from: string): void => {
     backlog.reset(from)
     isCatchingUp = true
     const isFirst = !inner.lastId
     inner.lastId = from
-    // It will not be told to have begun.
+    // It will not call `began` again.
     if (isFirst) tell({ from })
     if (inner.state === 'waiting') return
     isQuiet = true
@@ -113,20 +114,20 @@ export function createLeader({ env, settings, createConnection, failed }: Office
     wake('pageshow')
   }
 
-  // An EventSource shows only what it listens to: answers whether it has to listen to more.
+  // EventSource delivers only events with a listener: returns whether it needs more.
   const learn = (names: readonly string[]): boolean => {
     const more = names.filter(name => !shown.has(name))
     if (!settings.Source || !more.length) return false
     for (const name of more) inner.listen(name)
-    // What was kept lacks these, and so does what has come since that.
+    // The backlog lacks these events, and so does what has arrived since.
     backlog.reset('')
     return true
   }
 
-  // The connection is not to hear of the page what ends a tab's part, and not the connection.
+  // Page events that concern only this tab must not affect the connection.
   const inside: Environment = { ...env, onWake: listener => (wake = listener) }
   const inner: Connection = createConnection(inside, settings, place.cursor, shown, host)
-  // eslint-disable-next-line @typescript-eslint/no-non-null-assertion -- looked for before anything is shared
+  // eslint-disable-next-line @typescript-eslint/no-non-null-assertion -- checked before sharing
   const channel = new env.page.BroadcastChannel!(key)
   channel.addEventListener('message', event => {
     const question = (event as MessageEvent).data as Question | Told

@@ -10,14 +10,14 @@ import { LINGER } from './limits.ts'
 import { createVigil } from './vigil.ts'
 import { keyOf, type Question, type Share, type Told } from './words.ts'
 
-/** Where there are no locks, such as in a frame without an origin: this tab shares with nobody. */
+/** Without Web Locks, such as in a frame without an origin, this tab does not share. */
 const ALONE: Locks = { request: async (_key, _options, hold) => hold() }
 
 /**
- * One connection for all tabs of an identity. One of them leads: it has the connection, and tells the others, and itself,
- * what comes. Each keeps its own place.
+ * One connection for all tabs of an identity. The leader has the connection and broadcasts to all tabs, including
+ * itself. Each tab keeps its own cursor.
  *
- * @param own a connection that has not been started: what this one begins with, and answered where nothing can be shared
+ * @param own an unstarted connection: the initial state, and returned if sharing is unavailable
  */
 export function createSharedConnection(
   env: Environment,
@@ -35,7 +35,7 @@ export function createSharedConnection(
   try {
     new BroadcastChannel(key).close()
   } catch {
-    // The user has blocked what a site may keep (Firefox).
+    // The user has blocked site storage (Firefox).
     return own
   }
 
@@ -44,7 +44,7 @@ export function createSharedConnection(
   let channel: Channel | undefined
   let leader: Leader | undefined
   let isFull = false
-  // Ends the wait for the others to be told of the end.
+  // Cancels the wait for the other tabs to learn of the end.
   let cancelLinger: (() => void) | undefined
 
   const enter = (): void => {
@@ -103,14 +103,14 @@ export function createSharedConnection(
     if (self.state === 'ended') return
     vigil.stop()
     follower.leave()
-    // Nobody is to ask again who has not been told yet.
+    // Tabs that have not learned of the end must not connect again.
     if (leader && reason !== 'client') {
       cancelLinger ??= env.after(LINGER, () => {
         leave()
         if (self.state === 'connecting') enter()
       })
     } else leave()
-    // What it lacks it asks the server for, once it can take it.
+    // It requests what it lacks from the server once it has room.
     if (isFull && reason !== 'client') return
     life.abort()
     become('ended', reason)

@@ -2,25 +2,25 @@ import type { Environment } from '../environment.ts'
 import { ANSWER, ASK_EVERY, TAKE_OVER, TAKE_OVER_JITTER } from './limits.ts'
 
 /**
- * Watches the leader as long as this tab is visible. Timers of hidden tabs hardly run, but messages are handled: it is an
- * answer that is missed, not a beat.
+ * Watches the leader while this tab is visible. Timers of hidden tabs hardly run, but messages are handled: it detects
+ * a missing pong, not a missing heartbeat.
  */
 export interface Vigil {
-  /** Looks at once. */
+  /** Checks at once. */
   look(): void
-  /** The tab can be seen from now on. */
+  /** The tab has become visible. */
   seen(): void
-  /** The leader lives; or so it was said. */
+  /** The leader is alive, according to its message. */
   sign(isHidden: boolean): void
   stop(): void
 }
 
 /**
- * @param ask asks the leader for a sign
- * @param depose the leader is dead, or frozen, or hidden while this tab is not
+ * @param ask pings the leader
+ * @param depose the leader is dead, frozen, or hidden while this tab is visible
  */
 export function createVigil(env: Environment, ask: () => void, depose: () => void): Vigil {
-  // Two tabs that can be seen do not take over together.
+  // Jitter, so that two visible tabs do not take over together.
   const patience = TAKE_OVER + env.chance() * TAKE_OVER_JITTER
   let cancel = (): void => undefined
   let seenAt = env.now()
@@ -35,7 +35,7 @@ export function createVigil(env: Environment, ask: () => void, depose: () => voi
       return
     }
     cancel = env.after(ANSWER, () => {
-      // Where this tab itself has slept, the answer may be about to be read.
+      // If this tab itself has slept, the response may already be queued.
       if (env.now() - askedAt > 2 * ANSWER) look()
       else depose()
     })

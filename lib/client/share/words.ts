@@ -1,56 +1,56 @@
 /**
- * What tabs say to each other. They may be of different builds: these names are never shortened, and whoever changes them
- * changes the key.
+ * The messages between tabs. Tabs may run different builds: these names are never minified, and a change of them
+ * requires a change of the key.
  */
 import type { Message } from '../inbox.ts'
 import type { Reason, State } from '../reasons.ts'
 
-/** What the lock and the channel of one stream of one identity are called. */
+/** The name of the lock and the channel of an identity's stream. */
 export function keyOf({ name, identity }: Share): string {
   return `koa-event-stream 1 ${JSON.stringify([name, identity])}`
 }
 
-/** Tabs share a connection where both are the same. */
+/** Tabs share a connection if both are the same. */
 export interface Share {
-  /** Of the stream. */
+  /** The name of the stream. */
   readonly name: string
-  /** Whose stream it is: the id of the login, or of the user. Tabs of another one have a connection of their own. */
+  /** The id of the login or the user. Tabs of another identity have their own connection. */
   readonly identity: string
 }
 
-/** An event, without an id where it has none of its own. */
+/** An event, with an id only if it has its own. */
 export type Packed = readonly [event: string, data: string, id?: string]
 
-/** What a tab asks of whoever leads. */
+/** A tab's request to the leader. */
 export interface Question {
-  /** `join`: send me what comes after my cursor. `names`: show me these, too. `alive`: are you there? */
+  /** `join`: send me everything after my cursor. `names`: deliver these, too. `alive`: ping. */
   readonly ask: 'join' | 'names' | 'alive'
-  /** Who asks, for an answer. */
+  /** The tab to respond to. */
   readonly tab: string
-  /** The id up to which it has read; empty where it begins. */
+  /** Its cursor; empty for a new tab. */
   readonly cursor: string
   /** The events that it listens to. */
   readonly names: readonly string[]
 }
 
-/** What a leader tells. */
+/** A leader's message. */
 export interface Told {
-  /** Rises from leader to leader, as text. No two have the same. */
+  /** The leader's term as text: increases with each leader, unique. */
   readonly term: string
   readonly state: State
   readonly reason: Reason
   readonly url: string
   readonly isHidden: boolean
-  /** Whom it answers; all the others, where it is nobody. */
+  /** The recipient; all tabs if absent. */
   readonly to?: string
-  /** Where those begin that have no cursor: empty where that has to be seen. */
+  /** The starting cursor of tabs without one: empty if not yet known. */
   readonly from?: string
-  /** All names that the connection shows, from now on. */
+  /** All names that the connection delivers from now on. */
   readonly names?: readonly string[]
-  /** Some of them have not been shown so far, and may have been passed over. */
+  /** Some of them are new, and earlier events may have been missed. */
   readonly isNew?: boolean
   readonly events?: readonly Packed[]
-  /** It leads no more. */
+  /** The leader has resigned. */
   readonly isOver?: boolean
 }
 

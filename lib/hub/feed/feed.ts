@@ -98,6 +98,10 @@ export class Feed implements Member, FeedAccess {
     return this.cursors.topics
   }
 
+  get holder(): string | undefined {
+    return this.#stream.identity?.id
+  }
+
   /** The id that the client has of the log, as far as it was written; `undefined` where it has none yet. */
   get lastId(): string | undefined {
     return this.#sentSeq === -1 ? undefined : formatPosition(this.broker.position().epoch, this.#sentSeq)
@@ -180,16 +184,18 @@ export class Feed implements Member, FeedAccess {
     return this.cursors.isBefore(seq, topic) && (this.due === undefined || seq > this.due.event.seq)
   }
 
-  flush(turn: Turn = this.#hub.fanOut.turn): void {
+  /** @param turn that of the fan-out, which serves all; left out where something comes behind what is due to this one alone */
+  flush(turn?: Turn): void {
     const { due } = this
     if (due === undefined) return
     this.due = undefined
-    if (this.#stream.writer.deliver(due, this.#policy.bufferBytes, turn)) {
+    const now = turn ?? this.#hub.fanOut.turn
+    if (this.#stream.writer.deliver(due, this.#policy.bufferBytes, now, turn === undefined)) {
       this.sent(due.event.seq)
       this.#hub.fanOut.wrote(due)
       if (SENT.hasSubscribers) this.#tellSent(due.frames())
       this.#news.carried()
-    } else this.#overflow(turn)
+    } else this.#overflow(now)
   }
 
   tell(topics: readonly string[], reason: GapReason): void {

@@ -60,7 +60,7 @@ for (const source of ['keys', 'getKey'] as const) {
       const send = await openAnswering(t, source, { keys })
       const answer = await send('a')
       t.like(answer, UNAVAILABLE)
-      t.regex(answer.cause ?? '', /JWK Set without a key/)
+      t.regex(answer.cause ?? '', /JWK Set without a usable key/)
     }
   })
 

@@ -14,6 +14,9 @@ export const applications = {
   memory: () => import('./memory.ts'),
   redis: () => import('./redis.ts'),
   session: () => import('./session.ts'),
+  'session-redis': () => import('./session-redis.ts'),
+  https: async () => ({ create: (await import('./protocols.ts')).https }),
+  http2: async () => ({ create: (await import('./protocols.ts')).http2 }),
   token: () => import('./token.ts'),
 } satisfies Record<string, () => Promise<Module>>
 

@@ -25,6 +25,8 @@ export interface RunningServer {
   publish(plan: Plan): Promise<Published>
   /** Header lines for so many clients; an empty list where they need none. */
   credentials(count: number): Promise<readonly string[]>
+  /** Drains within so many milliseconds and closes, where a server can; `stop()` is for afterwards. */
+  shutdown?(within: number): Promise<void>
   /** Collects garbage, where there is a collector. */
   collect(): Promise<void>
   /** Bytes of objects on V8's heap; `NaN` where there is no such heap. */

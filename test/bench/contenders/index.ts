@@ -16,8 +16,19 @@ export const contenders: readonly Contender[] = [
   inNode('memory', 'this library, memory'),
   inNode('redis', 'this library, Redis'),
   inNode('session', 'this library, session cookie'),
+  inNode('session-redis', 'this library, sessions and log in Redis'),
   inNode('token', 'this library, JWT'),
+  inNode('https', 'this library, HTTP/1.1 with TLS'),
+  http2(1),
+  http2(10),
+  http2(100),
 ]
+
+/** The same server, for clients that have so many streams on a connection. */
+function http2(streams: number): Contender {
+  const title = `this library, HTTP/2, ${streams} on a connection`
+  return { ...inNode('http2', title), name: `http2-${streams}` }
+}
 
 /** Those that take part in a workload. `only` are names of contenders; all where left out. */
 export function contendersOf(workload: Workload, only?: readonly string[]): Contender[] {

@@ -7,13 +7,15 @@ import type { ServerCommands } from '../server/main.ts'
 import type { ApplicationName } from './applications.ts'
 import type { Contender, RunningServer, ServerOptions } from './contender.ts'
 
+const NEED_REDIS: readonly ApplicationName[] = ['redis', 'session-redis']
+
 /** A contender that runs in Node. */
 export function inNode(name: ApplicationName, title: string): Contender {
   return {
     name,
     title,
-    missing: () => (name === 'redis' && find(REDIS_SERVER) === undefined ? 'apt-get install redis-server' : undefined),
-    start: (build, options) => (name === 'redis' ? startWithRedis(build, options) : startNode(name, build, options)),
+    missing: () => (NEED_REDIS.includes(name) && find(REDIS_SERVER) === undefined ? 'apt-get install redis-server' : undefined),
+    start: (build, options) => (NEED_REDIS.includes(name) ? startWithRedis : startNode)(name, build, options),
   }
 }
 
@@ -31,6 +33,7 @@ async function startNode(name: string, build: string, { core, ...options }: Serv
     pids: [remote.pid],
     publish: plan => remote.call('publish', plan),
     credentials: count => remote.call('credentials', count),
+    shutdown: within => remote.call('shutdown', within),
     collect: () => remote.call('collect'),
     heap: () => remote.call('heap'),
     stop: () => remote.stop(),
@@ -38,11 +41,11 @@ async function startNode(name: string, build: string, { core, ...options }: Serv
 }
 
 /** Redis is part of the server: it runs on the same core, and what it uses is counted. */
-async function startWithRedis(build: string, options: ServerOptions): Promise<RunningServer> {
-  if (options.redis !== undefined) return startNode('redis', build, options)
+async function startWithRedis(name: string, build: string, options: ServerOptions): Promise<RunningServer> {
+  if (options.redis !== undefined) return startNode(name, build, options)
   const redis = await startRedis()
   pin(redis.pid, options.core ?? SERVER_CORE)
-  const server = await startNode('redis', build, { ...options, redis: redis.url })
+  const server = await startNode(name, build, { ...options, redis: redis.url })
   return {
     ...server,
     pids: [...server.pids, redis.pid],

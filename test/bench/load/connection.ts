@@ -1,6 +1,7 @@
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls, TLSSocket } from 'node:tls'
+import type { Client, Observer, Wishes } from './client.ts'
 import { Reader } from './reader.ts'
-import type { Histogram } from './histogram.ts'
 
 const OK = Buffer.from('HTTP/1.1 200 ')
 const HEAD_END = Buffer.from('\r\n\r\n')
@@ -10,36 +11,20 @@ const PATIENCE = 30_000
 // One for all: what was read is looked at before anything else is read.
 const buffer = Buffer.allocUnsafe(65_536)
 
-export interface Wishes {
-  readonly port: number
-  readonly path: string
-  /** Header lines, each with its CR LF. */
-  readonly headers: string
-}
-
-export interface Observer {
-  readonly latencies: Histogram
-  received(events: number): void
-  failed(error: Error): void
-}
-
-/** A client: a plain socket with a request for a stream. */
-export class Connection {
+/** A client: a socket with a request for a stream. */
+export class Connection implements Client {
   readonly reader: Reader
-  /** The id of the last event, for a client that is to come back. */
   lastId: string | undefined
   readonly #observer: Observer
   readonly #socket: Socket
   #opened: (() => void) | undefined
   #idWanted = false
 
-  private constructor({ port, path, headers }: Wishes, observer: Observer, opened: () => void) {
+  private constructor({ path, headers }: Wishes, observer: Observer, socket: Socket, opened: () => void) {
     this.#observer = observer
     this.#opened = opened
     this.reader = new Reader(observer.latencies)
-    const onread = { buffer, callback: (length: number) => this.#read(buffer.subarray(0, length)) }
-    // The types leave the callback out of what a socket is made with, though `connect` hands it on.
-    this.#socket = connect({ port, host: '127.0.0.1', onread })
+    this.#socket = socket
     this.#socket.on('error', error => observer.failed(error))
     this.#socket.on('end', () => observer.failed(new Error('a stream has ended')))
     this.#socket.setTimeout(PATIENCE, () => observer.failed(new Error(`${path} was not answered`)))
@@ -49,16 +34,27 @@ export class Connection {
   /** Resolves when the stream has begun. */
   static open(wishes: Wishes, observer: Observer): Promise<Connection> {
     return new Promise(resolve => {
-      const connection: Connection = new Connection(wishes, observer, () => resolve(connection))
+      const onread = { buffer, callback: (length: number) => connection.#read(buffer.subarray(0, length)) }
+      // The types leave the callback out of what a socket is made with, though `connect` hands it on.
+      const socket = connect({ port: wishes.port, host: '127.0.0.1', onread })
+      const connection: Connection = new Connection(wishes, observer, socket, () => resolve(connection))
     })
   }
 
-  /** Notes ids from now on. */
+  /** The same over TLS. */
+  static openSecure(wishes: Wishes, observer: Observer): Promise<Connection> {
+    return new Promise(resolve => {
+      // The certificate is one that nobody has signed.
+      const socket = connectTls({ port: wishes.port, host: '127.0.0.1', rejectUnauthorized: false })
+      const connection: Connection = new Connection(wishes, observer, socket, () => resolve(connection))
+      socket.on('data', (chunk: Buffer) => connection.#read(chunk))
+    })
+  }
+
   noteIds(): void {
     this.#idWanted = true
   }
 
-  /** Reads nothing more. That the server may end the stream for that is no failure. */
   stall(): void {
     this.#socket.pause()
     this.#socket.removeAllListeners('end').removeAllListeners('error').on('error', ignore)
@@ -66,8 +62,9 @@ export class Connection {
 
   close(): void {
     this.#socket.removeAllListeners('end')
-    // A reset leaves no port waiting.
-    this.#socket.resetAndDestroy()
+    // A reset leaves no port waiting; there is none through TLS.
+    if (this.#socket instanceof TLSSocket) this.#socket.destroy()
+    else this.#socket.resetAndDestroy()
   }
 
   #read(chunk: Buffer): boolean {

@@ -1,6 +1,8 @@
 import { Deferred } from '../../support/deferred.ts'
 import { now } from '../mark.ts'
-import { Connection, type Observer } from './connection.ts'
+import type { Client, Observer, Protocol, Wishes } from './client.ts'
+import { Connection } from './connection.ts'
+import { Http2Connections } from './http2-client.ts'
 import { Histogram } from './histogram.ts'
 
 /** Milliseconds without any event after which those that are awaited count as lost. */
@@ -17,6 +19,7 @@ export interface Opening {
   readonly concurrency?: number
   /** These clients read nothing more once they are open. */
   readonly stalled?: boolean
+  readonly protocol?: Protocol
 }
 
 export interface Opened {
@@ -36,8 +39,8 @@ export interface Received {
 /** All clients of one load generator. */
 export class Crowd implements Observer {
   readonly latencies = new Histogram()
-  readonly #listeners: Connection[] = []
-  readonly #stalled: Connection[] = []
+  readonly #listeners: Client[] = []
+  readonly #stalled: Client[] = []
   #received = 0
   #last = 0
   #wanted = Infinity
@@ -50,15 +53,16 @@ export class Crowd implements Observer {
     this.#failure.promise.catch(() => undefined)
   }
 
-  async open({ port, path, headers = [], count, concurrency = 64, stalled = false }: Opening): Promise<Opened> {
+  async open({ port, path, headers = [], count, concurrency = 64, stalled = false, protocol }: Opening): Promise<Opened> {
     const group = stalled ? this.#stalled : this.#listeners
+    const connect = connecting(protocol)
     const first = now()
     let next = 0
     const worker = async (): Promise<void> => {
       while (next < count && !this.#hasFailed) {
         const i = next++
         const wishes = { port, path: path.replaceAll('{i}', String(i)), headers: headers[i] ?? '' }
-        const connection = await Connection.open(wishes, this)
+        const connection = await connect(wishes, this)
         if (stalled) connection.stall()
         group.push(connection)
       }
@@ -137,4 +141,11 @@ export class Crowd implements Observer {
   #unlessFailed<T>(work: Promise<T>): Promise<T> {
     return Promise.race([work, this.#failure.promise])
   }
+}
+
+function connecting(protocol: Protocol | undefined): (wishes: Wishes, observer: Observer) => Promise<Client> {
+  if (protocol === undefined) return (wishes, observer) => Connection.open(wishes, observer)
+  if (protocol.name === 'https') return (wishes, observer) => Connection.openSecure(wishes, observer)
+  const connections = new Http2Connections(protocol.streams)
+  return (wishes, observer) => connections.open(wishes, observer)
 }

@@ -16,6 +16,11 @@ export class Reader {
     this.#latencies = latencies
   }
 
+  /** Its connection is lost: what was begun on it will not be ended. */
+  interrupt(): void {
+    this.#rest = undefined
+  }
+
   /**
    * Answers how many events the chunk has brought.
    *

@@ -8,9 +8,12 @@ import { rounded } from './rounded.ts'
 /** What a chart has room for. */
 const PANELS = 3
 /** The metrics of a workload that has more. */
-const PRINCIPAL: Readonly<Record<string, readonly string[]>> = { opening: ['cpu', 'rate', 'at15000'] }
+const PRINCIPAL: Readonly<Record<string, readonly string[]>> = {
+  opening: ['cpu', 'rate', 'at15000'],
+  crowd: ['memory', 'servers', 'p99'],
+}
 /** The contenders that are this library. */
-const OURS: ReadonlySet<string> = new Set(['memory', 'redis', 'session', 'token'])
+const OURS: ReadonlySet<string> = new Set(['memory', 'redis', 'session', 'session-redis', 'token', 'https', 'http2-1', 'http2-10', 'http2-100'])
 
 const [WIDTH, NAMES, HEAD, ROW] = [860, 200, 50, 26]
 /** Beside the longest bar, for its number. */

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http'
+import type { Server } from 'node:net'
 
 /** What a contender that runs in Node is made with. */
 export interface ApplicationOptions {
@@ -12,6 +12,8 @@ export interface ApplicationOptions {
 export interface Application {
   readonly server: Server
   publish(topic: string, data: string): unknown
+  /** Drains within so many milliseconds and closes everything, for the end of the process. */
+  shutdown?(within: number): Promise<void>
   /** The header lines that make client number `i` somebody, each with its CR LF. */
   credentials?(i: number): string
 }

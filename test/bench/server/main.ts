@@ -8,7 +8,7 @@ import type { ApplicationOptions } from './application.ts'
 
 const [name, options] = process.argv.slice(2)
 const { create } = await applications[name as ApplicationName]()
-const { server, publish, credentials } = await create(JSON.parse(options ?? '{}') as ApplicationOptions)
+const { server, publish, shutdown, credentials } = await create(JSON.parse(options ?? '{}') as ApplicationOptions)
 const publisher = new Publisher(publish)
 server.listen({ port: 0, host: '127.0.0.1', backlog: 4_096 })
 await once(server, 'listening')
@@ -18,6 +18,10 @@ const commands = {
   publish: (plan: Plan) => publisher.follow(plan),
   credentials: (count: number) => {
     return credentials === undefined ? [] : Array.from({ length: count }, (_, i) => credentials(i))
+  },
+  shutdown: (within: number) => {
+    if (shutdown === undefined) throw new TypeError(`${name ?? ''} has no way to shut down`)
+    return shutdown(within)
   },
   collect: () => {
     globalThis.gc?.()

@@ -1,9 +1,11 @@
 import type { Workload } from '../workload.ts'
 import { burst } from './burst.ts'
+import { crowd } from './crowd.ts'
 import { idle } from './idle.ts'
 import { HOLDERS } from './line-ups.ts'
 import { opening } from './opening.ts'
 import { processes } from './processes.ts'
+import { protocols } from './protocols.ts'
 import { reconnect } from './reconnect.ts'
 import { slow } from './slow.ts'
 import { steady } from './steady.ts'
@@ -20,4 +22,6 @@ export const workloads: readonly Workload[] = [
   reconnect,
   slow,
   processes,
+  protocols,
+  crowd,
 ]

@@ -3,27 +3,27 @@ import type { Probe } from '../probe.ts'
 import type { Subject } from '../subject.ts'
 
 const UNBUFFER =
-  'let the proxy pass each byte on at once: nginx obeys `X-Accel-Buffering: no`, which the stream sends, unless `proxy_ignore_headers` names it; elsewhere switch response buffering off for this route. Until then, pages on `koa-event-stream/client` fall back to long polls'
+  'turn off response buffering for this route; nginx honours `X-Accel-Buffering: no`, which the stream sends, unless `proxy_ignore_headers` names it. Until then, pages on `koa-event-stream/client` fall back to long polling'
 
 const STATUS_CURES: Readonly<Record<number, string>> = {
-  401: 'give a login: --header, --cookie or --ticket-url',
-  403: 'the login may not have this stream, or the `Origin` or TLS is not what the route asks for: see `origins`, `requireSecure` and the hub’s `refuse` event',
+  401: 'pass credentials: --header, --cookie or --ticket-url',
+  403: 'these credentials may not open this stream, or the `Origin` or TLS is not what the route requires: see `origins`, `requireSecure` and the hub’s `refuse` event',
   404: 'the URL, or the proxy’s route to it, is wrong',
-  406: 'something on the way changes the `Accept` header',
+  406: 'a proxy changes the `Accept` header',
   429: 'too many streams: see `limits`',
   502: 'the proxy cannot reach the application',
   503: 'the application drains, is overloaded, or has lost its broker: see `hub.ready`',
-  504: 'the proxy has waited for the application in vain, or for a whole response: switch its buffering off',
+  504: 'the application did not respond in time, or the proxy waits for the whole response: turn off its buffering',
 }
 
-/** Whether there is a stream, and whether its first bytes come while it is open. */
+/** Whether there is a stream, and whether its first bytes arrive while it is open. */
 export async function checkAnswer(subject: Subject): Promise<{ findings: Finding[]; isStream: boolean }> {
   const probe = await subject.open()
   if (probe === 'unreachable') {
     const cure =
-      'look at the address, at DNS, at the certificate (NODE_EXTRA_CA_CERTS for one of your own) and at whether it listens'
+      'check the address, DNS, the certificate (NODE_EXTRA_CA_CERTS for a private CA) and that the server listens'
     return {
-      findings: [problem('answer', 'nobody can be reached there, or the connection breaks at once', cure)],
+      findings: [problem('answer', 'unreachable, or the connection breaks at once', cure)],
       isStream: false,
     }
   }
@@ -42,31 +42,34 @@ async function judgeAnswer(probe: Probe, patience: number): Promise<{ findings: 
     const cure =
       status === 200
         ? 'something else answers this URL: a login page, or the index of a single-page application'
-        : (STATUS_CURES[status] ?? 'a stream answers 200; redirects are not followed')
+        : (STATUS_CURES[status] ?? 'a stream has status 200; redirects are not followed')
     return { findings: [problem('answer', `status ${status}, ${type}`, cure)], isStream: false }
   }
   const answer = ok('answer', `status 200, ${type}`)
   const first = await probe.next(() => true)
   if (first !== undefined) {
-    return { findings: [answer, ok('buffering', 'the first event comes while the stream is open')], isStream: true }
+    return { findings: [answer, ok('buffering', 'the first event arrives while the stream is open')], isStream: true }
   }
   const ending = probe.ending()
   if (ending === undefined) {
-    const seen = `no event comes within ${seconds(patience)}: what the application sends is held back`
+    const seen = `no event arrives within ${seconds(patience)}: a proxy buffers the stream`
     return { findings: [answer, problem('buffering', seen, UNBUFFER)], isStream: false }
   }
-  return { findings: [answer, unknown('buffering', 'the stream ends at once, without any event')], isStream: false }
+  return { findings: [answer, unknown('buffering', 'the stream ends at once, without an event')], isStream: false }
 }
 
-/** The application may be slow, or its answer be held back: a long poll, which ends, tells which. */
+/**
+ * The application may be slow, or a proxy may buffer its response: a long poll, whose response ends, distinguishes
+ * them.
+ */
 async function judgeSilence(subject: Subject): Promise<Finding> {
   const poll = await subject.open({ query: { stream: 'poll', lastEventId: 'doctor' } })
   if (poll === 'silent' || poll === 'unreachable') {
     const cure =
-      'look at whether the application answers without the proxy, and at how long its `authenticate` and `subscribe` take'
-    return problem('answer', `no answer within ${seconds(subject.patience)}`, cure)
+      'check whether the application responds without the proxy, and how long its `authenticate` and `subscribe` take'
+    return problem('answer', `no response within ${seconds(subject.patience)}`, cure)
   }
   poll.close()
-  const seen = `no answer within ${seconds(subject.patience)}, but to a long poll, which ends: something holds a stream back until its end`
+  const seen = `no response within ${seconds(subject.patience)}, but one to a long poll: a proxy buffers the stream until it ends`
   return problem('buffering', seen, UNBUFFER)
 }

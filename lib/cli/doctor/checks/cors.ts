@@ -2,18 +2,18 @@ import { ok, problem, unknown, type Finding } from '../finding.ts'
 import { openProbe, type Probe } from '../probe.ts'
 import type { Subject } from '../subject.ts'
 
-/** Whether a page of another site may open the stream with this login. */
+/** Whether a cross-site page may open the stream with these credentials. */
 export async function checkCors(subject: Subject): Promise<Finding[]> {
   const { origin, login, url, patience } = subject
   if (origin === undefined) return []
   const names = login.ticketUrl === undefined ? login.headers.map(([name]) => name) : []
   const hasCookie = names.includes('cookie')
-  // An EventSource asks for nothing beforehand; `fetch` does, for each of these.
+  // EventSource sends no preflight; `fetch` does, for each of these headers.
   const asked = [...names.filter(name => name !== 'cookie' && name !== 'origin'), 'last-event-id']
   const findings: Finding[] = []
 
   const stream = await subject.open({ headers: { origin } })
-  if (typeof stream === 'string') return [unknown('cors', 'not answered when `Origin` is sent')]
+  if (typeof stream === 'string') return [unknown('cors', 'a request with `Origin` got no response')]
   stream.close()
   findings.push(...judge(stream.headers, origin, hasCookie, `the stream (status ${stream.status})`))
 
@@ -26,7 +26,7 @@ export async function checkCors(subject: Subject): Promise<Finding[]> {
     },
     patience,
   })
-  if (typeof preflight === 'string') return [...findings, unknown('cors', 'the preflight is not answered')]
+  if (typeof preflight === 'string') return [...findings, unknown('cors', 'the preflight got no response')]
   preflight.close()
   findings.push(...judgePreflight(preflight, origin, hasCookie, asked))
   return findings.length > 0 ? findings : [ok('cors', `pages of ${origin} may open it`)]
@@ -43,17 +43,17 @@ function judgePreflight(
   const refused = judge(headers, origin, hasCookie, what)
   if (refused.length > 0) return refused
   const allowed = (headers['access-control-allow-headers'] ?? '').toLowerCase().split(/\s*,\s*/)
-  // `*` does not stand for Authorization, and for nothing where cookies are sent (Fetch standard).
+  // `*` does not cover Authorization, and covers nothing if cookies are sent (Fetch standard).
   const isAllowed = (name: string): boolean =>
     allowed.includes(name) || (allowed.includes('*') && !hasCookie && name !== 'authorization')
   const missing = asked.filter(name => !isAllowed(name)).join(', ')
   if (missing === '') return []
-  const cure = `add ${missing} to \`allowHeaders\`; an EventSource with a ticket needs no leave`
+  const cure = `add ${missing} to \`allowHeaders\`; an EventSource with a ticket needs no preflight`
   return [problem('cors', `${what} does not allow ${missing}`, cure)]
 }
 
 const MOUNT =
-  'mount what answers CORS, such as @koa/cors with this origin, before the stream, and have the proxy pass OPTIONS on'
+  'mount CORS middleware, such as @koa/cors with this origin, before the stream, and let the proxy forward OPTIONS'
 
 function judge(
   headers: Readonly<Record<string, unknown>>,
@@ -70,7 +70,7 @@ function judge(
       problem(
         'cors',
         `${what} does not allow cookies`,
-        'set `credentials: true`, and name the origin in `origins` of the route',
+        'set `credentials: true`, and add the origin to `origins` of the route',
       ),
     ]
   }

@@ -1,0 +1,99 @@
+import { connect, type Socket } from 'node:net'
+import type { Histogram } from '../load/histogram.ts'
+import { Reader } from '../load/reader.ts'
+
+const OK = Buffer.from('HTTP/1.1 200 ')
+const HEAD_END = Buffer.from('\r\n\r\n')
+const ID = Buffer.from('id: ')
+const RETRY = Buffer.from('retry: ')
+const LINE_END = '\n'.charCodeAt(0)
+/** Milliseconds until it comes back, unless a stream has said otherwise. */
+const DEFAULT_RETRY = 3_000
+// One for all: what was read is looked at before anything else is read.
+const buffer = Buffer.allocUnsafe(65_536)
+
+/** Where visitors go, and what they tell. */
+export interface Host {
+  readonly path: string
+  readonly latencies: Histogram
+  /** The port of the server that is to serve the next one. */
+  pick(): number
+  opened(): void
+  /** A stream that had been open has ended, or else one was refused. */
+  left(port: number, wasOpen: boolean): void
+  /** Events are missing, doubled or out of order. */
+  failed(error: Error): void
+}
+
+/** A client that comes back with its `Last-Event-ID`, as soon as its last stream has asked it to. */
+export class Visitor {
+  readonly reader: Reader
+  readonly #host: Host
+  readonly #header: string
+  #lastId = ''
+  #retry = DEFAULT_RETRY
+  #socket: Socket | undefined
+  #isOpen = false
+  #timer: NodeJS.Timeout | undefined
+
+  /** @param header its own header lines, each with its CR LF */
+  constructor(host: Host, header: string) {
+    this.#host = host
+    this.#header = header
+    this.reader = new Reader(host.latencies)
+  }
+
+  come(): void {
+    const port = this.#host.pick()
+    const onread = { buffer, callback: (length: number) => this.#read(buffer.subarray(0, length)) }
+    // The types leave the callback out of what a socket is made with, though `connect` hands it on.
+    const socket = connect({ port, host: '127.0.0.1', onread })
+    this.#socket = socket
+    socket.on('error', ignore)
+    socket.once('close', () => this.#left(port))
+    const resume = this.#lastId === '' ? '' : `Last-Event-ID: ${this.#lastId}\r\n`
+    socket.write(
+      `GET ${this.#host.path} HTTP/1.1\r\nHost: localhost\r\nAccept: text/event-stream\r\n${this.#header}${resume}\r\n`,
+    )
+  }
+
+  close(): void {
+    clearTimeout(this.#timer)
+    // A reset leaves no port waiting.
+    this.#socket?.removeAllListeners('close').resetAndDestroy()
+  }
+
+  #left(port: number): void {
+    this.#host.left(port, this.#isOpen)
+    this.#isOpen = false
+    this.#socket = undefined
+    this.reader.interrupt()
+    this.#timer = setTimeout(() => this.come(), this.#retry)
+  }
+
+  #read(chunk: Buffer): boolean {
+    if (!this.#isOpen) this.#begin(chunk)
+    try {
+      this.reader.read(chunk)
+    } catch (error) {
+      this.#host.failed(error as Error)
+    }
+    // What ends elsewhere may have an id whose event has not come yet.
+    if (chunk[chunk.length - 1] === LINE_END) this.#lastId = lastValue(chunk, ID) ?? this.#lastId
+    this.#retry = Number(lastValue(chunk, RETRY) ?? this.#retry)
+    return true
+  }
+
+  #begin(chunk: Buffer): void {
+    if (!chunk.subarray(0, OK.length).equals(OK) || !chunk.includes(HEAD_END)) return
+    this.#isOpen = true
+    this.#host.opened()
+  }
+}
+
+function lastValue(chunk: Buffer, field: Buffer): string | undefined {
+  const at = chunk.lastIndexOf(field)
+  return at === -1 ? undefined : chunk.toString('latin1', at + field.length, chunk.indexOf(LINE_END, at)).trimEnd()
+}
+
+function ignore(): void {}
