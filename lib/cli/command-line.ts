@@ -27,6 +27,9 @@ tail:
 Exit codes: 0 success; 1 doctor found a problem, or the stream has ended for good; 2 invalid command line, or no ticket.
 `
 
+/** The longest timer of Node in milliseconds: 24 days. */
+const LONGEST_TIMER = 2 ** 31 - 1
+
 /** An invalid command line; the message says why. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
@@ -73,8 +76,8 @@ export function readCommandLine(args: readonly string[]): Command {
     return { name, ...target, since: values.since, count }
   }
   refuse(name, values, ['since', 'count'])
-  const wait = values.wait === undefined ? undefined : readNumber('wait', values.wait, 0) * 1_000
-  const patience = readNumber('timeout', values.timeout ?? '5', 1) * 1_000
+  const wait = values.wait === undefined ? undefined : readDuration('wait', values.wait, 0)
+  const patience = readDuration('timeout', values.timeout ?? '5', 1)
   const origin = values.origin === undefined ? undefined : readUrl('--origin', values.origin).origin
   return { name, ...target, origin, wait, patience }
 }
@@ -119,6 +122,11 @@ function readNumber(name: string, text: string, least: number): number {
   const number = Number(text)
   if (!(number >= least) || text.trim() === '') throw new UsageError(`--${name} takes a number of at least ${least}.`)
   return number
+}
+
+/** Milliseconds. */
+function readDuration(name: string, text: string, least: number): number {
+  return Math.min(readNumber(name, text, least) * 1_000, LONGEST_TIMER)
 }
 
 /** The given values, with `@file` replaced by the file's lines. */

@@ -29,7 +29,9 @@ export async function logIn(url: URL, { headers, ticketUrl }: Login): Promise<Cr
 }
 
 async function askTicket(url: URL, headers: Record<string, string>): Promise<string> {
-  const response = await fetch(url, { method: 'POST', headers, signal: AbortSignal.timeout(WITHIN) }).catch(() => {
+  const signal = AbortSignal.timeout(WITHIN)
+  // A redirect to another host would take headers such as `X-Api-Key` along.
+  const response = await fetch(url, { method: 'POST', headers, redirect: 'manual', signal }).catch(() => {
     throw new Error(`no ticket: ${placeOf(url)} does not respond`)
   })
   const answer: unknown = response.ok ? await response.json().catch(() => undefined) : undefined

@@ -52,13 +52,14 @@ export class Activity {
     return rates
   }
 
-  /** Events of a topic a second; `null` as above. */
+  /** Events of a topic a second; `null` as above, or where there were too many topics to count this one. */
   rateOf(topic: string): number | null {
     if (this.#spans === undefined) return null
     const since = this.#hub.clock.monotonic() - this.#spans[0].since
     if (since < 1_000) return null
-    const [before, now] = this.#spans
-    return perSecond((before.topics.get(topic) ?? 0) + (now.topics.get(topic) ?? 0), since)
+    const counts = this.#spans.map(({ topics }) => topics.get(topic) ?? (topics.size < MOST_TOPICS ? 0 : NaN))
+    const count = counts.reduce((sum, one) => sum + one, 0)
+    return Number.isNaN(count) ? null : perSecond(count, since)
   }
 
   #begin(): void {

@@ -3,6 +3,7 @@ import { Activity } from './activity.ts'
 import { instanceState, type InstanceState } from './instance-state.ts'
 import { listStreams, type Listed } from './listing.ts'
 import { readQuestion, type Question, type TraceQuestion } from './question.ts'
+import { Recent } from './recent.ts'
 import { TraceLog, type TraceAnswer } from './trace-log.ts'
 
 /** What surveys of these routes are about. */
@@ -10,6 +11,8 @@ export const ABOUT = 'ops'
 
 // Traces that an instance writes down at once, whoever has asked for them.
 const MOST_TRACES = 20
+// Milliseconds for which whoever asks is answered the same: to look at all streams and topics takes its time.
+const SHARED = 1_000
 
 /** What an instance answers; `null` to what it does not understand, or has no room for. */
 export type Answer = InstanceState | readonly Listed[] | TraceAnswer | boolean | null
@@ -28,18 +31,20 @@ export function installAgent(hub: HubEngine): void {
 class Agent {
   readonly #hub: HubEngine
   readonly #activity: Activity
+  readonly #state: Recent<InstanceState>
   readonly #traces = new Map<string, TraceLog>()
 
   constructor(hub: HubEngine) {
     this.#hub = hub
     this.#activity = new Activity(hub)
+    this.#state = new Recent(hub.clock)
   }
 
   answer(question: Question | undefined): Answer {
     const hub = this.#hub
     switch (question?.ask) {
       case 'state':
-        return instanceState(hub, this.#activity)
+        return this.#state.get(SHARED, () => instanceState(hub, this.#activity))
       case 'streams':
         return listStreams(visit => hub.inspection.eachStream(visit), hub.instances.id, question)
       case 'trace':
@@ -55,13 +60,15 @@ class Agent {
 
   #trace(question: TraceQuestion): TraceAnswer | null {
     const { trace, known } = question
+    const after = known[this.#hub.instances.id] ?? 0
     let log = this.#traces.get(trace)
     if (log === undefined) {
       if (this.#traces.size >= MOST_TRACES) return null
-      log = new TraceLog(this.#hub, question, () => this.#traces.delete(trace))
+      // One that nobody could ask for in time begins anew, behind what is known of it.
+      log = new TraceLog(this.#hub, question, { after, ended: () => this.#traces.delete(trace) })
       this.#traces.set(trace, log)
     }
-    return log.read(known[this.#hub.instances.id] ?? 0)
+    return log.read(after)
   }
 
   #drain(instance: string): boolean {

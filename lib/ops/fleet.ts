@@ -3,10 +3,13 @@ import { ABOUT } from './agent.ts'
 import type { InstanceState, TopicRow } from './instance-state.ts'
 import { comparePlaces, PAGE, type Listed, type Place, type StreamRow, type Wish } from './listing.ts'
 import { isRecord, type Question, type TraceQuestion } from './question.ts'
+import { Recent } from './recent.ts'
 import type { TraceAnswer } from './trace-log.ts'
 
 /** Milliseconds that instances have for their answers. */
 const WITHIN = 2_000
+// Milliseconds for which all pages of this instance share what was seen.
+const SHARED = 1_900
 // Rows of topics and of slow readers over all instances, at most.
 const MOST_TOPICS = 20
 const MOST_SLOW = 10
@@ -40,18 +43,15 @@ export interface Outcome {
 /** All instances of the application, as this one can ask them. */
 export class Fleet {
   readonly #hub: HubEngine
-  // Pages that ask at about the same time share the answer.
-  #asking: Promise<Overview> | undefined
+  readonly #seen: Recent<Promise<Overview>>
 
   constructor(hub: HubEngine) {
     this.#hub = hub
+    this.#seen = new Recent(hub.clock)
   }
 
   overview(): Promise<Overview> {
-    this.#asking ??= this.#overview().finally(() => {
-      this.#asking = undefined
-    })
-    return this.#asking
+    return this.#seen.get(SHARED, () => this.#overview())
   }
 
   async streams(wish: Wish): Promise<StreamsPage> {

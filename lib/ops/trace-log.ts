@@ -18,7 +18,7 @@ const NAMED_TOPICS = 5
 
 /** What has happened to a stream, or to a request for one. */
 export interface TraceEntry {
-  /** Numbers of an instance's entries, from 1 on. */
+  /** Numbers of an instance's entries, each greater than the one before. */
   readonly n: number
   /** Milliseconds since 1970. */
   readonly at: number
@@ -51,15 +51,23 @@ export class TraceLog {
   readonly #data: boolean
   readonly #stops: (() => void)[] = []
   #entries: TraceEntry[] = []
-  #number = 0
+  #number: number
   #dropped = 0
   #askedAt: number
 
-  /** @param ended is called once it writes nothing down any more */
-  constructor(hub: HubEngine, { identity, data }: TraceQuestion, ended: () => void) {
+  /**
+   * @param options.after the number of the last entry that is known
+   * @param options.ended is called once it writes nothing down any more
+   */
+  constructor(
+    hub: HubEngine,
+    { identity, data }: TraceQuestion,
+    { after, ended }: { readonly after: number; readonly ended: () => void },
+  ) {
     this.#hub = hub
     this.#identity = identity
     this.#data = data
+    this.#number = after
     const startedAt = hub.clock.monotonic()
     this.#askedAt = startedAt
     this.#watch()
@@ -114,8 +122,9 @@ export class TraceLog {
   #addEvent(stream: string, frame: Uint8Array, topics: readonly string[]): void {
     if (this.#isFull()) return
     const { event, data } = decodeFrame(frame)
-    const shown = this.#data ? { data: data.slice(0, LONGEST_DATA) } : {}
-    this.#add({ what: 'event', stream, topics: topicsOf(topics), event, bytes: frame.length, ...shown })
+    const shown = this.#data ? { data: copied(data.slice(0, LONGEST_DATA)) } : {}
+    const name = copied(shortened(event))
+    this.#add({ what: 'event', stream, topics: topicsOf(topics), event: name, bytes: frame.length, ...shown })
   }
 
   #add(happening: Happening): void {
@@ -133,6 +142,11 @@ export class TraceLog {
   #isOurs({ identity }: { readonly identity: { readonly id: string } | undefined }): boolean {
     return identity?.id === this.#identity
   }
+}
+
+/** A part of a text by itself: V8 would keep the whole text, of megabytes, for as long as its part. */
+function copied(part: string): string {
+  return Buffer.from(part).toString()
 }
 
 function topicsOf(topics: readonly string[]): string[] {

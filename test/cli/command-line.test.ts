@@ -29,6 +29,11 @@ test('what is given is read, headers and cookies from files, too', async t => {
     patience: 5_000,
     origin: 'https://a.example',
   })
+  // A timer that is told to count further ends at once.
+  t.like(readCommandLine(['doctor', URL_, '--wait', '1e10', '--timeout', 'Infinity']), {
+    wait: 2 ** 31 - 1,
+    patience: 2 ** 31 - 1,
+  })
 })
 
 for (const [args, message] of [

@@ -179,6 +179,32 @@ test('a person reads a line for each finding, with its cure', async t => {
   t.regex(out, /^warning {2}http {11}HTTP\/1\.1, and no HTTP\/2\n {24}→ serve browsers over HTTP\/2/m)
 })
 
+test('a server that means harm is left in time, and does nothing to the terminal', async t => {
+  const escape = await serve((_, response) => response.setHeader('content-type', 'text/html\u009b31m').end(), t)
+  const { out } = await runCli(['doctor', escape.url])
+  t.regex(out, /status 200, text\/html\\u009b31m/)
+
+  const heartbeat = await serve((_, response) => {
+    response.setHeader('content-type', 'text/event-stream')
+    response.write('id: 1\nevent: cursor\ndata: {"heartbeat":1e12}\n\n')
+    setTimeout(() => response.end(), 500)
+  }, t)
+  t.is((await runCli(['doctor', heartbeat.url, '--timeout', '60'])).err, '')
+
+  let isLeft = false
+  const endless = await serve((_, response) => {
+    response.setHeader('content-type', 'text/event-stream').once('close', () => (isLeft = true))
+    const line = Buffer.alloc(1_048_576, 'a')
+    const more = (left: number): void => {
+      if (left > 0) response.write(line, () => more(left - 1))
+    }
+    more(200)
+  }, t)
+  const { findings } = await examine(endless.url)
+  t.like(findings[1], { check: 'buffering', level: 'unknown' })
+  t.true(isLeft)
+})
+
 async function trust(scope: Scope, ca: string): Promise<Record<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'doctor-'))
   scope.teardown(() => rm(folder, { recursive: true }))

@@ -55,3 +55,37 @@ test('a stream that is refused ends it with 1, and Ctrl-C with 0', async t => {
   child.kill('SIGINT')
   t.deepEqual(await exited, [0, null])
 })
+
+test('a server that means harm gets no header elsewhere, and does nothing to the terminal', async t => {
+  const elsewhere: string[] = []
+  const other = await serve((request, response) => {
+    elsewhere.push(request.url ?? '')
+    response.end()
+  }, t)
+  const { url } = await serve((request, response) => {
+    if (request.url?.startsWith('/events') !== true) return response.writeHead(307, { location: other.url }).end()
+    response.setHeader('content-type', 'text/event-stream')
+    return response.write('data: a\u009b31m\n\nevent: goaway\ndata: {"reason":"\\u001b[31m"}\n\n')
+  }, t)
+  const key = ['--header', 'X-Api-Key: s3cret']
+  const json = await runCli(['tail', `${url}/events`, '--json', '--count', '1'])
+  t.is(json.out, '{"event":"message","id":"","data":"a\\u009b31m"}\n')
+
+  for (const [args, told] of [
+    [['tail', `${url}/away`, ...key], 'waiting: status 307'],
+    [
+      ['tail', `${url}/events`, '--ticket-url', `${url}/away`, ...key],
+      `no ticket: ${url}/away responds with status 307`,
+    ],
+    [['tail', `${url}/events`], 'waiting: \\u001b[31m'],
+  ] as const) {
+    const child = startCli(args)
+    const exited = once(child, 'exit')
+    const said: string[] = []
+    for await (const line of createInterface(child.stderr)) if (said.push(line) >= 3 || line === told) break
+    t.is(said.at(-1), told)
+    child.kill('SIGINT')
+    await exited
+  }
+  t.deepEqual(elsewhere, [])
+})

@@ -1,10 +1,17 @@
 import { channel } from 'node:diagnostics_channel'
+import { once } from 'node:events'
+import { get } from 'node:http'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import test from 'ava'
 import Koa from 'koa'
 import mount from 'koa-mount'
 import { createHub } from 'koa-event-stream'
 import { opsRoutes, type OpsAction } from 'koa-event-stream/ops'
 import { check } from 'prettier'
+import { ARRIVAL } from '../../lib/diagnostics.ts'
+import { checkHub } from '../../lib/koa/door-config.ts'
+import { Activity } from '../../lib/ops/activity.ts'
 import { HTML } from '../../lib/ops/page/html.ts'
 import { SCRIPT } from '../../lib/ops/page/script.ts'
 import { STYLE } from '../../lib/ops/page/style.ts'
@@ -347,4 +354,75 @@ test('no secret of a login, no address and no event is in any byte of it', async
   const all = [...bodies, JSON.stringify(page.received), JSON.stringify(trace.received)].join('\n')
   t.true(all.includes(ann.id))
   for (const secret of [SESSION, TOKEN, '127.0.0.1', '::1', 'classified']) t.false(all.includes(secret), secret)
+})
+
+test('however many pages are open, an instance looks at its topics once a second at most', async t => {
+  const clock = new ManualClock(Date.now())
+  const site = await openOps(t, { hub: { clock } })
+  const { inspection } = checkHub(site.hub)
+  const eachTopic = inspection.eachTopic.bind(inspection)
+  let looks = 0
+  inspection.eachTopic = visit => {
+    looks += 1
+    eachTopic(visit)
+  }
+  const pages = []
+  for (let n = 0; n < 10; n += 1) {
+    pages.push(await site.watch('events'))
+    clock.advance(10)
+  }
+  for (const page of pages) await overviewThat(page, () => true)
+  t.is(looks, 1)
+  clock.advance(2_000)
+  for (const page of pages) await page.next(({ event }) => event === 'overview')
+  t.is(looks, 2)
+})
+
+test('a trace that begins anew on an instance tells all of it, behind what is known', async t => {
+  const site = await openOps(t)
+  const { id } = await site.open('ann')
+  const { surveys, instances } = checkHub(site.hub)
+  const question = { ask: 'trace', trace: 'one', identity: 'ann', known: { [instances.id]: 57 }, data: false }
+  const { answers } = await surveys.ask('ops', question, { within: 60_000 })
+  t.like(answers.get(instances.id), { entries: [{ n: 58, what: 'is open', stream: id }] })
+})
+
+test.serial('a trace keeps no more of an event than it shows', async t => {
+  setFlagsFromString('--expose-gc')
+  const collect = runInNewContext('gc') as () => void
+  const used = () => {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const site = await openOps(t, {
+    eventData: true,
+    hub: { clock: new ManualClock(Date.now()), maxEventBytes: 1_048_576 },
+  })
+  const ann = get(`${site.url}/events?topics=news`, { headers: { 'x-user': 'ann' } }, answer => answer.resume())
+  t.teardown(() => ann.destroy())
+  await once(ann, 'response')
+  const trace = await site.watch('trace?identity=ann')
+  await tracedInOrder(trace, ['is open'])
+  const before = used()
+  for (let n = 0; n < 100; n += 1) {
+    await site.hub.publish('news', { event: `a-name-that-is-long-${n}`, data: 'x'.repeat(500_000) })
+    await eventually(
+      () => site.hub.stats().delivered > n,
+      () => `event ${n} was not delivered`,
+    )
+  }
+  t.true(used() - before < 25_000_000)
+})
+
+test('the rate of a topic that could not be counted is not known, and not 0', t => {
+  const clock = new ManualClock(Date.now())
+  const hub = createHub({ clock })
+  t.teardown(() => hub.close())
+  const activity = new Activity(checkHub(hub))
+  activity.look()
+  const topics = Array.from({ length: 10_000 }, (_, n) => `topic:${n}`)
+  ARRIVAL.publish({ hub, topics: [...topics, 'crowd'], lag: 0 })
+  clock.advance(2_000)
+  t.is(activity.rateOf('topic:9'), 0.5)
+  t.is(activity.rateOf('crowd'), null)
 })

@@ -1,5 +1,8 @@
 import test from 'ava'
+import Koa from 'koa'
+import { createHub, eventStream } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
+import { openStream, serve } from '../support/http.ts'
 import { PATIENT } from '../support/progress.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { list, login, openOps, overviewThat, tracedInOrder } from './site.ts'
@@ -54,4 +57,18 @@ test('without its Redis a page shows its own instance, and says that this is not
   )
   t.is((await here.post({ type: 'cut', stream: 'somewhere else' })).status, 503)
   t.is((await here.post({ type: 'cut', stream: ann.id })).status, 200)
+})
+
+test('an instance with streams and without the page is said not to answer, and what it has not to be missing', async t => {
+  const { redis, here } = await openTwo(t)
+  const hub = createHub({ broker: redisBroker({ client: redis.url, ...PATIENT }) })
+  t.teardown(() => hub.close())
+  const app = new Koa().use(eventStream({ hub, authenticate: login({ token: '' }), subscribe: () => 'news' }))
+  const { url } = await serve(app, t)
+  const ben = await openStream(url, { headers: { 'x-user': 'ben' } })
+  const { data } = await ben.next(({ event }) => event === 'cursor')
+  t.false((await list(here)).complete)
+  t.is((await here.post({ type: 'cut', stream: (JSON.parse(data) as { stream: string }).stream })).status, 503)
+  const page = await here.watch('events')
+  await overviewThat(page, ({ silent }) => silent.length === 1)
 })

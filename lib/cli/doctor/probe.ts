@@ -6,6 +6,8 @@ import { createParser } from '../../client/parser.ts'
 
 /** The most buffered events; the oldest is dropped. A probe must keep reading, since the server evicts slow clients. */
 const MOST_WAITING = 1_000
+/** Bytes of an event, decompressed: of whoever sends one without an end no more is read. */
+const MOST_BYTES = 64 * 1_024 * 1_024
 
 export interface Block {
   readonly event: string
@@ -72,6 +74,7 @@ function watch(incoming: IncomingMessage, patience: number, close: () => void): 
   let announce = (): void => {}
   let longest = 0
   let byteAt = performance.now()
+  let bytes = 0
 
   const sign = (): void => {
     longest = Math.max(longest, performance.now() - byteAt)
@@ -83,6 +86,7 @@ function watch(incoming: IncomingMessage, patience: number, close: () => void): 
   }
   const parse = createParser(
     (event, data = '', id) => {
+      bytes = 0
       waiting.push({ event, data, id })
       if (waiting.length > MOST_WAITING) waiting.shift()
     },
@@ -93,6 +97,11 @@ function watch(incoming: IncomingMessage, patience: number, close: () => void): 
   incoming.once('close', end)
   const body: Readable = pipeline(incoming, decompressor(incoming.headers['content-encoding']), () => {})
   body.on('data', (chunk: Buffer) => {
+    bytes += chunk.length
+    if (bytes > MOST_BYTES) {
+      incoming.destroy()
+      return
+    }
     parse(decoder.decode(chunk, { stream: true }))
     announce()
   })

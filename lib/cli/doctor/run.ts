@@ -1,5 +1,6 @@
 import type { DoctorCommand } from '../command-line.ts'
 import { placeOf } from '../login.ts'
+import { printable } from '../printable.ts'
 import { checkAnswer } from './checks/answer.ts'
 import { checkCors } from './checks/cors.ts'
 import { checkCaching, checkCompression, checkHttp } from './checks/headers.ts'
@@ -32,11 +33,11 @@ export async function runDoctor(command: DoctorCommand): Promise<number> {
   const { findings: answer, isStream } = await checkAnswer(subject)
   tell(answer)
   if (isStream) for (const check of CHECKS) tell(await check(subject))
-  if (json) process.stdout.write(`${JSON.stringify({ url: placeOf(url), findings })}\n`)
+  if (json) process.stdout.write(`${printable(JSON.stringify({ url: placeOf(url), findings }))}\n`)
   return findings.some(({ level }) => level === 'problem') ? 1 : 0
 }
 
 function lineOf({ level, check, seen, cure }: Finding): string {
-  const line = `${level.padEnd(8)} ${check.padEnd(14)} ${seen}\n`
+  const line = `${level.padEnd(8)} ${check.padEnd(14)} ${printable(seen)}\n`
   return cure === undefined ? line : `${line}${' '.repeat(24)}→ ${cure}\n`
 }

@@ -4,6 +4,8 @@ import type { Subject } from '../subject.ts'
 
 // How late a heartbeat may be in addition to a quarter of its interval: the tolerance of the library's client.
 const GRACE = 2_000
+// A longer interval is taken for an hour, whatever a server says.
+const LONGEST_HEARTBEAT = 3_600_000
 /** If the stream has no heartbeats. */
 const DEFAULT_WAIT = 60_000
 
@@ -55,7 +57,7 @@ function heartbeatOf({ data }: Block): number | undefined {
   try {
     const arrival: unknown = JSON.parse(data)
     if (typeof arrival === 'object' && arrival !== null && 'heartbeat' in arrival) {
-      return typeof arrival.heartbeat === 'number' ? arrival.heartbeat : undefined
+      return typeof arrival.heartbeat === 'number' ? Math.min(arrival.heartbeat, LONGEST_HEARTBEAT) : undefined
     }
   } catch {
     // An application event of that name.
