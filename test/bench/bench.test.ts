@@ -4,7 +4,9 @@ import { contenders } from './contenders/index.ts'
 import { workloads } from './workloads/index.ts'
 
 // Whether each runs and measures, never how fast. The other engine and the other kind of server take part in one of them.
-const taking = contenders.filter(({ name }) => ['node-http', 'memory', 'redis', 'session-redis', 'http2-10'].includes(name))
+const taking = contenders.filter(({ name }) =>
+  ['node-http', 'memory', 'redis', 'session-redis', 'http2-10'].includes(name),
+)
 const WITH_ALL = ['steady', 'protocols']
 
 let compiled: string
