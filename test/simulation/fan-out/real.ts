@@ -29,7 +29,7 @@ export async function measureFanOut(instances: number, topics: number): Promise<
   try {
     const listening = await Promise.all(brokers.map(broker => received(broker, 't0')))
     for (let topic = 1; topic < topics; topic += 1) {
-      await Promise.all(brokers.map(broker => broker.subscribe(`t${topic}`)))
+      await Promise.all(brokers.map(async broker => broker.subscribe(`t${topic}`)))
     }
     const publish = async (count: number) => {
       const all = Promise.all(listening.map(one => one.more(count)))

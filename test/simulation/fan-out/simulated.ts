@@ -39,7 +39,8 @@ export async function simulateFanOut(instances: number, topics: number, seed = 1
   const time = new VirtualTime()
   const random = new Random(seed)
   const service = new LogService(time, random, new Ledger(time), MeteredServer)
-  const server = service.primary as MeteredServer
+  const server = service.primary
+  if (!(server instanceof MeteredServer)) throw new TypeError('the primary is of another class')
   const all = Array.from({ length: instances }, (_, n) => {
     const line = new Line(time, random)
     const process = new SimulatedProcess(`i${n}`, time, random)
