@@ -3,14 +3,13 @@
  * `REDIS_URL` as for one; without a Redis it starts one that forgets. Kill an instance, and see that nothing is lost.
  */
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
-import { once } from 'node:events'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import closeWithGrace from 'close-with-grace'
 import { Children } from './children.ts'
+import { freePort } from './free-port.ts'
 import { find, locate } from './programs.ts'
 
 const SITE = fileURLToPath(new URL('../main.ts', import.meta.url))
@@ -39,7 +38,7 @@ if (prometheus !== undefined) console.log(`Prometheus is at ${await startPrometh
 console.log(`Quayside is open at http://localhost:${await startNginx()}`)
 
 async function startRedis(): Promise<string> {
-  const port = await freePort()
+  const port = String(await freePort())
   const args = ['--port', port, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--dir', folder]
   await children.start(locate('redis-server'), args, { ready: /Ready to accept connections/ })
   return `redis://127.0.0.1:${port}`
@@ -65,7 +64,7 @@ async function startInstance(): Promise<Instance> {
 
 /** Answers the port. */
 async function startNginx(): Promise<string> {
-  const port = process.env.PORT === '0' ? await freePort() : (process.env.PORT ?? '3000')
+  const port = process.env.PORT === '0' ? String(await freePort()) : (process.env.PORT ?? '3000')
   const config = await configure('nginx.conf', { first: first.address, second: second.address, port })
   await mkdir(join(folder, 'logs'))
   const args = ['-p', folder, '-e', 'stderr', '-c', config, '-g', 'daemon off;']
@@ -99,15 +98,6 @@ async function configure(template: string, values: Record<string, string>): Prom
     text.replace(/\$\{(\w+)\}/g, (placeholder, name: string) => ({ folder, ...values })[name] ?? placeholder),
   )
   return config
-}
-
-async function freePort(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  const { port } = server.address() as AddressInfo
-  server.close()
-  await once(server, 'close')
-  return String(port)
 }
 
 function newTokenKey(): string {

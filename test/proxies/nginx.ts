@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { freePort } from '../support/free-port.ts'
+import { freePort } from '../../demo/cluster/free-port.ts'
 import { locate, NGINX } from '../support/programs.ts'
 import { shipped } from './configuration.ts'
 import { startInForeground, temporaryFolder } from './foreground.ts'

@@ -103,7 +103,7 @@ test('Redis is away: each call is settled in time, no more wait than may, and th
   const results = await Promise.allSettled(Array.from({ length: 8 }, () => publisher.publish('news', { data: 'down' })))
   const reasons = results.map(result => (result.status === 'rejected' ? result.reason : undefined))
   for (const reason of reasons) t.like(reason, { code: 'ERR_BROKER' })
-  t.is(reasons.filter(({ message }) => message.includes('5 calls are waiting')).length, 3)
+  t.is(reasons.filter(({ message }) => message.includes('the limit of 5 pending publishes')).length, 3)
   const again = await startRedis(t, { port: server.port })
   let after = ''
   while (after === '') after = await publisher.publish('news', { data: 'after' }).catch(() => '')

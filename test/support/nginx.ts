@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Children } from '../../demo/cluster/children.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../../demo/cluster/free-port.ts'
 import { locate, NGINX } from './programs.ts'
 import type { Scope } from './scope.ts'
 

@@ -1,6 +1,6 @@
 import { Children } from '../../demo/cluster/children.ts'
 import { eventually } from './eventually.ts'
-import { freePort } from './free-port.ts'
+import { freePort } from '../../demo/cluster/free-port.ts'
 import { locate, WEBKIT_DRIVER, XVFB } from './programs.ts'
 
 /** The one tab of a WebKitGTK. */
