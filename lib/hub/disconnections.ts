@@ -47,8 +47,8 @@ export class Disconnections {
     const message: DisconnectMessage = { type: 'disconnect', ...filter, reason }
     // Close local streams first: this must work while the broker is down.
     this.#hub.control(message)
-    // Mark before announcing: an instance that does not see the mark yet will get the message. Mark again afterwards, to
-    // end what an instance derived from the login in between, before the message reached it.
+    // Mark before announcing: an instance that does not see the mark yet will get the message. Mark again afterwards,
+    // to end what an instance derived from the login in between, before the message reached it.
     const marked = failureOf(revocationMarks.mark(filter))
     await broker.announce(message)
     const failure = (await marked) ?? (await failureOf(revocationMarks.mark(filter)))

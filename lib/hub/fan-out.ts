@@ -105,8 +105,8 @@ interface Observer {
 
 /**
  * Delivers events to receivers. Each stream gets one write per turn of the event loop, since the system call costs more
- * than the rest of a delivery. A stream with `PIECE_BYTES` due is written to at once: otherwise events of this turn could
- * be trimmed from history before a client that keeps up has them.
+ * than the rest of a delivery. A stream with `PIECE_BYTES` due is written to at once: otherwise events of this turn
+ * could be trimmed from history before a client that keeps up has them.
  */
 export class FanOut {
   readonly #clock: Clock

@@ -11,8 +11,8 @@ import type { SubscriptionFilter, SubscriptionOptions, SubscriptionOutcome } fro
 /**
  * Topics, publishing and live streams. Created by `createHub()`.
  *
- * If a listener of its events throws or rejects, nothing else is affected: the error is emitted as a `fault`
- * (`during: 'listener of \`open\`'`). The first `fault`, `lost` or `refuse` without a listener causes a process warning,
+ * If a listener of its events throws or rejects, nothing else is affected: the error is emitted as a `fault`, with
+ * `during: 'listener of \`open\`'`. The first `fault`, `lost` or `refuse` without a listener causes a process warning,
  * as does a `fault` listener that fails: `KoaEventStreamWarning`, with the codes `UNHEARD_FAULT`, `UNHEARD_LOST`,
  * `UNHEARD_REFUSE` and `FAULT_LISTENER`.
  */
@@ -33,8 +33,8 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
   /**
    * Adds topics to the matching streams of all instances, including streams whose resolver is still running. All given
    * fields of the filter must match. The change lasts as long as the stream: when its client reconnects, the resolver
-   * decides again. Streams of a source without topics, such as those of a relay, and streams whose events have their own
-   * ids are skipped.
+   * decides again. Streams of a source without topics, such as those of a relay, and streams whose events have their
+   * own ids are skipped.
    *
    * A stream that cannot get all of the topics gets none of them and is not counted: it would exceed `limits.topics`
    * (emitted as a `fault`, `during: 'hub.subscribe'`), or a concurrent `unsubscribe` removed them.
@@ -43,8 +43,8 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    * @param options.within milliseconds to wait for the answers of other instances. Default 2,000.
    * @returns once the topics are live: how many streams have them, the cursor from which they are live, and whether all
    *   instances have answered
-   * @throws {TypeError} as a rejection, if no stream, identity or session is given; if one is not a string, or is longer
-   *   than 1,024 characters; for no topics or too many; for an invalid `within`
+   * @throws {TypeError} as a rejection, if no stream, identity or session is given; if one is not a string, or is
+   *   longer than 1,024 characters; for no topics or too many; for an invalid `within`
    * @throws {EventStreamError} as a rejection: `ERR_TOPIC_INVALID`; `ERR_BROKER`: some streams may have the topics;
    *   `ERR_HUB_CLOSED`
    */
@@ -56,20 +56,20 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
 
   /**
    * Removes topics from the matching streams of all instances immediately, including their buffered events, as
-   * `stream.unsubscribe()` does. All given fields of the filter must match. A stream whose resolver is still running opens
-   * without them, whatever the resolver returns: it may have read the permissions before they changed. So first change
-   * what the resolver reads, then call this.
+   * `stream.unsubscribe()` does. All given fields of the filter must match. A stream whose resolver is still running
+   * opens without them, whatever the resolver returns: it may have read the permissions before they changed. So first
+   * change what the resolver reads, then call this.
    *
-   * An instance that may have missed such a call ends its streams (`unverifiable`); clients reconnect and their resolvers
-   * decide again.
+   * An instance that may have missed such a call ends its streams (`unverifiable`); clients reconnect and their
+   * resolvers decide again.
    *
    * @param topics at most 100. Topics that a stream does not have are ignored.
    * @param options.within milliseconds to wait for the answers of other instances. Default 2,000.
    * @returns how many streams were found, and whether all instances have answered: if so, nothing published from now on
    *   reaches these streams by these topics
    * @throws {TypeError} as a rejection, as `subscribe`
-   * @throws {EventStreamError} as a rejection: `ERR_TOPIC_INVALID`; `ERR_BROKER`: the streams of this instance have lost
-   *   the topics all the same; `ERR_HUB_CLOSED`
+   * @throws {EventStreamError} as a rejection: `ERR_TOPIC_INVALID`; `ERR_BROKER`: the streams of this instance have
+   *   lost the topics all the same; `ERR_HUB_CLOSED`
    */
   unsubscribe(
     filter: SubscriptionFilter,
@@ -78,11 +78,13 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
   ): Promise<SubscriptionOutcome>
 
   /**
-   * Closes the matching streams of all instances, and refuses matching requests already in progress. All given fields of
-   * the filter must match. Clients reconnect by themselves, so the next request must be refused if they are to stay out.
+   * Closes the matching streams of all instances, and refuses matching requests already in progress. All given fields
+   * of the filter must match. Clients reconnect by themselves, so the next request must be refused if they are to stay
+   * out.
    *
    * @param reason the `reason` of the `close` event. Default `server`.
-   * @throws {TypeError} as a rejection, if a field is not a string, or none is given: an empty filter would match everybody
+   * @throws {TypeError} as a rejection, if a field is not a string, or none is given: an empty filter would match
+   *   everybody
    * @throws {EventStreamError} as a rejection: `ERR_BROKER`: the streams of this instance are closed all the same;
    *   `ERR_HUB_CLOSED`
    */
@@ -92,16 +94,17 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
    * Revokes a token: refuses it from now on and closes its streams, on all instances.
    *
    * @param token the token's `jti`
-   * @param expiry when the token expires, in milliseconds since 1970 or as a `Date`: the revocation is stored until then
+   * @param expiry when the token expires, in milliseconds since 1970 or as a `Date`: the revocation is stored until
+   *   then
    * @throws {TypeError} as a rejection, for an invalid `token` or `expiry`, such as an `exp` in seconds
-   * @throws {EventStreamError} as a rejection: `ERR_BROKER`: the streams of this instance are closed, and the message says
-   *   whether those of others are, but the token can still open new ones; `ERR_HUB_CLOSED`
+   * @throws {EventStreamError} as a rejection: `ERR_BROKER`: the streams of this instance are closed, and the message
+   *   says whether those of others are, but the token can still open new ones; `ERR_HUB_CLOSED`
    */
   revoke(token: string, expiry: number | Date): Promise<void>
 
   /**
-   * Whether the hub accepts streams and publishes: the broker can read and write now (see the events `ready` and `lost`),
-   * and the hub is neither draining nor closed. For health checks.
+   * Whether the hub accepts streams and publishes: the broker can read and write now (see the events `ready` and
+   * `lost`), and the hub is neither draining nor closed. For health checks.
    */
   readonly ready: boolean
 
@@ -152,8 +155,8 @@ export interface Hub<Events extends object = EventMap> extends EventEmitter<HubE
   close(): Promise<void>
 
   /**
-   * Shuts down for the end of the process: drains, then closes the server (idle connections immediately, the others when
-   * the time is over), then closes the hub. Further calls wait for the same shutdown.
+   * Shuts down for the end of the process: drains, then closes the server (idle connections immediately, the others
+   * when the time is over), then closes the hub. Further calls wait for the same shutdown.
    *
    *     const server = app.listen(3000)
    *     process.once('SIGTERM', () => void hub.shutdown(server, { within: 8_000 }))

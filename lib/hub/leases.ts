@@ -70,7 +70,9 @@ export class Leases implements Task {
     return (await this.#ask(() => this.#hub.broker.leases.taken(key), 0)) >= most
   }
 
-  /** Takes a lease of a key for a stream in any case. Returns the ids of the streams, on any instance, that lose theirs. */
+  /**
+   * Takes a lease of a key for a stream in any case. Returns the ids of the streams, on any instance, that lose theirs.
+   */
   async supersede(key: string, stream: Tenant, most: number): Promise<readonly string[]> {
     const own: Lease = { key, holder: stream.id }
     const uncounted: Supersession = { lease: own, superseded: [] }

@@ -37,8 +37,8 @@ export type RefusalReason =
   /** The hub is draining. */
   | 'draining'
   /**
-   * The subscription resolver failed, timed out, returned something else than a subscription, or set a status other than
-   * 200, 401 (`unauthenticated`) and 403 (`forbidden`).
+   * The subscription resolver failed, timed out, returned something else than a subscription, or set a status other
+   * than 200, 401 (`unauthenticated`) and 403 (`forbidden`).
    */
   | 'resolver'
   /** The broker could not subscribe. */

@@ -4,8 +4,8 @@ import { plainStart, type TopicStart } from './feed/origin.ts'
 const MOST = 10_000
 
 /**
- * The topics added to or removed from a stream while its resolver is running: the resolver may have read the permissions
- * before they changed. The last change of each topic counts.
+ * The topics added to or removed from a stream while its resolver is running: the resolver may have read the
+ * permissions before they changed. The last change of each topic counts.
  */
 export class OpeningTopics {
   readonly #isGranted = new Map<string, boolean>()

@@ -11,8 +11,8 @@ export const POLL_PAUSE = 10_000
 export const ENDLESS: StreamNews = Object.freeze({ carried: () => undefined, caughtUp: () => undefined })
 
 /**
- * Ends a long poll after its first events, once its client has caught up: a network that buffers responses delivers them
- * at their end. The first poll of a new client ends as soon as it has sent a cursor, which the next one needs.
+ * Ends a long poll after its first events, once its client has caught up: a network that buffers responses delivers
+ * them at their end. The first poll of a new client ends as soon as it has sent a cursor, which the next one needs.
  */
 export class Poll implements StreamNews {
   readonly #clock: Clock

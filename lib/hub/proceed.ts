@@ -15,7 +15,9 @@ export function proceed<T, R>(
   return isPromise(value) ? Promise.resolve(value).then(next, failed) : next(value)
 }
 
-/** Calls a function and passes its result to `next`, or what it throws or rejects with to `failed`, as `proceed` does. */
+/**
+ * Calls a function and passes its result to `next`, or what it throws or rejects with to `failed`, as `proceed` does.
+ */
 export function attempt<T, R>(
   call: () => T | PromiseLike<T>,
   next: (value: T) => R,

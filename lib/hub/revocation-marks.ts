@@ -4,16 +4,18 @@ import type { Clock } from '../clock.ts'
 import type { KeyValueStore } from '../broker/key-value-store.ts'
 import type { StreamFilter } from './stream-index.ts'
 
-// Milliseconds: longer than the life of anything derived from a login without revalidation, such as a ticket, and longer
-// than a slow request.
+// Milliseconds: longer than the life of anything derived from a login without revalidation, such as a ticket, and
+// longer than a slow request.
 const KEPT_FOR = 300_000
 
-/** The marks of an identity's session, token and id. Each `disconnect` that may match the identity changes one of them. */
+/**
+ * The marks of an identity's session, token and id. Each `disconnect` that may match the identity changes one of them.
+ */
 export type Standing = readonly string[]
 
 /**
- * Marks in the store, shared by all instances, of what `hub.disconnect()` has ended recently: it closes existing streams,
- * and must also invalidate what could still become one, such as a ticket.
+ * Marks in the store, shared by all instances, of what `hub.disconnect()` has ended recently: it closes existing
+ * streams, and must also invalidate what could still become one, such as a ticket.
  */
 export class RevocationMarks {
   readonly #store: KeyValueStore

@@ -43,7 +43,9 @@ export class Revocations {
     }
   }
 
-  /** Stores again what may have been lost. If that fails, the store is gone again, and this is called once it is back. */
+  /**
+   * Stores again what may have been lost. If that fails, the store is gone again, and this is called once it is back.
+   */
   async restore(): Promise<void> {
     if (this.#isWriting) return
     this.#isWriting = true

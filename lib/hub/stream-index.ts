@@ -71,8 +71,8 @@ export class StreamIndex {
     if ((this.#byAddress.get(address) ?? 0) >= limits.address) return 'address-limit'
     const { most, over } = limits.identity
     if (identity === undefined) return undefined
-    // A stream that is opening replaces none yet. The newest request is refused, and may be retried soon: opening many at
-    // once must end neither the streams of other tabs nor earlier requests.
+    // A stream that is opening replaces none yet. The newest request is refused, and may be retried soon: opening many
+    // at once must end neither the streams of other tabs nor earlier requests.
     const count = over === 'oldest' ? this.#opening(identity.id) : this.#byIdentity.count(identity.id)
     return count >= most ? 'identity-limit' : undefined
   }

@@ -5,7 +5,10 @@ import type { ConflationKeys } from './feed/conflation-keys.ts'
 /** The checked options of `eventStream()` that concern its streams. */
 export interface StreamPolicy {
   readonly heartbeat: { readonly interval: number; readonly chunk: Chunk } | undefined
-  /** Whether heartbeats and the reconnection delay are sent as events, which pages can see, unlike comments and `retry:`. */
+  /**
+   * Whether heartbeats and the reconnection delay are sent as events, which pages can see, unlike comments and
+   * `retry:`.
+   */
   readonly isVisible: boolean
   /** Milliseconds, before the jitter. */
   readonly retry: number

@@ -185,8 +185,8 @@ export class Subscriber implements StreamHost {
   }
 
   /**
-   * Decides whether to compress the stream, and returns it: not without topics, since a source shares no events with other
-   * streams, and not a long poll, which ends with its first events.
+   * Decides whether to compress the stream, and returns it: not without topics, since a source shares no events with
+   * other streams, and not a long poll, which ends with its first events.
    */
   compress(): boolean {
     this.#isCompressed = this.policy.cohorts !== undefined && this.hasTopics && this.#poll === undefined
@@ -294,7 +294,8 @@ export class Subscriber implements StreamHost {
     this.#hub.closed(this)
   }
 
-  // Superseded clients that reconnected by themselves would supersede each other forever, so they get the longest delay.
+  // Superseded clients that reconnected by themselves would supersede each other forever, so they get the longest
+  // delay.
   #retryAfter(reason: CloseReason): number {
     return reason === 'superseded' ? MAX_RETRY : (this.comeBackAfter ?? this.#retry())
   }

@@ -22,8 +22,9 @@ export interface SubscriptionOutcome {
   /** The number of streams that now have the topics, or no longer have them, on the instances that have answered. */
   readonly streams: number
   /**
-   * The cursor from which the change applies: events published after it reach these streams, or no longer do. State loaded
-   * now, followed by the events after the cursor, misses nothing. Empty while this instance has not seen the log yet.
+   * The cursor from which the change applies: events published after it reach these streams, or no longer do. State
+   * loaded now, followed by the events after the cursor, misses nothing. Empty while this instance has not seen the log
+   * yet.
    */
   readonly since: string
   /** Whether all living instances have answered in time. */

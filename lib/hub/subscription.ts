@@ -19,14 +19,14 @@ export interface TopicRequest<Events extends object = EventMap> {
   /** The number of events, 0 or more. A client that resumes gets the events it missed instead. Default 0. */
   readonly replay?: number
   /**
-   * Called for new clients and after a gap, never on a resume without loss, so that a new state is never overwritten by an
-   * older replay. Default: none.
+   * Called for new clients and after a gap, never on a resume without loss, so that a new state is never overwritten by
+   * an older replay. Default: none.
    */
   readonly snapshot?: Snapshot<Events> | undefined
   /**
-   * Makes the stream's identity present at the topic, counted once for all of its streams there, until a grace period after
-   * the last of them has ended: see `hub.presence()` and `presenceOf()`. `true`, or info about the identity: JSON of at
-   * most 1 KiB; of several streams the latest one's info counts. Default `false`.
+   * Makes the stream's identity present at the topic, counted once for all of its streams there, until a grace period
+   * after the last of them has ended: see `hub.presence()` and `presenceOf()`. `true`, or info about the identity: JSON
+   * of at most 1 KiB; of several streams the latest one's info counts. Default `false`.
    */
   readonly presence?: unknown
 }
@@ -44,11 +44,11 @@ export interface TopicWish {
  * What a subscription resolver may return:
  *
  * - topics of the hub, with or without a replay or a snapshot
- * - a source: its events are sent as fast as the client reads them. When the client leaves, its iterator's `return()` is
- *   called; when the source is done, the stream ends. If it throws, or yields an event that cannot be sent, the stream
- *   ends with `error` and the hub emits `fault`
- * - a function: the resolver writes to the stream itself, and the function is called once the stream has closed. It is not
- *   waited for; if it fails, the hub emits `fault`
+ * - a source: its events are sent as fast as the client reads them. When the client leaves, its iterator's `return()`
+ *   is called; when the source is done, the stream ends. If it throws, or yields an event that cannot be sent, the
+ *   stream ends with `error` and the hub emits `fault`
+ * - a function: the resolver writes to the stream itself, and the function is called once the stream has closed. It is
+ *   not waited for; if it fails, the hub emits `fault`
  * - `null`: no content. The response is 204, which makes an EventSource stop reconnecting
  * - nothing: the resolver keeps the stream and writes to it
  */

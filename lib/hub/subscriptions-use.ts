@@ -18,8 +18,8 @@ export interface UseHub {
 
 /**
  * Whether the application uses `hub.subscribe()` and `hub.unsubscribe()` at all. When changes may have been missed all
- * streams must end, but not those of an application that makes no changes. The store remembers the use for instances that
- * have not seen a change themselves.
+ * streams must end, but not those of an application that makes no changes. The store remembers the use for instances
+ * that have not seen a change themselves.
  */
 export class SubscriptionsUse {
   readonly #hub: UseHub

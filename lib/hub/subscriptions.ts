@@ -45,16 +45,16 @@ const LONGEST_DECISION = KEPT_FOR / 2
 const OUTDATED: ChangeOutcome = Object.freeze({ streams: 0, since: '', complete: false, refused: 1 })
 
 /**
- * Changes the topics of open streams, on any instance. All instances receive the changes in the same order and apply them
- * in that order, so that they agree. The requesting instance also applies removals immediately.
+ * Changes the topics of open streams, on any instance. All instances receive the changes in the same order and apply
+ * them in that order, so that they agree. The requesting instance also applies removals immediately.
  */
 export class Subscriptions {
   readonly #hub: SubscriptionsHub
   readonly #withdrawals: Withdrawals
   readonly #use: SubscriptionsUse
   readonly #questions = new Map<string, Question<Answer>>()
-  // Removals of this instance that it has announced but not received yet: changes received before them are ordered before
-  // them.
+  // Removals of this instance that it has announced but not received yet: changes received before them are ordered
+  // before them.
   readonly #leaving = new Set<SubscriptionsMessage>()
 
   constructor(hub: SubscriptionsHub) {
@@ -124,8 +124,8 @@ export class Subscriptions {
   }
 
   /**
-   * Removals may have been missed. If the application makes changes at all, streams end, and the resolvers decide again when
-   * clients reconnect.
+   * Removals may have been missed. If the application makes changes at all, streams end, and the resolvers decide again
+   * when clients reconnect.
    */
   missed(): void {
     this.#withdrawals.missed()

@@ -30,8 +30,8 @@ export interface SurveyOutcome {
 }
 
 /**
- * Sends questions to all instances and collects the answers, for operators. A survey may be lost and is then incomplete.
- * Costs nothing while it is not used.
+ * Sends questions to all instances and collects the answers, for operators. A survey may be lost and is then
+ * incomplete. Costs nothing while it is not used.
  */
 export class Surveys {
   readonly #hub: SurveysHub

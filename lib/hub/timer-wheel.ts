@@ -12,8 +12,8 @@ export interface Task {
 export const TICK = 1_000
 
 /**
- * One timer for all streams: a bucket of tasks per second, so that ten thousand heartbeats, expiries and deadlines cost a
- * lookup per second and a number each. The timer runs only while there are tasks.
+ * One timer for all streams: a bucket of tasks per second, so that ten thousand heartbeats, expiries and deadlines cost
+ * a lookup per second and a number each. The timer runs only while there are tasks.
  */
 export class TimerWheel {
   readonly #clock: Clock

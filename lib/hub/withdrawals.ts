@@ -19,8 +19,8 @@ interface Withdrawal {
 }
 
 /**
- * Recent removals of topics from streams, in an order that is the same on all instances. A decision to add a topic that was
- * made without knowing of a later removal is outdated.
+ * Recent removals of topics from streams, in an order that is the same on all instances. A decision to add a topic that
+ * was made without knowing of a later removal is outdated.
  */
 export class Withdrawals {
   readonly #clock: Clock

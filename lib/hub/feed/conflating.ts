@@ -10,8 +10,8 @@ const TURN_EVENTS = 128
 type Latest = Map<string | StoredEvent, StoredEvent>
 
 /**
- * Once a slow client has read what is buffered, sends it the latest event of each key among those it has missed. Repeats
- * with the events published meanwhile until there are none.
+ * Once a slow client has read what is buffered, sends it the latest event of each key among those it has missed.
+ * Repeats with the events published meanwhile until there are none.
  */
 export class Conflating implements Strategy {
   readonly isLive = false

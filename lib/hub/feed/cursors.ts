@@ -1,6 +1,6 @@
 /**
- * A stream's position in the log: for each of its topics, the `seq` up to which its client has the events. While a stream
- * is live its topics share one position, so that a single number is stored.
+ * A stream's position in the log: for each of its topics, the `seq` up to which its client has the events. While a
+ * stream is live its topics share one position, so that a single number is stored.
  */
 export class TopicCursors {
   #topics: string[] = []
@@ -51,8 +51,8 @@ export class TopicCursors {
   }
 
   /**
-   * Advances all topics to a position. None goes back: the known position of the log may be before an event that history
-   * already has.
+   * Advances all topics to a position. None goes back: the known position of the log may be before an event that
+   * history already has.
    */
   moveTo(seq: number): void {
     if (this.#topics.length === 0) return

@@ -49,8 +49,8 @@ export interface FeedHub {
 
 /**
  * Delivers the log to a stream. Its position is a cursor per topic; its strategy determines how it advances: live,
- * replaying, skipping or conflating what a slow client has missed, or sending a snapshot. While topics are being added no
- * events are sent, so that all topics continue together and ids increase.
+ * replaying, skipping or conflating what a slow client has missed, or sending a snapshot. While topics are being added
+ * no events are sent, so that all topics continue together and ids increase.
  *
  * It is one long file because it is one state machine: joins, gaps, overflow and new epochs all switch the strategy and
  * move the same cursors, so their transitions have to be read together. What each state does is in its strategy's file.
@@ -111,8 +111,8 @@ export class Feed implements Member, FeedAccess {
   }
 
   /**
-   * Starts the stream: sends the events the client has missed, then a cursor, then goes live. Topics added by the resolver
-   * itself start where the log was when the resolver was called.
+   * Starts the stream: sends the events the client has missed, then a cursor, then goes live. Topics added by the
+   * resolver itself start where the log was when the resolver was called.
    *
    * @param since when the request arrived, by the monotonic clock
    * @returns nothing if the topics are joined synchronously, or a promise that resolves once they are
@@ -187,7 +187,9 @@ export class Feed implements Member, FeedAccess {
     return this.cursors.isBefore(seq, topic) && (this.due === undefined || seq > this.due.event.seq)
   }
 
-  /** @param turn the turn of the fan-out when it flushes all streams; omitted when this stream alone is flushed early */
+  /**
+   * @param turn the turn of the fan-out when it flushes all streams; omitted when this stream alone is flushed early
+   */
   flush(turn?: Turn): void {
     const { due } = this
     if (due === undefined) return

@@ -5,7 +5,8 @@ import type { TopicCursors } from './cursors.ts'
 
 /** Bytes of history sent before the client must have read them. */
 const PAGE_BYTES = 32_768
-// Events read for a page, over all topics, and at least per topic. Those that do not fit are read again for the next page.
+// Events read for a page, over all topics, and at least per topic. Those that do not fit are read again for the next
+// page.
 const PAGE_EVENTS = 256
 const TOPIC_EVENTS = 16
 

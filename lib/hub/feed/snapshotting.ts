@@ -14,8 +14,8 @@ export function isOfState(frame: Frame): frame is StateFrame {
 }
 
 /**
- * Sends the state of topics to a client that is new or cannot resume. The application creates the state; events published
- * since it was asked for follow.
+ * Sends the state of topics to a client that is new or cannot resume. The application creates the state; events
+ * published since it was asked for follow.
  */
 export class Snapshotting implements Strategy {
   readonly isLive = false

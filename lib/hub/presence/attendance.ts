@@ -29,7 +29,9 @@ class Attendee implements Task, RosterEntry {
   }
 }
 
-/** The identities present at topics by streams of this instance: the state that the roster is kept in line with. No I/O. */
+/**
+ * The identities present at topics by streams of this instance: the state that the roster is kept in line with. No I/O.
+ */
 export class Attendance {
   readonly #hub: AttendanceHub
   readonly #changed: (entry: RosterEntry) => void

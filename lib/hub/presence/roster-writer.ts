@@ -21,8 +21,8 @@ export interface RosterWriterParts {
 }
 
 /**
- * Writes this instance's attendance to the roster. It records whose state has to be written, not the state: that is read
- * from the attendance when it is written, in one batch after another. Failed batches are retried.
+ * Writes this instance's attendance to the roster. It records whose state has to be written, not the state: that is
+ * read from the attendance when it is written, in one batch after another. Failed batches are retried.
  */
 export class RosterWriter {
   readonly #parts: RosterWriterParts

@@ -28,8 +28,8 @@ export function presenceFrom({ count, members }: Present): Presence {
 }
 
 /**
- * The event with the presence of a topic, without an id: the count and all members, or only the count if the members are
- * too many for an event.
+ * The event with the presence of a topic, without an id: the count and all members, or only the count if the members
+ * are too many for an event.
  *
  * @throws {EventStreamError} `ERR_EVENT_INVALID`, if the hub's `redact` fails
  */
