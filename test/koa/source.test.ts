@@ -151,8 +151,8 @@ onEveryKoa('a source that cannot be iterated is refused by name, and counted', a
   await isEmpty()
   t.deepEqual(story, ['refuse resolver 500', 'refuse resolver 500'])
   t.is(hub.stats().refused.resolver, 2)
-  t.regex(String(causes[0]), /`subscribe` answered a source that cannot be iterated: .*locked/)
-  t.regex(String(causes[1]), /`subscribe` answered a source whose iterator has no `next\(\)`/)
+  t.regex(String(causes[0]), /`subscribe` returned a source that cannot be iterated: .*locked/)
+  t.regex(String(causes[1]), /`subscribe` returned a source whose iterator has no `next\(\)`/)
   t.is(errors.length, 2)
 })
 
