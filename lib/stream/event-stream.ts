@@ -367,7 +367,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
 
   /** @internal */
   failed(): void {
-    // Ask the connection for the reason: a middleware may have replaced the body, or the client disconnected.
+    // Not destroyed: what others have written to the response may still be in flight. The connection's close does that.
     this.#begin(this.connection.whyEnded())
   }
 
