@@ -4,6 +4,10 @@
  *
  * @module koa-event-stream/client/subscriptions
  */
+
+// One file: the requests, retries and reconnects of a page all change the same wishes, and every further module would
+// add to what pages load.
+
 import type { Arrival } from '../wire/notices.ts'
 import { safely } from './bounded.ts'
 import type { Page } from './environment.ts'
