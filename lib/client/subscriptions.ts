@@ -5,8 +5,7 @@
  * @module koa-event-stream/client/subscriptions
  */
 
-// One file: the requests, retries and reconnects of a page all change the same wishes, and every further module would
-// add to what pages load.
+// One file: requests, retries and reconnects are closures that all change the same wishes.
 
 import type { Arrival } from '../wire/notices.ts'
 import { safely } from './bounded.ts'
