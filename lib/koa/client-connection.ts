@@ -37,8 +37,8 @@ export class ClientConnection implements StreamConnection {
     ctx.res.on('close', leave)
     // Writing after the end of a response makes it emit an error.
     ctx.res.on('error', ignore)
-    // Node closes an HTTP/2 stream that its client resets without an error only when what was written has gone out, which
-    // is never (RFC 9113, section 5.1: nothing is sent on a closed stream).
+    // If the client resets an HTTP/2 stream without an error, Node closes it only once all written data has been sent,
+    // which never happens (RFC 9113, section 5.1: nothing is sent on a closed stream).
     if (ctx.req.httpVersionMajor === 2) ctx.req.once('aborted', leave)
     const report = ctx.onerror.bind(ctx)
     ctx.onerror = error => {

@@ -24,8 +24,8 @@ export type EventStreamMiddleware = (ctx: Context) => Promise<void>
 /**
  * The Koa middleware that turns `ctx.body` into an authenticated, resumable event stream.
  *
- * Routing by method is left to the router. `HEAD` authenticates, uses up neither rate limits nor tickets, and gets the
- * status and headers that a GET would get.
+ * Routing by method is left to the router. `HEAD` authenticates, counts against no rate limit, redeems no ticket, and
+ * gets the status and headers that a GET would get.
  *
  * @throws {TypeError} at start-up, for a wrong option
  */

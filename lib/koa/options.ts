@@ -48,7 +48,7 @@ interface CommonOptions<Events extends object> {
   maxAge?: number
   /** What may be buffered for a slow client. */
   buffer?: {
-    /** Bytes, 1,024 or more. At least `maxEventBytes` of the hub, where that is given. Default 1 MiB. */
+    /** Bytes, 1,024 or more; at least the hub's `maxEventBytes`, if that is set. Default 1 MiB. */
     bytes?: number
     /**
      * What happens beyond `bytes`. `disconnect`: the client is cut, and resumes from its cursor. `drop`: it gets no

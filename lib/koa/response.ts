@@ -4,7 +4,7 @@ import { encodeGoaway } from '../wire/frame.ts'
 
 const HEADERS = Object.freeze({
   'Content-Type': 'text/event-stream; charset=utf-8',
-  // `no-transform` keeps compressors from holding events back.
+  // `no-transform` stops compressors from delaying events.
   'Cache-Control': 'no-cache, no-transform',
   // Without this nginx buffers the response to its end.
   'X-Accel-Buffering': 'no',
@@ -98,7 +98,7 @@ export function setTicket(ctx: Context, { ticket, expiresIn }: IssuedTicket): vo
   ctx.body = { ticket, expiresIn }
 }
 
-/** Ends an EventSource for good: 204 is the status that tells it so (WHATWG HTML, section 9.2.3). */
+/** Stops an EventSource from reconnecting, by 204 (WHATWG HTML, section 9.2.3). */
 export function setNothing(ctx: Context): void {
   ctx.set('Cache-Control', 'no-store')
   ctx.status = 204

@@ -35,7 +35,7 @@ export interface Relay<Events extends object = EventMap> {
 }
 
 /**
- * Responses that outlive their readers, such as those of a language model. A run continues when its readers leave; they
+ * Answers that outlive their readers, such as those of a language model. A run continues when its readers leave; they
  * resume where they were, and late ones get it from the beginning, on any instance. It ends once, for all of them, with
  * one event:
  *

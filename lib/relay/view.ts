@@ -105,8 +105,7 @@ export class View implements Member, Watched {
   async publishEnd(end: End, last = this.log.last): Promise<void> {
     const { hub, topic, name } = this.#parts
     if (this.log.end !== undefined) return
-    // The key keeps a second end out of the log, whoever publishes it. But the log may remember a key longer than the
-    // event.
+    // With the key the log takes only one end, from any instance. But it may remember a key longer than the event.
     const again = this.#published === 0 ? '' : `:${String(this.#published)}`
     await hub.broker.publish([topic], encodeEntry({ ...end, last }), { key: `relay:end:${name}${again}` })
     this.#published += 1
