@@ -1,3 +1,4 @@
+// Sources of a resolver, well-behaved and not: all tests watch when a source is read and released.
 import { setImmediate as turn, setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { EventInput, EventStream, Hub } from 'koa-event-stream'

@@ -1,3 +1,4 @@
+// Runs every example of the README and the docs: the examples are compiled once, for all tests.
 import { once } from 'node:events'
 import { setTimeout } from 'node:timers/promises'
 import test from 'ava'

@@ -1,3 +1,4 @@
+// One file: a model of a log server's memory, whose keys, history and subscriptions change in one step.
 import type {
   Appended,
   LoggedEvent,

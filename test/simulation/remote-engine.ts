@@ -1,3 +1,4 @@
+// One file: an engine is one connection's state, which requests, replies and losses change together.
 import type {
   Appended,
   LogEngine,
