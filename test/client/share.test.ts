@@ -95,6 +95,27 @@ test('a leader that is frozen is replaced, and brings nothing twice once it is t
   t.is(world.openStreams[0]?.tab, second)
 })
 
+test('a tab that led for a moment does not follow the leader before it again, whose messages it dropped', async t => {
+  const world = openWorld(t)
+  const [leader, second, third] = await openTabs(world, 3)
+  second.freeze()
+  for (let n = 1; n <= 3; n += 1) world.publish()
+  await world.settle()
+  leader.crash()
+  // The lock is given to the second tab, and the third one steals it.
+  await world.pass(1_600)
+  t.is(world.openStreams[0]?.tab, third)
+  second.thaw()
+  // It leads, drops a message of the dead leader, leads no more, and is sent the others.
+  for (const way of ['locks', 'channel', 'locks', 'channel'] as const) {
+    t.true(await world.arrive(way === 'locks' ? `locks ${second.name}` : `channel ${leader.name} `))
+  }
+  await world.settle()
+  for (const tab of [second, third]) t.deepEqual(tab?.of(), [1, 2, 3])
+  t.is(world.openStreams.length, 1)
+  t.is(world.openStreams[0]?.tab, third)
+})
+
 test('a tab that has slept does not take its leader for dead', async t => {
   const world = openWorld(t)
   const [leader] = await openTabs(world, 2)

@@ -106,9 +106,9 @@ export class TabsWorld {
     for (const [name, way] of this.#ways) if (way.tab === tab) this.#ways.delete(name)
   }
 
-  /** Lets one thing arrive, and answers whether there was one. */
-  async arrive(): Promise<boolean> {
-    const ways = [...this.#ways].filter(([, { tab }]) => !tab.isFrozen)
+  /** Lets one thing arrive, on a way whose name begins like this, and answers whether there was one. */
+  async arrive(begin = ''): Promise<boolean> {
+    const ways = [...this.#ways].filter(([name, { tab }]) => !tab.isFrozen && name.startsWith(begin))
     if (!ways.length) return false
     const [name, { tasks }] = this.random.pick(ways)
     tasks.shift()?.()
@@ -171,7 +171,7 @@ class FakeChannel extends EventTarget implements Channel {
     for (const other of this.#world.channels) {
       if (other === this || other.name !== this.name) continue
       const data: unknown = structuredClone(message)
-      this.#world.post(other.tab, `channel ${this.#id} ${other.#id}`, () => {
+      this.#world.post(other.tab, `channel ${this.tab.name} ${this.#id} ${other.#id}`, () => {
         if (this.#world.channels.has(other)) other.dispatchEvent(new MessageEvent('message', { data }))
       })
     }

@@ -136,8 +136,11 @@ export function createFollower(self: Connection, id: string, tab: Tab): Follower
       return { term: ownTerm, backlog, names: shown }
     },
     takeBack() {
+      if (!ownTerm) return
+      // Messages of the leader before were dropped meanwhile: to follow it again would skip them.
+      term = ownTerm
       // The leader's ids are ahead of this tab's.
-      if (ownTerm) backlog = createBacklog(self.lastId)
+      backlog = createBacklog(self.lastId)
       ownTerm = ''
     },
   }
