@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { constants, crc32, createInflateRaw, gunzipSync, inflateRawSync } from 'node:zlib'
+import { constants, crc32, createDeflateRaw, createInflateRaw, gunzipSync, inflateRawSync } from 'node:zlib'
 import test from 'ava'
 import { Cohorts, MAX_COHORTS } from '../../lib/compression/cohorts.ts'
 import { shift } from '../../lib/compression/crc.ts'
@@ -78,6 +78,40 @@ test('the native half is there, and a piece alone needs nothing', t => {
     t.deepEqual(inflateRawSync(deflateAlone(bytes), FINISHED), bytes)
   }
 })
+
+const failures: Record<string, (this: { onerror(message: string, errno: number, code: string): void }) => void> = {
+  'throws an error': () => {
+    throw new Error('no such call')
+  },
+  // Without memory.
+  'reports an error'() {
+    this.onerror('insufficient memory', -4, 'Z_MEM_ERROR')
+  },
+}
+
+for (const [how, fail] of Object.entries(failures)) {
+  test(`once zlib ${how}, pieces are stored, and others are not affected`, t => {
+    const row = Buffer.from('<tr><td>a row</td></tr>\n'.repeat(4))
+    const [deflater, other] = [createDeflater(), createDeflater()]
+    const pieces = [deflater.compress(row), deflater.compress(row)]
+    const handle: unknown = Object.getPrototypeOf(Reflect.get(createDeflateRaw(), '_handle'))
+    if (typeof handle !== 'object' || handle === null) return t.fail('no handle')
+    const writeSync: unknown = Reflect.get(handle, 'writeSync')
+    Reflect.set(handle, 'writeSync', fail)
+    try {
+      pieces.push(deflater.compress(row))
+      t.deepEqual(deflateAlone(row), Buffer.from(stored(row)))
+    } finally {
+      Reflect.set(handle, 'writeSync', writeSync)
+    }
+    deflater.begin()
+    pieces.push(deflater.compress(row))
+    t.deepEqual(inflateRawSync(Buffer.concat(pieces), FINISHED), Buffer.concat([row, row, row, row]))
+    for (const piece of [other.compress(row), deflateAlone(row)]) t.true(piece.length < row.length)
+    deflater.close()
+    other.close()
+  })
+}
 
 test('cohorts are bounded, and gone with their last stream', t => {
   const cohorts = new Cohorts({ isShared: topic => topic !== 'own' })
