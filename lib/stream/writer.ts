@@ -336,10 +336,9 @@ export class Writer {
   #end(sink: Sink, how: 'end' | 'cut'): void {
     this.#stop()
     this.#hasEnded = true
+    this.#stream.ended()
     if (how === 'end') sink.end()
     else sink.cut()
-    // Only now: a `PassThrough` that has finished pushes its end, and a sink that compresses has a trailer to push before.
-    this.#stream.ended()
   }
 
   #fail(): void {

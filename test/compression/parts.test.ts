@@ -5,6 +5,8 @@ import { Cohorts, MAX_COHORTS } from '../../lib/compression/cohorts.ts'
 import { shift } from '../../lib/compression/crc.ts'
 import { createDeflater, deflateAlone, DictionaryDeflater, WINDOW_BYTES } from '../../lib/compression/deflater.ts'
 import { EMPTY_BLOCK, HEADER, stored, trailer } from '../../lib/compression/gzip.ts'
+import { Place } from '../../lib/compression/place.ts'
+import { Chunk } from '../../lib/wire/chunk.ts'
 
 test('the CRC of two parts is made from theirs', t => {
   for (const [a, b] of [
@@ -128,6 +130,27 @@ test('cohorts are bounded, and gone with their last stream', t => {
   cohorts.leave(first)
   t.is(cohorts.size, MAX_COHORTS - 1)
   t.not(cohorts.enter(['room:x']), undefined)
+})
+
+test('a stream that finds too many cohorts does not look for one at each delivery', t => {
+  let looks = 0
+  const cohorts = new Cohorts({ isShared: topic => ((looks += topic === 'news' ? 1 : 0), true) })
+  const all = Array.from({ length: MAX_COHORTS }, (_, n) => cohorts.enter([`room:${n}`]))
+  const place = new Place(cohorts, { topics: ['news'] })
+  let key = 0
+  const deliver = () =>
+    place.share({
+      length: 4,
+      chunk: Chunk.of(Buffer.from('data')),
+      key: (key += 1),
+      frames: () => [],
+      isAmong: () => true,
+    })
+  for (let n = 0; n < 100; n += 1) t.is(deliver(), undefined)
+  t.true(looks < 5, `${looks} times`)
+  for (const cohort of all) if (cohort !== undefined) cohorts.leave(cohort)
+  for (let n = 0; n < 100; n += 1) deliver()
+  t.not(deliver(), undefined, 'but it does later')
 })
 
 function sizeOf(pieces: readonly Uint8Array[]): number {
