@@ -92,26 +92,27 @@ const failures: Record<string, (this: { onerror(message: string, errno: number, 
 }
 
 for (const [how, fail] of Object.entries(failures)) {
-  test(`once zlib ${how}, pieces are stored, and others are not affected`, t => {
+  test(`once zlib ${how}, pieces are stored`, t => {
     const row = Buffer.from('<tr><td>a row</td></tr>\n'.repeat(4))
-    const [deflater, other] = [createDeflater(), createDeflater()]
-    const pieces = [deflater.compress(row), deflater.compress(row)]
     const handle: unknown = Object.getPrototypeOf(Reflect.get(createDeflateRaw(), '_handle'))
     if (typeof handle !== 'object' || handle === null) return t.fail('no handle')
-    const writeSync: unknown = Reflect.get(handle, 'writeSync')
-    Reflect.set(handle, 'writeSync', fail)
-    try {
-      pieces.push(deflater.compress(row))
-      t.deepEqual(deflateAlone(row), Buffer.from(stored(row)))
-    } finally {
-      Reflect.set(handle, 'writeSync', writeSync)
-    }
+    const writeSync = Reflect.get(handle, 'writeSync') as typeof fail
+    let fails = false
+    Reflect.set(handle, 'writeSync', function (this: ThisParameterType<typeof fail>, ...rest: []) {
+      Reflect.apply(fails ? fail : writeSync, this, rest)
+    })
+    const deflater = createDeflater()
+    Reflect.set(handle, 'writeSync', writeSync)
+    const pieces = [deflater.compress(row), deflater.compress(row)]
+    t.false(deflater.hasFailed)
+    fails = true
+    pieces.push(deflater.compress(row))
+    t.true(deflater.hasFailed)
+    fails = false
     deflater.begin()
     pieces.push(deflater.compress(row))
     t.deepEqual(inflateRawSync(Buffer.concat(pieces), FINISHED), Buffer.concat([row, row, row, row]))
-    for (const piece of [other.compress(row), deflateAlone(row)]) t.true(piece.length < row.length)
     deflater.close()
-    other.close()
   })
 }
 
