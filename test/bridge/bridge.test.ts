@@ -205,6 +205,7 @@ test('readers that are gone are removed once nothing is left with them', async t
     async () => (await pending()) === 0,
     () => 'something was left',
   )
+  t.deepEqual(target.texts, ['held'])
   await running.close()
 })
 
