@@ -125,7 +125,7 @@ export interface HubStats {
   readonly sentBytes: number
   /** Streams ever opened. */
   readonly opened: number
-  /** Events published by this instance. */
+  /** Events published by this instance; a relay's batch of events counts as one, and so does its end. */
   readonly published: number
   /** Gaps that clients were told of. */
   readonly gaps: number

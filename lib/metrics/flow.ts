@@ -33,7 +33,7 @@ export function registerFlow({ registers, prefix }: MetricsPlace) {
   const published = new Counter({
     ...named(
       'published_total',
-      'Events published by this instance, by kind of topic; of a relay, batches of its events. The cost of delivery grows with this and with the streams per topic.',
+      'Events published by this instance, by kind of topic; a batch of events of a relay, and its end, count as one. The cost of delivery grows with this and with the streams per topic.',
     ),
     labelNames: ['topic'],
   })

@@ -119,7 +119,7 @@ export class Producer {
   async #publish(batch: Batch, bytes: number): Promise<void> {
     const { hub, topic } = this.#parts
     // What is in the log twice has the same numbers.
-    await this.#insist(() => hub.broker.publish([topic], encodeEntry(batch)))
+    await this.#insist(() => hub.append([topic], encodeEntry(batch)))
     this.#unkeptPublishes += 1
     this.#unkeptBytes += bytes
   }

@@ -102,7 +102,7 @@ export class View implements Member, Watched {
     if (this.log.end !== undefined) return
     // One end is in the log, whoever says it; but the log may remember its key for longer than the end itself.
     const again = this.#published === 0 ? '' : `:${String(this.#published)}`
-    await hub.broker.publish([topic], encodeEntry({ ...end, last }), { key: `relay:end:${name}${again}` })
+    await hub.append([topic], encodeEntry({ ...end, last }), { key: `relay:end:${name}${again}` })
     this.#published += 1
   }
 
