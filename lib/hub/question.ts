@@ -8,6 +8,7 @@ export class Question<Answer> {
 
   readonly #asking: string
   readonly #isEnough: (answer: Answer) => boolean
+  readonly #isPatient: boolean
   readonly #settled: Promise<void>
   #settle: () => void = () => undefined
   #hasEnough = false
@@ -16,10 +17,12 @@ export class Question<Answer> {
   /**
    * @param asking the instance that asks, which answers like all others
    * @param isEnough whether an answer is all there is to know, whatever the others say: of what only one instance can have
+   * @param isPatient whether such an answer may come from an instance that is not known to live, and is waited for
    */
-  constructor(asking: string, isEnough: (answer: Answer) => boolean = () => false) {
+  constructor(asking: string, isEnough: (answer: Answer) => boolean = () => false, isPatient = false) {
     this.#asking = asking
     this.#isEnough = isEnough
+    this.#isPatient = isPatient
     this.#settled = new Promise(resolve => (this.#settle = resolve))
   }
 
@@ -35,7 +38,7 @@ export class Question<Answer> {
   hear(instance: string, answer: Answer): void {
     this.answers.set(instance, answer)
     this.#hasEnough ||= this.#isEnough(answer)
-    if (this.#isWhole) this.#settle()
+    this.#settleIfDone()
   }
 
   /** Waits for the answers of the instances that live, and answers whether all came in time. */
@@ -44,7 +47,7 @@ export class Question<Answer> {
     living.then(
       instances => {
         this.#expected = instances
-        if (this.#isWhole) this.#settle()
+        this.#settleIfDone()
       },
       () => undefined,
     )
@@ -55,6 +58,10 @@ export class Question<Answer> {
   /** Nobody answers any more. */
   close(): void {
     this.#settle()
+  }
+
+  #settleIfDone(): void {
+    if (this.#hasEnough || (!this.#isPatient && this.#isWhole)) this.#settle()
   }
 
   get #isWhole(): boolean {

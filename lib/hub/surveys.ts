@@ -18,6 +18,8 @@ export interface SurveyOptions {
   readonly within: number
   /** Whether one answer is all there is to know, so that nobody waits for the others. Default: never. */
   readonly isEnough?: (body: unknown) => boolean
+  /** Whether that answer may come from an instance that has had no stream yet, so that nobody knows of it. Default `false`. */
+  readonly isPatient?: boolean
 }
 
 export interface SurveyOutcome {
@@ -48,10 +50,10 @@ export class Surveys {
   }
 
   /** Asks. It never rejects: without a broker this instance alone answers. */
-  async ask(about: string, body: unknown, { within, isEnough }: SurveyOptions): Promise<SurveyOutcome> {
+  async ask(about: string, body: unknown, { within, isEnough, isPatient }: SurveyOptions): Promise<SurveyOutcome> {
     const { broker, clock, instances } = this.#hub
     const question = clock.id()
-    const asked = new Question<unknown>(instances.id, isEnough)
+    const asked = new Question<unknown>(instances.id, isEnough, isPatient)
     this.#questions.set(question, asked)
     try {
       asked.hear(instances.id, this.#answerTo(about, body))

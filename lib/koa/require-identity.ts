@@ -86,8 +86,11 @@ export function requireIdentity<
   return (ctx, next) => guard(ctx, next)
 }
 
-/** Does what a route does for who has been let in. `stands` asks once more, and answers the request where that is over. */
-type GuardedWork = (stands: () => Promise<boolean>) => Promise<void>
+/** Whether a login still holds: asks once more, and answers the request where it does not. */
+export type Stands = () => Promise<boolean>
+
+/** Does what a route does for who has been let in. */
+type GuardedWork = (stands: Stands) => Promise<void>
 
 /**
  * `requireIdentity()` for routes that take their time before they do something, such as to read a body that may come as
@@ -106,7 +109,7 @@ export function identityGuard<Events extends object, Login extends Logins>(
       await turnDown(ctx, config, caller)
       return
     }
-    const stands = async (): Promise<boolean> => {
+    const stands: Stands = async () => {
       const refusal = await lapse(ctx, config, caller)
       if (refusal !== undefined) await turnDown(ctx, config, refusal)
       return refusal === undefined

@@ -1,4 +1,5 @@
 import type { HubEngine } from '../hub/engine.ts'
+import type { SurveyOptions } from '../hub/surveys.ts'
 import { ABOUT } from './agent.ts'
 import type { InstanceState, TopicRow } from './instance-state.ts'
 import { comparePlaces, PAGE, type Listed, type Place, type StreamRow, type Wish } from './listing.ts'
@@ -76,7 +77,7 @@ export class Fleet {
   }
 
   drain(instance: string): Promise<Outcome> {
-    return this.#order({ ask: 'drain', instance })
+    return this.#order({ ask: 'drain', instance }, true)
   }
 
   async #overview(): Promise<Overview> {
@@ -94,13 +95,13 @@ export class Fleet {
   }
 
   // One instance alone can do it.
-  async #order(question: Question): Promise<Outcome> {
-    const { answers, complete } = await this.#ask(question, answer => answer === true)
+  async #order(question: Question, isPatient = false): Promise<Outcome> {
+    const { answers, complete } = await this.#ask(question, { isEnough: answer => answer === true, isPatient })
     return { done: [...answers.values()].includes(true), complete }
   }
 
-  #ask(question: Question, isEnough?: (answer: unknown) => boolean) {
-    return this.#hub.surveys.ask(ABOUT, question, { within: WITHIN, ...(isEnough && { isEnough }) })
+  #ask(question: Question, options: Omit<SurveyOptions, 'within'> = {}) {
+    return this.#hub.surveys.ask(ABOUT, question, { within: WITHIN, ...options })
   }
 }
 
