@@ -20,7 +20,8 @@ import { traceRoute } from './trace-route.ts'
  *
  *     router.all('/ops{/*path}', opsRoutes({ hub, authenticate, may: ({ id }) => admins.has(id) }))
  *
- * Mount it on every instance. While nobody looks it subscribes to nothing, and has no timer but that of instances, from the first look on.
+ * Mount it on every instance. While nobody looks it subscribes to nothing, and has no timer but the one by which instances know
+ * each other, from the first look on.
  *
  * Nothing is open unless `may` allows it at that moment: 403 where it denies, 503 where it throws or takes too long. Other refusals
  * are those of `requireIdentity()`. What is shown has no address, no session and no token in it, and no data of events unless
