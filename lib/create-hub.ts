@@ -36,7 +36,7 @@ export interface HubOptions {
    */
   presence?: AudienceOptions
   /** Source of time. For tests. */
-  clock?: Partial<Clock>
+  clock?: Partial<Clock> | undefined
 }
 
 const taken = new WeakSet<Broker>()

@@ -121,7 +121,7 @@ export interface OpenMessage {
   readonly ctx: object
   /** The stream, once it exists. */
   stream?: object | undefined
-  /** Whether that has topics, and not a source alone. */
+  /** Whether the stream has topics, and not only a source. */
   hasTopics?: boolean
   readonly error?: unknown
 }

@@ -1,8 +1,8 @@
 import { callInTime, isPromise } from './application.ts'
-import { completeClock, type Clock } from './clock.ts'
 import { EventStreamError } from './errors.ts'
 import type { Hub } from './hub/hub.ts'
 import { noteArrival } from './koa/arrival.ts'
+import { checkHub } from './koa/door-config.ts'
 import { duration, knownKeys } from './options.ts'
 import { safeError } from './safe-error.ts'
 import { contextOf, SessionRequests } from './session-requests.ts'
@@ -20,8 +20,6 @@ export interface SessionStore {
 export interface WatchSessionsOptions {
   /** The timeout of a call to the store, in milliseconds. Default: 2 s. */
   timeout?: number
-  /** Source of time. For tests. */
-  clock?: Partial<Clock>
 }
 
 /** A session store that failed or timed out. Koa responds with 503, without details. */
@@ -57,9 +55,9 @@ export function watchSessions<Store extends SessionStore, Events extends object>
   hub: Hub<Events>,
   options: WatchSessionsOptions = {},
 ): Store {
-  knownKeys('watchSessions', options, ['timeout', 'clock'])
+  knownKeys('watchSessions', options, ['timeout'])
   const timeout = duration('timeout', options.timeout, { default: DEFAULT_STORE_TIMEOUT })
-  const clock = completeClock(options.clock)
+  const { clock } = checkHub(hub)
 
   const disconnect = async (session: string): Promise<void> => {
     try {

@@ -143,7 +143,7 @@ test('a session that is destroyed after the deadline closes its streams then', a
   const hub = createHub({ clock })
   const store = new PrivateStore()
   const pause = new Pause()
-  const { ada, stream, errors } = await openStream(t, hub, { store: watchSessions(store, hub, { clock }) })
+  const { ada, stream, errors } = await openStream(t, hub, { store: watchSessions(store, hub) })
   const { destroy } = store
   store.destroy = async key => {
     await pause.wait()

@@ -49,8 +49,8 @@ export interface StateUserOptions<User = UserData, Claims extends object = Unkno
   grace?: number
   /** The realm named in the challenge of a 401. Default: `events`. */
   realm?: string
-  /** Where time comes from. For tests. */
-  clock?: Partial<Clock>
+  /** Source of time. For tests, which give it the hub's. */
+  clock?: Partial<Clock> | undefined
 }
 
 const OPTIONS = ['identify', 'property', 'ambient', 'holds', 'revalidate', 'grace', 'realm', 'clock'] as const

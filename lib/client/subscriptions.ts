@@ -4,6 +4,9 @@
  *
  * @module koa-event-stream/client/subscriptions
  */
+
+// One file: requests, retries and reconnects are closures that all change the same wishes.
+
 import type { Arrival } from '../wire/notices.ts'
 import { safely } from './bounded.ts'
 import type { Page } from './environment.ts'

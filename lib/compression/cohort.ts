@@ -3,32 +3,32 @@ import type { SharedFrames } from '../stream/sink.ts'
 import { Chunk } from '../wire/chunk.ts'
 import { createDeflater, deflateAlone, WINDOW_BYTES, type Deflater } from './deflater.ts'
 
-// Of an empty window a delivery is so much larger that over the next ones it costs each member about as much as so many
-// deliveries in a block of their own cost a newcomer.
-const PRICE_OF_BEGINNING = 3
+// Restarting the window makes the next deliveries larger. For each member that costs about as much as this many
+// standalone blocks cost a newcomer.
+const RESTART_COST = 3
 
-/** A point in what a cohort is sent. */
+/** A position in the bytes of a cohort. */
 export interface Point {
-  /** Bytes before it. */
+  /** The number of bytes before it. */
   readonly position: number
-  /** Their CRC-32, as a signed integer. */
+  /** The CRC-32 of those bytes, as a signed integer. */
   readonly crc: number
 }
 
-/** Tells whether more than one person has a topic. */
+/** Tells whether more than one person is subscribed to a topic. */
 export interface SharedTopics {
   isShared(topic: string): boolean
 }
 
 /**
- * One delivery to a cohort: compressed once from the window, and once in a block of its own for those who lack the window.
- * All streams are served in one go; after that its bytes are not kept.
+ * One delivery to a cohort: compressed once against the window, and once as a standalone block for streams that lack
+ * the window. All streams are served in the same turn; the bytes are dropped afterwards.
  */
 export class Step {
   readonly key: number
   readonly from: Point
   readonly to: Point
-  /** Deliveries to streams that have the window, and to newcomers. */
+  /** How many streams with the window, and how many newcomers, were sent it. */
   members = 0
   newcomers = 0
 
@@ -53,7 +53,10 @@ export class Step {
     })
   }
 
-  /** Its bytes for a stream that has been sent what the cohort was since a position; `undefined` where they are gone. */
+  /**
+   * The compressed bytes for a stream that has received the cohort's bytes since a position; `undefined` once they have
+   * been dropped.
+   */
   piece(since: number): Chunk | undefined {
     if (this.#chunk === undefined) return undefined
     if (since <= this.#start) {
@@ -67,25 +70,25 @@ export class Step {
 }
 
 /**
- * Streams that are sent the same events, and share one window: the last bytes that all of them have been sent. The window
- * slides along with each delivery. A stream that has come later than where the window starts is a newcomer, until the
- * window has slid past its coming, or begins anew since newcomers have become many.
+ * Streams that are sent the same events and share one compression window: the last bytes that all of them have
+ * received. The window slides with each delivery. A stream that joined after the window's start is a newcomer until the
+ * window has slid past the point where it joined, or is restarted because there are many newcomers.
  */
 export class Cohort {
-  /** What no other cohort is called. */
+  /** Unique among the cohorts of a mount. */
   readonly name: string
-  /** How many streams it has. */
+  /** The number of streams. */
   size = 0
 
   readonly #topics: ReadonlySet<string>
   readonly #shared: SharedTopics
   readonly #deflater = createDeflater()
-  // Where the window began anew the last time.
+  // Where the window was last restarted.
   #begun = 0
   #end: Point = { position: 0, crc: 0 }
   #last: Step | undefined
-  // Deliveries to newcomers since the window began.
-  #owed = 0
+  // Deliveries to newcomers since the window was last restarted.
+  #standalone = 0
 
   constructor(name: string, topics: readonly string[], shared: SharedTopics) {
     this.name = name
@@ -94,9 +97,9 @@ export class Cohort {
   }
 
   /**
-   * Where a stream may join that is sent these events now: before the delivery where that has been made to others already,
-   * or behind the one before, where that is what the stream was sent last, or nobody else is there. `undefined` where it has
-   * to wait for the next.
+   * Where a stream that is to be sent these events can join: before this delivery, if others have already been sent it;
+   * or after the previous one, if that was also the last shared delivery to the stream, or the stream is alone.
+   * `undefined` if it has to wait for the next delivery.
    */
   entry(key: number, heard: number | undefined): Point | undefined {
     if (this.#last?.key === key) return this.#last.from
@@ -104,8 +107,8 @@ export class Cohort {
   }
 
   /**
-   * Makes a delivery to a stream that is at a position and has these topics. Answers `undefined` where the stream has not
-   * been sent what the others have, or the events are not the cohort's.
+   * Delivers events to a stream at a position with these topics. Returns `undefined` if the stream has not received the
+   * same bytes as the others, or the events are not the cohort's.
    */
   step(shared: SharedFrames, at: number, topics: readonly string[]): Step | undefined {
     const last = this.#last
@@ -123,18 +126,19 @@ export class Cohort {
     this.#deflater.close()
   }
 
-  // Who may have changed its topics must not set the pace, and what one person alone has left is compressed with nothing.
+  // A stream whose topics have changed must not add to the window, and neither must events of topics that only one
+  // person still has.
   #isFor(topics: readonly string[]): boolean {
     for (const topic of this.#topics) if (!topics.includes(topic) || !this.#shared.isShared(topic)) return false
     return true
   }
 
-  // Rents before it buys: newcomers cost at most twice of what they would if it were known how long they stay.
+  // The ski-rental rule: newcomers cost at most twice the optimum, although nobody knows how long they will stay.
   #reconsider({ members, newcomers }: Step): void {
-    this.#owed += newcomers
-    if (this.#owed < members * PRICE_OF_BEGINNING) return
+    this.#standalone += newcomers
+    if (this.#standalone < members * RESTART_COST) return
     this.#deflater.begin()
     this.#begun = this.#end.position
-    this.#owed = 0
+    this.#standalone = 0
   }
 }

@@ -1,9 +1,12 @@
 import { Cohort, type SharedTopics } from './cohort.ts'
 
-/** The most cohorts of a mount: topics may be the clients' choice. What more streams are sent is stored. */
+/**
+ * The most cohorts of a mount, since clients may choose the topics. Beyond that, streams are sent uncompressed gzip
+ * blocks.
+ */
 export const MAX_COHORTS = 64
 
-/** The cohorts of a mount, by the topics that their streams have in common with other people's. */
+/** The cohorts of a mount, by the topics that their streams share with those of other people. */
 export class Cohorts {
   readonly #shared: SharedTopics
   readonly #cohorts = new Map<string, Cohort>()
@@ -16,7 +19,10 @@ export class Cohorts {
     return this.#cohorts.size
   }
 
-  /** Counts a stream with these topics in. Answers `undefined` where nobody else has any, or there are too many cohorts. */
+  /**
+   * Adds a stream with these topics to its cohort. Returns `undefined` if nobody else has any of them, or if there are
+   * too many cohorts.
+   */
   enter(topics: readonly string[]): Cohort | undefined {
     const shared = topics.filter(topic => this.#shared.isShared(topic)).sort()
     if (shared.length === 0) return undefined
@@ -31,7 +37,7 @@ export class Cohorts {
     return cohort
   }
 
-  /** Counts a stream out, and forgets a cohort without any. */
+  /** Removes a stream, and the cohort with its last one. */
   leave(cohort: Cohort): void {
     cohort.size -= 1
     if (cohort.size > 0) return

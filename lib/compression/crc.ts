@@ -1,21 +1,21 @@
 /**
- * CRC-32 of bytes that are put together from parts whose CRCs are known, as zlib's `crc32_combine` does it. A CRC is the
- * remainder of a polynomial over GF(2): bytes that follow multiply it by a power of x, and their own remainder is added.
- * Remainders are signed 32-bit integers, which V8 keeps without a number on the heap.
+ * Combines the CRC-32s of parts into that of the whole, like zlib's `crc32_combine`. A CRC is the remainder of a
+ * polynomial over GF(2): appending bytes multiplies it by a power of x, and adds their own remainder. Remainders are
+ * signed 32-bit integers, which V8 stores without a heap allocation.
  */
 
-// CRC-32's polynomial (RFC 1952, section 8), with the bits in reverse order, as all remainders here have them.
+// The polynomial of CRC-32 (RFC 1952, section 8), in reversed bit order, like all remainders here.
 const POLYNOMIAL = 0xed_b8_83_20 | 0
 const ONE = 1 << 31
 const X = 1 << 30
 const BITS = 32
-// A byte is x to the power of 8, which is 2 to the power of this.
+// A byte is x to the power of 8, which is 2 to this power.
 const BYTE = 3
 
-// x to the powers of 2 to the power of 0 to 31. After these they repeat.
+// x to the power of 2^n, for n from 0 to 31. They repeat after that.
 const POWERS = squares()
 
-/** The CRC of bytes that have this CRC, as their part in the CRC of the same and so many bytes behind them. */
+/** Shifts a CRC over `length` appended bytes: XORed with the CRC of those, it is the CRC of the whole. */
 export function shift(crc: number, length: number): number {
   let power = ONE
   let exponent = BYTE

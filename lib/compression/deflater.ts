@@ -1,29 +1,32 @@
 import { Buffer } from 'node:buffer'
 import { constants, createDeflateRaw, deflateRawSync, type DeflateRaw } from 'node:zlib'
 
-/** How far back compressed bytes may refer to those that were compressed before them. */
+/** The size of the window: how far back compressed bytes may refer. */
 export const WINDOW_BYTES = 32_768
 
-// A window of that size, and for the rest the least memory that does not make events larger: 190 KiB in all.
+// The least memory beside that window with which events do not get larger: 190 KiB in all.
 const SETTINGS = { level: 6, windowBits: 15, memLevel: 5 }
 
 const NOTHING: Uint8Array = Buffer.alloc(0)
 
-/** Compresses one piece after another, each of whole bytes that can be inflated at once (RFC 1951), from a window that slides along. */
+/**
+ * Compresses one piece after another against a sliding window. Each piece ends at a byte boundary and can be inflated
+ * at once (RFC 1951).
+ */
 export interface Deflater {
   compress(bytes: Uint8Array): Uint8Array
-  /** Has the next piece refer to nothing before it. */
+  /** Clears the window: the next piece refers to nothing before it. */
   begin(): void
   close(): void
 }
 
 /**
- * Node compresses piece by piece in its threads only, where what is sent in one turn would be compressed in another. Its
- * native half can do it at once: the property is private. Where it is missing, each piece is compressed by itself with the
- * window as its dictionary, which makes the same of it and costs several times as much.
+ * Node's public API compresses a stream only in its thread pool, so that the result would arrive in a later turn. Its
+ * native handle can do it synchronously, but the property is private. If it is missing, each piece is compressed by
+ * itself with the window as its dictionary: the same output at several times the cost.
  */
 export function createDeflater(): Deflater {
-  // Its own buffer is not used: the smallest will do.
+  // Its own buffer is not used, so the smallest is enough.
   const stream = createDeflateRaw({ ...SETTINGS, chunkSize: constants.Z_MIN_CHUNK })
   const native = nativeOf(stream)
   if (native !== undefined) return new NativeDeflater(stream, native)
@@ -31,7 +34,7 @@ export function createDeflater(): Deflater {
   return new DictionaryDeflater()
 }
 
-/** Compresses a piece that refers to nothing. */
+/** Compresses a piece that refers to nothing before it. */
 export function deflateAlone(bytes: Uint8Array): Uint8Array {
   lone ??= createDeflater()
   lone.begin()
@@ -40,7 +43,7 @@ export function deflateAlone(bytes: Uint8Array): Uint8Array {
 
 let lone: Deflater | undefined
 
-/** The dictionary's way, which needs nothing but what Node documents. */
+/** Compresses with a dictionary: only documented APIs of Node. */
 export class DictionaryDeflater implements Deflater {
   #window = NOTHING
 
@@ -63,9 +66,12 @@ export class DictionaryDeflater implements Deflater {
   }
 }
 
-/** What Node's own `deflateRawSync` is made of. */
+/** The native handle that Node's own `deflateRawSync` uses. */
 interface Native {
-  /** Compresses what it can, and leaves in `left` how many bytes there is still room for, and are still to be read. */
+  /**
+   * Compresses until the target is full or the input is read. `left` then has the bytes free in the target, and the
+   * bytes still to be read.
+   */
   write(bytes: Uint8Array, from: number, target: Uint8Array): void
   readonly left: Uint32Array
 }
@@ -92,7 +98,7 @@ function nativeOf(stream: object): Native | undefined {
   }
 }
 
-// All deflaters write here; what they have written is copied at once.
+// Shared by all deflaters: its contents are copied at once.
 const target = Buffer.allocUnsafeSlow(32_768)
 
 class NativeDeflater implements Deflater {
@@ -107,7 +113,7 @@ class NativeDeflater implements Deflater {
   compress(bytes: Uint8Array): Uint8Array {
     const pieces: Uint8Array[] = []
     let [room, unread]: [number, number] = [0, bytes.length]
-    // As long as the target is full there may be more.
+    // A full target means that there may be more output.
     while (room === 0) {
       this.#native.write(bytes, bytes.length - unread, target)
       room = this.#native.left[0] ?? 0

@@ -8,8 +8,9 @@ const COLON = 0x3a
 const EMPTY = Chunk.of(EMPTY_BLOCK)
 
 /**
- * A sink in front of another one, which gets the bytes as gzip. What many streams are sent is compressed with what they
- * were sent before, once for all. What this one is sent alone is stored: it meets nobody's bytes in a window.
+ * Wraps another sink and sends it the bytes as gzip. Events for many streams are compressed once for all of them,
+ * against the events they were sent before. Bytes for this stream alone are stored uncompressed, so that they never
+ * share a window with anybody else's.
  */
 export class GzipSink implements Sink {
   readonly #sink: Sink
@@ -41,7 +42,7 @@ export class GzipSink implements Sink {
   }
 
   send(chunk: Chunk, meaning?: Meaning): void {
-    // No page sees a comment, and a byte of it would be one that the others of its cohort do not have.
+    // Pages do not see comments, and one in the bytes of this stream would take it out of its cohort.
     if (meaning === 'heartbeat' && chunk.bytes[0] === COLON) this.#sink.send(EMPTY)
     else if (meaning === undefined || meaning === 'heartbeat') this.#sink.send(Chunk.of(this.#store(chunk.bytes)))
     else this.#sink.send(this.#place.share(meaning) ?? Chunk.of(stored(chunk.bytes)))

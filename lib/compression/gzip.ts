@@ -1,23 +1,23 @@
 import { Buffer } from 'node:buffer'
 
 /**
- * A gzip member in parts (RFC 1952, RFC 1951). Each part ends at a byte, so that a client can read all that it has got, and
- * so that parts which were compressed once can be put behind whatever a client has got before.
+ * The parts of a gzip member (RFC 1952, RFC 1951). Each part ends at a byte boundary: a client can decode everything it
+ * has received, and a part compressed once can follow whatever a client has received before.
  */
 
-// Deflate, no flags, no time, no file system in particular.
+// Deflate, no flags, no modification time, unknown operating system.
 export const HEADER: Uint8Array = Buffer.from([0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 0xff])
 
-/** A stored block of no bytes: the client has got something, and nothing has changed. */
+/** An empty stored block: bytes on the wire that decode to nothing. */
 export const EMPTY_BLOCK: Uint8Array = Buffer.from([0x00, 0x00, 0x00, 0xff, 0xff])
 
-/** The last block, of no bytes. */
+/** The last block, which is empty. */
 const LAST_BLOCK = Buffer.from([0x01, 0x00, 0x00, 0xff, 0xff])
 
 const MAX_STORED = 65_535
 const STORED_HEAD = 5
 
-/** The same bytes uncompressed: blocks that refer to nothing, and whose length tells nothing but that of the bytes. */
+/** Stores bytes uncompressed: the blocks refer to nothing, and their length reveals nothing but that of the bytes. */
 export function stored(bytes: Uint8Array): Uint8Array {
   const blocks = Math.ceil(bytes.length / MAX_STORED)
   const all = Buffer.allocUnsafe(bytes.length + blocks * STORED_HEAD)
@@ -33,7 +33,7 @@ export function stored(bytes: Uint8Array): Uint8Array {
   return all
 }
 
-/** The end of a member: its last block, and the CRC-32 and the length of all bytes that are in it. */
+/** The end of a member: its last block, and the CRC-32 and length of the uncompressed bytes. */
 export function trailer(crc: number, length: number): Uint8Array {
   const end = Buffer.alloc(8)
   end.writeInt32LE(crc, 0)

@@ -5,28 +5,27 @@ import type { Cohort } from './cohort.ts'
 import type { Cohorts } from './cohorts.ts'
 import { shift } from './crc.ts'
 
-/** A stream as its place sees it. */
+/** The part of a stream that its place needs. */
 export interface Participant {
   readonly topics: readonly string[]
 }
 
 /**
- * What the client of one stream has been sent: how much and with which CRC, which the end of gzip tells, and since when
- * nothing else than what its cohort was sent. While that is so a delivery costs no look at the bytes: the CRC is made from
- * the cohort's when the stream leaves it.
+ * What one client has been sent: length and CRC, for the gzip trailer, and since when only the bytes of its cohort.
+ * While that is so a delivery does not read the bytes: the CRC is derived from the cohort's when the stream leaves.
  */
 export class Place {
   readonly #cohorts: Cohorts
   readonly #participant: Participant
-  // Without what has been sent since it joined its cohort.
+  // Without the bytes sent since it joined its cohort.
   #crc = 0
   #length = 0
   #cohort: Cohort | undefined
-  // In the cohort's bytes: where it joined, where it is, and their CRC up to there.
+  // Positions in the cohort's bytes: where it joined and where it is; and their CRC up to there.
   #since = 0
   #at = 0
   #cohortCrc = 0
-  // The last shared events that it was sent outside of a cohort.
+  // The key of the last shared events that were sent outside a cohort.
   #heard: number | undefined
 
   constructor(cohorts: Cohorts, participant: Participant) {
@@ -42,7 +41,10 @@ export class Place {
     return this.#length + this.#at - this.#since
   }
 
-  /** Events are sent that others are sent as well: answers them compressed, or `undefined` where they are to be sent alone. */
+  /**
+   * Called for events that others are sent, too. Returns them compressed, or `undefined` if they have to be sent to
+   * this client alone.
+   */
   share(shared: SharedFrames): Chunk | undefined {
     this.#cohort ??= this.#join(shared.key)
     const step = this.#cohort?.step(shared, this.#at, this.#participant.topics)
@@ -57,7 +59,7 @@ export class Place {
     return piece
   }
 
-  /** Bytes are sent to this client alone: it is not where its cohort is any more. */
+  /** Called for bytes sent to this client alone, which take it out of its cohort. */
   passAlone(bytes: Uint8Array): void {
     this.leave()
     this.#heard = undefined
@@ -85,7 +87,7 @@ export class Place {
     this.#since = entry.position
     this.#at = entry.position
     this.#cohortCrc = entry.crc
-    // What came before it joined is to weigh nothing in what is added when it leaves.
+    // Cancels the CRC of the cohort's bytes before this position when the stream leaves.
     this.#crc ^= entry.crc
     return cohort
   }

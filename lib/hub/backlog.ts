@@ -1,25 +1,25 @@
 import type { CloseReason } from '../stream/close-reason.ts'
 
-/** A stream that bytes are kept for. */
+/** A stream with buffered bytes. */
 export interface Kept {
   readonly stream: { abandon(reason: CloseReason): void }
   readonly policy: { readonly bufferedLimit: number }
 }
 
 /**
- * The bytes that wait in this process for slow clients, over all streams, beside the 64 KiB at most that each one's socket
- * has. Over the limit the slowest are cut: those of whom something has been waiting for the longest time.
+ * Counts the bytes buffered in this process for slow clients, over all streams; each stream's socket has up to 64 KiB
+ * more. Over the limit the slowest streams are cut: those that have had bytes waiting for the longest time.
  */
 export class Backlog {
   #bytes = 0
-  // In the order in which something began to wait for them.
+  // The stream whose buffer has been non-empty for the longest time comes first.
   readonly #streams = new Map<Kept, number>()
 
   get bytes(): number {
     return this.#bytes
   }
 
-  /** So many bytes more, or less, wait for a stream. */
+  /** Adds to a stream's buffered bytes; a negative number subtracts. */
   add(kept: Kept, bytes: number): void {
     this.#bytes += bytes
     const waiting = (this.#streams.get(kept) ?? 0) + bytes

@@ -3,7 +3,7 @@ import { REFUSAL_REASONS, RUN_ENDS, type HubStats, type RefusalReason, type RunE
 
 type Counted = 'opened' | 'published' | 'gaps' | 'faults' | 'lost' | 'running' | 'closed' | 'refused' | 'runs'
 
-/** What has happened since the hub was made. */
+/** Counts what has happened since the hub was created. */
 export class Counters {
   opened = 0
   published = 0

@@ -2,29 +2,29 @@ import { DELIVERY, type Delivery, type DeliveryMessage } from '../diagnostics.ts
 import type { Batch } from './fan-out.ts'
 import type { LogFrame } from './feed/page.ts'
 
-/** What has been written to streams: it is counted, and told to whoever subscribes to the channel of deliveries. */
+/** Counts what is written to streams, and publishes it on the diagnostics channel of deliveries. */
 export class Deliveries {
-  /** Events of topics, once a stream. */
+  /** Topic events written, counted once per stream. */
   events = 0
-  /** Bytes of streams' bodies, before compression and the framing of HTTP. */
+  /** Bytes of response bodies, before compression and HTTP framing. */
   bytes = 0
 
   readonly #hub: object
   readonly #now: () => number
 
-  /** @param now answers the log's own time, in milliseconds since 1970 */
+  /** @param now returns the log's time, in milliseconds since 1970 */
   constructor(hub: object, now: () => number) {
     this.#hub = hub
     this.#now = now
   }
 
-  /** Batches of one turn, each of them written to at least one stream. */
+  /** Records the batches of one turn; each was written to at least one stream. */
   live(batches: readonly Batch[]): void {
     for (const { count, streams } of batches) this.events += count * streams
     if (DELIVERY.hasSubscribers) this.#tell(true, deliveriesOf(batches))
   }
 
-  /** Events from history that were written to one stream. */
+  /** Records events from history that were written to one stream. */
   replayed(frames: readonly LogFrame[]): void {
     this.events += frames.length
     if (!DELIVERY.hasSubscribers || frames.length === 0) return
@@ -40,7 +40,7 @@ export class Deliveries {
   }
 }
 
-// Batches that streams were given may have their first events in common.
+// Batches may share their first events: each event is reported once.
 function deliveriesOf(batches: readonly Batch[]): Delivery[] {
   const found = new Map<LogFrame['event'], Delivery>()
   for (const batch of batches) {

@@ -2,12 +2,12 @@ import type { Clock } from '../clock.ts'
 import { MIN_RETRY, MAX_RETRY } from '../wire/retry.ts'
 import type { Subscriber } from './subscriber.ts'
 
-/** How long a drain may take unless told otherwise, in milliseconds. */
+/** The default window of a drain, in milliseconds. */
 export const DEFAULT_DRAIN_WITHIN = 10_000
 
 /**
- * Ends streams, each after telling its client to come back at a random time within the window, so that whoever serves
- * them next is not met by all at once. Streams whose clients do not take the end in time are cut.
+ * Ends streams. Each client is told to reconnect at a random time within the window, so that they do not all reach the
+ * next server at once. Streams whose clients have not read the end when the window is over are cut.
  */
 export async function drainStreams(subscribers: readonly Subscriber[], within: number, clock: Clock): Promise<void> {
   const ends = subscribers.map(subscriber => {

@@ -3,12 +3,13 @@ import type { DisconnectMessage } from '../broker/broker.ts'
 import type { Clock } from '../clock.ts'
 import type { StreamFilter } from './stream-index.ts'
 
-/** A place in the order in which requests arrive at this process and logins are ended. */
+/** A position in the order in which this process receives requests and ends logins. */
 export type Moment = number
 
-// As long as Node lets a client take to send a request (`server.requestTimeout`): few are older when they are admitted.
+// Node's default for how long a client may take to send a request (`server.requestTimeout`): few requests are older
+// when they are admitted.
 const KEPT_FOR = 300_000
-// Of some hundred bytes each. Nobody ends as many logins while a request is on its way, but for a whole site's.
+// Some hundred bytes each. Only a logout of a whole site ends as many logins while a request is being admitted.
 const MOST = 10_000
 
 interface Ending {
@@ -20,22 +21,23 @@ interface Ending {
 
 let latest: Moment = 0
 
-/** The present moment. A request that arrives now is older than every login that is ended from now on. */
+/** The current moment. A request that arrives now precedes every ending from now on. */
 export function presentMoment(): Moment {
   return latest
 }
 
 /**
- * The logins that were ended lately: whoever is on the way to a stream that nobody can close yet is not to get one, whatever
- * proved the login before. Streams that hold a place are found by the index instead.
+ * The logins ended recently. A request that was authenticated before its login ended, but has no stream in the index
+ * yet, must not get one; streams in the index are closed directly.
  *
- * It remembers what was heard, so that no opening has to ask a store. Of what it has forgotten, or never heard, it says so.
+ * Kept in memory, so that opening a stream needs no store. Where endings have been forgotten or missed, `since` returns
+ * `unverifiable`.
  */
 export class Endings {
   readonly #clock: Clock
   // The oldest first.
   readonly #endings: Ending[] = []
-  // Of what was ended up to this moment nobody knows all.
+  // Endings up to this moment may be missing.
   #doubtful: Moment = 0
 
   constructor(clock: Clock) {
@@ -54,15 +56,15 @@ export class Endings {
     this.#forget(at - KEPT_FOR)
   }
 
-  /** Some may have been ended without anybody here having heard of it. */
+  /** Endings may have been missed by this instance. */
   missed(): void {
     latest += 1
     this.#doubtful = latest
   }
 
   /**
-   * Why the login of a request that arrived at a moment has ended since, if it has; `unverifiable` where nobody knows whether
-   * it has: it is to be asked again.
+   * Why the login of a request that arrived at `arrival` has ended since; `undefined` if it has not; `unverifiable` if
+   * endings may be missing, so that the login must be revalidated.
    */
   since(arrival: Moment, identity: Identity): DisconnectMessage['reason'] | 'unverifiable' | undefined {
     for (let index = this.#endings.length - 1; index >= 0; index -= 1) {

@@ -1,8 +1,7 @@
 import type { Identity } from '../auth/identity.ts'
-import type { Broker, BrokerListener, ControlMessage, DisconnectMessage } from '../broker/broker.ts'
+import type { Broker, BrokerListener, ControlMessage } from '../broker/broker.ts'
 import type { StoredEvent } from '../broker/event-log.ts'
 import type { Clock } from '../clock.ts'
-import { within } from '../deadline.ts'
 import {
   ARRIVAL,
   PUBLISH,
@@ -14,8 +13,6 @@ import {
   type RefusalMessage,
 } from '../diagnostics.ts'
 import { EventStreamError } from '../errors.ts'
-import { duration, text } from '../options.ts'
-import { safeError } from '../safe-error.ts'
 import type { RequestedCloseReason } from '../stream/close-reason.ts'
 import { formatPosition } from '../wire/cursor.ts'
 import type { EventInput, Redact } from '../wire/event.ts'
@@ -26,9 +23,8 @@ import { Backlog } from './backlog.ts'
 import { Counters } from './counters.ts'
 import { StreamIndex, type StreamFilter, type StreamLimits } from './stream-index.ts'
 import { Deliveries } from './deliveries.ts'
-import { DEFAULT_DRAIN_WITHIN, drainStreams } from './drain.ts'
+import { Disconnections } from './disconnections.ts'
 import { RevocationMarks } from './revocation-marks.ts'
-import { Revocations } from './revocations.ts'
 import { Endings } from './endings.ts'
 import { FanOut } from './fan-out.ts'
 import type { HubEvents, HubStats, RefusalReason, RunEnd, StreamInfo } from './lifecycle.ts'
@@ -48,29 +44,30 @@ import {
 } from './subscription-change.ts'
 import { Subscriptions } from './subscriptions.ts'
 import { Surveys } from './surveys.ts'
-import { checkServer, closeServer, type ClosableServer } from './shutdown.ts'
+import type { ClosableServer } from './shutdown.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { Subscriber, type SubscriberFields, type SubscriberHub } from './subscriber.ts'
+import { Termination } from './termination.ts'
 import { TimerWheel } from './timer-wheel.ts'
 
 /** The checked options of `createHub()`, with its engine. */
 export interface HubParts extends EventRules {
-  /** Whether `maxEventBytes` is the application's own: nobody may lower it then. */
+  /** Whether the application set `maxEventBytes`: a route may not lower it then. */
   readonly maxEventBytesGiven: boolean
   readonly broker: Broker
   readonly clock: Clock
-  /** Milliseconds after which an instance that has died is known to be gone. */
+  /** Milliseconds until the other instances consider a crashed instance gone. */
   readonly lease?: number
   readonly presence?: AudienceOptions
 }
 
-// March 1973 in milliseconds; in seconds, the year 5138.
-const EARLIEST_EXPIRY = 1e11
-
-// Milliseconds that work which publishes has for its last word when the hub is closed.
-const LAST_WORDS = 1_000
-
-/** The one implementation of `Hub`. The middleware and the subscribers know it by more than the public contract. */
+/**
+ * The implementation of `Hub`. The middleware, the relay and the operators' page use it directly, beyond the public
+ * contract.
+ *
+ * It is one long file because it is a facade: it implements what applications (`Hub`), streams (`SubscriberHub`) and
+ * the broker (`BrokerListener`) call, in short methods that delegate to its parts.
+ */
 export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerListener {
   readonly broker: Broker
   readonly clock: Clock
@@ -91,15 +88,10 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   readonly surveys: Surveys
   readonly inspection: Inspection
 
-  readonly #revocations: Revocations
   readonly #streams = new StreamIndex()
   readonly #counters = new Counters()
-  readonly #works = new Set<() => Promise<void>>()
-  #workEnded: Promise<unknown> | undefined
-  #drained: Promise<void> | undefined
-  #ended: Promise<void> | undefined
-  #shutDown: Promise<void> | undefined
-  #closed = false
+  readonly #disconnections: Disconnections
+  readonly #termination: Termination
 
   constructor({ broker, clock, maxEventBytes, maxEventBytesGiven, redact, lease, presence }: HubParts) {
     super()
@@ -127,7 +119,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     })
     this.surveys = new Surveys(this)
     this.inspection = new Inspection(this.#streams, this.registry, clock)
-    this.#revocations = new Revocations(broker.store, clock)
+    this.#disconnections = new Disconnections(this)
+    this.#termination = new Termination(this, this.#streams, () => this.#release())
     broker.listen(this)
   }
 
@@ -143,11 +136,11 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
 
   async #publish(topics: string | readonly string[], event: EventInput, options?: PublishOptions): Promise<string> {
     const { topics: list, body, notes } = encodePublication(topics, event, this, options)
-    this.#requireOpen()
+    this.requireOpen()
     return this.append(list, body, notes)
   }
 
-  /** Puts in the log what is encoded, and counts it as published. */
+  /** Appends an encoded event to the log, and counts it as published. */
   async append(topics: readonly string[], body: Uint8Array, notes?: PublishNotes): Promise<string> {
     const id = await this.broker.publish(topics, body, notes)
     this.#counters.published += 1
@@ -158,25 +151,8 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     return id
   }
 
-  async disconnect(filter: StreamFilter, reason: RequestedCloseReason = 'server'): Promise<void> {
-    const { identity, session, token } = filter
-    // A number in place of an `id` would fit no stream, and nobody would notice.
-    for (const [key, value] of Object.entries({ identity, session, token })) {
-      if (value !== undefined) text(key, value)
-    }
-    if (identity === undefined && session === undefined && token === undefined) {
-      throw new TypeError('disconnect needs an `identity`, a `session` or a `token`')
-    }
-    this.#requireOpen()
-    const message: DisconnectMessage = { type: 'disconnect', ...filter, reason }
-    // This instance must not depend on a broker that may be down just now.
-    this.control(message)
-    // The mark goes before the message: whoever does not find the mark yet gets the message. It changes once more behind it:
-    // what was derived from the login in between, on an instance that had not heard the message yet, ends as well.
-    const marked = failureOf(this.revocationMarks.mark(filter))
-    await this.broker.announce(message)
-    const failure = (await marked) ?? (await failureOf(this.revocationMarks.mark(filter)))
-    if (failure !== undefined) this.failed('disconnect', safeError(failure.error, [session, token]))
+  disconnect(filter: StreamFilter, reason?: RequestedCloseReason): Promise<void> {
+    return this.#disconnections.disconnect(filter, reason)
   }
 
   async subscribe(
@@ -195,59 +171,40 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     return this.#change('unsubscribe', filter, topics, options)
   }
 
-  async revoke(token: string, expiry: number | Date): Promise<void> {
-    if (typeof token !== 'string' || token === '') throw new TypeError('revoke needs the `jti` of a token')
-    const until = Number(expiry)
-    if (!Number.isFinite(until)) throw new TypeError('revoke needs the time when the token expires')
-    // Taken for milliseconds, an `exp` would be long past, and the token be good for as long as before.
-    if (until < EARLIEST_EXPIRY) throw new TypeError('revoke needs the expiry in milliseconds, not in seconds')
-    this.#requireOpen()
-    // This instance must not depend on a broker that may be down just now.
-    this.control({ type: 'disconnect', token, reason: 'revoked' })
-    const failure = await failureOf(this.#revocations.add(token, until - this.clock.now()))
-    // Where Redis is full it still takes the message: streams elsewhere must not live on for want of the other half.
-    await this.disconnect({ token }, 'revoked')
-    if (failure === undefined) return
-    const what = 'the streams of the token are closed, but that it was revoked could not be remembered'
-    throw new EventStreamError('ERR_BROKER', what, { cause: safeError(failure.error, [token]) })
+  revoke(token: string, expiry: number | Date): Promise<void> {
+    return this.#disconnections.revoke(token, expiry)
   }
 
   isRevoked(token: string): Promise<boolean> {
-    return this.#revocations.has(token)
+    return this.#disconnections.isRevoked(token)
   }
 
   async cursor(): Promise<string> {
-    this.#requireOpen()
+    this.requireOpen()
     const { epoch, seq } = await this.broker.look()
     return formatPosition(epoch, seq)
   }
 
   async presence(topic: string, { most }: { most?: number } = {}): Promise<Presence> {
-    this.#requireOpen()
+    this.requireOpen()
     return this.audience.presence(topic, most)
   }
 
   async occupancy(topic: string): Promise<number> {
-    this.#requireOpen()
+    this.requireOpen()
     return this.audience.occupancy(topic)
   }
 
-  async drain({ within }: { within?: number } = {}): Promise<void> {
-    const window = duration('within', within, { default: DEFAULT_DRAIN_WITHIN })
-    this.#drained ??= this.#drain(window)
-    await this.#drained
+  drain(options?: { within?: number }): Promise<void> {
+    return this.#termination.drain(options)
   }
 
   close(): Promise<void> {
-    this.#ended ??= this.#close()
-    return this.#ended
+    return this.#termination.close()
   }
 
-  async shutdown(server: ClosableServer, { within }: { within?: number } = {}): Promise<void> {
-    const window = duration('within', within, { default: DEFAULT_DRAIN_WITHIN })
-    const checked = checkServer(server)
-    this.#shutDown ??= this.#shutdown(checked, window)
-    await this.#shutDown
+  shutdown(server: ClosableServer, options?: { within?: number }): Promise<void> {
+    return this.#termination.shutdown(server, options)
   }
 
   stats(): HubStats {
@@ -268,50 +225,52 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     return this.broker.ready && !this.draining
   }
 
-  // What the middleware asks.
+  /** @throws {EventStreamError} `ERR_HUB_CLOSED` */
+  requireOpen(): void {
+    if (this.#termination.isClosed) throw new EventStreamError('ERR_HUB_CLOSED', 'the hub has been closed')
+  }
+
+  // For the middleware and the relay.
 
   get draining(): boolean {
-    return this.#drained !== undefined
+    return this.#termination.isDraining
   }
 
-  /**
-   * Has work that publishes ended when the hub drains, before the streams are, so that their clients still hear of it.
-   * It has half of the window, and must not reject.
-   */
+  /** Registers work to end when the hub drains, before the streams do. See `Termination`. */
   endBeforeDrain(end: () => Promise<void>): void {
-    this.#works.add(end)
+    this.#termination.endBeforeDrain(end)
   }
 
-  /** A run of a relay has begun on this instance. */
+  /** Counts a relay run that starts on this instance. */
   runBegan(): void {
     this.#counters.running += 1
   }
 
-  /** A run of a relay on this instance is over. */
+  /** Counts a relay run that has ended on this instance. */
   runEnded(how: RunEnd): void {
     this.#counters.runEnded(how)
   }
 
-  /** Why there can be no more streams for this address and identity, if there cannot. */
+  /** Why this address and identity cannot open another stream; `undefined` if they can. */
   refusal(limits: StreamLimits, address: string, identity?: Identity): RefusalReason | undefined {
     return this.draining ? 'draining' : this.#streams.refusal(limits, address, identity)
   }
 
-  /** Makes a stream and counts it. It is found by `disconnect` from now on, and live once it is opened. */
+  /** Creates a stream that is counted and found by `disconnect` from now on; it is live once opened. */
   enter(policy: StreamPolicy, fields: SubscriberFields): Subscriber {
     const subscriber = new Subscriber(this, policy, fields)
     this.#streams.add(subscriber)
     return subscriber
   }
 
-  /** Makes room in this process for a stream that opens now, at the cost of the oldest of its identity. */
+  /** Ends the oldest streams of the identity in this process, so that at most `most` are left with this one. */
   makeRoom(subscriber: Subscriber, most: number): void {
     const { open, opening, closing } = this.#streams.surplus(subscriber, most)
     for (const { stream } of [...open, ...opening]) stream.finish('superseded')
     for (const { stream } of closing) stream.abandon('superseded')
   }
 
-  /** Ends streams of an identity that have lost their places, on whatever instance they are. */
+  /** Ends streams of an identity that lost their leases, on any instance. */
   supersede(identity: string, streams: readonly string[]): void {
     if (streams.length === 0) return
     const message: ControlMessage = { type: 'supersede', identity, streams }
@@ -330,7 +289,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     subscriber.stay.begin()
   }
 
-  /** @param identity who it was, where that is known: of use to channels only */
+  /** @param identity the identity, if known: for diagnostics channels only */
   refused(reason: RefusalReason, status: number, error?: unknown, identity?: Identity): void {
     this.#counters.refused(reason)
     if (REFUSAL.hasSubscribers) {
@@ -340,7 +299,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.tell('refuse', error === undefined ? { reason, status } : { reason, status, error })
   }
 
-  // What subscribers say.
+  // For subscribers.
 
   told(stream: StreamInfo, gap: Gap): void {
     this.#counters.gaps += 1
@@ -361,7 +320,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     this.tell('close', { stream: subscriber.stream, reason, duration })
   }
 
-  // What the broker says.
+  // BrokerListener.
 
   event(topics: readonly string[], event: StoredEvent): void {
     if (ARRIVAL.hasSubscribers) {
@@ -408,7 +367,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
       return
     }
     this.leases.retry()
-    void this.#revocations.restore()
+    this.#disconnections.restore()
     this.tell('ready')
   }
 
@@ -422,33 +381,7 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     super.tell(name, ...args)
   }
 
-  async #drain(within: number): Promise<void> {
-    this.tell('drain', { streams: this.#streams.size })
-    const left = this.#works.size === 0 ? within : await this.#endWorks(within)
-    this.fanOut.flush()
-    await drainStreams(this.#streams.all(), left, this.clock)
-  }
-
-  // Answers how much of the window is left.
-  async #endWorks(window: number): Promise<number> {
-    const startedAt = this.clock.monotonic()
-    this.#workEnded = Promise.all([...this.#works].map(end => end()))
-    await this.#atMost(window / 2, this.#workEnded)
-    return Math.max(1, window - (this.clock.monotonic() - startedAt))
-  }
-
-  // What takes longer is not waited for.
-  async #atMost(ms: number, work: Promise<unknown>): Promise<void> {
-    await failureOf(within(this.clock, ms, work, () => new Error('it is not waited for any longer')))
-  }
-
-  async #close(): Promise<void> {
-    // A drain that is under way gets no more time.
-    if (this.draining) for (const { stream } of this.#streams.all()) stream.abandon('drain')
-    await this.drain({ within: 1 })
-    // Cut streams are no reason to leave work without its last word.
-    if (this.#workEnded !== undefined) await this.#atMost(LAST_WORDS, this.#workEnded)
-    this.#closed = true
+  async #release(): Promise<void> {
     this.subscriptions.close()
     this.surveys.close()
     await this.audience.close()
@@ -456,20 +389,9 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
     await this.broker.close()
   }
 
-  async #shutdown(server: ClosableServer, window: number): Promise<void> {
-    const startedAt = this.clock.monotonic()
-    try {
-      await this.drain({ within: window })
-      await closeServer(server, Math.max(1, window - (this.clock.monotonic() - startedAt)), this.clock)
-    } catch (error) {
-      this.failed('shutdown', error)
-    }
-    await this.close()
-  }
-
   async #change(...args: Parameters<typeof checkChange>): Promise<SubscriptionOutcome> {
     const change = checkChange(...args)
-    this.#requireOpen()
+    this.requireOpen()
     const { streams, since, complete } = await this.subscriptions.change(change)
     return { streams, since, complete }
   }
@@ -477,16 +399,4 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   #logTime(): number {
     return this.broker.time?.() ?? this.clock.now()
   }
-
-  #requireOpen(): void {
-    if (this.#closed) throw new EventStreamError('ERR_HUB_CLOSED', 'the hub has been closed')
-  }
-}
-
-/** What something is rejected with, if it is. */
-function failureOf(work: Promise<unknown>): Promise<{ readonly error: unknown } | undefined> {
-  return work.then(
-    () => undefined,
-    (error: unknown) => ({ error }),
-  )
 }

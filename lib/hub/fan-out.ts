@@ -8,27 +8,27 @@ import type { LogFrame } from './feed/page.ts'
 
 /** A stream's end of the fan-out. */
 export interface Receiver {
-  /** What is due to it in this turn of the event loop, `undefined` if nothing is. */
+  /** The events to write to it in this turn of the event loop, `undefined` if there are none. */
   due: Batch | undefined
-  /** Whether it takes live events of a topic, and has not had this one. */
+  /** Whether it takes live events of the topic and has not had this one. */
   awaits(seq: number, topic: string): boolean
-  /** Takes what is due. */
+  /** Writes what is due. */
   flush(turn: Turn): void
 }
 
 let lastKey = 0
 
 /**
- * Events of one turn in their order. Batches form a tree: each adds one event to its parent, and streams that are due
- * the same events share one batch, so that their bytes are joined once, whatever the number of streams.
+ * Events of one turn, in order. Batches form a tree: each adds one event to its parent, and streams that are due the
+ * same events share one batch, so that their bytes are joined once, whatever the number of streams.
  */
 export class Batch implements SharedFrames, LogFrame {
   readonly event: StoredEvent
   readonly topics: readonly string[]
   readonly length: number
-  /** How many events. */
+  /** The number of events. */
   readonly count: number
-  /** To how many streams it has been written. */
+  /** The number of streams it has been written to. */
   streams = 0
   readonly #parent: Batch | undefined
   #next: Batch | undefined
@@ -48,7 +48,7 @@ export class Batch implements SharedFrames, LogFrame {
     return this.event.frame
   }
 
-  /** This batch and one more event. Streams are served event by event, so one child needs to be remembered. */
+  /** This batch plus one event. All streams get an event before the next one comes, so one cached child is enough. */
   with(event: StoredEvent, topics: readonly string[]): Batch {
     if (this.#next?.event !== event) this.#next = new Batch(event, topics, this)
     return this.#next
@@ -79,7 +79,7 @@ export class Batch implements SharedFrames, LogFrame {
     return frames.reverse()
   }
 
-  /** The batch without the events that are not to be kept; `undefined` where none is. */
+  /** The batch with the kept events only; `undefined` if none is kept. */
   retain(isKept: (frame: Frame) => boolean): Batch | undefined {
     const kept = this.frames().filter(isKept)
     if (kept.length === this.frames().length) return this
@@ -98,38 +98,38 @@ export class Batch implements SharedFrames, LogFrame {
   }
 }
 
-/** Hears what has been written in a turn. */
-interface Witness {
+/** Is told what has been written in a turn. */
+interface Observer {
   live(batches: readonly Batch[]): void
 }
 
 /**
- * Hands events to receivers. What is due in one turn of the event loop is written once a stream, since the kernel's
- * part of a write costs more than all the rest of a delivery; but at once when it is a piece, so that history, which has
- * to last for the turn, does not outrun a client that keeps up.
+ * Delivers events to receivers. Each stream gets one write per turn of the event loop, since the system call costs more
+ * than the rest of a delivery. A stream with `PIECE_BYTES` due is written to at once: otherwise events of this turn
+ * could be trimmed from history before a client that keeps up has them.
  */
 export class FanOut {
   readonly #clock: Clock
-  readonly #witness: Witness | undefined
+  readonly #observer: Observer | undefined
   #waiting: Receiver[] = []
   #first: Batch | undefined
-  // Batches that have been written in this turn, to one stream at least.
+  // Batches written to at least one stream in this turn.
   #written: Batch[] = []
   #cancel: (() => void) | undefined
-  // Its time is asked once: asking for each stream would be a twentieth of what a delivery costs.
+  // Holds the time, read once per turn: reading it for each stream would be a twentieth of the cost of a delivery.
   #turn: Turn = { now: 0 }
 
-  constructor(clock: Clock, witness?: Witness) {
+  constructor(clock: Clock, observer?: Observer) {
     this.#clock = clock
-    this.#witness = witness
+    this.#observer = observer
   }
 
-  /** The turn in which what is due now came. */
+  /** The turn in which the events due now arrived. */
   get turn(): Turn {
     return this.#turn
   }
 
-  /** Notes an event as due to a receiver, once, however many of its topics the event was published to. */
+  /** Makes an event due for a receiver, once, even if it was published to several of its topics. */
   deliver(event: StoredEvent, topics: readonly string[], topic: string, receiver: Receiver): void {
     if (!receiver.awaits(event.seq, topic)) return
     if (receiver.due === undefined) {
@@ -151,11 +151,11 @@ export class FanOut {
     for (const receiver of waiting) receiver.flush(this.#turn)
     const written = this.#written
     this.#written = []
-    this.#witness?.live(written)
+    this.#observer?.live(written)
     for (const batch of written) batch.streams = 0
   }
 
-  /** A batch has been written to a stream. */
+  /** Records that a batch has been written to a stream. */
   wrote(batch: Batch): void {
     if (batch.streams === 0) this.#written.push(batch)
     batch.streams += 1

@@ -5,15 +5,15 @@ import type { HubEvents } from './lifecycle.ts'
 type Name = keyof HubEvents
 type Listener = (...args: unknown[]) => unknown
 
-// One listener for logs and one for metrics a mount is ordinary, and no leak that Node ought to warn of.
+// Several mounts may each add a listener for logs and one for metrics: that is no leak for Node to warn of.
 const MAX_LISTENERS = 100
 
-/** Events that somebody ought to hear of. */
-type News = 'fault' | 'lost' | 'refuse'
+/** Events that an application should listen to. */
+type Alert = 'fault' | 'lost' | 'refuse'
 
 /**
- * Tells an application's listeners what happens. Each is called by itself: one that throws or rejects harms neither the
- * others nor whoever tells, and is a `fault`. News that nobody listens to is a warning of the process, once a kind.
+ * Emits the hub's events. A listener that throws or rejects affects neither the other listeners nor the emitting code;
+ * its error is emitted as a `fault`. The first alert of each kind without a listener becomes a process warning.
  */
 export class HubEmitter extends EventEmitter<HubEvents> {
   readonly #warned = new Set<string>()
@@ -25,7 +25,7 @@ export class HubEmitter extends EventEmitter<HubEvents> {
 
   override emit(name: unknown, ...args: unknown[]): boolean {
     const listeners = this.rawListeners(name as Name) as Listener[]
-    // Such as `newListener`, and names that an application uses for itself.
+    // Such as `newListener`, and the application's own events.
     if (!isHubEvent(name)) return (super.emit as Listener).call(this, name, ...args) as boolean
     for (const listener of listeners) {
       callAside(
@@ -35,38 +35,38 @@ export class HubEmitter extends EventEmitter<HubEvents> {
         },
       )
     }
-    if (listeners.length === 0) this.#unheard(name, args[0])
+    if (listeners.length === 0) this.#warnUnheard(name, args[0])
     return listeners.length > 0
   }
 
-  /** Tells the listeners of an event. It never throws. */
+  /** Emits an event. Never throws. */
   protected tell<N extends Name>(name: N, ...args: HubEvents[N]): void {
     this.emit(name, ...args)
   }
 
   #listenerFailed(name: Name, error: unknown): void {
-    if (name === 'fault') this.#warn('FAULT_LISTENER', `a listener of \`fault\` failed itself (${kindOf(error)})`)
+    if (name === 'fault') this.#warn('FAULT_LISTENER', `a listener of \`fault\` failed (${kindOf(error)})`)
     else this.tell('fault', { during: `listener of \`${name}\``, error })
   }
 
-  #unheard(name: Name, about: unknown): void {
-    if (!isNews(name)) return
+  #warnUnheard(name: Name, about: unknown): void {
+    if (!isAlert(name)) return
     const what = SUMMARY[name](about as never)
-    this.#warn(`UNHEARD_${name.toUpperCase()}`, `${what}, and nobody listens: add hub.on('${name}', …)`)
+    this.#warn(`UNHEARD_${name.toUpperCase()}`, `${what}, but '${name}' has no listener: add hub.on('${name}', …)`)
   }
 
-  // A warning for each client would be a flood.
+  // Once per code: one warning per client would be a flood.
   #warn(code: string, message: string): void {
     if (this.#warned.has(code)) return
     this.#warned.add(code)
-    process.emitWarning(`${message}. This is said once.`, { type: 'KoaEventStreamWarning', code })
+    process.emitWarning(`${message}. This warning is shown once.`, { type: 'KoaEventStreamWarning', code })
   }
 }
 
-// Messages of errors may hold what nobody is to read in a log.
-const SUMMARY: { readonly [N in News]: (about: HubEvents[N][0]) => string } = {
+// Without error messages: they may contain secrets.
+const SUMMARY: { readonly [N in Alert]: (about: HubEvents[N][0]) => string } = {
   fault: ({ during, error }) => `something failed during "${during}" (${kindOf(error)})`,
-  lost: ({ error }) => `the broker cannot do its work just now (${kindOf(error)})`,
+  lost: ({ error }) => `the broker is unavailable (${kindOf(error)})`,
   refuse: ({ reason, status }) => `a request was refused ("${reason}", status ${String(status)})`,
 }
 
@@ -85,11 +85,11 @@ function isHubEvent(name: unknown): name is Name {
   return typeof name === 'string' && Object.hasOwn(HUB_EVENTS, name)
 }
 
-function isNews(name: Name): name is News {
+function isAlert(name: Name): name is Alert {
   return Object.hasOwn(SUMMARY, name)
 }
 
-/** What kind of an error it is: its code, or its name. */
+/** The code of an error, or its name. */
 function kindOf(error: unknown): string {
   if (!(error instanceof Error)) return `a thrown ${error === null ? 'null' : typeof error}`
   const { code } = error as { code?: unknown }

@@ -3,23 +3,23 @@ import type { Registry } from './registry.ts'
 import type { StreamIndex } from './stream-index.ts'
 import type { Subscriber } from './subscriber.ts'
 
-/** An open stream, as an operator may see it: no address, no session and no token. */
+/** An open stream, with what an operator may see: no address, no session and no token. */
 export interface OpenStream {
   readonly id: string
-  /** The `id` of its identity; `undefined` where the route is open to all. */
+  /** The `id` of its identity; `undefined` on a public route. */
   readonly identity: string | undefined
-  /** Which of this instance's streams it was. */
+  /** Its number among the streams opened on this instance. */
   readonly order: number
   /** Milliseconds since it was opened. */
   readonly age: number
   readonly topics: readonly string[]
-  /** Bytes that wait in this process for its client to read. */
+  /** Bytes buffered in this process for its client. */
   readonly buffered: number
-  /** Whether this is its id. One that nobody has asked for is no one's. */
+  /** Whether this is its id. An id is generated when first read: until then no id matches. */
   isCalled(id: string): boolean
 }
 
-/** What there is on this instance, looked at from outside. It costs nothing until somebody looks. */
+/** A read-only view of this instance's streams and topics, for operators. Costs nothing until it is used. */
 export class Inspection {
   readonly #streams: StreamIndex
   readonly #registry: Registry
@@ -31,7 +31,7 @@ export class Inspection {
     this.#clock = clock
   }
 
-  /** Calls back with each open stream. What it is given must not be kept. */
+  /** Visits each open stream. The visitor must not keep the object. */
   eachStream(visit: (stream: OpenStream) => void): void {
     const now = this.#clock.monotonic()
     this.#streams.each(subscriber => {
@@ -40,12 +40,12 @@ export class Inspection {
     })
   }
 
-  /** Calls back with each topic that has a stream, and how many it has. */
+  /** Visits each topic that has streams, with their number. */
   eachTopic(visit: (topic: string, streams: number) => void): void {
     this.#registry.eachTopic(visit)
   }
 
-  /** Ends the stream of an id, whose client may come back. Answers whether there was one. */
+  /** Closes the stream with an id; its client may reconnect. Returns whether there was one. */
   cut(id: string): boolean {
     const [found] = this.#streams.find({ stream: id }).filter(({ stream }) => stream.closeReason === undefined)
     found?.stream.close('server')
@@ -53,7 +53,7 @@ export class Inspection {
   }
 }
 
-// Most of many streams are passed over after a look at their identity: the rest is found out when it is asked for.
+// Properties are computed lazily: of many streams, most are skipped after a look at their identity.
 class Seen implements OpenStream {
   readonly order: number
   readonly #subscriber: Subscriber

@@ -2,23 +2,24 @@ import type { Roster } from '../broker/roster.ts'
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
 
-/** Milliseconds after which an instance that has died is known to be gone, unless told otherwise. */
+/** Default milliseconds until the other instances consider a crashed instance gone. */
 export const DEFAULT_LEASE = 10_000
 
-/** A process that is busy for longer than its lease would be taken for dead. */
+/** In milliseconds. A process whose event loop is blocked for longer than its lease is considered dead. */
 export const SHORTEST_LEASE = 3_000
 
-// Parts of the lease. Whoever looks for the dead at each beat finds one after 0.8 of it, and has the rest to tell.
+// Fractions of the lease. An instance that checks for dead ones at each beat finds one after at most 0.8 of the lease
+// (0.6 + 0.2); the rest is left to announce it.
 const TTL = 0.6
 const BEAT = 0.2
 
-// Milliseconds that the roster may take to take note of a beat.
+// The timeout of a call to the roster, in milliseconds.
 const ANSWER_TIMEOUT = 1_000
 
-// Of a random identifier, the last characters: enough that no two instances have the same name.
+// The last characters of a random identifier: enough for unique names.
 const ID_LENGTH = 12
 
-/** What is needed of the hub to be known as an instance of it. */
+/** What this needs of the hub. */
 export interface InstancesHub {
   readonly broker: { readonly roster: Pick<Roster, 'beat' | 'instances' | 'retire'> }
   readonly clock: Clock
@@ -26,20 +27,20 @@ export interface InstancesHub {
 }
 
 /**
- * The instances of the application, as far as they have had a stream, and this one's place among them: from its first
- * stream until the hub is closed it says that it lives, by one timer.
+ * This instance's membership among the instances of the application. From its first stream until the hub is closed it
+ * sends heartbeats to the roster, by one timer; instances that never had a stream are not members.
  */
 export class Instances {
-  /** The name of this one. */
+  /** The name of this instance. */
   readonly id: string
-  /** The number of its last change that the roster has taken note of. */
+  /** The number of its last change that the roster has acknowledged. */
   told = 0
 
   readonly #hub: InstancesHub
   readonly #lease: number
   readonly #lapsed: (() => void)[] = []
   readonly #beats: (() => void)[] = []
-  // The beat that is under way.
+  // The beat in progress.
   #beating: Promise<void> | undefined
   #stop: (() => void) | undefined
   #isKnown = false
@@ -53,8 +54,8 @@ export class Instances {
   }
 
   /**
-   * Makes this instance known to the others. Answers nothing where it is, or a promise that resolves once it is, or the
-   * roster could not take note of it: it is tried again then.
+   * Joins the members. Returns nothing if this instance has joined already, or a promise that resolves once it has, or
+   * the roster has failed: joining is retried at the next beat.
    */
   enter(): void | Promise<void> {
     if (this.#isKnown || this.#isClosed) return
@@ -63,7 +64,7 @@ export class Instances {
   }
 
   /**
-   * Those that live, this one included once it has entered.
+   * The instances alive now, including this one once it has joined.
    *
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection
    */
@@ -71,20 +72,20 @@ export class Instances {
     return this.#hub.broker.roster.instances()
   }
 
-  /** Calls back whenever the others have just been told that this instance lives. */
+  /** Calls back after each beat that the roster has acknowledged. */
   onBeat(listener: () => void): void {
     this.#beats.push(listener)
   }
 
   /**
-   * Calls back when it turns out, of an instance that has just said that it lives, that others may have taken it for dead, or
-   * that the roster has lost what it was told.
+   * Calls back when a beat shows that this instance's lease had expired, so that others may have considered it dead, or
+   * that the roster has lost changes.
    */
   onLapse(listener: () => void): void {
     this.#lapsed.push(listener)
   }
 
-  /** Is gone for good, once the others know, or cannot be told. */
+  /** Leaves the members. Resolves once the roster knows, or has failed. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#stop?.()
@@ -93,18 +94,18 @@ export class Instances {
     try {
       await this.#inTime(this.#hub.broker.roster.retire(this.id))
     } catch {
-      // It is known to be gone when its lease has ended.
+      // The lease expires by itself.
     }
   }
 
   #beat(): Promise<void> {
-    this.#beating ??= this.#say().finally(() => {
+    this.#beating ??= this.#renew().finally(() => {
       this.#beating = undefined
     })
     return this.#beating
   }
 
-  async #say(): Promise<void> {
+  async #renew(): Promise<void> {
     const wasKnown = this.#isKnown
     const told = this.told
     try {
@@ -114,7 +115,7 @@ export class Instances {
       if (known === undefined ? wasKnown || told > 0 : known < told) for (const listener of this.#lapsed) listener()
       for (const listener of this.#beats) listener()
     } catch (error) {
-      // Once an outage: the hub's `lost` event tells how it goes on.
+      // Reported once per outage: the hub's events `lost` and `ready` report the rest.
       if (!this.#hasFailed) this.#hub.failed('instances', error)
       this.#hasFailed = true
     }

@@ -3,19 +3,19 @@ import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
 import type { Task, TimerWheel } from './timer-wheel.ts'
 
-/** Milliseconds until the places of an instance that died are free again. */
+/** Milliseconds until the leases of a crashed instance expire. */
 export const LEASE_TTL = 60_000
 
-// Often enough that two rounds may fail.
+// Two renewals in a row may fail.
 const RENEWAL_INTERVAL = LEASE_TTL / 3
 
-// Milliseconds until what could not be given back is tried again, unless the store is known to be back before.
+// Milliseconds until a failed release is retried, unless the store is known to be back earlier.
 const RETRY_INTERVAL = 5_000
 
-// Milliseconds that the store may take to say whether there is a place.
+// The timeout of a call to the store, in milliseconds.
 const ANSWER_TIMEOUT = 1_000
 
-/** What leases need of the hub. */
+/** What this needs of the hub. */
 export interface LeasesHub {
   readonly broker: { readonly leases: LeaseStore }
   readonly clock: Clock
@@ -23,28 +23,28 @@ export interface LeasesHub {
   failed(during: string, error: unknown): void
 }
 
-/** A stream, as far as its place is concerned. */
+/** The part of a stream that leases need. */
 export interface Tenant {
   readonly id: string
   readonly destroyed: boolean
 }
 
 /**
- * The places of this instance's streams in limits over all instances: taken before a stream opens, renewed while it
- * lives by one task for all, and given back once it has closed.
+ * The leases of this instance's streams, for limits over all instances: taken before a stream opens, renewed by one
+ * task for all while it lives, and released once it has closed.
  *
- * The store may be down, and must not lock everybody out then: a stream that it cannot answer for is let in, which this
- * instance's own limits bound, and is counted with the next renewal.
+ * Fails open: while the store is unavailable streams are admitted within this instance's own limits, and are counted
+ * with the next renewal.
  */
 export class Leases implements Task {
   appointment: number | undefined
 
   readonly #hub: LeasesHub
-  // By the ids of their streams.
+  // By stream id.
   readonly #held = new Map<string, Lease>()
-  // What is to be given back, by when it is free by itself.
+  // Leases to release, with the time when they expire anyway.
   readonly #leaving = new Map<Lease, number>()
-  #givingBack: Promise<void> | undefined
+  #releasing: Promise<void> | undefined
   #renewAt = 0
   #isRenewing = false
 
@@ -52,12 +52,12 @@ export class Leases implements Task {
     this.#hub = hub
   }
 
-  /** How many streams of this instance have a place. */
+  /** The number of streams of this instance with a lease. */
   get size(): number {
     return this.#held.size
   }
 
-  /** Takes one of `most` places of a key for a stream, unless all are taken. */
+  /** Takes one of `most` leases of a key for a stream. Returns whether one was free. */
   async take(key: string, stream: Tenant, most: number): Promise<boolean> {
     const lease: Lease = { key, holder: stream.id }
     const isGranted = await this.#ask(() => this.#hub.broker.leases.lease(lease, LEASE_TTL, most), true)
@@ -65,12 +65,14 @@ export class Leases implements Task {
     return isGranted
   }
 
-  /** Whether all of `most` places of a key are taken. Takes none. */
+  /** Whether all of `most` leases of a key are taken. Takes none. */
   async areTaken(key: string, most: number): Promise<boolean> {
     return (await this.#ask(() => this.#hub.broker.leases.taken(key), 0)) >= most
   }
 
-  /** Takes a place of a key for a stream. Answers the ids of those streams, on any instance, that lose theirs for it. */
+  /**
+   * Takes a lease of a key for a stream in any case. Returns the ids of the streams, on any instance, that lose theirs.
+   */
   async supersede(key: string, stream: Tenant, most: number): Promise<readonly string[]> {
     const own: Lease = { key, holder: stream.id }
     const uncounted: Supersession = { lease: own, superseded: [] }
@@ -80,22 +82,22 @@ export class Leases implements Task {
     return superseded
   }
 
-  /** Gives back what a stream has, if it has a place. */
+  /** Releases the lease of a stream, if it has one. */
   release({ id }: Tenant): void {
     const lease = this.#held.get(id)
     if (lease === undefined) return
     this.#held.delete(id)
-    this.#giveBack(lease)
+    this.#queueRelease(lease)
   }
 
-  /** The store may be back: gives back what it could not take. */
+  /** The store may be back: retries failed releases. */
   retry(): void {
-    if (this.#leaving.size > 0) this.#givingBack ??= this.#giveAllBack()
+    if (this.#leaving.size > 0) this.#releasing ??= this.#releaseAll()
   }
 
-  /** Waits until what was released has been given back, or cannot be. */
+  /** Waits for releases in progress, until they are done or have failed. */
   async settled(): Promise<void> {
-    await this.#givingBack
+    await this.#releasing
   }
 
   run(now: number): number | undefined {
@@ -122,7 +124,7 @@ export class Leases implements Task {
   }
 
   #keep(lease: Lease, stream: Tenant): void {
-    if (stream.destroyed) this.#giveBack(lease)
+    if (stream.destroyed) this.#queueRelease(lease)
     else this.#hold(lease, stream)
   }
 
@@ -144,18 +146,18 @@ export class Leases implements Task {
       this.#hub.failed('lease', error)
     }
     this.#isRenewing = false
-    // What was released meanwhile may have been renewed after that.
-    for (const [id, lease] of held) if (!this.#held.has(id)) this.#giveBack(lease)
+    // A lease released during the renewal may have been taken again by it: release it once more.
+    for (const [id, lease] of held) if (!this.#held.has(id)) this.#queueRelease(lease)
   }
 
-  #giveBack(lease: Lease): void {
+  #queueRelease(lease: Lease): void {
     this.#leaving.set(lease, this.#hub.clock.monotonic() + LEASE_TTL)
-    this.#givingBack ??= this.#giveAllBack()
+    this.#releasing ??= this.#releaseAll()
   }
 
-  // Those that come while the store is busy go together, since thousands may close at once. What the store does not take
-  // is tried again for as long as the place would stay taken.
-  async #giveAllBack(): Promise<void> {
+  // Leases that are added during a call to the store are batched into the next one: thousands of streams may close at
+  // once. A failed release is retried until the lease expires by itself.
+  async #releaseAll(): Promise<void> {
     const { wheel, clock } = this.#hub
     try {
       while (this.#leaving.size > 0) {
@@ -170,11 +172,11 @@ export class Leases implements Task {
       wheel.hasten(this, now + RETRY_INTERVAL)
       this.#hub.failed('lease', error)
     }
-    this.#givingBack = undefined
+    this.#releasing = undefined
   }
 
   #inTime<T>(answer: Promise<T>): Promise<T> {
-    const late = () => new Error(`the store of leases did not answer within ${String(ANSWER_TIMEOUT)} ms`)
+    const late = () => new Error(`the lease store did not answer within ${String(ANSWER_TIMEOUT)} ms`)
     return within(this.#hub.clock, ANSWER_TIMEOUT, answer, late)
   }
 }

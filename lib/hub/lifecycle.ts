@@ -6,39 +6,39 @@ import type { Gap } from '../wire/frame.ts'
 export type RefusalReason =
   /** Plain HTTP, where `requireSecure` is set. */
   | 'insecure'
-  /** The client accepts no event stream. */
+  /** The request's `Accept` header excludes event streams. */
   | 'not-acceptable'
-  /** No credentials, or bad ones. */
+  /** No credentials, or invalid ones. */
   | 'unauthenticated'
-  /** Valid credentials that are not enough. */
+  /** Valid credentials without the required permission. */
   | 'forbidden'
-  /** A page of another origin asked with the user's cookie: `error` tells what the request said and what was expected. */
+  /** A cross-origin request with the user's cookie: `error` has the origin of the request and the expected ones. */
   | 'origin'
-  /** Nobody can tell just now who is asking. */
+  /** The credentials could not be checked now. */
   | 'unavailable'
   /** Too many streams of one identity. */
   | 'identity-limit'
-  /** Too many tickets of one identity that have not been used. */
+  /** Too many unused tickets of one identity. */
   | 'ticket-limit'
-  /** Newer streams of its identity have taken its place before it began. */
+  /** Newer streams of its identity took its place before it opened. */
   | 'superseded'
   /** Too many streams of one address. */
   | 'address-limit'
-  /** Streams of one identity were opened too often. */
+  /** One identity opened streams too often. */
   | 'identity-rate'
-  /** Streams of one address were opened too often. */
+  /** One address opened streams too often. */
   | 'address-rate'
   /** Too many streams in this process. */
   | 'process-limit'
-  /** The request waits behind another one on its connection, as only a pipelining client does. */
+  /** The request is queued behind another one on its connection (HTTP pipelining). */
   | 'pipelined'
-  /** `hub.disconnect()` was called for it before it began. */
+  /** `hub.disconnect()` was called for its login before it opened. */
   | 'disconnected'
   /** The hub is draining. */
   | 'draining'
   /**
-   * The subscription resolver failed, took too long, answered with something else than a subscription, or set a status
-   * other than 200, 401 (`unauthenticated`) and 403 (`forbidden`).
+   * The subscription resolver failed, timed out, returned something else than a subscription, or set a status other
+   * than 200, 401 (`unauthenticated`) and 403 (`forbidden`).
    */
   | 'resolver'
   /** The broker could not subscribe. */
@@ -68,75 +68,78 @@ export const REFUSAL_REASONS = Object.freeze(
   } satisfies Record<RefusalReason, true>) as RefusalReason[],
 )
 
-/** How a run of a relay has ended. */
+/** How a relay run has ended. */
 export type RunEnd = 'done' | 'failed' | 'cancelled' | 'interrupted'
 
-/** Every one, for counters that start at zero. */
+/** Every value, for counters that start at zero. */
 export const RUN_ENDS = ['done', 'failed', 'cancelled', 'interrupted'] as const satisfies readonly RunEnd[]
 
-/** What is said of a stream: enough for a log line, nothing secret. */
+/** A stream in events and logs. */
 export interface StreamInfo {
   readonly id: string
   readonly identity: Identity | undefined
 }
 
-/** The hub's events, for logs and metrics: names mapped to what listeners are called with. */
+/** The hub's events, for logs and metrics: names mapped to the arguments of their listeners. */
 export interface HubEvents {
   /** A stream is about to send its first byte. */
   open: [{ stream: StreamInfo }]
-  /** A stream has ended; `duration` is in milliseconds, whatever is done to the clock of the machine meanwhile. */
+  /** A stream has ended. `duration` is in milliseconds, by the monotonic clock. */
   close: [{ stream: StreamInfo; reason: CloseReason; duration: number }]
-  /** A request got no stream, no ticket, or nothing behind `requireIdentity()`. `error` is what was thrown, if anything was: it is for the operator, not the client. */
+  /**
+   * A request for a stream, a ticket or a route behind `requireIdentity()` was refused. `error` is what was thrown, if
+   * anything: for the operator, not for the client.
+   */
   refuse: [{ reason: RefusalReason; status: number; error?: unknown }]
   /** A client was told that events are missing. */
   gap: [{ stream: StreamInfo; gap: Gap }]
   /**
-   * Something failed that no caller hears of. `during` names the part, such as `source`, `clean-up`, `rate limit` or
+   * An error that reaches no caller. `during` names the component, such as `source`, `clean-up`, `rate limit` or
    * ``listener of `open` ``.
    */
   fault: [{ during: string; error: unknown; stream?: StreamInfo }]
-  /** The broker can do its work: at the start, and after it was lost. */
+  /** The broker is available: at the start, and again after `lost`. */
   ready: []
-  /** The broker cannot do its work just now, for the reason given. It recovers by itself. */
+  /** The broker has become unavailable; `error` is the reason. It recovers by itself. */
   lost: [{ error: unknown }]
-  /** The hub began to drain. */
+  /** The hub has begun to drain. */
   drain: [{ streams: number }]
 }
 
-/** Counters since the hub was made, and gauges of now. */
+/** Current gauges, and counters since the hub was created. */
 export interface HubStats {
   /** Streams open now. */
   readonly streams: number
-  /** Topics that have a stream now. */
+  /** Topics with a stream now. */
   readonly topics: number
-  /** Identities that have a stream now. */
+  /** Identities with a stream now. */
   readonly identities: number
-  /** Addresses that have a stream now. */
+  /** Addresses with a stream now. */
   readonly addresses: number
-  /** Bytes that wait in this process for clients to read them, now. */
+  /** Bytes buffered in this process for clients now. */
   readonly bufferedBytes: number
-  /** Places that this instance's streams hold in limits over all instances (`limits.identity`), now. */
+  /** Leases held by this instance's streams now, for limits over all instances (`limits.identity`). */
   readonly leases: number
-  /** Runs of relays on this instance, now. */
+  /** Relay runs on this instance now. */
   readonly running: number
-  /** Events of topics that were written to streams, live and from history, once for each stream. */
+  /** Topic events written to streams, live and from history, counted once per stream. */
   readonly delivered: number
-  /** Bytes of streams' bodies that were handed to their connections, before compression and the framing of HTTP. */
+  /** Bytes of response bodies passed to connections, before compression and HTTP framing. */
   readonly sentBytes: number
-  /** Streams ever opened. */
+  /** Streams opened. */
   readonly opened: number
   /** Events published by this instance; a relay's batch of events counts as one, and so does its end. */
   readonly published: number
-  /** Gaps that clients were told of. */
+  /** Gaps reported to clients. */
   readonly gaps: number
-  /** Times that something failed which no caller hears of: see `fault`. */
+  /** `fault` events: errors that reach no caller. */
   readonly faults: number
-  /** Times that the broker was lost. */
+  /** `lost` events: times the broker became unavailable. */
   readonly lost: number
   /** Streams ended, by reason. */
   readonly closed: Readonly<Record<CloseReason, number>>
-  /** Requests that got no stream, by reason. */
+  /** Requests refused, by reason. */
   readonly refused: Readonly<Record<RefusalReason, number>>
-  /** Runs of relays on this instance that are over, by how they have ended. */
+  /** Relay runs ended on this instance, by outcome. */
   readonly runs: Readonly<Record<RunEnd, number>>
 }

@@ -1,15 +1,13 @@
-/**
- * Several values a key. A key with one value, as most topics and users have, costs no set of its own.
- */
+/** A map with several values per key. A key with a single value, the common case, needs no `Set`. */
 export class MultiMap<Key, Value extends object> {
   readonly #entries = new Map<Key, Value | Set<Value>>()
 
-  /** How many keys have values. */
+  /** The number of keys. */
   get size(): number {
     return this.#entries.size
   }
 
-  /** Adds a value and answers whether it is the key's first. */
+  /** Adds a value. Returns whether it is the key's first. */
   add(key: Key, value: Value): boolean {
     const entry = this.#entries.get(key)
     if (entry === undefined) {
@@ -21,7 +19,7 @@ export class MultiMap<Key, Value extends object> {
     return false
   }
 
-  /** Removes a value and answers whether it was the key's last. */
+  /** Removes a value. Returns whether it was the key's last. */
   delete(key: Key, value: Value): boolean {
     const entry = this.#entries.get(key)
     if (entry === undefined) return false
@@ -32,22 +30,22 @@ export class MultiMap<Key, Value extends object> {
     return this.#entries.delete(key)
   }
 
-  /** How many values a key has. */
+  /** The number of values of a key. */
   count(key: Key): number {
     const entry = this.#entries.get(key)
     if (entry === undefined) return 0
     return entry instanceof Set ? entry.size : 1
   }
 
-  /** Whether something is so for some value of a key. */
-  some(key: Key, isSo: (value: Value) => boolean): boolean {
+  /** Whether some value of a key passes the test. */
+  some(key: Key, test: (value: Value) => boolean): boolean {
     const entry = this.#entries.get(key)
-    if (!(entry instanceof Set)) return entry !== undefined && isSo(entry)
-    for (const value of entry) if (isSo(value)) return true
+    if (!(entry instanceof Set)) return entry !== undefined && test(entry)
+    for (const value of entry) if (test(value)) return true
     return false
   }
 
-  /** Calls back with each key, and how many values it has. */
+  /** Calls back with each key and its number of values. */
   eachKey(visit: (key: Key, count: number) => void): void {
     this.#entries.forEach((entry, key) => {
       visit(key, entry instanceof Set ? entry.size : 1)

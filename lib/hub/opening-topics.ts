@@ -1,27 +1,27 @@
 import { plainStart, type TopicStart } from './feed/origin.ts'
 
-// Of a stream that nobody opens within its time. Whoever takes more topics from it than this ends it.
+// More topics changed while a resolver is running end its stream.
 const MOST = 10_000
 
 /**
- * What has become of topics while the resolver of their stream was being asked: it may have read the rights before they
- * changed. The last word on each counts.
+ * The topics added to or removed from a stream while its resolver is running: the resolver may have read the
+ * permissions before they changed. The last change of each topic counts.
  */
 export class OpeningTopics {
   readonly #isGranted = new Map<string, boolean>()
 
-  /** Answers `false` where there are more than anybody could keep. */
+  /** Records a change. Returns `false` if there are now more than 10,000. */
   set(topics: readonly string[], isGranted: boolean): boolean {
     for (const topic of topics) this.#isGranted.set(topic, isGranted)
     return this.#isGranted.size <= MOST
   }
 
-  /** The topics that were taken away. */
+  /** The removed topics. */
   get withdrawn(): string[] {
     return this.#topics(false)
   }
 
-  /** What the resolver has asked for without what was taken away, and with what was added. */
+  /** The resolver's topics without the removed ones and with the added ones. */
   applyTo(requests: readonly TopicStart[]): TopicStart[] {
     const kept = requests.filter(({ topic }) => this.#isGranted.get(topic) !== false)
     const added = this.#topics(true).filter(topic => kept.every(request => request.topic !== topic))
@@ -29,6 +29,6 @@ export class OpeningTopics {
   }
 
   #topics(isGranted: boolean): string[] {
-    return [...this.#isGranted].flatMap(([topic, is]) => (is === isGranted ? topic : []))
+    return [...this.#isGranted].flatMap(([topic, granted]) => (granted === isGranted ? topic : []))
   }
 }

@@ -1,18 +1,18 @@
 import type { Clock } from '../clock.ts'
 import type { StreamNews } from '../stream/stream-host.ts'
 
-/** How long a long poll waits for events, in milliseconds: less than any proxy allows. */
+/** How long a long poll waits for events, in milliseconds: less than the idle timeouts of proxies. */
 export const POLL_TIME = 25_000
 
-/** How soon the next long poll has to come to be the same attempt, in milliseconds. */
+/** How soon the next long poll must arrive for the client to count as connected, in milliseconds. */
 export const POLL_PAUSE = 10_000
 
-/** A stream goes on whatever it brings. */
+/** For streams that are not long polls: they continue, whatever they send. */
 export const ENDLESS: StreamNews = Object.freeze({ carried: () => undefined, caughtUp: () => undefined })
 
 /**
- * Ends a stream behind the first events that it brings, once its client has caught up: a network that holds bytes back
- * lets them go at the end. A newcomer's ends as soon as it has its cursor, since it has to have one to come back with.
+ * Ends a long poll after its first events, once its client has caught up: a network that buffers responses delivers
+ * them at their end. The first poll of a new client ends as soon as it has sent a cursor, which the next one needs.
  */
 export class Poll implements StreamNews {
   readonly #clock: Clock
@@ -21,7 +21,7 @@ export class Poll implements StreamNews {
   #hasCaughtUp = false
   #cancel: () => void = () => undefined
 
-  /** @param end ends the stream behind what was written; it is called once */
+  /** @param end ends the stream after what was written; called once */
   constructor(clock: Clock, isNewcomer: boolean, end: () => void) {
     this.#clock = clock
     this.#hasNews = isNewcomer
@@ -45,7 +45,7 @@ export class Poll implements StreamNews {
     this.#cancel()
   }
 
-  // What is due in this turn goes along.
+  // Ends in the next turn, so that the events due in this one are included.
   #look(): void {
     if (!this.#hasNews || !this.#hasCaughtUp) return
     this.#cancel()

@@ -1,11 +1,11 @@
 import { isPromise } from '../application.ts'
 
 /**
- * Goes on with a value: at once where it is there, and otherwise once it is. What is at hand costs no promise, and no turn
- * of the microtasks.
+ * Calls `next` with a value: synchronously, or once it resolves if it is a promise. A value that is available costs no
+ * promise and no microtask.
  *
- * @param failed is called where the value is a promise that rejects; without it that is the outcome
- * @returns what `next` or `failed` answers, or a promise of it
+ * @param failed is called if the promise rejects; without it the result rejects
+ * @returns what `next` or `failed` returns, or a promise of it
  */
 export function proceed<T, R>(
   value: T | PromiseLike<T>,
@@ -15,7 +15,9 @@ export function proceed<T, R>(
   return isPromise(value) ? Promise.resolve(value).then(next, failed) : next(value)
 }
 
-/** Calls a function, and goes on with what it answers or throws in the same way. */
+/**
+ * Calls a function and passes its result to `next`, or what it throws or rejects with to `failed`, as `proceed` does.
+ */
 export function attempt<T, R>(
   call: () => T | PromiseLike<T>,
   next: (value: T) => R,

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
 
-/** What was asked of all instances, and what they have answered so far. */
+/** A question to all instances, with the answers received so far. */
 export class Question<Answer> {
   /** By the name of the instance. */
   readonly answers = new Map<string, Answer>()
@@ -15,9 +15,9 @@ export class Question<Answer> {
   #expected: readonly string[] | undefined
 
   /**
-   * @param asking the instance that asks, which answers like all others
-   * @param isEnough whether an answer is all there is to know, whatever the others say: of what only one instance can have
-   * @param isPatient whether such an answer may come from an instance that is not known to live, and is waited for
+   * @param asking the name of the asking instance, which answers as well
+   * @param isEnough whether an answer makes the others unnecessary, such as that of the one instance with a stream
+   * @param isPatient whether to wait for such an answer from an instance that is not known to live
    */
   constructor(asking: string, isEnough: (answer: Answer) => boolean = () => false, isPatient = false) {
     this.#asking = asking
@@ -26,7 +26,7 @@ export class Question<Answer> {
     this.#settled = new Promise(resolve => (this.#settle = resolve))
   }
 
-  /** Instances that live and whose answer does not count, as far as it is known who lives. */
+  /** The known living instances without an answer that counts. */
   silent(counts: (answer: Answer) => boolean = () => true): readonly string[] {
     const living = new Set([this.#asking, ...(this.#expected ?? [])])
     return [...living].filter(name => {
@@ -41,9 +41,9 @@ export class Question<Answer> {
     this.#settleIfDone()
   }
 
-  /** Waits for the answers of the instances that live, and answers whether all came in time. */
+  /** Waits for the answers of the living instances. Returns whether all arrived in time. */
   async isComplete(clock: Clock, ms: number, living: Promise<readonly string[]>): Promise<boolean> {
-    // Where nobody can tell who lives, only the time says that it is enough.
+    // If the living instances are unknown, wait for the whole time.
     living.then(
       instances => {
         this.#expected = instances
@@ -55,7 +55,7 @@ export class Question<Answer> {
     return this.#isWhole
   }
 
-  /** Nobody answers any more. */
+  /** Stops waiting: no more answers will come. */
   close(): void {
     this.#settle()
   }

@@ -4,25 +4,25 @@ import type { GapReason } from '../wire/frame.ts'
 import type { FanOut, Receiver } from './fan-out.ts'
 import { MultiMap } from './multi-map.ts'
 
-// Of a topic's members, to find two persons: more than one identity usually may have streams.
-const MEMBERS_LOOKED_AT = 64
+// How many members of a topic `isShared` examines: more than the streams that one identity usually may have.
+const MEMBERS_EXAMINED = 64
 
-/** A stream as its topics see it. */
+/** A stream as a member of its topics. */
 export interface Member extends Receiver {
-  /** Whose it is; `undefined` where that is not known. */
+  /** The id of its identity; `undefined` without one. */
   readonly holder: string | undefined
-  /** Is told that events of some of its topics are lost. */
+  /** Events of some of its topics are lost. */
   tell(topics: readonly string[], reason: GapReason): void
 }
 
-/** Which stream has which topic. The broker listens to exactly the topics that some stream has. */
+/** The streams of each topic. The broker is subscribed to exactly the topics that have streams. */
 export class Registry {
   readonly #broker: Broker
   readonly #fanOut: FanOut
   readonly #members = new MultiMap<string, Member>()
-  // Topics that the broker has not confirmed yet, or has refused. Streams that come meanwhile share its answer.
+  // Topics whose subscription the broker has not confirmed yet, or has refused. Further streams share the promise.
   readonly #confirming = new Map<string, Promise<void>>()
-  // The last event, and by which topics it has come so far: an engine may tell of it by one after another.
+  // The last event and the topics it has arrived by so far: an engine may deliver it topic by topic.
   #last: { readonly seq: number; readonly topics: string[] } = { seq: -1, topics: [] }
 
   constructor(broker: Broker, fanOut: FanOut) {
@@ -30,40 +30,41 @@ export class Registry {
     this.#fanOut = fanOut
   }
 
-  /** How many topics have a stream. */
+  /** The number of topics with a stream. */
   get topics(): number {
     return this.#members.size
   }
 
-  /** Calls back with each topic that has a stream, and how many it has. */
+  /** Calls back with each topic that has streams, and their number. */
   eachTopic(visit: (topic: string, streams: number) => void): void {
     this.#members.eachKey(visit)
   }
 
-  /** Whether some stream has a topic, so that the broker listens to it. */
+  /** Whether some stream has the topic, so that the broker is subscribed to it. */
   has(topic: string): boolean {
     return this.#members.count(topic) > 0
   }
 
-  /** Whether more than one person has a topic. Of many streams that may be one person's, some are looked at. */
+  /** Whether streams of more than one identity have the topic. Examines at most 64 of them. */
   isShared(topic: string): boolean {
     let first: Member | undefined
-    let looked = 0
+    let examined = 0
     let isShared = false
     this.#members.some(topic, member => {
       first ??= member
-      looked += 1
+      examined += 1
       isShared = member !== first && (member.holder === undefined || member.holder !== first.holder)
-      return isShared || looked === MEMBERS_LOOKED_AT
+      return isShared || examined === MEMBERS_EXAMINED
     })
     return isShared
   }
 
   /**
-   * Adds a receiver to topics.
+   * Adds a stream to topics.
    *
-   * @returns nothing where the broker listens to all of them already, or a promise that resolves once it does
-   * @throws what the broker throws. At once: the receiver has none of the topics. As a rejection: it is to leave them
+   * @returns nothing if the broker is subscribed to all of them already, or a promise that resolves once it is
+   * @throws what the broker throws. If synchronously, the stream has none of the topics; if as a rejection, the caller
+   *   must call `leave`
    */
   join(member: Member, topics: readonly string[]): void | Promise<void> {
     try {
@@ -71,21 +72,21 @@ export class Registry {
         if (this.#members.add(topic, member)) this.#listen(topic)
       }
     } catch (error) {
-      // Whoever comes in the same turn must not take it for listened to.
+      // Otherwise another stream of the topic would take it for subscribed.
       this.leave(member, topics)
       throw error
     }
     return this.confirmed(topics)
   }
 
-  /** Answers nothing where the broker listens to all of these topics, or a promise that resolves once it does. */
+  /** Returns nothing if the broker is subscribed to all of these topics, or a promise that resolves once it is. */
   confirmed(topics: readonly string[]): void | Promise<void> {
     if (this.#confirming.size === 0) return
     const confirming = topics.flatMap(topic => this.#confirming.get(topic) ?? [])
     return Promise.all(confirming).then(() => undefined)
   }
 
-  /** Removes a receiver from topics. */
+  /** Removes a stream from topics. */
   leave(member: Member, topics: readonly string[]): void {
     for (const topic of topics) {
       if (!this.#members.delete(topic, member)) continue
@@ -94,7 +95,7 @@ export class Registry {
     }
   }
 
-  /** Hands an event to every receiver of its topics. */
+  /** Delivers an event to every stream of its topics. */
   deliver(topics: readonly string[], event: StoredEvent): void {
     const all = this.#topicsOf(event, topics)
     for (const topic of topics) {
@@ -104,9 +105,9 @@ export class Registry {
     }
   }
 
-  /** Tells every receiver of the topics which of its own are lost. */
+  /** Tells every stream of the topics which of its topics have lost events. */
   tell(topics: readonly string[], reason: GapReason): void {
-    // In another life of the log the same number is another event.
+    // In a new epoch the same number is another event.
     if (reason === 'epoch') this.#last = { seq: -1, topics: [] }
     const lost = new Map<Member, string[]>()
     for (const topic of topics) {
@@ -125,12 +126,12 @@ export class Registry {
     const confirming = confirmed.then(() => {
       if (this.#confirming.get(topic) === confirming) this.#confirming.delete(topic)
     })
-    // Whoever waits hears of a failure; with nobody waiting any more it is no news.
+    // Callers of `confirmed` get the error; without callers it does not matter.
     confirming.catch(() => undefined)
     this.#confirming.set(topic, confirming)
   }
 
-  // What has come by one topic is on its way to streams that have it by another as well, and may lose the first.
+  // Includes the topics the event arrived by earlier: a stream with several of them may lose one before it is written.
   #topicsOf({ seq }: StoredEvent, topics: readonly string[]): readonly string[] {
     if (this.#last.seq === seq) this.#last.topics.push(...topics)
     else this.#last = { seq, topics: [...topics] }

@@ -4,15 +4,18 @@ import type { Clock } from '../clock.ts'
 import type { KeyValueStore } from '../broker/key-value-store.ts'
 import type { StreamFilter } from './stream-index.ts'
 
-// Longer than anything that is derived from a login without being looked up again lives, and than a slow request takes.
+// Milliseconds: longer than the life of anything derived from a login without revalidation, such as a ticket, and
+// longer than a slow request.
 const KEPT_FOR = 300_000
 
-/** What an identity's login stood at. One of these marks changes with each `disconnect` that may mean it. */
+/**
+ * The marks of an identity's session, token and id. Each `disconnect` that may match the identity changes one of them.
+ */
 export type Standing = readonly string[]
 
 /**
- * What `hub.disconnect()` ended lately, remembered for all instances: it closes the streams that there are, and must also
- * end what is about to become one.
+ * Marks in the store, shared by all instances, of what `hub.disconnect()` has ended recently: it closes existing
+ * streams, and must also invalidate what could still become one, such as a ticket.
  */
 export class RevocationMarks {
   readonly #store: KeyValueStore
@@ -23,9 +26,9 @@ export class RevocationMarks {
     this.#clock = clock
   }
 
-  /** Remembers that streams of these were disconnected. */
+  /** Records a `disconnect`. */
   async mark({ session, token, identity }: StreamFilter): Promise<void> {
-    // All that is given must fit, so that each one alone means no stream less.
+    // All given fields must match, so marking one of them covers every matching stream.
     const key = keyOf('session', session) ?? keyOf('token', token) ?? keyOf('identity', identity)
     if (key !== undefined) await this.#store.set(key, this.#clock.id(), KEPT_FOR)
   }
@@ -35,14 +38,14 @@ export class RevocationMarks {
     return Promise.all(keys.map(async key => (key === undefined ? '' : ((await this.#store.get(key)) ?? ''))))
   }
 
-  /** Whether nothing of an identity was disconnected since it stood so. A mark that has run out is old. */
+  /** Whether the identity has not been disconnected since `before` was read. An expired mark is an old one. */
   async stands(identity: Identity, before: Standing): Promise<boolean> {
     const now = await this.standing(identity)
     return now.every((mark, index) => mark === '' || mark === before[index])
   }
 }
 
-// The key of a session opens it to whoever reads it.
+// Hashed: a session key in the clear would give access to the session.
 function keyOf(kind: string, name: string | undefined): string | undefined {
   return name === undefined ? undefined : `ended:${kind}:${createHash('sha256').update(name).digest('base64url')}`
 }

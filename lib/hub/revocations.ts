@@ -5,17 +5,17 @@ import { safeError } from '../safe-error.ts'
 
 const KEY = 'revoked:'
 
-// What one instance writes again after a fail-over: of some hundred bytes each, and a second's work for Redis.
+// The most that one instance stores again after a fail-over: some hundred bytes each, and a second's work for Redis.
 const MOST = 10_000
 
 /**
- * The tokens that were revoked, kept in the store for all instances until they expire by themselves. Each instance remembers
- * those that it has revoked itself: a fail-over may have lost what Redis had acknowledged.
+ * The revoked tokens, in the store for all instances until they expire. Each instance also keeps those it has revoked
+ * itself in memory: a fail-over may lose what Redis had acknowledged.
  */
 export class Revocations {
   readonly #store: KeyValueStore
   readonly #clock: Clock
-  // By token, until when it is to be remembered, by the monotonic clock.
+  // When each token expires, by the monotonic clock.
   readonly #own = new Map<string, number>()
   #isWriting = false
 
@@ -24,14 +24,14 @@ export class Revocations {
     this.#clock = clock
   }
 
-  /** Remembers a token for so many milliseconds. */
+  /** Stores a token for `ttl` milliseconds. */
   async add(token: string, ttl: number): Promise<void> {
     const until = this.#clock.monotonic() + ttl
     await this.#store.set(KEY + token, '1', ttl)
     if (ttl > 0) this.#remember(token, until)
   }
 
-  /** @throws {EventStreamError} `ERR_BROKER` when nobody can tell */
+  /** @throws {EventStreamError} `ERR_BROKER`, as a rejection: the store is unavailable */
   async has(token: string): Promise<boolean> {
     if ((this.#own.get(token) ?? 0) > this.#clock.monotonic()) return true
     try {
@@ -39,11 +39,13 @@ export class Revocations {
     } catch (error) {
       if (error instanceof EventStreamError) throw safeError(error, [token])
       const cause = safeError(error, [token])
-      throw new EventStreamError('ERR_BROKER', 'nobody can tell just now whether a token was revoked', { cause })
+      throw new EventStreamError('ERR_BROKER', 'cannot check whether a token was revoked: the store failed', { cause })
     }
   }
 
-  /** Writes again what may have been lost. Where that fails, the store is away again, and it is called when it is back. */
+  /**
+   * Stores again what may have been lost. If that fails, the store is gone again, and this is called once it is back.
+   */
   async restore(): Promise<void> {
     if (this.#isWriting) return
     this.#isWriting = true
@@ -54,14 +56,14 @@ export class Revocations {
         else this.#own.delete(token)
       }
     } catch {
-      // The hub's `lost` event tells of the broker.
+      // The hub's `lost` event reports it.
     } finally {
       this.#isWriting = false
     }
   }
 
   #remember(token: string, until: number): void {
-    // Behind those that are older.
+    // Move it to the end of the order.
     this.#own.delete(token)
     this.#own.set(token, until)
     const [oldest] = this.#own.keys()

@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
 
-/** A server of `node:net`, `node:http`, `node:https` or `node:http2`: what `app.listen()` answers. */
+/** A server of `node:net`, `node:http`, `node:https` or `node:http2`, such as the result of `app.listen()`. */
 export interface ClosableServer {
   close(callback?: (error?: Error) => void): unknown
   address(): unknown
@@ -9,26 +9,26 @@ export interface ClosableServer {
   closeAllConnections?(): void
 }
 
-// Connections become idle one after another, and a server closes of its own those alone that are when it is closed.
+// Milliseconds between checks for idle connections: `close()` itself closes only those that are idle when it is called.
 const IDLE_PERIOD = 100
 
-// How long connections that were cut may take to be gone, in milliseconds.
+// How long cut connections may take to close, in milliseconds.
 const CUT_TIMEOUT = 1_000
 
-/** @throws {TypeError} for what is no server */
+/** @throws {TypeError} if it is not a server */
 export function checkServer(server: unknown): ClosableServer {
   if (isServer(server)) return server
-  throw new TypeError('shutdown needs the server: what `app.listen()` or `http.createServer()` answered')
+  throw new TypeError('shutdown needs the server: the result of `app.listen()` or `http.createServer()`')
 }
 
 /**
- * Closes a server: it takes no new connections, idle ones are closed, and what is left after `ms` milliseconds is cut.
+ * Closes a server: it accepts no new connections, idle ones are closed, and the rest is cut after `ms` milliseconds.
  *
- * @throws {Error} as a rejection, where connections are left that it has no way to cut
+ * @throws {Error} as a rejection, if connections remain that the server cannot cut
  */
 export async function closeServer(server: ClosableServer, ms: number, clock: Clock): Promise<void> {
   const closed = new Promise<void>(resolve => {
-    // The one error that there is says that it has not been running.
+    // The only possible error is that the server was not running.
     server.close(() => {
       resolve()
     })

@@ -3,7 +3,7 @@ import { MultiMap } from './multi-map.ts'
 import type { RefusalReason } from './lifecycle.ts'
 import type { Subscriber } from './subscriber.ts'
 
-/** How many streams there may be at once. */
+/** The most streams at once. */
 export interface StreamLimits {
   readonly identity: IdentityLimit
   readonly address: number
@@ -11,15 +11,15 @@ export interface StreamLimits {
 }
 
 /**
- * How many streams of one identity there may be, and whether one more is refused or takes the place of the oldest, as soon as
- * it opens; until then there may be as many again.
+ * The most streams of one identity, and whether a further one is refused or, once it opens, replaces the oldest. In the
+ * latter case up to as many again may be opening.
  */
 export interface IdentityLimit {
   readonly most: number
   readonly over: 'refuse' | 'oldest'
 }
 
-/** Which streams to find. All that is given must fit. */
+/** Selects streams. All given fields must match. */
 export interface StreamFilter {
   /** The `id` of an identity. */
   readonly identity?: string
@@ -29,22 +29,23 @@ export interface StreamFilter {
   readonly token?: string
 }
 
-/** Which streams to find, or the one with an id. */
+/** Selects streams, or the one with an id. */
 export interface OneOrMore extends StreamFilter {
   readonly stream?: string
 }
 
-// Bytes. A stream that is closed as soon as it was opened has less to send, and is about to tell its client why.
+// Bytes. A closing stream with more than this unread is cut first. One that was closed right after it opened has less,
+// and should still tell its client why.
 const UNREAD = 65_536
 
-/** Streams that have to go, by how far they are. */
+/** Streams to end, by their state. */
 export interface Surplus {
   readonly open: readonly Subscriber[]
   readonly opening: readonly Subscriber[]
   readonly closing: readonly Subscriber[]
 }
 
-/** All streams of this instance, and whose they are. It counts a stream from its opening until nothing is left of it. */
+/** All streams of this instance, by owner. A stream counts from when it starts opening until it is gone completely. */
 export class StreamIndex {
   readonly #all = new Set<Subscriber>()
   readonly #byIdentity = new MultiMap<string, Subscriber>()
@@ -64,19 +65,19 @@ export class StreamIndex {
     return this.#byAddress.size
   }
 
-  /** The limit that one more stream would break, if it would break one. */
+  /** The limit that one more stream would exceed; `undefined` if none. */
   refusal(limits: StreamLimits, address: string, identity: Identity | undefined): RefusalReason | undefined {
     if (this.#all.size >= limits.process) return 'process-limit'
     if ((this.#byAddress.get(address) ?? 0) >= limits.address) return 'address-limit'
     const { most, over } = limits.identity
     if (identity === undefined) return undefined
-    // Those that are on the way take nobody's place yet. It is the newest that is turned away, and may come back soon: who
-    // opens many at once ends neither the streams of the other tabs nor those that were on the way before.
+    // A stream that is opening replaces none yet. The newest request is refused, and may be retried soon: opening many
+    // at once must end neither the streams of other tabs nor earlier requests.
     const count = over === 'oldest' ? this.#opening(identity.id) : this.#byIdentity.count(identity.id)
     return count >= most ? 'identity-limit' : undefined
   }
 
-  /** How many streams of an identity have not opened, or are still to go without having done so. */
+  /** The number of streams of an identity that have not opened, including those closed before they did. */
   #opening(identity: string): number {
     let count = 0
     this.#byIdentity.each(identity, ({ order }) => {
@@ -86,10 +87,13 @@ export class StreamIndex {
   }
 
   /**
-   * Those streams of an identity that have to go once another of them opens, since there would be more than `most`: of those
-   * that are open the ones that have been longest; of those whose resolvers are still busy the ones that came before all that
-   * stay; and of those that are closing already, and that much still waits for, what would be too many again. What may yet
-   * come to nothing takes nobody's place.
+   * The streams of an identity to end when another one opens, so that at most `most` stay:
+   *
+   * - of the open ones, the oldest
+   * - of those whose resolver is still running, the ones that arrived before all that stay
+   * - of the closing ones with much unread, the first, so that at most `most` of them are left
+   *
+   * A stream that may still fail to open replaces none.
    */
   surplus(newcomer: Subscriber, most: number): Surplus {
     const all = newcomer.identity === undefined ? [] : this.find({ identity: newcomer.identity.id })
@@ -150,7 +154,7 @@ export class StreamIndex {
   }
 }
 
-/** Whether all that is given fits. */
+/** Whether all given fields match. */
 export function fits({ stream, identity, session, token }: OneOrMore, subscriber: Subscriber): boolean {
   const who = subscriber.identity
   return (

@@ -10,11 +10,11 @@ import type { StreamInfo } from './lifecycle.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 import { TICK, type Task, type TimerWheel } from './timer-wheel.ts'
 
-// Over how many milliseconds the logins of all streams are asked again when something may have been missed: the store that
-// they are in has just been away itself, most likely.
+// Milliseconds over which the revalidation of all logins is spread after control messages may have been missed: most
+// likely the store they are in has just recovered as well.
 const VERIFICATION_SPREAD = 1_000
 
-/** How long an ended response may take to close once its client has taken everything, in milliseconds. */
+/** How long an ended response may take to close once its client has read everything, in milliseconds. */
 export const CLOSE_TIMEOUT = 5_000
 
 /** What the timers need of the hub. */
@@ -25,9 +25,8 @@ export interface StreamTimersHub {
 }
 
 /**
- * What a stream does as time goes by: it sends heartbeats, notices a client that is stuck, asks whether its identity still
- * holds, and ends when its time is up. All times are those of the monotonic clock: a system clock that is set back or
- * forth ends no stream, and keeps none.
+ * The timed behaviour of a stream: heartbeats, detection of stalled clients, revalidation of its identity, maximum age
+ * and expiry. All times are by the monotonic clock: setting the system clock neither ends nor prolongs a stream.
  */
 export class StreamTimers implements Task {
   appointment: number | undefined
@@ -42,8 +41,8 @@ export class StreamTimers implements Task {
   #closeReason: CloseReason = 'server'
   #revalidateAt = Infinity
   #heldAt: number
-  // Since when bytes have been waiting of which the client has taken none, and how far it had got then.
-  #stuckSince = Infinity
+  // Since when bytes have been waiting without the client reading any, and the writer's progress at that time.
+  #stalledSince = Infinity
   #progress = 0
 
   constructor(
@@ -60,27 +59,27 @@ export class StreamTimers implements Task {
     const now = clock.monotonic()
     this.#heldAt = now
     const { maxAge } = policy
-    // Streams that were opened together must not end together.
+    // Jitter: streams opened together must not end together.
     this.#agedAt = maxAge === undefined ? Infinity : now + maxAge * (0.9 + clock.random() * 0.1)
     this.#expiresAt = now + (stream.identity?.expiresAt ?? Infinity) - clock.now()
   }
 
-  /** The stream has been opened. */
+  /** Called once the stream is open. */
   start(): void {
     const { clock, wheel } = this.#hub
     const now = clock.monotonic()
     this.#stream.writer.wroteAt = now
     if (this.#revalidation !== undefined) {
-      // Clients that came together must not all ask the store in the same second.
+      // Jitter: streams opened together must not all query the store in the same second.
       const first = now + this.#revalidation.interval * (0.5 + clock.random() * 0.5)
       this.#revalidateAt = Math.min(this.#revalidateAt, first)
     }
-    // It may have been closed while its history was fetched.
+    // The stream may have been closed while its history was loaded.
     if (this.#phase === 'live') wheel.schedule(this, this.#next())
     else this.stop(this.#closeReason, false)
   }
 
-  /** The login may have ended. It is asked again soon; where nobody can be asked, the stream ends. */
+  /** The login may have ended: revalidates it soon, or ends the stream if its authenticator cannot revalidate. */
   verify(): void {
     if (this.#revalidation === undefined) {
       this.#stream.finish('unverifiable')
@@ -88,11 +87,11 @@ export class StreamTimers implements Task {
     }
     const { clock, wheel } = this.#hub
     this.#revalidateAt = Math.min(this.#revalidateAt, clock.monotonic() + clock.random() * VERIFICATION_SPREAD)
-    // A stream that is still being opened is asked about when it has been.
+    // If it is still opening, `start` schedules it.
     if (this.appointment !== undefined && this.#phase === 'live') wheel.hasten(this, this.#revalidateAt)
   }
 
-  /** Bytes have begun to wait for the client. */
+  /** Bytes are now waiting for the client. */
   watch(): void {
     if (this.#phase === 'gone') return
     const now = this.#hub.clock.monotonic()
@@ -101,8 +100,8 @@ export class StreamTimers implements Task {
   }
 
   /**
-   * The stream is ending: what is left is to see that its client takes what waits. Not while it is only being prepared:
-   * nobody can take anything then, and the resolver has a time of its own.
+   * The stream is ending: only checks from now on that the client reads what is left. Not while the stream is opening:
+   * nothing can be read yet, and the resolver has its own timeout.
    */
   stop(reason: CloseReason, isOpening: boolean): void {
     if (this.#phase === 'gone') return
@@ -127,7 +126,7 @@ export class StreamTimers implements Task {
       stream.finish(now >= this.#expiresAt ? 'expired' : 'max-age')
       return undefined
     }
-    if (this.#isStuck(now)) {
+    if (this.#isStalled(now)) {
       stream.abandon('slow')
       return undefined
     }
@@ -143,7 +142,7 @@ export class StreamTimers implements Task {
   #next(): number {
     const { heartbeat, stall } = this.#policy
     const beatAt = heartbeat === undefined ? Infinity : this.#stream.writer.wroteAt + heartbeat.interval
-    return Math.min(this.#endsAt, this.#revalidateAt, beatAt, this.#stuckSince + stall)
+    return Math.min(this.#endsAt, this.#revalidateAt, beatAt, this.#stalledSince + stall)
   }
 
   #beat(now: number): void {
@@ -154,46 +153,45 @@ export class StreamTimers implements Task {
 
   #awaitEnd(now: number): number | undefined {
     const { writer } = this.#stream
-    if (writer.progress !== this.#progress) this.#noteProgress(this.#takenBy(now))
+    if (writer.progress !== this.#progress) this.#noteProgress(this.#lastReadAt(now))
     const patience = writer.waitingBytes > 0 ? this.#policy.stall : CLOSE_TIMEOUT
-    if (now < this.#stuckSince + patience) return this.#stuckSince + patience
+    if (now < this.#stalledSince + patience) return this.#stalledSince + patience
     this.#stream.abandon(this.#closeReason)
     return undefined
   }
 
-  // Bytes wait, and none has been taken for as long as the policy allows.
-  #isStuck(now: number): boolean {
+  // Whether bytes are waiting, and none has been read for as long as the policy allows.
+  #isStalled(now: number): boolean {
     const { writer } = this.#stream
     if (writer.waitingBytes === 0) {
-      this.#stuckSince = Infinity
+      this.#stalledSince = Infinity
       writer.unwatch()
       return false
     }
-    if (this.#stuckSince === Infinity) this.#noteProgress(now)
-    else if (writer.progress !== this.#progress) this.#noteProgress(this.#takenBy(now))
-    return now - this.#stuckSince >= this.#policy.stall
+    if (this.#stalledSince === Infinity) this.#noteProgress(now)
+    else if (writer.progress !== this.#progress) this.#noteProgress(this.#lastReadAt(now))
+    return now - this.#stalledSince >= this.#policy.stall
   }
 
-  // A look comes some time after the client has taken something: it is not to have that time on top.
-  #takenBy(now: number): number {
-    return Math.max(this.#stuckSince, this.#stream.writer.takenAt ?? now)
+  // When the client last read something, not when that was noticed.
+  #lastReadAt(now: number): number {
+    return Math.max(this.#stalledSince, this.#stream.writer.takenAt ?? now)
   }
 
   #noteProgress(now: number): void {
-    this.#stuckSince = now
+    this.#stalledSince = now
     this.#progress = this.#stream.writer.progress
   }
 
   async #revalidate(revalidation: Revalidation): Promise<void> {
     const { identity } = this.#stream
     if (identity === undefined) return
-    // The next question is asked an interval after this one is answered, or sooner if the login comes into doubt.
+    // The next check is due an interval after this one has finished, or sooner after a call of `verify`.
     this.#revalidateAt = Infinity
     const { grace, interval } = revalidation
     const { clock } = this.#hub
     try {
-      // What never answers fails, too.
-      const limit = { clock, ms: Math.max(grace, TICK), what: 'the question whether the identity still holds' }
+      const limit = { clock, ms: Math.max(grace, TICK), what: '`revalidation.holds`' }
       if (!(await callInTime(limit, () => revalidation.holds(identity)))) {
         this.#stream.finish('logout')
         return
@@ -207,7 +205,7 @@ export class StreamTimers implements Task {
       }
     }
     if (this.#phase !== 'live') return
-    // It may have come into doubt while it was asked.
+    // `verify` may have been called meanwhile.
     this.#revalidateAt = Math.min(this.#revalidateAt, clock.monotonic() + interval)
     this.#hub.wheel.hasten(this, this.#revalidateAt)
   }

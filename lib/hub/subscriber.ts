@@ -27,7 +27,7 @@ import { proceed } from './proceed.ts'
 import { StreamTimers, type StreamTimersHub } from './stream-timers.ts'
 import type { StreamPolicy } from './stream-policy.ts'
 
-/** What subscribers share: the parts of their hub. */
+/** What this needs of the hub. */
 export interface SubscriberHub extends FeedHub, StreamTimersHub {
   readonly maxEventBytes: number
   readonly redact: Redact | undefined
@@ -37,7 +37,7 @@ export interface SubscriberHub extends FeedHub, StreamTimersHub {
   closed(subscriber: Subscriber): void
 }
 
-/** Who asks for a stream, from where, and what they have seen. */
+/** The request for a stream. */
 export interface SubscriberFields {
   readonly identity: Identity | undefined
   readonly revalidation: Revalidation | undefined
@@ -45,16 +45,21 @@ export interface SubscriberFields {
   /** When the request reached the middleware, by the monotonic clock. Default: now. */
   readonly arrivedAt?: number
   readonly lastEventId: string | undefined
-  /** Whether the client may be an EventSource, which comes back by itself: its request is a GET. */
+  /** Whether the request is a GET: the client may be an EventSource, which reconnects by itself. */
   readonly isEventSource: boolean
-  /** Whether the stream ends with the first events that it brings. Default `false`. */
+  /** Whether it is a long poll: the stream ends with its first events. Default `false`. */
   readonly isPoll?: boolean
 }
 
-// What ends a stream at once: its client is told nothing.
+// Reasons without a last block.
 const UNTOLD: ReadonlySet<CloseReason> = new Set(['client', 'slow', 'replaced', 'error'])
 
-/** A stream's life in the hub: who holds it, what it gets of the log, and what it does as time goes by. */
+/**
+ * A stream as the hub's subscriber: its owner, its feed, its timers and its presence.
+ *
+ * It is one long file because `EventStream` has one host: most methods only pass a call on to the feed, the timers, the
+ * presence or the poll, and the rest decides by flags that several of them share.
+ */
 export class Subscriber implements StreamHost {
   readonly stream: EventStream<EventMap, Identity | undefined>
   readonly address: string
@@ -63,22 +68,22 @@ export class Subscriber implements StreamHost {
   readonly openedAt: number
   /** When the request reached the middleware, by the monotonic clock. */
   readonly arrivedAt: number
-  /** Whether the resolver is still being asked: nobody reads the stream yet. */
+  /** Whether the resolver is still running: nothing is sent yet. */
   isOpening = true
-  /** Which of the hub's streams it was when it was announced; `undefined` where it has not got as far. */
+  /** Its number among the streams opened on this instance; `undefined` before it is opened. */
   order: number | undefined
-  /** When the client is to come back after a drain, in milliseconds. */
+  /** The reconnection delay for a drain, in milliseconds. */
   comeBackAfter: number | undefined
-  /** Where its identity is present. */
+  /** The topics at which its identity is present. */
   readonly stay: Stay
 
   readonly #hub: SubscriberHub
   readonly #isEventSource: boolean
-  // Whether the stream ever had topics: an id of a source must not take the place of its cursor then.
+  // Whether the stream ever had topics: the id of a source must not replace its cursor then.
   #hadTopics = false
-  // Whether its resolver has answered a source.
+  // Whether its resolver returned a source.
   #isOfSource = false
-  // What has become of topics while the resolver is being asked.
+  // Topics added or removed while the resolver is running.
   #changed: OpeningTopics | undefined
   readonly #feed: Feed
   readonly #timers: StreamTimers
@@ -119,12 +124,12 @@ export class Subscriber implements StreamHost {
     return this.#feed.topics
   }
 
-  /** The id that the client is to come back with. */
+  /** The id that the client will resume from. */
   get lastId(): string | undefined {
     return this.#feed.lastId
   }
 
-  /** Whether it was a long poll that has ended as those do, and not because somebody has closed it. */
+  /** Whether it was a long poll that has ended normally, and was not closed. */
   get isPollOver(): boolean {
     return this.#isPollOver && this.stream.closeReason === 'done'
   }
@@ -133,7 +138,7 @@ export class Subscriber implements StreamHost {
     return this.topics.length > 0
   }
 
-  /** Whether it may be given topics from elsewhere: who reads a source alone would take what they bring for the source's. */
+  /** Whether topics may be added by `hub.subscribe()`: not to a source, whose client would take them for its events. */
   get takesTopics(): boolean {
     return this.hasTopics || !(this.#isOfSource || this.stream.hasOwnIds)
   }
@@ -151,16 +156,16 @@ export class Subscriber implements StreamHost {
   }
 
   /**
-   * Brings the stream to life, with these topics and those that the resolver has added already.
+   * Opens the stream with these topics and those that the resolver has added itself.
    *
-   * @param place where the log stood when the resolver was called
-   * @param isOfSource whether the resolver has answered a source
-   * @returns nothing where the subscription stands at once, or a promise that resolves once it does
-   * @throws what the broker throws, at once or as a rejection
+   * @param place the end of the log when the resolver was called
+   * @param isOfSource whether the resolver returned a source
+   * @returns nothing if the topics are joined synchronously, or a promise that resolves once they are
+   * @throws what the broker throws, synchronously or as a rejection
    */
   open(answered: readonly TopicStart[], place: Standing, isOfSource = false): void | Promise<void> {
     this.#isOfSource = isOfSource
-    const requests = answered.length > 0 || this.takesTopics ? this.#standing(answered) : answered
+    const requests = answered.length > 0 || this.takesTopics ? this.#applyChanges(answered) : answered
     if (requests.length > 0) {
       this.#refuseOwnIds()
       this.#hadTopics = true
@@ -174,14 +179,14 @@ export class Subscriber implements StreamHost {
     })
   }
 
-  /** The login may have ended without anybody here having heard of it: it is asked again, or the stream ends. */
+  /** The end of its login may have been missed: revalidates the login, or ends the stream if that is impossible. */
   verify(): void {
     if (this.identity !== undefined) this.#timers.verify()
   }
 
   /**
-   * Has the stream compressed, where that is worth it. Answers whether it is: a source is nobody else's, and a poll is over
-   * with its first events.
+   * Decides whether to compress the stream, and returns it: not without topics, since a source shares no events with
+   * other streams, and not a long poll, which ends with its first events.
    */
   compress(): boolean {
     this.#isCompressed = this.policy.cohorts !== undefined && this.hasTopics && this.#poll === undefined
@@ -203,10 +208,10 @@ export class Subscriber implements StreamHost {
   }
 
   lastBlock(reason: CloseReason): Uint8Array | undefined {
-    // The client comes back at once.
-    if (this.#isPollOver || UNTOLD.has(reason) || this.#hasNoBlocksOfOurs) return undefined
+    // The client of a long poll reconnects immediately.
+    if (this.#isPollOver || UNTOLD.has(reason) || this.#isEventsOnly) return undefined
     const retry = this.#isEventSource && mayComeBack(reason) ? this.#retryAfter(reason) : undefined
-    // An EventSource would ask for a source again that it has read to its end.
+    // `DONE_ID`, since an EventSource would otherwise request a finished source again.
     return encodeGoaway({
       reason,
       retry,
@@ -217,13 +222,13 @@ export class Subscriber implements StreamHost {
 
   mustCut(reason: CloseReason): boolean {
     if (reason === 'error') return true
-    if (reason === 'done' || !this.#hasNoBlocksOfOurs) return false
-    // Who writes by hand and closes the stream has said everything; a source has not.
+    if (reason === 'done' || !this.#isEventsOnly) return false
+    // A resolver that writes itself and closes the stream has sent everything; a closed source has not.
     return reason !== 'server' || this.#isOfSource
   }
 
-  // The parsers of models' clients take every block for one of the model's.
-  get #hasNoBlocksOfOurs(): boolean {
+  // Whether the stream must not contain blocks of this package: clients of model APIs take every block for the model's.
+  get #isEventsOnly(): boolean {
     return this.stream.isPlain || (!this.hasTopics && !this.#isEventSource)
   }
 
@@ -245,13 +250,13 @@ export class Subscriber implements StreamHost {
     this.#feed.remove(topics)
   }
 
-  /** The same from elsewhere: while the resolver is being asked, whatever it answers. */
+  /** Adds topics on behalf of `hub.subscribe()`; while the resolver is running, in addition to what it returns. */
   async grant(topics: readonly string[], seen: Cursor): Promise<void> {
     if (this.isOpening) this.#note(topics, true)
     else await this.subscribe(topics, seen)
   }
 
-  /** Takes topics away, whatever the resolver answers that is still being asked. */
+  /** Removes topics; while the resolver is running, also from what it returns. */
   withdraw(topics: readonly string[]): void {
     if (this.isOpening) this.#note(topics, false)
     this.unsubscribe(topics)
@@ -289,7 +294,8 @@ export class Subscriber implements StreamHost {
     this.#hub.closed(this)
   }
 
-  // Who has been superseded would take the place of another, in turn for ever: it is to come back when it is asked to.
+  // Superseded clients that reconnected by themselves would supersede each other forever, so they get the longest
+  // delay.
   #retryAfter(reason: CloseReason): number {
     return reason === 'superseded' ? MAX_RETRY : (this.comeBackAfter ?? this.#retry())
   }
@@ -309,32 +315,36 @@ export class Subscriber implements StreamHost {
     if (!this.#changed.set(topics, isGranted)) this.stream.finish('unverifiable')
   }
 
-  /** @throws {TypeError} for too many topics */
-  #standing(requests: readonly TopicStart[]): readonly TopicStart[] {
+  /**
+   * Applies the changes made while the resolver was running.
+   *
+   * @throws {TypeError} for too many topics
+   */
+  #applyChanges(requests: readonly TopicStart[]): readonly TopicStart[] {
     if (this.#changed === undefined) return requests
-    // The resolver may have added them itself.
+    // The resolver may have added removed topics itself.
     this.#feed.remove(this.#changed.withdrawn)
-    const standing = this.#changed.applyTo(requests)
+    const changed = this.#changed.applyTo(requests)
     this.#changed = undefined
-    const all = new Set([...this.topics, ...standing.map(({ topic }) => topic)])
-    if (all.size <= this.policy.maxTopics) return standing
+    const all = new Set([...this.topics, ...changed.map(({ topic }) => topic)])
+    if (all.size <= this.policy.maxTopics) return changed
     throw this.#tooMany()
   }
 
-  // Unlike those of the resolver these come without their state.
+  // Announces the state of added presence topics: unlike those that the resolver returns, they have no snapshot.
   #tellPresence(added: readonly string[]): void {
     this.#hub.audience.tell(added.filter(isPresenceTopic).map(topicOfPresence))
   }
 
   #tooMany(): TypeError {
-    return new TypeError(`a stream has at most ${String(this.policy.maxTopics)} topics (\`limits.topics\`)`)
+    return new TypeError(`a stream may have at most ${String(this.policy.maxTopics)} topics (\`limits.topics\`)`)
   }
 
   #refuseOwnIds(): void {
     if (!this.stream.hasOwnIds) return
     throw new EventStreamError(
       'ERR_EVENT_INVALID',
-      'on a stream with topics the ids are the cursor: the resolver has sent an event with an `id` of its own before',
+      'a stream with topics uses event ids as its cursor, but the resolver has already sent an event with its own `id`',
     )
   }
 }

@@ -1,7 +1,7 @@
 import { duration, invalid, knownKeys, text } from '../options.ts'
 import { checkReadTopic } from '../topic.ts'
 
-/** Which streams get topics, or lose them. All that is given must fit. */
+/** Selects the streams whose topics change. All given fields must match. */
 export interface SubscriptionFilter {
   /** The `id` of a stream. */
   readonly stream?: string
@@ -13,45 +13,46 @@ export interface SubscriptionFilter {
 
 /** Options of `hub.subscribe()` and `hub.unsubscribe()`. */
 export interface SubscriptionOptions {
-  /** Milliseconds that other instances have for their answers. Default 2,000. */
+  /** Milliseconds to wait for the answers of other instances. Default 2,000. */
   readonly within?: number
 }
 
-/** What has come of a change of topics. */
+/** The outcome of a change of topics. */
 export interface SubscriptionOutcome {
-  /** How many streams have the topics now, or have them no more, of those instances that have answered. */
+  /** The number of streams that now have the topics, or no longer have them, on the instances that have answered. */
   readonly streams: number
   /**
-   * A cursor from which on the change stands: whatever is published behind it reaches these streams, or does not any more.
-   * What is loaded now joins without a seam. Empty while this instance has not seen the log yet.
+   * The cursor from which the change applies: events published after it reach these streams, or no longer do. State
+   * loaded now, followed by the events after the cursor, misses nothing. Empty while this instance has not seen the log
+   * yet.
    */
   readonly since: string
-  /** Whether all instances that live have answered in time. */
+  /** Whether all living instances have answered in time. */
   readonly complete: boolean
 }
 
-/** A change, checked. */
+/** A checked change. */
 export interface CheckedChange {
   readonly filter: SubscriptionFilter
   readonly subscribe: readonly string[]
   readonly unsubscribe: readonly string[]
-  /** The id up to which the client has seen the topics that it gets. */
+  /** The id up to which the client has seen the added topics. */
   readonly seen: string
   readonly within: number
 }
 
-/** Milliseconds that instances have for their answers, unless told otherwise. */
+/** Default milliseconds to wait for the answers of other instances. */
 export const DEFAULT_WITHIN = 2_000
 /** The most topics of one change. */
 export const MAX_TOPICS = 100
-/** The longest `id` or key that is looked for: the words of one change go to all instances. */
+/** The longest `id` or key in a filter, in UTF-16 units: a change is sent to all instances. */
 const MAX_LENGTH = 1_024
 
 const KEYS = ['stream', 'identity', 'session'] as const
 
 /**
- * @param what the method that is called, for the message
- * @throws {TypeError} for a filter that is none, for no topics and for too many
+ * @param what the name of the called method, for messages
+ * @throws {TypeError} for an invalid filter, no topics or too many
  * @throws {EventStreamError} `ERR_TOPIC_INVALID`
  */
 export function checkChange(
@@ -75,7 +76,7 @@ export function checkChange(
 /** @throws as `checkChange` does */
 export function checkTopics(topics: unknown): string[] {
   if (!Array.isArray(topics)) throw invalid('topics', 'a topic or a list of topics', topics)
-  if (topics.length > MAX_TOPICS) throw new TypeError(`at most ${String(MAX_TOPICS)} topics are changed at once`)
+  if (topics.length > MAX_TOPICS) throw new TypeError(`one call may change at most ${String(MAX_TOPICS)} topics`)
   return [...new Set(topics.map(checkReadTopic))]
 }
 
@@ -91,5 +92,5 @@ function checkFilter(what: string, filter: SubscriptionFilter): SubscriptionFilt
 
 function checkName(key: string, value: string): string {
   if (text(key, value).length <= MAX_LENGTH) return value
-  throw new TypeError(`\`${key}\` has at most ${String(MAX_LENGTH)} characters`)
+  throw new TypeError(`\`${key}\` must not be longer than ${String(MAX_LENGTH)} characters`)
 }

@@ -4,7 +4,7 @@ import type { EventInput, EventMap } from '../wire/event.ts'
 import { readPresence } from './presence/info.ts'
 
 /**
- * Makes the present state of a topic as events. `signal` is aborted when nobody needs it any more.
+ * Returns the current state of a topic as events. `signal` is aborted when the state is no longer needed.
  */
 export type Snapshot<Events extends object = EventMap> = (
   signal: AbortSignal,
@@ -13,43 +13,43 @@ export type Snapshot<Events extends object = EventMap> = (
   | AsyncIterable<EventInput<Events>>
   | Promise<Iterable<EventInput<Events>> | AsyncIterable<EventInput<Events>>>
 
-/** A topic with a wish: how many of its latest events a newcomer is to get first, or its present state. */
+/** A topic with options: how many of its latest events a new client gets first, or its current state. */
 export interface TopicRequest<Events extends object = EventMap> {
   readonly topic: string
-  /** Events, 0 or more. A client that resumes gets what it missed instead. Default 0. */
+  /** The number of events, 0 or more. A client that resumes gets the events it missed instead. Default 0. */
   readonly replay?: number
   /**
-   * Called for newcomers and after a gap, never on a resume that history serves, so that a new state is never overwritten
-   * by an older replay. Default: none.
+   * Called for new clients and after a gap, never on a resume without loss, so that a new state is never overwritten by
+   * an older replay. Default: none.
    */
   readonly snapshot?: Snapshot<Events> | undefined
   /**
-   * Makes the identity of the stream present at the topic, once however many streams it has there, until the last of them
-   * has ended for a while: see `hub.presence()` and `presenceOf()`. With something else than `true` that is what is said of
-   * it: JSON of at most 1 KiB; of several streams of an identity the latest says it. Default `false`.
+   * Makes the stream's identity present at the topic, counted once for all of its streams there, until a grace period
+   * after the last of them has ended: see `hub.presence()` and `presenceOf()`. `true`, or info about the identity: JSON
+   * of at most 1 KiB; of several streams the latest one's info counts. Default `false`.
    */
   readonly presence?: unknown
 }
 
-/** A topic with a wish that has been checked. */
+/** A checked `TopicRequest`. */
 export interface TopicWish {
   readonly topic: string
   readonly replay: number
   readonly snapshot: Snapshot | undefined
-  /** What is said of the identity that is to be present, as JSON. */
+  /** Info about the identity, as JSON; `undefined` if it is not to be present. */
   readonly presence: string | undefined
 }
 
 /**
- * What a subscription resolver may answer:
+ * What a subscription resolver may return:
  *
- * - topics of the hub, with or without a replay wish or a snapshot
- * - a source of its own: its events are sent as fast as the client reads them; it is returned from (`return()`) when the
- *   client leaves, and the stream ends when it is done. If it throws, or has an event that cannot be sent, the stream
- *   ends as failed (`error`), and the hub tells of a `fault`
- * - a function: the resolver writes to the stream itself, and this is called once the stream has closed. Nobody waits for
- *   it; if it fails, the hub tells of a `fault`
- * - `null`: nothing more to say. The answer is 204, which tells an EventSource to stop asking
+ * - topics of the hub, with or without a replay or a snapshot
+ * - a source: its events are sent as fast as the client reads them. When the client leaves, its iterator's `return()`
+ *   is called; when the source is done, the stream ends. If it throws, or yields an event that cannot be sent, the
+ *   stream ends with `error` and the hub emits `fault`
+ * - a function: the resolver writes to the stream itself, and the function is called once the stream has closed. It is
+ *   not waited for; if it fails, the hub emits `fault`
+ * - `null`: no content. The response is 204, which makes an EventSource stop reconnecting
  * - nothing: the resolver keeps the stream and writes to it
  */
 export type Subscription<Events extends object = EventMap> =
@@ -61,27 +61,27 @@ export type Subscription<Events extends object = EventMap> =
   | null
   | void
 
-/** A resolver's answer, told apart. */
+/** A resolver's result, by kind. */
 export type Resolution =
   | { readonly kind: 'topics'; readonly topics: readonly TopicWish[] }
   | { readonly kind: 'source'; readonly iterator: AsyncIterator<EventInput> }
   | { readonly kind: 'cleanup'; readonly cleanup: () => void | Promise<void> }
   | { readonly kind: 'nothing' }
 
-/** How many topics there is room for. */
+/** The stream that topics are checked for. */
 export interface TopicRoom {
-  /** Topics that the stream has already. */
+  /** Topics that the stream already has. */
   readonly topics: readonly string[]
   readonly maxTopics: number
-  /** Whose stream it is: nobody else can be present. */
+  /** The stream's identity, required for `presence`. */
   readonly identity?: Identity | undefined
 }
 
-// A resolver that answers topics without end would stop the process.
+// An endless iterable of repeated topics would block the process.
 const MAX_ANSWERS = 100_000
 
 /**
- * Tells a resolver's answer apart, checks its topics, each kept once, and begins to iterate its source.
+ * Determines the kind of a resolver's result, checks its topics, without duplicates, and gets the iterator of a source.
  *
  * @throws {TypeError} for anything that is not a subscription, for too many topics, and for a source that cannot be
  *   iterated, such as a locked `ReadableStream`
@@ -106,7 +106,7 @@ function readTopics(answers: Iterable<unknown>, { topics, maxTopics, identity }:
   for (const answer of answers) {
     const request = readTopic(answer)
     if (request.presence !== undefined && identity === undefined) {
-      throw new TypeError('the `presence` of a topic needs an identity: a stream without a login is nobody')
+      throw new TypeError('the `presence` of a topic needs an identity, but the stream has none')
     }
     requests.set(request.topic, request)
     all.add(request.topic)
@@ -122,19 +122,19 @@ function readTopic(answer: unknown): TopicWish {
   }
   const { topic, replay = 0, snapshot, presence } = answer as Partial<Record<keyof TopicRequest, unknown>>
   if (typeof replay !== 'number' || !Number.isSafeInteger(replay) || replay < 0) {
-    throw new TypeError('the `replay` of a topic is a whole number of events, 0 or more')
+    throw new TypeError('the `replay` of a topic must be a whole number of events, 0 or more')
   }
   if (snapshot !== undefined && typeof snapshot !== 'function') {
-    throw new TypeError('the `snapshot` of a topic is a function that makes its events')
+    throw new TypeError('the `snapshot` of a topic must be a function that returns events')
   }
   const name = checkReadTopic(topic)
   return { topic: name, replay, snapshot: snapshot as Snapshot | undefined, presence: readPresence(name, presence) }
 }
 
 function tooMany(topics: readonly string[], maxTopics: number): TypeError {
-  const known = topics.length === 0 ? '' : `, with the ${String(topics.length)} that it had subscribed to itself`
+  const known = topics.length === 0 ? '' : `, including the ${String(topics.length)} it had already subscribed to`
   return new TypeError(
-    `\`subscribe\` answered more topics than \`limits.topics\` allows a stream (${String(maxTopics)})${known}`,
+    `\`subscribe\` returned more topics than \`limits.topics\` allows a stream (${String(maxTopics)})${known}`,
   )
 }
 
@@ -145,14 +145,14 @@ function iteratorOf(source: AsyncIterable<unknown>): AsyncIterator<EventInput> {
     if (isIterator(iterator)) return iterator
   } catch (cause) {
     const why = cause instanceof Error ? `: ${cause.message}` : ''
-    throw new TypeError(`\`subscribe\` answered a source that cannot be iterated${why}`, { cause })
+    throw new TypeError(`\`subscribe\` returned a source that cannot be iterated${why}`, { cause })
   }
-  throw new TypeError('`subscribe` answered a source whose iterator has no `next()`')
+  throw new TypeError('`subscribe` returned a source whose iterator has no `next()`')
 }
 
 function junk(what: string): TypeError {
   return new TypeError(
-    `\`subscribe\` must answer topics, an async iterable, a clean-up function, null or nothing; it answered ${what}`,
+    `\`subscribe\` must return topics, an async iterable, a clean-up function, null or nothing; it returned ${what}`,
   )
 }
 

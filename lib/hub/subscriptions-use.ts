@@ -3,11 +3,11 @@ import type { Clock } from '../clock.ts'
 import type { Subscriber } from './subscriber.ts'
 
 const KEY = 'subscriptions'
-// How long it is remembered, and how soon it is said again: no instance is cut off for as long.
+// How long the store keeps it, and how often it is written again, in milliseconds: no instance is disconnected as long.
 const KEPT_FOR = 30 * 86_400_000
-const SAID_EVERY = 86_400_000
-// How soon the store is asked again that could not be.
-const PATIENCE = 1_000
+const WRITE_INTERVAL = 86_400_000
+// Milliseconds until a failed read is retried.
+const RETRY_INTERVAL = 1_000
 
 /** What this needs of the hub. */
 export interface UseHub {
@@ -17,14 +17,15 @@ export interface UseHub {
 }
 
 /**
- * Whether the application changes topics of streams at all. Where changes may have been missed all streams end, and those
- * of an application that makes none are not to. What this instance has not heard itself, the store remembers.
+ * Whether the application uses `hub.subscribe()` and `hub.unsubscribe()` at all. When changes may have been missed all
+ * streams must end, but not those of an application that makes no changes. The store remembers the use for instances
+ * that have not seen a change themselves.
  */
 export class SubscriptionsUse {
   readonly #hub: UseHub
   #isUsed = false
-  #said: Promise<void> | undefined
-  #saidAt = 0
+  #written: Promise<void> | undefined
+  #writtenAt = 0
   #isClosed = false
 
   constructor(hub: UseHub) {
@@ -32,7 +33,7 @@ export class SubscriptionsUse {
   }
 
   /**
-   * Says so before a change is made, in the order of the calls.
+   * Records the use in the store, before the first change is announced. Resolves in the order of the calls.
    *
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection
    */
@@ -40,22 +41,23 @@ export class SubscriptionsUse {
     const { broker, clock } = this.#hub
     this.#isUsed = true
     const now = clock.monotonic()
-    if (this.#said === undefined || now - this.#saidAt > SAID_EVERY) {
-      this.#saidAt = now
-      const said = broker.store.set(KEY, '1', KEPT_FOR)
-      this.#said = said
-      said.catch(() => {
-        if (this.#said === said) this.#said = undefined
+    if (this.#written === undefined || now - this.#writtenAt > WRITE_INTERVAL) {
+      this.#writtenAt = now
+      const written = broker.store.set(KEY, '1', KEPT_FOR)
+      this.#written = written
+      written.catch(() => {
+        if (this.#written === written) this.#written = undefined
       })
     }
-    await this.#said
+    await this.#written
   }
 
+  /** A change was received. */
   heard(): void {
     this.#isUsed = true
   }
 
-  /** Ends the streams that there are, or, where the application makes no changes, does nothing. */
+  /** Changes may have been missed: ends the current streams, unless the application makes no changes. */
   missed(): void {
     const subscribers = this.#hub.all()
     if (this.#isUsed) end(subscribers)
@@ -74,7 +76,7 @@ export class SubscriptionsUse {
       this.#isUsed = true
       end(subscribers)
     } catch {
-      clock.after(PATIENCE, () => {
+      clock.after(RETRY_INTERVAL, () => {
         void this.#ask(subscribers)
       })
     }

@@ -8,7 +8,7 @@ import type { Subscriber } from './subscriber.ts'
 import { SubscriptionsUse } from './subscriptions-use.ts'
 import { KEPT_FOR, takes, Withdrawals, type Mark } from './withdrawals.ts'
 
-/** What changes of topics need of the hub. */
+/** What this needs of the hub. */
 export interface SubscriptionsHub {
   readonly broker: Broker
   readonly clock: Clock
@@ -18,42 +18,43 @@ export interface SubscriptionsHub {
   failed(during: string, error: unknown, stream?: StreamInfo): void
 }
 
-/** What has come of a change, with what its route has to tell. */
+/** The outcome of a change, with a count for the subscription route. */
 export interface ChangeOutcome extends SubscriptionOutcome {
-  /** Streams that were found and did not get the topics. */
+  /** Streams that were found but did not get the topics. */
   readonly refused: number
 }
 
-/** What an instance says of its streams. */
+/** The result on one instance. */
 interface Answer {
-  /** How many of them stand as was asked for. */
+  /** The number of its streams in the requested state. */
   readonly streams: number
-  /** How many should, and do not. */
+  /** The number of its streams that should be, but are not. */
   readonly refused: number
 }
 
-/** When it was begun to find out whether a change may be made. */
+/** The moment at which the decision about a change began. */
 export interface Decision {
   readonly mark: Mark
   /** By the monotonic clock. */
   readonly at: number
 }
 
-// Milliseconds. Of what is older, instances may have forgotten what was taken away since.
+// Milliseconds. For an older decision, instances may have forgotten removals made since.
 const LONGEST_DECISION = KEPT_FOR / 2
 
 const OUTDATED: ChangeOutcome = Object.freeze({ streams: 0, since: '', complete: false, refused: 1 })
 
 /**
- * Topics of streams that live, on whatever instance. All instances hear of changes in the same order and make them in that
- * order, so that they agree. What takes topics away is also made at once by the instance that is asked for it.
+ * Changes the topics of open streams, on any instance. All instances receive the changes in the same order and apply
+ * them in that order, so that they agree. The requesting instance also applies removals immediately.
  */
 export class Subscriptions {
   readonly #hub: SubscriptionsHub
   readonly #withdrawals: Withdrawals
   readonly #use: SubscriptionsUse
   readonly #questions = new Map<string, Question<Answer>>()
-  // Our own that take topics away and have not come back yet: whatever comes before them was ordered before them.
+  // Removals of this instance that it has announced but not received yet: changes received before them are ordered
+  // before them.
   readonly #leaving = new Set<SubscriptionsMessage>()
 
   constructor(hub: SubscriptionsHub) {
@@ -62,19 +63,19 @@ export class Subscriptions {
     this.#use = new SubscriptionsUse(hub)
   }
 
-  /** The moment of a decision that begins now: a change by it must not bring back what is taken away meanwhile. */
+  /** Marks the start of a decision, so that a change based on it does not undo a removal made meanwhile. */
   decide(): Decision {
     return { mark: this.#withdrawals.mark, at: this.#hub.clock.monotonic() }
   }
 
-  /** @throws {EventStreamError} `ERR_BROKER`; what takes topics away is made here all the same */
+  /** @throws {EventStreamError} `ERR_BROKER`, as a rejection: removals are applied on this instance all the same */
   async change(change: CheckedChange, decision?: Decision): Promise<ChangeOutcome> {
     const { filter, subscribe, unsubscribe, seen, within } = change
     const { broker, clock, instances } = this.#hub
     const age = decision === undefined ? 0 : Math.ceil(clock.monotonic() - decision.at)
     if (age > LONGEST_DECISION) return OUTDATED
     const question = clock.id()
-    // What the same caller has taken away before is no news to him.
+    // The caller knows of its own earlier removals.
     const decided = decision?.mark ?? [...this.#leaving].at(-1)?.question ?? this.#withdrawals.mark
     const message: SubscriptionsMessage = {
       type: 'subscriptions',
@@ -86,7 +87,7 @@ export class Subscriptions {
       age,
       seen,
     }
-    // Only one instance can have a stream.
+    // Only one instance can have the stream.
     const asked = new Question<Answer>(
       instances.id,
       ({ streams, refused }) => filter.stream !== undefined && streams + refused > 0,
@@ -95,7 +96,7 @@ export class Subscriptions {
     try {
       if (unsubscribe.length > 0) {
         this.#leaving.add(message)
-        // This instance must not depend on a broker that may be down just now.
+        // Remove locally first: this must work while the broker is down.
         for (const subscriber of this.#find(filter)) subscriber.withdraw(unsubscribe)
       }
       await this.#use.begin()
@@ -109,8 +110,7 @@ export class Subscriptions {
     }
   }
 
-  // What the broker says.
-
+  /** Handles a control message. */
   hear(message: SubscriptionsMessage | AnswerMessage): void {
     if (message.type === 'answer') {
       this.#questions.get(message.question)?.hear(message.instance, message)
@@ -118,14 +118,14 @@ export class Subscriptions {
     }
     this.#use.heard()
     for (const own of this.#leaving) if (own.question === message.question) this.#leaving.delete(own)
-    void this.#make(message).then(answer => {
+    void this.#apply(message).then(answer => {
       this.#answer(message.question, answer)
     })
   }
 
   /**
-   * Rights may have been taken away without anybody here having heard of it: where there may be such, streams end, and
-   * resolvers decide anew.
+   * Removals may have been missed. If the application makes changes at all, streams end, and the resolvers decide again
+   * when clients reconnect.
    */
   missed(): void {
     this.#withdrawals.missed()
@@ -137,19 +137,19 @@ export class Subscriptions {
     for (const question of this.#questions.values()) question.close()
   }
 
-  async #make(message: SubscriptionsMessage): Promise<Answer> {
+  async #apply(message: SubscriptionsMessage): Promise<Answer> {
     const { subscribe, unsubscribe } = message
     const subscribers = this.#find(message)
-    // Made before it is remembered: it takes from nobody what it gives.
+    // Before `add`: a message must not bar its own additions.
     const barred = subscribers.filter(subscriber => this.#isBarred(subscriber, message))
-    // One that comes again takes nothing away that has been given back since.
+    // A duplicate must not remove topics that were added again since.
     if (unsubscribe.length > 0 && this.#withdrawals.add(message)) {
       for (const subscriber of subscribers) subscriber.withdraw(unsubscribe)
     }
     if (subscribe.length === 0) return { streams: subscribers.length, refused: 0 }
     const able = subscribers.filter(subscriber => !barred.includes(subscriber))
-    const made = await Promise.all(able.map(subscriber => this.#grant(subscriber, message)))
-    const streams = made.filter(is => is).length
+    const granted = await Promise.all(able.map(subscriber => this.#grant(subscriber, message)))
+    const streams = granted.filter(isGranted => isGranted).length
     return { streams, refused: subscribers.length - streams }
   }
 

@@ -2,7 +2,7 @@ import type { Broker, SurveyAnswerMessage, SurveyMessage } from '../broker/broke
 import type { Clock } from '../clock.ts'
 import { Question } from './question.ts'
 
-/** What surveys need of the hub. */
+/** What this needs of the hub. */
 export interface SurveysHub {
   readonly broker: Pick<Broker, 'announce'>
   readonly clock: Clock
@@ -10,30 +10,30 @@ export interface SurveysHub {
   failed(during: string, error: unknown): void
 }
 
-/** What part of an instance answers: anything that JSON holds. */
+/** Answers a survey on one instance, with any JSON value. */
 export type SurveyHandler = (body: unknown) => unknown
 
 export interface SurveyOptions {
-  /** Milliseconds that instances have for their answers. */
+  /** Milliseconds to wait for the answers. */
   readonly within: number
-  /** Whether one answer is all there is to know, so that nobody waits for the others. Default: never. */
+  /** Whether one answer makes the others unnecessary. Default: never. */
   readonly isEnough?: (body: unknown) => boolean
-  /** Whether that answer may come from an instance that has had no stream yet, so that nobody knows of it. Default `false`. */
+  /** Whether to wait for that answer from instances that are not in the roster: they have had no stream. Default `false`. */
   readonly isPatient?: boolean
 }
 
 export interface SurveyOutcome {
-  /** By the name of the instance, this one included. */
+  /** By the name of the instance, including this one. */
   readonly answers: ReadonlyMap<string, unknown>
-  /** Whether all instances that live have answered in time, or one has said enough. */
+  /** Whether all living instances have answered in time, or one answer was enough. */
   readonly complete: boolean
-  /** Instances that live and have not answered, or had nothing to say (`null`), as far as anybody can tell. */
+  /** The known living instances without an answer, or with the answer `null`. */
   readonly silent: readonly string[]
 }
 
 /**
- * Asks all instances something, and counts the answers. For what operators want to know: a survey may be lost, and then it is
- * not complete. Nothing is kept, and nothing is sent, while nobody asks.
+ * Sends questions to all instances and collects the answers, for operators. A survey may be lost and is then
+ * incomplete. Costs nothing while it is not used.
  */
 export class Surveys {
   readonly #hub: SurveysHub
@@ -44,12 +44,12 @@ export class Surveys {
     this.#hub = hub
   }
 
-  /** Names what answers for this instance. It must answer at once. */
+  /** Sets the handler of a component on this instance. It must be synchronous. */
   handle(about: string, handler: SurveyHandler): void {
     this.#handlers.set(about, handler)
   }
 
-  /** Asks. It never rejects: without a broker this instance alone answers. */
+  /** Asks all instances. Never rejects: without a broker only this instance answers. */
   async ask(about: string, body: unknown, { within, isEnough, isPatient }: SurveyOptions): Promise<SurveyOutcome> {
     const { broker, clock, instances } = this.#hub
     const question = clock.id()
@@ -58,12 +58,12 @@ export class Surveys {
     try {
       asked.hear(instances.id, this.#answerTo(about, body))
       const announced = broker.announce({ type: 'survey', question, about, body })
-      // Where it cannot be announced nobody else will answer.
+      // If the announcement fails, no other instance will answer.
       announced.catch(() => {
         asked.close()
       })
       const isInTime = await asked.isComplete(clock, within, instances.all())
-      // Whoever has nothing to say may still have what was asked for: nobody has looked there.
+      // `null` means that the instance could not look: it counts as silent.
       const answers = new Map([...asked.answers].filter(([, answer]) => answer !== null))
       const silent = asked.silent(answer => answer !== null)
       const isEnoughSaid = isEnough !== undefined && [...answers.values()].some(isEnough)
@@ -74,15 +74,14 @@ export class Surveys {
     }
   }
 
-  // What the broker says.
-
+  /** Handles a control message. */
   hear(message: SurveyMessage | SurveyAnswerMessage): void {
     const own = this.#questions.get(message.question)
     if (message.type === 'survey-answer') {
       own?.hear(message.instance, message.body)
       return
     }
-    // This instance has answered its own already.
+    // This instance has already answered its own question.
     if (own !== undefined) return
     const { broker, instances } = this.#hub
     const body = this.#answerTo(message.about, message.body)

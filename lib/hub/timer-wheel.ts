@@ -1,19 +1,19 @@
 import type { Clock } from '../clock.ts'
 
-/** Something that wants to be called now and then. */
+/** A recurring task. */
 export interface Task {
-  /** Where the wheel keeps its appointment. Only the wheel writes to it. */
+  /** The tick it is scheduled for. Written by the wheel only. */
   appointment: number | undefined
-  /** Called when due. Answers when to be called next, by the monotonic clock, or `undefined` for never. */
+  /** Called when due. Returns when to be called next, by the monotonic clock, or `undefined` for never. */
   run(now: number): number | undefined
 }
 
-/** How exact the wheel is, in milliseconds: a task is called less than two of them late, and never early. */
+/** The resolution of the wheel, in milliseconds: a task runs less than two ticks late, and never early. */
 export const TICK = 1_000
 
 /**
- * One timer for all streams: a bucket of tasks for each second, so that ten thousand heartbeats, expiries and deadlines
- * cost a look a second at what is due, and a number each. The timer runs only while there are tasks.
+ * One timer for all streams: a bucket of tasks per second, so that ten thousand heartbeats, expiries and deadlines cost
+ * a lookup per second and a number each. The timer runs only while there are tasks.
  */
 export class TimerWheel {
   readonly #clock: Clock
@@ -26,7 +26,7 @@ export class TimerWheel {
     this.#tick = tickOf(clock.monotonic())
   }
 
-  /** Makes or moves the task's only appointment. */
+  /** Schedules a task, replacing its previous schedule. */
   schedule(task: Task, at: number | undefined): void {
     this.cancel(task)
     if (at === undefined || at === Infinity) return
@@ -38,7 +38,7 @@ export class TimerWheel {
     task.appointment = tick
   }
 
-  /** Makes the task's appointment earlier, if it is later than this. */
+  /** Schedules a task for this time at the latest. */
   hasten(task: Task, at: number): void {
     if (task.appointment === undefined || at < task.appointment * TICK) this.schedule(task, at)
   }
@@ -67,11 +67,11 @@ export class TimerWheel {
   #turn(): void {
     const now = this.#clock.monotonic()
     const until = tickOf(now)
-    // After a long pause of the process most of the missed seconds are empty.
+    // After a long pause of the process most missed ticks have no bucket.
     const due = [...this.#buckets.keys()].filter(tick => tick <= until).sort((a, b) => a - b)
     this.#tick = until
     for (const tick of due) {
-      // Tasks that others cancel meanwhile leave the bucket, and tasks never join one that is due.
+      // Tasks cancelled by others meanwhile leave the bucket; no task is ever added to a due one.
       for (const task of this.#buckets.get(tick) ?? []) {
         this.cancel(task)
         const next = task.run(now)

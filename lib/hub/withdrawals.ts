@@ -3,14 +3,14 @@ import type { Clock } from '../clock.ts'
 import { fits } from './stream-index.ts'
 import type { Subscriber } from './subscriber.ts'
 
-/** The last change that took topics away which an instance knew of; empty where there was none. */
+/** The last removal that an instance knew of; empty if there was none. */
 export type Mark = string
 
-/** Milliseconds: longer than anybody takes to decide whether somebody may have a topic. */
+/** Milliseconds: longer than any decision whether a stream may have a topic takes. */
 export const KEPT_FOR = 300_000
-// What a message takes at most to get here, in milliseconds.
+// The longest delivery time of a message, in milliseconds.
 const IN_TRANSIT = 30_000
-// Nobody takes as many away in that time, but for everybody's.
+// More in that time are only plausible for removals from all streams.
 const MOST_TOPICS = 10_000
 
 interface Withdrawal {
@@ -19,27 +19,27 @@ interface Withdrawal {
 }
 
 /**
- * The topics that were taken away from streams lately, in the order that is the same on all instances. Whoever decided
- * that a stream may have a topic, and did not know of one of these, decided on what is not true any more.
+ * Recent removals of topics from streams, in an order that is the same on all instances. A decision to add a topic that
+ * was made without knowing of a later removal is outdated.
  */
 export class Withdrawals {
   readonly #clock: Clock
-  // The oldest first. The last one is never forgotten, so that marks are found.
+  // Oldest first. The last one is always kept, so that marks are found.
   #kept: Withdrawal[] = []
   #topics = 0
-  // Until then there may have been more than are kept.
+  // Until then, removals that still matter may have been forgotten.
   #doubtfulUntil = -Infinity
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
-  /** The mark of a decision that is made now. */
+  /** The mark for a decision made now. */
   get mark(): Mark {
     return this.#kept.at(-1)?.message.question ?? ''
   }
 
-  /** Answers whether this one has not been heard before. */
+  /** Adds a removal. Returns `false` for a duplicate. */
   add(message: SubscriptionsMessage): boolean {
     if (this.#kept.some(({ message: { question } }) => question === message.question)) return false
     const at = this.#clock.monotonic()
@@ -54,18 +54,18 @@ export class Withdrawals {
     return true
   }
 
-  /** Whether one of the topics may have been taken from a stream since it was decided that it may have them. */
+  /** Whether one of the topics may have been removed from the stream since the decision to add them. */
   concerns(subscriber: Subscriber, { subscribe, decided, age }: SubscriptionsMessage): boolean {
     const known = this.#kept.findIndex(({ message }) => message.question === decided)
     const now = this.#clock.monotonic()
     if (known === -1 && now < this.#doubtfulUntil) return true
     const since = this.#kept.slice(known + 1)
-    // Whoever decided has not heard of ours, such as an instance that has just begun: only the time tells.
+    // The decision's mark is unknown here, such as that of an instance that has just started: compare times instead.
     const later = known === -1 ? since.filter(({ at }) => at > now - age - IN_TRANSIT) : since
     return later.some(({ message }) => takes(message, subscriber, subscribe))
   }
 
-  /** Some were never heard of. The streams that they meant have ended. */
+  /** Removals were missed: the affected streams have ended. */
   missed(): void {
     this.#kept = []
     this.#topics = 0
@@ -73,7 +73,7 @@ export class Withdrawals {
   }
 }
 
-/** Whether a message takes one of these topics from a stream. */
+/** Whether a message removes one of these topics from a stream. */
 export function takes(message: SubscriptionsMessage, subscriber: Subscriber, topics: readonly string[]): boolean {
   return fits(message, subscriber) && message.unsubscribe.some(topic => topics.includes(topic))
 }

@@ -1,15 +1,15 @@
 import { isIPv4, isIPv6 } from 'node:net'
 
 /**
- * The network that streams are counted by: an IPv4 address, or the /64 of an IPv6 address, since every subscriber has
- * the whole of one (RFC 6177).
+ * The network by which streams are counted: an IPv4 address, or the /64 of an IPv6 address, since every subscriber has
+ * a whole /64 (RFC 6177).
  *
- * An IPv4 client is the same one however it is written: with the port that some proxies add (RFC 7239, section 6), mapped
- * into IPv6 (RFC 4291, section 2.5.5.2) in either spelling, or behind NAT64 (RFC 6052, section 2.1). What is no address is
- * answered as it is.
+ * An IPv4 client counts as the same however its address is written: with the port that some proxies add (RFC 7239,
+ * section 6), mapped into IPv6 (RFC 4291, section 2.5.5.2) in either spelling, or behind NAT64 (RFC 6052, section 2.1).
+ * Anything that is not an address is returned unchanged.
  *
- * For limits of an application's own, such as on guesses at a password: counted by `ctx.ip`, a client has as many as it has
- * spellings.
+ * Use it for limits of your own as well, such as on password attempts: counted by `ctx.ip`, a client gets one allowance
+ * for each spelling.
  */
 export function networkOf(ip: string): string {
   const address = withoutPort(ip.replaceAll('"', ''))
@@ -18,7 +18,8 @@ export function networkOf(ip: string): string {
   return embeddedIPv4(groups) ?? `${groups.slice(0, 4).map(hex).join(':')}::/64`
 }
 
-// `1.2.3.4:5678`, `[2001:db8::1]` or `[2001:db8::1]:5678`; and `::ffff:1.2.3.4:5678`, which is no address, and is sent.
+// `1.2.3.4:5678`, `[2001:db8::1]` or `[2001:db8::1]:5678`; and `::ffff:1.2.3.4:5678`, which is invalid, but sent by
+// some proxies.
 const PORTED = /^(?:\[([^\]]+)\](?::\d+)?|(?:::ffff:)?([\d.]+):\d+)$/i
 
 function withoutPort(ip: string): string {
@@ -26,7 +27,7 @@ function withoutPort(ip: string): string {
   return v6 ?? (v4 !== undefined && isIPv4(v4) ? v4 : ip)
 }
 
-// All eight, of a valid address.
+// All eight groups of a valid address.
 function groupsOf(address: string): number[] {
   const [head = '', tail] = (address.split('%')[0] ?? '').split('::')
   const front = parsed(head)
@@ -41,7 +42,7 @@ function parsed(part: string): number[] {
     : part.split(':').flatMap(group => (group.includes('.') ? pairOf(group) : parseInt(group, 16)))
 }
 
-// An IPv4 address at the end, as two groups.
+// A trailing IPv4 address as two groups.
 function pairOf(dotted: string): number[] {
   const [a = 0, b = 0, c = 0, d = 0] = dotted.split('.').map(Number)
   return [a * 256 + b, c * 256 + d]

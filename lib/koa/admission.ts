@@ -9,7 +9,7 @@ import type { RouteConfig } from './route-config.ts'
 import { consume, type RateLimiters } from './rate-limit.ts'
 import { answerEnded, refuse, turnAway } from './refusal.ts'
 
-/** Counts the attempt, and turns the request away if there were too many lately. */
+/** Counts the attempt. Turns the request away if it exceeds the rate limit. */
 export async function isWithinRate(
   ctx: Context,
   config: RouteConfig,
@@ -22,14 +22,16 @@ export async function isWithinRate(
   return wait === 0
 }
 
-/** Whether nobody has ended the login since the request arrived; else the request is turned away. */
+/** Whether the login still stands since the request arrived. Turns the request away if not. */
 export function isStanding(ctx: Context, config: RouteConfig, caller: Caller): boolean {
   const ending = endingOf(ctx, config, caller)
   if (ending !== undefined) answerEnded(ctx, config, caller, ending)
   return ending === undefined
 }
 
-/** Takes a place for a stream, or turns the request away. At once: two requests cannot both get the last place. */
+/**
+ * Reserves a place for a stream, or turns the request away. Synchronous: two requests cannot both get the last place.
+ */
 export function enter(
   ctx: Context,
   config: RouteConfig,
@@ -53,7 +55,10 @@ export function enter(
   return subscriber
 }
 
-/** Takes a place among the identity's streams on all instances, where one more is refused. */
+/**
+ * If the shared limit refuses further streams: reserves one of the identity's places on all instances, or turns the
+ * request away.
+ */
 export async function hasPlace(
   ctx: Context,
   config: RouteConfig,
@@ -70,7 +75,7 @@ export async function hasPlace(
   return false
 }
 
-/** Whether there are places left among the identity's streams on all instances. Takes none. */
+/** Whether the identity has places left on all instances. Reserves none. */
 export async function mayHavePlace(ctx: Context, config: RouteConfig, { identity }: Caller): Promise<boolean> {
   const { hub, shared } = config
   if (identity === undefined || shared.identity?.over !== 'refuse') return true
@@ -80,8 +85,8 @@ export async function mayHavePlace(ctx: Context, config: RouteConfig, { identity
 }
 
 /**
- * Takes the place of the oldest on all instances, where one more does that, for a stream that has passed everything else.
- * Answers the streams that have lost theirs: they are to be ended when the stream opens.
+ * If the shared limit replaces the oldest stream: takes its place on all instances, for a stream that has passed all
+ * other checks. Returns the streams that have lost their places, which must be closed when the new one opens.
  */
 export async function succeed({ hub, shared }: RouteConfig, subscriber: Subscriber): Promise<readonly string[]> {
   const { identity, stream } = subscriber
@@ -90,14 +95,14 @@ export async function succeed({ hub, shared }: RouteConfig, subscriber: Subscrib
 }
 
 /**
- * Ends those that give way to a stream, right before it opens. At once, and with nothing in between: two that open cannot
- * both leave the same ones a place.
+ * Closes the streams that a new one replaces, right before it opens. Synchronous: two streams that open at once cannot
+ * both keep the same ones.
  */
 export function replaceOldest({ hub, limits }: RouteConfig, subscriber: Subscriber, lost: readonly string[]): void {
   const { identity } = subscriber
   if (identity === undefined) return
-  // The store has counted them out. Whoever lived on, since the client of the newcomer has hung up meanwhile, would be one
-  // too many as soon as another takes the place that it gives back.
+  // The store no longer counts them. If one stayed open, because the new stream's client has disconnected meanwhile,
+  // there would be one too many as soon as another stream takes the place that is released.
   hub.supersede(identity.id, lost)
   if (limits.identity.over === 'oldest') hub.makeRoom(subscriber, limits.identity.most)
 }
@@ -106,7 +111,7 @@ function placesOf({ id }: Identity): string {
   return `identity:${id}`
 }
 
-/** Has the credentials used up, where they are good for one stream. The stream may be closed meanwhile, as any. */
+/** Redeems single-use credentials. The stream may be closed meanwhile, like any other. */
 export async function hasRedeemed(
   ctx: Context,
   config: RouteConfig,

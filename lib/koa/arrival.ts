@@ -3,13 +3,13 @@ import { Http2ServerRequest } from 'node:http2'
 import type { Context } from 'koa'
 import { presentMoment, type Moment } from '../hub/endings.ts'
 
-// By the request of HTTP/1.1, or the stream of HTTP/2.
+// Keyed by the request over HTTP/1.1, by the stream over HTTP/2.
 const arrivals = new WeakMap<object, Moment>()
 let isWatching = false
 
 /**
- * Notes from now on when requests arrive, which is long before a stream's middleware is reached where others wait in front
- * of it for a session, a user or a body. Node tells it of HTTP/1.1, and from version 24 on of HTTP/2.
+ * Starts recording when requests arrive, which can be long before this middleware runs, if others wait for a session, a
+ * user or a body first. Node reports arrivals over HTTP/1.1, and from version 24 on over HTTP/2.
  */
 export function watchArrivals(): void {
   if (isWatching) return
@@ -22,13 +22,13 @@ export function watchArrivals(): void {
   })
 }
 
-/** Notes that a request has arrived, where Node has not told of it before. */
+/** Records a request's arrival, unless Node has reported it. */
 export function noteArrival(request: object): void {
   const key = keyOf(request)
   if (!arrivals.has(key)) arrivals.set(key, presentMoment())
 }
 
-/** When a request arrived, as far as that is known: now at the latest. */
+/** When a request arrived, as far as known: now at the latest. */
 export function arrivalOf({ req }: Context): Moment {
   noteArrival(req)
   return arrivals.get(keyOf(req)) ?? presentMoment()

@@ -14,38 +14,38 @@ import type { AuthenticationConfig } from './door-config.ts'
 import { statusOf } from './response.ts'
 import { testLoginOf } from './test-login.ts'
 
-/** Somebody who may have a stream; nobody in particular where the stream is open to all. */
+/** An authenticated caller; without an identity if the stream is open to all. */
 export interface Caller {
   readonly identity: Identity | undefined
   readonly authenticator: Authenticator | undefined
 }
 
-/** A refusal, as it will be answered and told. */
+/** A refusal, as it is sent to the client and reported by the hub. */
 export interface Refusal {
   readonly reason: RefusalReason
   readonly status: 400 | 401 | 403 | 406 | 429 | 503
-  /** When the client may come back, in milliseconds. */
+  /** When the client may retry, in milliseconds. */
   readonly wait?: number
   readonly challenges?: readonly string[]
   readonly error?: unknown
 }
 
 /**
- * Has the authenticators take their credentials out of the URL, before anything else.
+ * Lets the authenticators remove their credentials from the URL, before anything else.
  *
- * @throws what one of them throws, for Koa to answer: the credentials may still be where everybody can read them
+ * @throws what an authenticator throws, for Koa to answer: the credentials may still be visible in the URL
  */
 export function conceal(ctx: Context, { authenticators, hub }: AuthenticationConfig): void {
   try {
     for (const authenticator of authenticators) callNow('`conceal`', () => authenticator.conceal?.(ctx))
   } catch (error) {
-    // They may be in the URL still.
+    // The credentials may still be in the URL.
     throw told(hub, safeError(error, secretsWithQueryOf(ctx)))
   }
 }
 
 /**
- * Has the request prolong no login until `resume`: whatever way it is refused, or fails, it does not get there.
+ * Stops the request from extending a login until `resume`, so that no refusal or error on the way extends it.
  *
  * @throws what an authenticator throws, for Koa to answer
  */
@@ -57,7 +57,7 @@ export function suspend(ctx: Context, { authenticators, hub }: AuthenticationCon
   }
 }
 
-/** Lets the request prolong its login as it would by itself: it gets what it asked for. */
+/** Lets the request extend its login again: it was granted what it asked for. */
 export function resume(ctx: Context, { authenticators, hub, route }: AuthenticationConfig): void {
   for (const authenticator of authenticators) {
     try {
@@ -68,12 +68,12 @@ export function resume(ctx: Context, { authenticators, hub, route }: Authenticat
   }
 }
 
-/** Asks who is calling, in time. Everything that can go wrong with credentials becomes a refusal here. */
+/** Authenticates the caller within the timeout. Turns every failure of credentials into a refusal. */
 export async function authenticate(ctx: Context, config: AuthenticationConfig): Promise<Caller | Refusal> {
   const { authenticators, hub } = config
   if (authenticators.length === 0) return { identity: undefined, authenticator: undefined }
   try {
-    return await inTime(config, 'who is calling could not be told', () => ask(ctx, config))
+    return await inTime(config, 'authentication did not finish', () => ask(ctx, config))
   } catch (failure) {
     const error = safeError(failure, secretsOf(ctx))
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
@@ -81,19 +81,19 @@ export async function authenticate(ctx: Context, config: AuthenticationConfig): 
   }
 }
 
-/** Tells of an error of the application's before Koa answers it. */
+/** Reports an error of the application before Koa answers it. */
 function told(hub: AuthenticationConfig['hub'], error: Error): Error {
   hub.refused('unavailable', statusOf(error), error)
   return error
 }
 
-/** Asks the authenticators in their order. */
+/** Calls the authenticators in their order. */
 async function ask(ctx: Context, config: AuthenticationConfig): Promise<Caller | Refusal> {
   const tester = testLoginOf(ctx, config.hub)
   if (tester !== undefined) return standing({ identity: tester, authenticator: undefined }, config)
   for (const authenticator of config.authenticators) {
     const answer: unknown = await authenticator.authenticate(ctx)
-    // Where the compiler has not looked, `ctx.user && { … }` answers null, false or an empty string for nobody.
+    // In JavaScript, `ctx.user && { … }` returns null, false or an empty string for nobody.
     if (!answer) continue
     const identity = frozenIdentity(answer)
     noteCaller(ctx, identity)
@@ -111,23 +111,23 @@ async function standing(caller: Caller, config: AuthenticationConfig): Promise<C
   return (await isRevoked(caller, config)) ? ended(caller, config) : caller
 }
 
-/** The answer to a request whose credentials nobody knows. */
+/** The refusal of a request without known credentials. */
 function unauthenticated(authenticators: readonly Authenticator[]): Refusal {
   return { reason: 'unauthenticated', status: 401, challenges: authenticators.map(({ challenge }) => challenge) }
 }
 
-/** The answer to a request whose credentials were good, and have ended. */
+/** The refusal of a request whose credentials were valid, but have expired or been revoked. */
 export function ended({ authenticator }: Caller, { authenticators }: AuthenticationConfig): Refusal {
   const refusal = unauthenticated(authenticators)
   return authenticator?.rejection === undefined ? refusal : { ...refusal, challenges: [authenticator.rejection] }
 }
 
-/** Has credentials used up that are good for one stream. Answers a refusal where somebody else was first. */
+/** Redeems single-use credentials. Returns a refusal if they were used before. */
 export async function redeem(ctx: Context, config: AuthenticationConfig, caller: Caller): Promise<Refusal | undefined> {
   const { identity, authenticator } = caller
   if (identity === undefined || authenticator?.redeem === undefined) return undefined
   try {
-    await inTime(config, 'the credentials could not be used up', () => authenticator.redeem?.(ctx, identity))
+    await inTime(config, 'the credentials could not be redeemed', () => authenticator.redeem?.(ctx, identity))
     return undefined
   } catch (failure) {
     const error = safeError(failure, secretsOf(ctx, identity))
@@ -137,15 +137,15 @@ export async function redeem(ctx: Context, config: AuthenticationConfig, caller:
 }
 
 /**
- * Whether the identity holds at this moment: the login may have ended while the resolver was busy. Rejects when nobody
- * can tell in time.
+ * Whether the identity is valid at this moment: the login may have ended while the resolver was running. Rejects if
+ * that cannot be determined within the timeout.
  */
 export async function stillHolds(caller: Caller, config: AuthenticationConfig): Promise<boolean> {
   const { identity, authenticator } = caller
   if (identity === undefined) return true
   if (hasEnded(identity, config.hub.clock.now())) return false
   const revalidation = authenticator?.revalidation
-  return inTime(config, 'whether the login still holds could not be told', async () => {
+  return inTime(config, 'the login could not be revalidated', async () => {
     if (await isRevoked(caller, config)) return false
     const holds: unknown = revalidation === undefined || (await revalidation.holds(identity))
     return Boolean(holds)
@@ -153,8 +153,8 @@ export async function stillHolds(caller: Caller, config: AuthenticationConfig): 
 }
 
 /**
- * Why a login has ended since its request arrived, if it has. What may have been ended without this instance having heard of
- * it is `unverifiable`, unless the login is asked again (`stillHolds`) anyway.
+ * Why a login has ended since its request arrived, if it has. `unverifiable` if it may have been ended without this
+ * instance having heard of it, unless `stillHolds` revalidates the login anyway.
  */
 export function endingOf(
   ctx: Context,
@@ -170,20 +170,22 @@ async function isRevoked({ identity }: Caller, { hub }: AuthenticationConfig): P
   try {
     return await hub.isRevoked(identity.token)
   } catch (cause) {
-    throw new AuthenticationError('unavailable', 'nobody can tell just now whether the token was revoked', { cause })
+    throw new AuthenticationError('unavailable', 'cannot check whether the token was revoked', { cause })
   }
 }
 
-/** Has nothing prolonged for a request that gets no stream. It is answered already: a failure is the operator's news. */
+/**
+ * Stops a request that gets no stream from extending its login. It is already answered, so an error is only reported.
+ */
 export async function forget(ctx: Context, config: AuthenticationConfig, { authenticator }: Caller): Promise<void> {
   try {
-    await inTime(config, 'the request could not be forgotten', () => authenticator?.forget?.(ctx))
+    await inTime(config, '`forget` did not finish', () => authenticator?.forget?.(ctx))
   } catch (error) {
     config.hub.failed('forget', safeError(error, secretsOf(ctx)))
   }
 }
 
-/** Gives a call up that takes longer than authentication may. */
+/** Calls a function within the timeout of authentication. */
 export function inTime<T>(
   { hub, timeout }: AuthenticationConfig,
   failure: string,

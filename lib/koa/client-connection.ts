@@ -12,15 +12,15 @@ import type { EventMap } from '../wire/event.ts'
 type AnyStream = EventStream<EventMap, Identity | undefined>
 
 /**
- * The connection to one client, watched from the first moment of the request on: authentication and resolving stop for a
- * client that has disconnected, and a stream that lives ends with its connection.
+ * The connection to one client, observed from the start of the request: authentication and resolving stop for a client
+ * that has disconnected, and an open stream ends with its connection.
  *
- * Koa is told of errors of the application only. Whatever Node says of a connection once the client has left, or once we
- * have ended it, is how streams end.
+ * Koa is told of the application's errors only. What Node reports about a connection after the client has left, or
+ * after we have closed it, is the normal end of a stream.
  */
 export class ClientConnection implements StreamConnection {
   readonly #ctx: Context
-  // A stream of HTTP/2 does not know its connection any more once it has closed.
+  // An HTTP/2 stream loses its session once it has closed.
   readonly #session: Http2Session | undefined
   #isGone: boolean
   #stream: AnyStream | undefined
@@ -29,52 +29,52 @@ export class ClientConnection implements StreamConnection {
   constructor(ctx: Context) {
     this.#ctx = ctx
     this.#session = http2SessionOf(ctx.res)
-    // Outer middleware, such as one that waits for a session, may have outlasted the client.
+    // The client may have left during outer middleware, such as one that loads a session.
     this.#isGone = hasClosed(ctx.res)
     const leave = (): void => {
       this.#leave()
     }
     ctx.res.on('close', leave)
-    // What is written behind the end of a response is an error of the response's.
+    // Writing after the end of a response makes it emit an error.
     ctx.res.on('error', ignore)
-    // Node closes an HTTP/2 stream that its client resets without an error only when what was written has gone out, which
-    // is never (RFC 9113, section 5.1: nothing is sent on a closed stream).
+    // If the client resets an HTTP/2 stream without an error, Node closes it only once all written data has been sent,
+    // which never happens (RFC 9113, section 5.1: nothing is sent on a closed stream).
     if (ctx.req.httpVersionMajor === 2) ctx.req.once('aborted', leave)
     const report = ctx.onerror.bind(ctx)
     ctx.onerror = error => {
-      // Koa also calls it at the end of every response, with nothing to report.
-      // Where an application runs in a context of its own, as Jest has one, Node's errors are not of its `Error`.
+      // Koa also calls it at the end of every response, without an error. `isNativeError`, since an application in its
+      // own realm, such as under Jest, has another `Error` than Node.
       if (!isNativeError(error)) report(error)
       else this.#report(error, report)
     }
   }
 
-  /** Whether nobody is there any more to answer to. */
+  /** Whether the client has disconnected. */
   get isGone(): boolean {
     return this.#isGone
   }
 
-  /** Ends a stream with the connection; at once, if that is over. */
+  /** Binds a stream to the connection. Ends it at once if the connection is already closed. */
   carry(stream: AnyStream): void {
     this.#stream = stream
     stream.connection = this
     if (this.#isGone) stream.abandon(this.whyEnded())
   }
 
-  // Koa destroys a body when another takes its place, and when the response has ended with something else, such as an
+  // Koa destroys the body when another one replaces it, and when the response has ended with something else, such as an
   // error page.
   whyEnded(): CloseReason {
     const { res, body } = this.#ctx
     if (res.writableFinished) return 'replaced'
-    // What is ended for a client that has gone already never finishes.
+    // A response that is ended after the client has left never finishes.
     if (this.#isGone || this.#ctx.req.socket.destroyed) return 'client'
     return body === this.#stream && !res.writableEnded ? 'client' : 'replaced'
   }
 
   failed(error: Error): void {
-    // Before that Koa answers with an error page.
+    // Until then Koa answers with an error page.
     if (!this.#ctx.headerSent) return
-    // A listener that throws must not keep the stream from being let go of.
+    // In a microtask: a listener that throws must not interrupt the destruction of the stream.
     queueMicrotask(() => {
       this.#ctx.onerror(error)
     })
@@ -82,7 +82,7 @@ export class ClientConnection implements StreamConnection {
 
   cut(): void {
     const other: object = this.#ctx.res
-    // To the client a stream of HTTP/2 that is destroyed without a reset looks complete.
+    // An HTTP/2 stream destroyed without a reset looks complete to the client.
     if (other instanceof Http2ServerResponse) other.stream.close(constants.NGHTTP2_INTERNAL_ERROR)
     else this.#ctx.res.destroy()
   }
@@ -109,43 +109,43 @@ export class ClientConnection implements StreamConnection {
     const error = brokenBy(this.#ctx.res)
     stream.abandon(this.whyEnded())
     if (stream.closeReason === 'drain') releaseConnection(this.#ctx, this.#session)
-    // Koa no longer watches the response, so that errors of the application are told from here.
+    // Koa no longer watches this response, so report the application's errors here.
     if (error !== undefined && !this.#isOfConnection(error)) this.#ctx.onerror(error)
   }
 
   #report(error: Error, report: (error: Error) => void): void {
-    // A stream that fails takes the response along first, and Koa 3 sees only that.
+    // A failing stream destroys the response first, and Koa 3 reports only that error.
     const cause = this.#stream?.errored ?? error
     if (cause === this.#reported || this.#isOfConnection(cause) || this.#isAbort(cause)) return
     this.#reported = cause
     report(cause)
   }
 
-  /** Whether an error is what Node says of a connection that has been ended: by the client, or by us. */
+  /** Whether an error only means that the connection was closed, by the client or by us. */
   #isOfConnection(error: Error): boolean {
     if (error === this.#stream?.errored || !isNativeError(error) || !('code' in error) || !this.#hasDisconnected)
       return false
     const { req, res } = this.#ctx
     if (error.code === 'ERR_STREAM_PREMATURE_CLOSE' || error === brokenBy(res) || error === req.errored) return true
-    // What Node's parser says of a client's request holds what was received, credentials and all.
+    // Parser errors contain what was received, credentials included.
     return String(error.code).startsWith('HPE_')
   }
 
-  // `pipeline(source, stream, { signal: stream.signal })` destroys a stream that is being closed with an error that says so.
+  // When the stream closes, `pipeline(source, stream, { signal: stream.signal })` destroys it with an AbortError.
   #isAbort(error: Error): boolean {
     return this.#stream !== undefined && isAbortOf(this.#stream.signal, error)
   }
 
-  // Koa hears of a broken connection before the response closes.
+  // Koa is told of a broken connection before the response closes.
   get #hasDisconnected(): boolean {
     return this.#isGone || this.#ctx.req.socket.destroyed || this.#ctx.res.destroyed
   }
 }
 
-/** Lets go of a connection after a drain: kept alive for the client's next request, it would hold up `server.close()`. */
+/** Closes a connection after a drain: kept alive for the client's next request, it would delay `server.close()`. */
 export function releaseConnection({ req }: Context, session: Http2Session | undefined): void {
   if (session === undefined) req.socket.end()
-  // Other streams of the connection go on to their end (RFC 9113, section 6.8).
+  // Other streams of the connection continue to their end (RFC 9113, section 6.8).
   else if (!session.destroyed && !session.closed) session.close()
 }
 
@@ -155,14 +155,14 @@ export function http2SessionOf(response: ServerResponse): Http2Session | undefin
   return other instanceof Http2ServerResponse ? other.stream.session : undefined
 }
 
-/** Whether a response is over, and no `close` will tell of it any more. */
+/** Whether a response has closed, so that `close` will not be emitted any more. */
 function hasClosed(response: ServerResponse): boolean {
   const other: object = response
-  // Over HTTP/2 Koa's response is another class, which knows nothing of `closed`.
+  // Over HTTP/2 Koa's response has another class, without `closed`.
   return other instanceof Http2ServerResponse ? other.stream.destroyed : response.closed
 }
 
-/** The error that a connection broke of. */
+/** The error that broke a connection. */
 function brokenBy(response: ServerResponse): Error | undefined {
   const other: object = response
   const { errored } = other instanceof Http2ServerResponse ? other.stream : (response.socket ?? response.req.socket)

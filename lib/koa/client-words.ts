@@ -2,11 +2,11 @@ import type { IncomingMessage } from 'node:http'
 import type { Context } from 'koa'
 import { takeWord } from './query-parameter.ts'
 
-/** What the library's own client asks for in the query, besides the stream. */
+/** Options of this library's own client in the query. */
 export interface ClientWords {
-  /** `heartbeat=event`: heartbeats that a page can see, and numbers that an EventSource keeps to itself. */
+  /** `heartbeat=event`: heartbeats as events, and `retry:` in the data of events, both of which a page can read. */
   readonly isVisible: boolean
-  /** `stream=poll`: an answer that ends with the first events, for networks that hold bytes back until the end. */
+  /** `stream=poll`: a response that ends with the first events, for networks that buffer responses to their end. */
   readonly isPoll: boolean
 }
 
@@ -14,7 +14,7 @@ const PLAIN: ClientWords = Object.freeze({ isVisible: false, isPoll: false })
 
 const said = new WeakMap<IncomingMessage, ClientWords>()
 
-/** Takes the client's words out of the URL: neither authenticators nor the resolver, nor who logs it, need know of them. */
+/** Removes these options from the URL: authenticators, the resolver and loggers need not know of them. */
 export function takeClientWords(ctx: Context): void {
   if (!ctx.url.includes('?')) return
   const isVisible = takeWord(ctx, 'heartbeat=event')
@@ -22,7 +22,7 @@ export function takeClientWords(ctx: Context): void {
   if (isVisible || isPoll) said.set(ctx.req, { isVisible, isPoll })
 }
 
-/** The words that were taken out of the URL of a request. */
+/** The options that were removed from a request's URL. */
 export function clientWordsOf({ req }: Context): ClientWords {
   return said.get(req) ?? PLAIN
 }

@@ -5,10 +5,10 @@ import { flag, invalid, LONGEST_DURATION } from '../options.ts'
 import { readOrigin } from './origin.ts'
 import { checkRateLimiters, type RateLimiter, type RateLimiters } from './rate-limit.ts'
 
-/** Milliseconds that authentication may take, unless told otherwise. */
+/** The default timeout of authentication, in milliseconds. */
 export const DEFAULT_TIMEOUT = 10_000
 
-/** What it takes to find out who is asking. */
+/** The configuration of authentication. */
 export interface AuthenticationConfig {
   readonly hub: HubEngine
   readonly authenticators: readonly Authenticator[]
@@ -16,17 +16,17 @@ export interface AuthenticationConfig {
   readonly timeout: number
   /** Other origins whose pages may use the user's cookie. */
   readonly origins: ReadonlySet<string>
-  /** Whether it is streams, or tickets to them, that are asked for, or whatever else an application answers. */
+  /** `stream` for streams and their tickets, `ordinary` for any other route. */
   readonly route: 'stream' | 'ordinary'
 }
 
-/** The checked options of the guards that every route has, before and around authentication. */
+/** The checked options of the guards that all routes have, before and around authentication. */
 export interface DoorConfig extends AuthenticationConfig {
   readonly requireSecure: boolean
   readonly rate: RateLimiters
 }
 
-/** The options of those guards, as an application gives them. */
+/** The unchecked options of those guards. */
 interface DoorOptions {
   readonly hub: unknown
   readonly origins?: readonly string[] | undefined
@@ -58,15 +58,13 @@ function checkOrigins(origins: unknown): ReadonlySet<string> {
   throw invalid('origins', 'a list of origins', origins)
 }
 
-/** Checks the authenticators of a route that is for nobody without a login, and for no ticket. */
+/** Checks the authenticators of a route that requires a login and accepts no tickets. */
 export function checkLogins(authenticate: unknown): readonly Authenticator[] {
   const logins = authenticate === false ? [] : checkAuthenticators(authenticate)
   if (logins.length === 0) throw invalid('authenticate', 'an authenticator, or a list of them', authenticate)
-  // Ticket for ticket, a login would go on for ever.
+  // A ticket could otherwise be exchanged for the next one, and the login would never end.
   if (logins.every(login => login.redeem === undefined)) return logins
-  throw new TypeError(
-    '`authenticate` must not take tickets: a ticket opens one stream, and is no login for anything else',
-  )
+  throw new TypeError('`authenticate` must not take tickets: a ticket opens one stream, and is not a login')
 }
 
 export function checkAuthenticators(authenticate: unknown): readonly Authenticator[] {
@@ -75,14 +73,14 @@ export function checkAuthenticators(authenticate: unknown): readonly Authenticat
     throw new TypeError('`authenticate` is missing: give an authenticator, or `false` for a stream open to all')
   }
   const list: unknown[] = Array.isArray(authenticate) ? authenticate : [authenticate]
-  if (list.length === 0) throw new TypeError('`authenticate` is an empty list: say `false` for a stream open to all')
+  if (list.length === 0) throw new TypeError('`authenticate` is an empty list: use `false` for a stream open to all')
   const authenticators = list.map(checkAuthenticator)
   if (authenticators.filter(isOfHeader).length > 1) {
     throw new TypeError(
-      '`authenticate` has two of bearerToken(), and the second would never be asked: give one `issuers`',
+      '`authenticate` has two bearerToken(), and the second would never be called: use one with `issuers`',
     )
   }
-  // What a client sends on purpose says more of whom it means to be than what its browser adds by itself.
+  // Credentials that a client sends on purpose take precedence over those that its browser adds automatically.
   const ambient = authenticators.filter(authenticator => authenticator.ambient)
   return Object.freeze([...authenticators.filter(authenticator => !authenticator.ambient), ...ambient])
 }

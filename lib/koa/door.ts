@@ -18,12 +18,12 @@ import type { AuthenticationConfig, DoorConfig } from './door-config.ts'
 import { consume, type RateLimiters } from './rate-limit.ts'
 import { secretsOf } from './request-secrets.ts'
 
-/** How long a client is told to wait that comes too often, before the jitter, beside what a limiter says: milliseconds. */
+/** How long a rate-limited client has to wait besides what the limiter says, in milliseconds before jitter. */
 export const ORDINARY_WAIT = 3_000
 
 /**
- * What every request passes first: until it is served it prolongs no login, its credentials leave the URL, and plain HTTP
- * is refused where TLS is required.
+ * The first checks of every request: it stops extending its login until it is granted something, its credentials are
+ * removed from the URL, and plain HTTP is refused if TLS is required.
  */
 export function approach(ctx: Context, config: DoorConfig): Refusal | undefined {
   noteArrival(ctx.req)
@@ -33,8 +33,8 @@ export function approach(ctx: Context, config: DoorConfig): Refusal | undefined 
 }
 
 /**
- * Who may pass to a route that answers at once: the guards of a stream, but for what is counted by open streams. Whether
- * the login has ended meanwhile is for `verify` to tell.
+ * Admits a caller to a route that answers at once: the same checks as for a stream, except for limits on open streams.
+ * Does not check whether the login has ended meanwhile: use `verify`.
  */
 export async function pass(ctx: Context, config: DoorConfig): Promise<Caller | Refusal> {
   const refusal = approach(ctx, config) ?? (await tooOften(config, 'address', networkOf(ctx.ip)))
@@ -47,7 +47,10 @@ export async function pass(ctx: Context, config: DoorConfig): Promise<Caller | R
   return exceeded
 }
 
-/** Asks once more whether a login holds, right before it is made use of: a refusal if it does not, or nobody can tell. */
+/**
+ * Revalidates a login right before it is used. Returns a refusal if it is no longer valid, or if that cannot be
+ * determined.
+ */
 export async function verify(ctx: Context, caller: Caller, config: AuthenticationConfig): Promise<Refusal | undefined> {
   try {
     return (await stillHolds(caller, config)) ? undefined : ended(caller, config)
@@ -56,7 +59,9 @@ export async function verify(ctx: Context, caller: Caller, config: Authenticatio
   }
 }
 
-/** The refusal of a request whose login somebody has ended since it arrived, where no stream has to be closed for it. */
+/**
+ * Returns a refusal if the login was ended since the request arrived, for routes without a stream that would be closed.
+ */
 export function endedMeanwhile(ctx: Context, caller: Caller, config: AuthenticationConfig): Refusal | undefined {
   const ending = endingOf(ctx, config, caller)
   if (ending === undefined) return undefined
@@ -72,6 +77,6 @@ async function tooOften(
   if (name === undefined) return undefined
   const wait = await consume(config, kind, name)
   if (wait === 0) return undefined
-  // Clients that may come back at the same moment would otherwise do so.
+  // Jitter, so that clients with the same wait do not return at the same moment.
   return { reason: `${kind}-rate`, status: 429, wait: Math.ceil(wait) + jitteredRetry(ORDINARY_WAIT, config.hub.clock) }
 }

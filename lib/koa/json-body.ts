@@ -2,43 +2,43 @@ import type { Context } from 'koa'
 import type { Clock } from '../clock.ts'
 import { within } from '../deadline.ts'
 
-// Milliseconds that a body may take: Node gives it 5 minutes over HTTP/1.1, and any time over HTTP/2.
+// The time limit of a body in milliseconds. Node's own is 5 minutes over HTTP/1.1, and none over HTTP/2.
 const BODY_TIME = 60_000
 
-/** Why a body cannot be used. */
+/** The status for a body that cannot be used. */
 export type BodyFault = 408 | 413 | 415 | 400
 
-/** What is wrong with it, for who has sent it. */
+/** The error messages for the client. */
 export const BODY_FAULTS = {
-  400: 'the body is no JSON',
+  400: 'the body is not JSON',
   408: 'the body takes too long',
   413: 'the body is too large',
-  415: 'the body must be JSON: say so with `Content-Type: application/json`',
+  415: 'the body must be JSON, with `Content-Type: application/json`',
 } as const
 
-/** What a body may take. */
+/** The limits of a body. */
 interface BodyLimits {
   readonly clock: Clock
   readonly maxBytes: number
 }
 
 /**
- * The JSON that a request carries: as a parser in front has left it, or read from the request. A body that is too large, or
- * takes too long, is not read to its end.
+ * The JSON body of a request: as a body parser has left it, or read from the request. A body that is too large or too
+ * slow is not read to its end.
  */
 export async function readJson(ctx: Context, limits: BodyLimits): Promise<{ readonly json: unknown } | BodyFault> {
-  // Koa's `is` finds no body in a request of HTTP/2 that does not say how long it is.
+  // Koa's `is` finds no body in an HTTP/2 request without `Content-Length`.
   if (!/^[^/]+[/](?:[^/]+[+])?json$/i.test(ctx.request.type.trim())) return 415
   const parsed: unknown = Reflect.get(ctx.request, 'body')
   if (parsed !== undefined) return { json: parsed }
   try {
     const text = await readText(ctx, limits)
     if (typeof text === 'string') return { json: JSON.parse(text) }
-    // What is left of the body would be read before the next request.
+    // The rest of the body would be read before the next request.
     if (ctx.req.httpVersionMajor < 2) ctx.set('Connection', 'close')
     return text
   } catch {
-    // No JSON; or the client has left in the middle, and nobody reads the answer.
+    // Invalid JSON; or the client has disconnected, and nobody reads the answer.
     return 400
   }
 }
@@ -48,7 +48,7 @@ async function readText({ req }: Context, { clock, maxBytes }: BodyLimits): Prom
   const until = clock.monotonic() + BODY_TIME
   const chunks: Buffer[] = []
   let bytes = 0
-  // It is not returned from, which would destroy the request before it is answered.
+  // Not `for await`: leaving that would destroy the request before it is answered.
   const body = req[Symbol.asyncIterator]() as AsyncIterator<Buffer, undefined>
   for (;;) {
     const next = await within(clock, Math.max(1, until - clock.monotonic()), body.next(), () => LATE).catch(isLate)

@@ -4,12 +4,12 @@ import { REFUSAL } from '../diagnostics.ts'
 
 const callers = new WeakMap<Context, Identity>()
 
-/** Remembers who is asking, for whoever listens to refusals just now: without them it costs nothing. */
+/** Remembers the caller for subscribers of the refusal channel; without any it does nothing. */
 export function noteCaller(ctx: Context, identity: Identity): void {
   if (REFUSAL.hasSubscribers) callers.set(ctx, identity)
 }
 
-/** Who is asking, as far as it was known when it was noted. */
+/** The caller, if it was remembered. */
 export function callerOf(ctx: Context): Identity | undefined {
   return callers.get(ctx)
 }

@@ -6,18 +6,18 @@ import { invalid } from '../options.ts'
 /** How a client is turned away: `postpone` with 200 and `retry:`, `reject` with 429 or 503 and `Retry-After`. */
 export type Overload = 'postpone' | 'reject'
 
-/** The same for all clients, or chosen for each. */
+/** One way for all clients, or a function that chooses for each request. */
 export type OverloadOption = Overload | ((ctx: Context) => Overload)
 
-/** @throws {TypeError} for what is none */
+/** @throws {TypeError} for any other value */
 export function checkOverload(option: unknown = 'postpone'): OverloadOption {
   if (isOverload(option) || typeof option === 'function') return option as OverloadOption
-  throw invalid('overload', '`postpone`, `reject` or a function that answers one of them', option)
+  throw invalid('overload', '`postpone`, `reject` or a function that returns one of them', option)
 }
 
 /**
- * How this client is turned away. A function that throws, or answers anything else, is a `fault`, and the client is
- * postponed: an EventSource would give up for good on another answer.
+ * How this client is turned away. If the function throws or returns anything else, the hub emits `fault` and the client
+ * is postponed: an EventSource would never reconnect after any other response.
  */
 export function overloadFor(
   ctx: Context,

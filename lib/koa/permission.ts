@@ -7,15 +7,15 @@ import { callerOf } from './known-caller.ts'
 import { refuse } from './refusal.ts'
 import { secretsOf } from './request-secrets.ts'
 
-/** Whom the application's `may` is asked for, and how long that may take in milliseconds. */
+/** The hub that reports failures of the application's `may`, and the timeout of `may` in milliseconds. */
 interface Asking {
   readonly hub: HubEngine
   readonly timeout: number
 }
 
 /**
- * Whether the application allows what a request is for: `true` alone does. Else the request has been answered: 403 with
- * `denied`, or 503 where `may` has thrown or taken too long.
+ * Whether the application allows a request: only if `may` returns `true`. Otherwise the request has been answered: 403
+ * with `denied`, or 503 if `may` threw or timed out.
  */
 export async function isAllowed(
   ctx: Context,

@@ -6,14 +6,15 @@ import { lastEventIdOf } from './last-event-id.ts'
 import type { RateLimiters } from './rate-limit.ts'
 import type { RouteConfig } from './route-config.ts'
 
-// What forgets a turn, the oldest first.
+// Functions that remove an expected poll, the oldest first.
 type Turns = Set<() => void>
 
 const turns = new WeakMap<RouteConfig, Map<string, Turns>>()
 
 /**
- * Lets the client of a long poll that has ended as it should come for the next one, which is no new attempt: with the id that
- * it has by now. There it waits for the next events, while with an older one it would get its answer at once, and again.
+ * Expects the next long poll of a client whose last one ended normally, so that it does not count against the rate
+ * limits. It must have the id of the last event by then, with which it waits for new events: with an older one it would
+ * be answered at once, over and over.
  */
 export function expectNextPoll(config: RouteConfig, subscriber: Subscriber): void {
   const { stream, address } = subscriber
@@ -25,7 +26,7 @@ export function expectNextPoll(config: RouteConfig, subscriber: Subscriber): voi
   })
 }
 
-/** Whether a request is the next of a row of long polls. Each is taken for that once. */
+/** Whether a request is an expected poll. Each expected poll is used once. */
 export function isNextPoll(ctx: Context, config: RouteConfig, kind: keyof RateLimiters, name: string): boolean {
   const lastEventId = lastEventIdOf(ctx)
   if (!clientWordsOf(ctx).isPoll || lastEventId === undefined) return false
@@ -46,7 +47,7 @@ function expect(config: RouteConfig, name: string): void {
   those.add(forget)
 }
 
-// Many clients may have the same name, and the same id where the log is quiet: each is to find a turn that is left.
+// Clients may share a name, and an id while the log is quiet: each uses one of the expected polls.
 function take(config: RouteConfig, name: string): boolean {
   const [forget] = turns.get(config)?.get(name) ?? []
   forget?.()

@@ -29,11 +29,11 @@ export interface PublishRouteOptions<
   Login extends Logins = Authenticator | readonly Authenticator[],
 > extends Omit<RequireIdentityOptions<Events, Login>, 'refuse'> {
   /**
-   * Whether somebody may publish to these topics: asked for each event, before any is published. One that throws, or takes
-   * longer than `limits.timeout`, is a `fault`, and the request gets 503.
+   * Whether the identity may publish to these topics: called for each event, before any is published. If it throws, or
+   * takes longer than `limits.timeout`, the hub emits `fault`, and the request gets 503.
    */
   may: (identity: IdentityOf<Login>, topics: readonly string[], ctx: Context) => boolean | Promise<boolean>
-  /** Bytes of a request's body. Default 1 MiB. */
+  /** The size limit of a request body, in bytes. Default 1 MiB. */
   maxBodyBytes?: number
 }
 
@@ -51,16 +51,18 @@ interface Desk<Who> {
 }
 
 /**
- * Publishing over HTTP, for services that have neither Redis nor Node: a Koa middleware for a POST of JSON, which is one
- * event, `{ "topics": "orders", "event": "order.created", "data": { … } }`, or a list of at most 100.
+ * Publishing over HTTP, for services without Redis or Node: a Koa middleware for a POST of JSON, which is one event, `{
+ * "topics": "orders", "event": "order.created", "data": { … } }`, or a list of at most 100.
  *
- * It answers `200 {"ids":["…"]}` once all are in the log, in their order, and the ids in the header `Event-ID`, too. With an
- * `Idempotency-Key` of up to 128 bytes a request may be repeated, whatever became of the first: what it has published
- * already is answered and not published again, as long as the log remembers keys (`publish`). Keys are each identity's own.
+ * It answers `200 {"ids":["…"]}` once all are in the log, in order; the header `Event-ID` has the ids, too. With an
+ * `Idempotency-Key` of up to 128 bytes a request can safely be repeated, whatever happened to the first: events already
+ * published are not published again, and their ids are returned, as long as the log remembers keys (`publish`). Keys
+ * are separate for each identity.
  *
- * Refusals are those of `requireIdentity()`. Besides: 400 for what is no event, 403 for topics that `may` denies and 413 for
- * what is too large, and nothing was published; 405, 408, 415; 503 with `Retry-After` where the log cannot be reached: `ids` of
- * its body are those of the first events, which were published. The body of each of these says what is wrong with which event.
+ * Refusals are those of `requireIdentity()`. In addition: 400 for an invalid event, 403 for topics that `may` denies
+ * and 413 for too much data, all without publishing anything; 405, 408, 415; 503 with `Retry-After` if the log is
+ * unavailable: the body's `ids` are those of the first events, which were published. The body of each of these says
+ * what is wrong with which event.
  *
  * @throws {TypeError} at start-up, for a wrong option
  */
@@ -99,11 +101,11 @@ async function answer<Who>(ctx: Context, desk: Desk<Who>, stands: Stands): Promi
   }
   const items = checkItems(ctx, desk.hub, body.json)
   if (items === undefined || !(await areAllowed(ctx, desk, items))) return
-  // A body may have come slowly, and the login have ended meanwhile.
+  // The login may have ended while a slow body was received.
   if (await stands()) await publish(ctx, desk.hub, items, key)
 }
 
-/** Checks all before any is published. */
+/** Checks all events before any is published. */
 function checkItems(ctx: Context, hub: HubEngine, json: unknown): readonly Item[] | undefined {
   const list: unknown[] = Array.isArray(json) ? json : [json]
   if (list.length === 0 || list.length > MAX_BATCH) {
@@ -114,10 +116,10 @@ function checkItems(ctx: Context, hub: HubEngine, json: unknown): readonly Item[
   for (const [index, given] of list.entries()) {
     const { topics, ...event } = Object(given) as { readonly topics?: unknown }
     try {
-      // What it is, is checked there.
+      // `encodePublication` checks the type of `topics`.
       items.push({ topics: encodePublication(topics as string, event, hub).topics, event })
     } catch (error) {
-      // The application's `redact` has failed.
+      // An error of the application's `redact`.
       if (!(error instanceof EventStreamError)) throw error
       tell(ctx, error.code === 'ERR_EVENT_TOO_LARGE' ? 413 : 400, { error: error.message, index })
       return undefined
@@ -127,7 +129,7 @@ function checkItems(ctx: Context, hub: HubEngine, json: unknown): readonly Item[
 }
 
 async function areAllowed<Who>(ctx: Context, desk: Desk<Who>, items: readonly Item[]): Promise<boolean> {
-  // The guard has put it there.
+  // Set by the guard.
   const identity = ctx.state.identity as Who
   for (const [index, { topics }] of items.entries()) {
     const denied = { error: 'not allowed to publish to these topics', index }
@@ -146,14 +148,14 @@ async function publish(ctx: Context, hub: HubEngine, items: readonly Item[], key
     const safe = safeError(error, secretsOf(ctx))
     hub.refused('broker', 503, safe)
     ctx.set('Retry-After', '1')
-    tell(ctx, 503, { error: 'the log cannot be reached: repeat the request with its `Idempotency-Key`', ids })
+    tell(ctx, 503, { error: 'the log is unavailable: retry with the same `Idempotency-Key`', ids })
     return
   }
   ctx.set('Event-ID', ids.join(', '))
   tell(ctx, 200, { ids })
 }
 
-/** Nobody else can name it, nor learn by it what somebody has published. */
+/** Other identities cannot use the key, nor find out with it what was published. */
 function ownKey(ctx: Context, key: string, index: number): string {
   const { id } = ctx.state.identity as { readonly id: string }
   return createHash('sha256')

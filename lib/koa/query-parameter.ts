@@ -5,28 +5,28 @@ import { invalid, text } from '../options.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
 import type { UnknownClaims } from '../auth/identity.ts'
 
-/** An authenticator whose credentials come in the URL. */
+/** An authenticator whose credentials are in the URL. */
 export interface QueryAuthenticator<Claims extends object = UnknownClaims> extends Authenticator<Claims> {
   /**
-   * A Koa middleware that takes the parameter out of the URL and keeps it aside for the authenticator. Mount it before
-   * middleware that logs, on the path of the stream: it takes the parameter from any request that passes.
+   * A Koa middleware that removes the parameter from the URL and keeps it aside for the authenticator. Mount it before
+   * middleware that logs, on the path of the stream: it removes the parameter from every request that passes.
    */
   readonly hide: (ctx: Context, next: Next) => Promise<void>
 }
 
-// Weak, and in nothing that a logger could come across.
+// A WeakMap rather than a property, so that no logger prints it.
 const concealed = new WeakMap<IncomingMessage, Map<string, readonly string[]>>()
 
-// What Koa, parseurl and routers remember of a URL that they have parsed.
+// Where Koa, parseurl and routers cache a parsed URL.
 const PARSED_REQUEST = ['_parsedUrl', '_parsedOriginalUrl'] as const
 const PARSED = ['_querycache', 'memoizedURL'] as const
 
 const NAME = /^[\w.-]+$/
 
-// A part of a query, as the client wrote it.
+// Tests one part of a query, as the client wrote it.
 type IsPart = (part: string) => boolean
 
-/** Checks an option that names a parameter. */
+/** Checks an option that is the name of a parameter. */
 export function checkParam(value: string | undefined, preset: string): string {
   const param = text('param', value, preset)
   if (NAME.test(param)) return param
@@ -34,8 +34,8 @@ export function checkParam(value: string | undefined, preset: string): string {
 }
 
 /**
- * Takes a parameter out of the URL of a request, wherever Koa and Node keep it, and keeps its values aside: URLs are
- * logged, and kept in histories (RFC 6750, section 5.3). A page must not send it on as a `Referer` either.
+ * Removes a parameter from a request's URL, everywhere that Koa and Node keep it, and keeps its values aside: URLs end
+ * up in logs and histories (RFC 6750, section 5.3). Also keeps pages from sending it on as `Referer`.
  */
 export function concealParameter(ctx: Context, param: string): void {
   const { req } = ctx
@@ -48,8 +48,8 @@ export function concealParameter(ctx: Context, param: string): void {
 }
 
 /**
- * Takes a word that the library's own client says, such as `stream=poll`, out of the URL of a request: the application did
- * not put it there. A parameter of that name with another value is the application's.
+ * Removes an option of this library's own client, such as `stream=poll`, from a request's URL: the application did not
+ * put it there. A parameter of that name with another value is the application's.
  *
  * @returns whether the URL had it
  */
@@ -60,34 +60,34 @@ export function takeWord(ctx: Context, word: string): boolean {
   return true
 }
 
-/** Takes parts of the query out of the URL, wherever Koa and Node keep it. */
+/** Removes parts of the query from the URL, everywhere that Koa and Node keep it. */
 function takeOut(ctx: Context, isTaken: IsPart): void {
   const { req, request } = ctx
   ctx.url = without(ctx.url, isTaken)
   ctx.originalUrl = request.originalUrl = without(ctx.originalUrl, isTaken)
-  // Where Koa runs inside another framework.
+  // Set if Koa runs inside another framework.
   if ('originalUrl' in req && typeof req.originalUrl === 'string') req.originalUrl = without(req.originalUrl, isTaken)
   if (req.httpVersionMajor > 1) takeFromRawPath(req, isTaken)
   for (const name of PARSED_REQUEST) Reflect.deleteProperty(req, name)
   for (const name of PARSED) Reflect.deleteProperty(request, name)
 }
 
-/** The values of a parameter that was concealed, in their order; none where the request has none. */
+/** The values of a concealed parameter, in order; empty if the request has none. */
 export function concealedValues(ctx: Context, param: string): readonly string[] {
   return concealed.get(ctx.req)?.get(param) ?? []
 }
 
-/** The values of all parameters that were concealed. */
+/** The values of all concealed parameters. */
 export function allConcealed(ctx: Context): readonly string[] {
   return [...(concealed.get(ctx.req)?.values() ?? [])].flat()
 }
 
-/** Whether the URL of a request carried credentials. Caches must not keep what it is answered with. */
+/** Whether the URL of a request had credentials: its response must not be cached then. */
 export function hasConcealed(ctx: Context): boolean {
   return concealed.has(ctx.req)
 }
 
-/** Makes a middleware that conceals. */
+/** Creates a middleware that conceals. */
 export function hideBy(conceal: (ctx: Context) => void): QueryAuthenticator['hide'] {
   return async (ctx, next) => {
     conceal(ctx)
@@ -95,7 +95,7 @@ export function hideBy(conceal: (ctx: Context) => void): QueryAuthenticator['hid
   }
 }
 
-// HTTP/2 has the URL among the headers. Setting `req.url` changes those, but not the raw ones.
+// Over HTTP/2 the URL is a header. Setting `req.url` changes the headers, but not the raw ones.
 function takeFromRawPath({ rawHeaders }: IncomingMessage, isTaken: IsPart): void {
   const at = rawHeaders.indexOf(':path') + 1
   const path = rawHeaders[at]
@@ -108,7 +108,7 @@ function valuesOf(url: string, param: string): string[] {
     .map(part => decode(part.slice(part.includes('=') ? part.indexOf('=') + 1 : part.length)))
 }
 
-// What is left stays as the client wrote it.
+// The rest stays as the client wrote it.
 function without(url: string, isTaken: IsPart): string {
   const path = url.slice(0, startOfQuery(url))
   const rest = parametersOf(url).filter(part => !isTaken(part))
@@ -131,7 +131,7 @@ function nameOf(part: string): string {
   return decode(part.split('=', 1)[0] ?? '')
 }
 
-// As Koa does, which decodes what can be decoded and throws at nothing.
+// Like Koa: decodes what it can, and never throws.
 function decode(text: string): string {
   return unescape(text.replaceAll('+', ' '))
 }

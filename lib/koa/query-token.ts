@@ -20,17 +20,17 @@ export type QueryTokenOptions<
   }
 
 /**
- * Authenticates by a JWT in the query, for clients that cannot set headers. The token is verified as `bearerToken()` does;
- * the scheme of identities is `query`.
+ * Authenticates by a JWT in the query, for clients that cannot set headers. The token is verified as by
+ * `bearerToken()`; the scheme of identities is `query`.
  *
- * RFC 6750, section 2.3, says that this should not be used unless there is no other way: URLs get into the logs of
- * proxies and into histories, and unlike a ticket of `urlTicket()` the token is good for as long as it has not expired.
- * Prefer `urlTicket()`; else give these tokens a few minutes and an `audience` of their own.
+ * RFC 6750, section 2.3, advises against this unless there is no other way: URLs end up in the logs of proxies and in
+ * histories, and unlike a ticket of `urlTicket()` the token remains valid until it expires. Prefer `urlTicket()`;
+ * otherwise give these tokens a lifetime of a few minutes and an `audience` of their own.
  *
  * - The parameter is removed from `ctx.url`, `ctx.querystring`, `ctx.originalUrl` and `ctx.req.url` as soon as
- *   `eventStream()` is reached, even if it refuses the request. Mount `hide` before middleware that logs.
- * - A token in the header besides, or two in the query: 400, in whatever order the authenticators are.
- * - The answers are marked `Referrer-Policy: no-referrer` and `Cache-Control: no-store`.
+ *   `eventStream()` runs, even if it refuses the request. Mount `hide` before middleware that logs.
+ * - A token in the header as well, or two in the query: 400, whatever the order of the authenticators.
+ * - Responses have `Referrer-Policy: no-referrer` and `Cache-Control: no-store`.
  *
  * @throws {TypeError} for a wrong option
  */

@@ -4,36 +4,36 @@ import type { HubEngine } from '../hub/engine.ts'
 import { invalid, knownKeys } from '../options.ts'
 import { safeError } from '../safe-error.ts'
 
-/** Milliseconds that a limiter may take, or a store that counts streams over all instances. */
+/** The timeout in milliseconds of a limiter, and of a store that counts streams over all instances. */
 export const LIMITER_TIMEOUT = 1_000
 
 /**
- * Says how often something may happen. Those of rate-limiter-flexible do, whatever their store. One that fails, answers
- * junk or takes more than a second lets the client in, and the hub tells of a `fault`.
+ * A rate limiter. Those of rate-limiter-flexible fit, with any store. If it fails, returns junk or takes more than a
+ * second, the client is let in, and the hub emits `fault`.
  */
 export interface RateLimiter {
   /**
-   * Counts one time for a key.
+   * Counts one attempt for a key.
    *
    * @returns anything, if that is within the rate
-   * @throws an object with `msBeforeNext`, the milliseconds to wait, if it is not; an `Error` if the limiter cannot tell
+   * @throws an object with `msBeforeNext`, the milliseconds to wait, if it is not; an `Error` if the limiter fails
    */
   consume(key: string): Promise<unknown>
 }
 
-/** Which limiters a mount asks. */
+/** The limiters of a route. */
 export interface RateLimiters {
   readonly identity: RateLimiter | undefined
   readonly address: RateLimiter | undefined
 }
 
-/** The part of a mount that it takes. */
+/** The part of a route's configuration that is needed. */
 interface Paced {
   readonly hub: HubEngine
   readonly rate: RateLimiters
 }
 
-/** @throws {TypeError} for what is no limiter */
+/** @throws {TypeError} for a value that is not a limiter */
 export function checkRateLimiters(rate: { identity?: RateLimiter; address?: RateLimiter } = {}): RateLimiters {
   knownKeys('limits.rate', rate, ['identity', 'address'])
   return Object.freeze({
@@ -43,16 +43,16 @@ export function checkRateLimiters(rate: { identity?: RateLimiter; address?: Rate
 }
 
 /**
- * Counts an attempt to open a stream. Answers how many milliseconds the client has to wait, 0 if it need not.
+ * Counts an attempt. Returns how many milliseconds the client has to wait, 0 if none.
  *
- * A limiter that fails lets the client in: the places that streams may take in this process are limited all the same,
- * and a store that is down would otherwise lock everybody out.
+ * Fails open: the number of open streams is limited anyway, and a store that is down would otherwise lock everybody
+ * out.
  */
 export async function consume({ hub, rate }: Paced, kind: keyof RateLimiters, name: string): Promise<number> {
   const limiter = rate[kind]
   if (limiter === undefined) return 0
   try {
-    // Users may choose a name that looks like an address, and both limiters may be the same.
+    // An identity may look like an address, and both limiters may be the same.
     return await waitOf(hub.clock, () => limiter.consume(`${kind}:${name}`))
   } catch (error) {
     hub.failed('rate limit', safeError(error))
@@ -60,7 +60,7 @@ export async function consume({ hub, rate }: Paced, kind: keyof RateLimiters, na
   }
 }
 
-/** How long a limiter says to wait. @throws what it throws, if that says no such thing */
+/** The limiter's wait. @throws what the limiter throws, unless it is a wait */
 async function waitOf(clock: Clock, consume: () => Promise<unknown>): Promise<number> {
   try {
     await callInTime({ clock, ms: LIMITER_TIMEOUT, what: 'the limiter' }, consume)
@@ -81,7 +81,7 @@ function isRateLimiter(value: unknown): value is RateLimiter {
   return typeof value === 'object' && value !== null && 'consume' in value && typeof value.consume === 'function'
 }
 
-// A limiter that has no more to say than no lets the client come back after its ordinary delay.
+// A limiter that only refuses, without a wait, lets the client retry after its ordinary delay.
 function msBeforeNext(answer: unknown): number | undefined {
   if (typeof answer !== 'object' || answer === null || answer instanceof Error || !('msBeforeNext' in answer)) {
     return undefined

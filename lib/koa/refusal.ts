@@ -10,7 +10,7 @@ import { clientWordsOf } from './client-words.ts'
 import { overloadFor } from './overload.ts'
 import { setNothing, setOverloaded, setPostponed, setRefusal, setRetryAfter } from './response.ts'
 
-/** Answers a request whose stream was closed before it began. */
+/** Answers a request whose stream was closed before it opened. */
 export function answerEnded(ctx: Context, config: RouteConfig, caller: Caller, reason: CloseReason): void {
   switch (reason) {
     case 'client':
@@ -30,7 +30,7 @@ export function answerEnded(ctx: Context, config: RouteConfig, caller: Caller, r
   }
 }
 
-/** Answers a refusal and tells of it. */
+/** Answers and reports a refusal. */
 export function refuse(ctx: Context, { hub }: Pick<RouteConfig, 'hub'>, refusal: Refusal): void {
   const { reason, status, challenges, wait, error } = refusal
   setRefusal(ctx, status, challenges)
@@ -46,7 +46,7 @@ const TOO_MANY: ReadonlySet<RefusalReason> = new Set([
   'address-rate',
 ])
 
-/** Sends a client away for a while, as the route's `overload` says. */
+/** Turns a client away for a while, in the way of the route's `overload`. */
 export function turnAway(
   ctx: Context,
   config: RouteConfig,
@@ -54,9 +54,9 @@ export function turnAway(
   { error, wait = 0 }: { error?: unknown; wait?: number } = {},
 ): void {
   const { hub, policy } = config
-  // A server that shuts down waits for connections that are kept alive.
+  // Keep-alive connections would delay the server's shutdown.
   if (reason === 'draining') closeAfter(ctx)
-  // Clients that may come back at the same moment would otherwise do so.
+  // Jitter, so that clients with the same wait do not return at the same moment.
   const spread = Math.min(MAX_RETRY, Math.ceil(wait) + jitteredRetry(policy.retry, hub.clock))
   const delay = reason === 'superseded' ? MAX_RETRY : spread
   if (overloadFor(ctx, config) === 'postpone') {
@@ -69,7 +69,7 @@ export function turnAway(
   hub.refused(reason, status, error, callerOf(ctx))
 }
 
-/** What the client is told, where that is not that there is too much to do. */
+/** The reason sent to the client, if other than `overload`. */
 const GOAWAY: Partial<Record<RefusalReason, 'drain' | 'server' | 'superseded'>> = {
   draining: 'drain',
   disconnected: 'server',

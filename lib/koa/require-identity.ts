@@ -19,10 +19,10 @@ import { secretsOf } from './request-secrets.ts'
 import { keepFromCaches } from './response.ts'
 import { rememberAnswer } from './take-back.ts'
 
-/** A refusal, as an application may answer it in its own way. */
+/** A refusal that the application may answer itself. */
 export interface IdentityRefusal {
   readonly reason: RefusalReason
-  /** What is answered unless the application answers something else. */
+  /** The status unless the application sets another. */
   readonly status: Refusal['status']
 }
 
@@ -30,35 +30,38 @@ export interface RequireIdentityOptions<
   Events extends object = EventMap,
   Login extends Logins = Authenticator | readonly Authenticator[],
 > {
-  /** The hub that logins are revoked on, from `createHub()`. It tells of refusals by its event `refuse`. */
+  /** The hub on which logins are revoked, from `createHub()`. It emits `refuse` for each refusal. */
   hub: Hub<Events>
-  /** Who is let in: asked as `eventStream()` asks. Tickets are not for ordinary routes. */
+  /** The authenticators, used as by `eventStream()`. Tickets are not accepted. */
   authenticate: Login
   /**
-   * Other origins whose pages may use the user's cookie, as those of `eventStream()`. Whoever follows a link of another
-   * site's, or of a mail, is let in: a GET or HEAD that shows in a tab, as `Sec-Fetch-Mode` and `Sec-Fetch-Dest` say, lets
-   * no other page read anything. So they must not change anything, as RFC 9110, section 9.2.1, asks. Default: none.
+   * Other origins whose pages may use the user's cookie, as for `eventStream()`. Links from other sites and mails are
+   * allowed: a GET or HEAD that is displayed in a tab, according to `Sec-Fetch-Mode` and `Sec-Fetch-Dest`, cannot be
+   * read by another page. Such requests must not change anything (RFC 9110, section 9.2.1). Default: none.
    */
   origins?: readonly string[]
-  /** Refuses plain HTTP with 403, before anybody is asked who is calling. Default `false`. */
+  /** Refuses plain HTTP with 403, before authentication. Default `false`. */
   requireSecure?: boolean
   limits?: {
-    /** How often requests may come, as `limits.rate` of `eventStream()`: beyond it, 429 with `Retry-After`. Default: none. */
+    /**
+     * Rate limiters for requests, like `limits.rate` of `eventStream()`: beyond the rate, 429 with `Retry-After`.
+     * Default: none.
+     */
     rate?: { identity?: RateLimiter; address?: RateLimiter }
-    /** Milliseconds that authentication, and then `refuse`, may take. Default 10,000. */
+    /** The timeout of authentication, and then of `refuse`, in milliseconds. Default 10,000. */
     timeout?: number
   }
   /**
-   * Answers who is refused, such as by `ctx.redirect('/login')` or a page as `ctx.body`, whose status is the refusal's
-   * unless it sets one. What it leaves unanswered, throws at or takes too long for is answered as `eventStream()` does, also
-   * after `ctx.respond = false`; the latter two are a `fault`. Of its answer nothing stays then that it has set by that time;
-   * a session that it has changed is the application's. What it still sets once its time is over cannot be kept from it, and
-   * may get into the answer: that is its own mistake, and the `fault` tells of it. Default: as `eventStream()`.
+   * Answers a refused request, such as by `ctx.redirect('/login')` or a page as `ctx.body`, with the status of the
+   * refusal unless it sets one. If it sets no answer, throws or times out, the request is answered as by
+   * `eventStream()`, even after `ctx.respond = false`; the latter two emit `fault`. What it had set until then is
+   * undone, except its changes of the session. What it sets after its timeout cannot be prevented and may get into the
+   * response: that is a bug in the application, which the `fault` reports. Default: as `eventStream()`.
    */
   refuse?: (ctx: Context, refusal: IdentityRefusal) => unknown
 }
 
-/** A Koa middleware behind which `ctx.state.identity` is who is asking. */
+/** A Koa middleware that sets `ctx.state.identity`. */
 export type IdentityMiddleware<Who> = Middleware<{ identity: Who }>
 
 interface IdentityConfig extends DoorConfig {
@@ -68,13 +71,13 @@ interface IdentityConfig extends DoorConfig {
 const KEYS = ['hub', 'authenticate', 'origins', 'requireSecure', 'limits', 'refuse'] as const
 
 /**
- * The logins of streams for ordinary routes: a Koa middleware that sets `ctx.state.identity` and calls the next one, or
- * refuses as `eventStream()` does: 401 with its challenges, 400 for credentials that are malformed, 403 for a page of
- * another origin, 503 where nobody can tell, 429 at a limit.
+ * Authentication of ordinary routes with the logins of streams: a Koa middleware that sets `ctx.state.identity` and
+ * calls the next one, or refuses like `eventStream()`: 401 with its challenges, 400 for malformed credentials, 403 for
+ * a page of another origin, 503 if authentication is unavailable, 429 at a limit.
  *
- * It honours what ends streams: `hub.revoke`, the end of a session, `expiresAt`, `holds`, and a `hub.disconnect()` since the
- * request arrived. As right before a stream opens, all of that is asked once more when it is known who is calling: with
- * `sessionCookie()` a second look into the store.
+ * It honours everything that closes streams: `hub.revoke`, the end of a session, `expiresAt`, `holds`, and a
+ * `hub.disconnect()` since the request arrived. As before a stream opens, all of that is checked once more after
+ * authentication: with `sessionCookie()` the store is read a second time.
  *
  * @throws {TypeError} at start-up, for a wrong option
  */
@@ -86,15 +89,15 @@ export function requireIdentity<
   return (ctx, next) => guard(ctx, next)
 }
 
-/** Whether a login still holds: asks once more, and answers the request where it does not. */
+/** Revalidates a login, and answers the request if it has ended. */
 export type Stands = () => Promise<boolean>
 
-/** Does what a route does for who has been let in. */
+/** The work of a route for an authenticated caller. */
 type GuardedWork = (stands: Stands) => Promise<void>
 
 /**
- * `requireIdentity()` for routes that take their time before they do something, such as to read a body that may come as
- * slowly as its client likes: the login may end meanwhile.
+ * `requireIdentity()` for routes that take time before they act, such as to read a body from a slow client: the login
+ * may end meanwhile.
  *
  * @throws {TypeError} at start-up, for a wrong option
  */
@@ -114,7 +117,7 @@ export function identityGuard<Events extends object, Login extends Logins>(
       if (refusal !== undefined) await turnDown(ctx, config, refusal)
       return refusal === undefined
     }
-    // What its claims look like is the word of the authenticator that made it.
+    // Its claims have the type that the authenticator declares.
     ctx.state.identity = caller.identity
     resume(ctx, config)
     if (hasConcealed(ctx)) await keepFromCaches(ctx, () => work(stands))
@@ -142,7 +145,7 @@ async function admit(ctx: Context, config: IdentityConfig): Promise<Caller | Ref
   return (await lapse(ctx, config, caller)) ?? caller
 }
 
-/** Why a login does not hold any more at this moment, if it does not. */
+/** Returns a refusal if the login is no longer valid. */
 async function lapse(ctx: Context, config: IdentityConfig, caller: Caller): Promise<Refusal | undefined> {
   const refusal = (await verify(ctx, caller, config)) ?? endedMeanwhile(ctx, caller, config)
   if (refusal !== undefined) await forget(ctx, config, caller)
@@ -155,12 +158,12 @@ async function turnDown(ctx: Context, config: IdentityConfig, refusal: Refusal):
     return
   }
   const { reason, status, challenges = [], error } = refusal
-  // RFC 9110, section 15.5.2: a 401 carries a challenge, also with a page of the application's.
+  // RFC 9110, section 15.5.2: a 401 has a challenge, even with a page of the application.
   if (ctx.status === 401 && !ctx.res.hasHeader('WWW-Authenticate')) ctx.set('WWW-Authenticate', [...challenges])
   config.hub.refused(reason, status, error, callerOf(ctx))
 }
 
-/** Whether the application answers a refusal in its own way. */
+/** Lets the application answer a refusal. Returns whether it did. */
 async function isAnswered(ctx: Context, config: IdentityConfig, { reason, status }: Refusal): Promise<boolean> {
   const { hub, timeout, answer } = config
   if (answer === undefined) return false

@@ -9,8 +9,8 @@ import { statusOf } from './response.ts'
 import { discard } from './source.ts'
 
 /**
- * Asks the subscription resolver, within the time that the route gives it. Answers `undefined` where there is to be no
- * stream, since it took too long or has set another status than 200, and the request has been answered.
+ * Calls the subscription resolver within the route's timeout. Returns `undefined` if there will be no stream, since it
+ * timed out or set a status other than 200, and the request has been answered.
  *
  * @throws what the resolver throws, for Koa to answer
  */
@@ -21,7 +21,7 @@ export async function resolve(
 ): Promise<Resolution | undefined> {
   const { hub, subscribe, timeout } = config
   const { stream } = subscriber
-  // Koa begins with 404. Any other status than this is the resolver's own.
+  // Koa's default is 404. Any status other than 200 was set by the resolver.
   ctx.status = 200
   let answering: unknown
   let late: Error | undefined
@@ -34,7 +34,7 @@ export async function resolve(
   try {
     const answer = await callInTime(limit, () => {
       const given = subscribe(stream, ctx)
-      // A promise of another make may begin anew for each who waits for it.
+      // Each `then` of a foreign thenable may start its work again.
       answering = isPromise(given) ? Promise.resolve(given) : given
       return answering
     })
@@ -43,7 +43,7 @@ export async function resolve(
     ignoreAnswer(answer, config, subscriber)
     return undefined
   } catch (error) {
-    // A resolver that is stopped by its stream's signal leaves the answer to whatever closed the stream.
+    // A resolver stopped by its stream's signal leaves the answer to whatever closed the stream.
     if (isAbortOf(stream.signal, error)) return { kind: 'topics', topics: [] }
     if (error !== late) {
       hub.refused('resolver', statusOf(error), error, stream.identity)
@@ -65,12 +65,12 @@ function roomOf({ topics, policy, identity }: Subscriber): TopicRoom {
   return { topics, maxTopics: policy.maxTopics, identity }
 }
 
-// The status and the body are the resolver's; where it has set no body, Koa says what the status means.
+// Status and body are the resolver's; without a body Koa sends the status text.
 function refuseAsSet(ctx: Context, { hub, authenticators }: RouteConfig, { stream }: Subscriber): void {
   if (stream.closeReason === 'client') return
   const { status, res } = ctx
   if (!res.hasHeader('Cache-Control')) ctx.set('Cache-Control', 'no-store')
-  // RFC 9110, section 15.5.2, wants one.
+  // RFC 9110, section 15.5.2, requires a challenge.
   if (status === 401 && authenticators.length > 0 && !res.hasHeader('WWW-Authenticate')) {
     ctx.set(
       'WWW-Authenticate',
@@ -81,7 +81,7 @@ function refuseAsSet(ctx: Context, { hub, authenticators }: RouteConfig, { strea
   hub.refused(reason, status, undefined, stream.identity)
 }
 
-// `ctx.status = 403; return false` is a refusal like any other: what came with it need be no subscription.
+// After a refusal such as `ctx.status = 403; return false`, the return value need not be a subscription.
 function ignoreAnswer(answer: unknown, { hub }: RouteConfig, subscriber: Subscriber): void {
   let resolution: Resolution
   try {

@@ -5,26 +5,26 @@ import { PassThrough, pipeline } from 'node:stream'
 import type { Context } from 'koa'
 import { EventStream } from '../stream/event-stream.ts'
 
-/** How many listeners are added for which events. */
+/** The number of listeners added for each event. */
 type Additions = readonly (readonly [event: string | symbol, listeners: number])[]
 
 /**
- * Drops the listeners that a streaming response no longer needs, once Koa has piped the stream into it, for the memory that
- * they hold. What they watch for is watched by `ClientConnection`.
+ * Drops the listeners that a streaming response no longer needs once Koa has piped the stream into it, to save their
+ * memory. `ClientConnection` watches for the same events.
  *
  * - Koa 3 puts `stream.pipeline()` around stream and response: 27 listeners and their closures.
- * - Koa has on-finished watch the response and its socket, to hear of errors and to destroy the body.
+ * - Koa lets on-finished watch the response and its socket, to notice errors and to destroy the body.
  *
- * Koa reads `ctx.respond` right before it responds, and nothing is written before the task that does so is over. What has
- * been added in between is taken off if it is for each event as much as Node's pipeline adds, so that it can be nobody else's.
- * Otherwise everything stays, which does no harm.
+ * Koa reads `ctx.respond` right before it responds, and nothing is written until that task is over. Listeners added in
+ * between are removed only if their number for each event is exactly what Node's pipeline adds, so that they cannot be
+ * anybody else's. Otherwise all stay, which does no harm.
  */
 export function dropResponseListeners(ctx: Context): void {
-  // Whoever responds in Koa's place has said so.
+  // `respond` is set: the application responds in Koa's place.
   if (!Object.hasOwn(ctx, 'respond')) Object.defineProperty(ctx, 'respond', RESPOND)
 }
 
-// One for all contexts, so that they go on to share their shape.
+// One descriptor for all contexts, so that they keep sharing their hidden class.
 const RESPOND: PropertyDescriptor & ThisType<Context> = {
   configurable: true,
   enumerable: true,
@@ -34,7 +34,7 @@ const RESPOND: PropertyDescriptor & ThisType<Context> = {
       const added = pipelineAdditions()
       const [onBody, onResponse] = [new AddedListeners(body, added.body), new AddedListeners(res, added.response)]
       queueMicrotask(() => {
-        // Others may have looked, and then respond in Koa's place.
+        // Something else may have read `respond`, and then set it to respond in Koa's place.
         if (!body.isPiped || Object.getOwnPropertyDescriptor(this, 'respond')?.get === undefined) return
         if (onBody.areComplete && onResponse.areComplete) {
           onBody.drop()
@@ -52,7 +52,7 @@ const RESPOND: PropertyDescriptor & ThisType<Context> = {
 
 type Listener = ReturnType<EventEmitter['rawListeners']>[number]
 
-/** What is added to an emitter from now on. Listeners join at the end. */
+/** The listeners added to an emitter from now on. New listeners come last. */
 class AddedListeners {
   readonly #emitter: EventEmitter
   readonly #expected: Additions
@@ -64,7 +64,7 @@ class AddedListeners {
     this.#before = expected.map(([event]) => emitter.rawListeners(event))
   }
 
-  /** Whether those that were there are, and just as many have been added as are expected. */
+  /** Whether the earlier listeners are unchanged, and exactly the expected number has been added. */
   get areComplete(): boolean {
     return this.#expected.every(([event, listeners], i) => {
       const [before, now] = [this.#before[i] ?? [], this.#emitter.rawListeners(event)]
@@ -83,7 +83,9 @@ class AddedListeners {
 
 let additions: { readonly body: Additions; readonly response: Additions } | undefined
 
-/** The listeners that this Node's pipeline puts on a stream that pipes itself, and on a response. */
+/**
+ * The listeners that `pipeline()` of this version of Node adds to a stream with a `pipe` of its own, and to a response.
+ */
 function pipelineAdditions(): { readonly body: Additions; readonly response: Additions } {
   if (additions !== undefined) return additions
   const body = new SilentlyPiped()
@@ -111,20 +113,21 @@ class SilentlyPiped extends PassThrough {
   }
 }
 
-// Koa waits for the end of each response in `app.handleRequest()`, and again where a stream is made the body.
+// The listeners of Koa itself: in `app.handleRequest()`, and where a stream becomes the body.
 const KOAS_OWN = 2
 
-// Only where no more wait in on-finished's queue than Koa itself. Later calls of it begin a watch of their own. Over HTTP/2
-// it cannot take all of its listeners off.
+// Only if on-finished's queue has no listeners but Koa's. Later calls start a watch of their own. Over HTTP/2 not all
+// of its listeners can be removed.
 function stopOnFinished(response: EventEmitter): void {
   const queue = onFinishedQueue(response)
   if (queue?.length !== KOAS_OWN || response.listenerCount('end') !== 1) return
   queue.length = 0
-  // No response emits it, but on-finished takes it for the end of any message, and removes its listeners.
+  // Responses never emit `end`, but on-finished takes it for the end of any message and removes its listeners.
   response.emit('end')
 }
 
-// Private, but it has no other way to be asked who waits, and is the same since 2014. Where it is missing all stays on.
+// Private, but there is no other way to find out, and it has been the same since 2014. If it is missing, all listeners
+// stay.
 function onFinishedQueue(response: object): unknown[] | undefined {
   const watch = '__onFinished' in response ? response.__onFinished : undefined
   return typeof watch === 'function' && 'queue' in watch && Array.isArray(watch.queue) ? watch.queue : undefined

@@ -17,27 +17,27 @@ import type { EventStreamOptions, IdentityLimitOption } from './options.ts'
 import { checkOverload, type OverloadOption } from './overload.ts'
 import { joinDesks } from './ticket-hub.ts'
 
-/** Milliseconds of silence after which a heartbeat is sent, unless told otherwise. */
+/** The default interval of heartbeats, in milliseconds. */
 export const DEFAULT_HEARTBEAT = 25_000
-/** Milliseconds a client is told to wait before it comes back, before the jitter, unless told otherwise. */
+/** The default time until a client reconnects, in milliseconds before jitter. */
 export const DEFAULT_RETRY = 3_000
-/** Bytes that may wait for a client, unless told otherwise. */
+/** The default limit of bytes buffered for a client: 1 MiB. */
 export const DEFAULT_BUFFER_BYTES = 1_048_576
-/** Milliseconds that a client may take nothing of what waits for it, unless told otherwise. */
+/** The default time for which a client may read nothing of what is buffered, in milliseconds. */
 export const DEFAULT_STALL = 30_000
-/** Streams of one identity at once, unless told otherwise. */
+/** The default limit of streams of one identity. */
 export const DEFAULT_IDENTITY_LIMIT = 20
-/** Streams of one address at once, unless told otherwise. A company or a mobile network may be one address. */
+/** The default limit of streams of one address. A company or a mobile network may be one address. */
 export const DEFAULT_ADDRESS_LIMIT = 1_000
-/** Streams of this process at once, unless told otherwise. */
+/** The default limit of streams of this process. */
 export const DEFAULT_PROCESS_LIMIT = 50_000
-/** Bytes that may wait in this process for all clients together, unless told otherwise: 512 MiB. */
+/** The default limit of bytes buffered for all clients of this process: 512 MiB. */
 export const DEFAULT_BUFFERED_LIMIT = 536_870_912
-/** The least that may be allowed to wait in this process: 1 MiB. */
+/** The least value of that limit: 1 MiB. */
 export const MIN_BUFFERED_LIMIT = 1_048_576
-/** Topics of one stream, unless told otherwise. */
+/** The default limit of topics of one stream. */
 export const DEFAULT_TOPIC_LIMIT = 100
-/** The checked options of a stream's route. Its resolver has as long as authentication has. */
+/** The checked options of a stream's route. `timeout` is that of authentication, and then of the resolver. */
 export interface RouteConfig extends DoorConfig {
   readonly subscribe: (stream: EventStream<EventMap, Identity | undefined>, ctx: Context) => unknown
   readonly policy: StreamPolicy
@@ -65,7 +65,7 @@ const KEYS = [
 
 const LIMITS = ['identity', 'address', 'process', 'rate', 'shared', 'buffered', 'topics', 'timeout'] as const
 
-/** Checks the options of a route once, against those of its hub too. @throws {TypeError} that names the wrong one */
+/** Checks the options of a route, also against those of its hub. @throws {TypeError} that names the wrong one */
 export function checkOptions<Events extends object>(options: EventStreamOptions<Events>): RouteConfig {
   knownKeys('eventStream', options, KEYS)
   const limits = options.limits ?? {}
@@ -111,7 +111,7 @@ function checkShared(shared: { identity?: number | IdentityLimitOption } = {}): 
   })
 }
 
-// A client that waits for such an event would be cut by it, each time that it comes back.
+// Such an event would exceed the buffer of a waiting client, and cut it each time it reconnects.
 function requireRoomForEvents(hub: HubEngine, { bufferBytes }: StreamPolicy): void {
   const { maxEventBytes, maxEventBytesGiven } = hub
   if (!maxEventBytesGiven || maxEventBytes <= bufferBytes) return
@@ -165,7 +165,7 @@ function visible(policy: StreamPolicy): StreamPolicy {
 
 function heartbeatEvent(name: string): Buffer {
   try {
-    // The library's own name for it; nobody else may send that.
+    // `heartbeat` is reserved, so `checkEventName` would refuse it.
     return encodeEvent({ event: name === 'heartbeat' ? name : checkEventName(name), data: '', id: undefined })
   } catch (cause) {
     throw new TypeError('`heartbeat.event` must be an event name', { cause })
@@ -175,7 +175,7 @@ function heartbeatEvent(name: string): Buffer {
 function checkOverflow({ policy, key }: NonNullable<EventStreamOptions['buffer']>): OverflowPolicy {
   const kind = oneOf('buffer.policy', policy, ['disconnect', 'drop', 'conflate'], 'disconnect')
   if (kind === 'conflate') return Object.freeze({ kind, keys: new ConflationKeys(fn('buffer.key', key, nameOf)) })
-  if (key !== undefined) throw new TypeError('`buffer.key` is only of use with the policy `conflate`')
+  if (key !== undefined) throw new TypeError('`buffer.key` requires `buffer.policy: "conflate"`')
   return Object.freeze({ kind })
 }
 

@@ -9,24 +9,24 @@ import type { Identity } from '../auth/identity.ts'
 
 type AnyStream = EventStream<EventMap, Identity | undefined>
 
-// How long a source that always has its next event at hand may keep everybody else waiting: so many events, or
-// milliseconds, whatever comes first.
+// A source whose next event is always ready yields the event loop after this many events or milliseconds, whichever
+// comes first.
 const EVENTS_A_TURN = 32
 const MS_A_TURN = 10
 
-/** What a resolver left to be done with its stream, once it lives and once it has closed. */
+/** The part of a resolver's result that runs with the stream: started when it opens, released when it closes. */
 export interface Source {
   start(): void
   release(): void
 }
 
-/** Nothing is left to be done. */
+/** Nothing to start or release. */
 export const NO_SOURCE: Source = { start: () => undefined, release: () => undefined }
 
-/** The part of a resolver's answer that outlives the opening of the stream. Releases it when the stream closes. */
+/** Creates the source of a resolver's result. Releases it when the stream closes. */
 export function sourceOf(resolution: Resolution, stream: AnyStream, hub: HubEngine): Source {
   const source = makeSource(resolution, stream, hub)
-  // The client may have gone while the resolver was busy.
+  // The client may have disconnected while the resolver was running.
   if (stream.closed) source.release()
   else if (source !== NO_SOURCE) {
     stream.once('close', () => {
@@ -36,14 +36,14 @@ export function sourceOf(resolution: Resolution, stream: AnyStream, hub: HubEngi
   return source
 }
 
-/** Lets go of an answer of which no use is made. */
+/** Releases a resolver's result that is not used. */
 export function discard(resolution: Resolution, stream: AnyStream, hub: HubEngine): void {
   makeSource(resolution, stream, hub).release()
 }
 
 function makeSource(resolution: Resolution, stream: AnyStream, hub: HubEngine): Source {
   const failed = (during: string) => (error: unknown) => {
-    // A source that is stopped by its stream's signal has done as it was told.
+    // A source stopped by its stream's signal has not failed.
     if (!isAbortOf(stream.signal, error)) hub.failed(during, error, stream)
   }
   if (resolution.kind === 'cleanup') {
@@ -66,12 +66,12 @@ function makeSource(resolution: Resolution, stream: AnyStream, hub: HubEngine): 
         (error: unknown) => {
           failed('source')(error)
           stream.finish('error')
-          // The client may need long to read what was sent before.
+          // Now, since the client may take long to read what was sent before.
           callAside(() => pump.stop(), failed('source'))
         },
       )
     },
-    // Also where the source waits for something else just now and would not notice that the client has gone.
+    // Even while the source waits for something else, and would not notice the disconnect.
     release: () => {
       callAside(() => pump.stop(), failed('source'))
     },
@@ -79,8 +79,8 @@ function makeSource(resolution: Resolution, stream: AnyStream, hub: HubEngine): 
 }
 
 /**
- * Moves events from an iterator to a stream, with the manners of `for await`: one that has ended is not returned from,
- * and any other once.
+ * Moves events from an iterator to a stream. Calls `return()` like `for await`: once, and not if the iterator has
+ * ended.
  */
 class Pump {
   readonly #iterator: AsyncIterator<EventInput>
@@ -96,7 +96,7 @@ class Pump {
     this.#clock = clock
   }
 
-  /** Asks for the next event only when the client has room for it. */
+  /** Requests the next event only when there is room in the client's buffer. */
   async run(): Promise<void> {
     this.#turnedAt = this.#clock.monotonic()
     for (let next = await this.#next(); next.done !== true; next = await this.#next()) {
@@ -114,8 +114,7 @@ class Pump {
   async #next(): Promise<IteratorResult<EventInput>> {
     try {
       const next: unknown = await this.#iterator.next()
-      if (!isResult(next))
-        throw new TypeError('the iterator of the source answered something else than { done, value }')
+      if (!isResult(next)) throw new TypeError('the iterator of the source must return { done, value }')
       if (next.done === true) this.#ended = true
       return next
     } catch (error) {
@@ -129,7 +128,7 @@ class Pump {
     return this.#events >= EVENTS_A_TURN || this.#clock.monotonic() - this.#turnedAt >= MS_A_TURN
   }
 
-  // Promises that are settled already never let the event loop turn: nobody would even hear that the client has left.
+  // Awaiting settled promises never yields to the event loop, so that not even a disconnect would be noticed.
   async #turn(): Promise<void> {
     await new Promise<void>(resolve => {
       this.#clock.turn(resolve)

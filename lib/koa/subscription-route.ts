@@ -17,16 +17,16 @@ import { identityGuard, type RequireIdentityOptions } from './require-identity.t
 import { secretsOf } from './request-secrets.ts'
 import { setNotAllowed } from './response.ts'
 
-// Room for the most topics there may be, of the longest names.
+// Enough for the maximum number of topics with names of maximum length.
 const DEFAULT_MAX_BODY_BYTES = 131_072
 const KEYS = ['hub', 'authenticate', 'origins', 'requireSecure', 'limits', 'may', 'maxBodyBytes', 'within'] as const
 const FIELDS = ['stream', 'subscribe', 'unsubscribe', 'seen'] as const
 
-/** What a page wishes for its stream. */
+/** The changes that a page requests for its stream. */
 export interface SubscriptionWish {
-  /** Topics that it is to get. */
+  /** Topics to add. */
   readonly subscribe: readonly string[]
-  /** Topics that it is to lose. */
+  /** Topics to remove. */
   readonly unsubscribe: readonly string[]
 }
 
@@ -36,13 +36,13 @@ export interface SubscriptionRouteOptions<
   Login extends Logins = Authenticator | readonly Authenticator[],
 > extends Omit<RequireIdentityOptions<Events, Login>, 'refuse'> {
   /**
-   * Whether somebody may have these topics, and give up those. One that throws, or takes longer than `limits.timeout`, is a
-   * `fault`, and the request gets 503.
+   * Whether the identity may add and remove these topics. If it throws, or takes longer than `limits.timeout`, the hub
+   * emits `fault`, and the request gets 503.
    */
   may: (identity: IdentityOf<Login>, wish: SubscriptionWish, ctx: Context) => boolean | Promise<boolean>
-  /** Bytes of a request's body. Default 128 KiB. */
+  /** The size limit of a request body, in bytes. Default 128 KiB. */
   maxBodyBytes?: number
-  /** Milliseconds that instances have for their answers. Default 2,000. */
+  /** How long to wait for the other instances' answers, in milliseconds. Default 2,000. */
   within?: number
 }
 
@@ -54,25 +54,27 @@ interface Desk<Who> {
   readonly within: number
 }
 
-/** A request: which stream, and what for. */
+/** A request: the stream and the changes. */
 interface Wish extends SubscriptionWish {
   readonly stream: string
   readonly seen: string
 }
 
 /**
- * Topics for a page's own stream, while it lives: a Koa middleware for a POST of JSON, `{ "stream": "<id>", "subscribe":
- * ["room:7"], "unsubscribe": ["room:6"] }`, of at most 100 topics each, where `stream` is what the page has read in the data of its
- * `cursor` event. In the page, `subscriptions()` of `koa-event-stream/client/subscriptions` makes these requests.
+ * Changes the topics of a page's open stream: a Koa middleware for a POST of JSON, `{ "stream": "<id>", "subscribe":
+ * ["room:7"], "unsubscribe": ["room:6"] }`, with at most 100 topics each, where `stream` is the id from the data of the
+ * page's `cursor` event. In the page, `subscriptions()` of `koa-event-stream/client/subscriptions` sends these
+ * requests.
  *
- * It answers `200 {"streams":1,"since":"…","complete":true}` as `hub.subscribe()` does. The stream must be one of the same
- * login as the request: of the same `id`, and of the same session where there is one. 404 with `"streams":0` where there is no
- * such stream, whether somebody else has it or nobody.
+ * It answers `200 {"streams":1,"since":"…","complete":true}` as `hub.subscribe()` does. The stream must belong to the
+ * same login as the request: the same `id`, and the same session if there is one. Otherwise, and if there is no such
+ * stream, 404 with `"streams":0`.
  *
- * What is taken away by `hub.unsubscribe()` while `may` is being asked is not brought back: 409, as for a stream that would have
- * more than `limits.topics`. Other refusals are those of `requireIdentity()`; besides, 400 for what is no wish, 403 for what `may`
- * denies, 413, and nothing was changed; 405, 408, 415; 503 with `Retry-After` where the log cannot be reached, or not all instances
- * have answered and none of the others has the stream: the same may be asked again.
+ * A topic removed by `hub.unsubscribe()` while `may` is running is not added again: 409, as for a stream that would
+ * exceed `limits.topics`. Other refusals are those of `requireIdentity()`; in addition, 400 for an invalid request, 403
+ * if `may` denies it, and 413, all without changing anything; 405, 408, 415; 503 with `Retry-After` if the log is
+ * unavailable, or if not all instances have answered and none of the others has the stream: the request can be
+ * repeated.
  *
  * @throws {TypeError} at start-up, for a wrong option
  */
@@ -91,7 +93,7 @@ export function subscriptionRoute<
     within: duration('within', within, { default: DEFAULT_WITHIN }),
   })
   return async ctx => {
-    // What is taken away from now on, the login and `may` may not know of.
+    // Topics removed from now on may be unknown to the login and to `may`.
     const decision = desk.hub.subscriptions.decide()
     await guard(ctx, stands => answer(ctx, desk, decision, stands))
   }
@@ -120,22 +122,22 @@ async function answer<Who>(
     return
   }
   const { subscribe, unsubscribe } = wish
-  // The guard has put it there.
+  // Set by the guard.
   const identity = ctx.state.identity as Who
   const may = () => desk.may(identity, { subscribe, unsubscribe }, ctx)
   if (!(await isAllowed(ctx, desk, may, { error: 'not allowed to have these topics' }))) return
-  // A body may have come slowly, and the login have ended meanwhile.
+  // The login may have ended while a slow body was received.
   if (await stands()) await change(ctx, desk, wish, decision)
 }
 
-/** @throws {TypeError} {EventStreamError} that say what is wrong */
+/** @throws {TypeError} or {EventStreamError} that say what is wrong */
 function readWish(json: unknown): Wish {
   knownKeys('the body', json, FIELDS)
   const { stream, subscribe = [], unsubscribe = [], seen = '' } = json as Partial<Record<keyof Wish, unknown>>
   if (!isId(stream) || stream === '') throw new TypeError('`stream` must be the id of a stream')
   if (!isId(seen)) throw new TypeError('`seen` must be the id of an event')
   const wish = { stream, seen, subscribe: checkTopics(subscribe), unsubscribe: checkTopics(unsubscribe) }
-  if (wish.subscribe.length + wish.unsubscribe.length === 0) throw new TypeError('there are no topics')
+  if (wish.subscribe.length + wish.unsubscribe.length === 0) throw new TypeError('there are no topics in the request')
   if (wish.subscribe.some(topic => wish.unsubscribe.includes(topic))) {
     throw new TypeError('a topic cannot be in `subscribe` and in `unsubscribe`')
   }
@@ -156,16 +158,19 @@ async function change<Who>(ctx: Context, { hub, within }: Desk<Who>, wish: Wish,
   } catch (error) {
     const safe = safeError(error, secretsOf(ctx))
     hub.refused('broker', 503, safe)
-    comeBack(ctx, 'the log cannot be reached: ask again')
+    comeBack(ctx, 'the log is unavailable: retry')
   }
 }
 
 function tellOutcome(ctx: Context, { streams, since, complete, refused }: ChangeOutcome): void {
   if (streams > 0) tell(ctx, 200, { streams, since, complete })
   else if (refused > 0) {
-    tell(ctx, 409, { error: 'the stream cannot have these topics: it has too many, or they were taken away', streams })
-  } else if (complete) tell(ctx, 404, { error: 'there is no such stream of this login', streams })
-  else comeBack(ctx, 'not all instances have answered: ask again')
+    tell(ctx, 409, {
+      error: 'the topics cannot be added: the stream would have too many, or they were removed meanwhile',
+      streams,
+    })
+  } else if (complete) tell(ctx, 404, { error: 'this login has no such stream', streams })
+  else comeBack(ctx, 'not all instances have answered: retry')
 }
 
 function comeBack(ctx: Context, error: string): void {

@@ -2,17 +2,17 @@ import type { Context } from 'koa'
 import { ignoreOutcome } from '../application.ts'
 
 /**
- * Remembers an answer as it is before a function of the application's gives its own.
+ * Saves the response before a function of the application may change it.
  *
- * @returns takes back what that has set, for another to be given: its status and its body take the place of those there are
+ * @returns restores the saved headers, for another answer, which sets its own status and body
  */
 export function rememberAnswer(ctx: Context): () => void {
   const { res, respond } = ctx
   const headers = Object.entries(res.getHeaders())
   return () => {
-    // Whoever it was handed to, Koa would leave the client without an answer.
+    // With `respond = false` Koa would never answer the client.
     ctx.respond = respond
-    // What has been begun cannot be answered otherwise. It must not look complete.
+    // A response that has begun cannot be replaced. It must not look complete.
     if (res.headersSent) {
       if (!res.writableEnded) res.destroy()
       return
@@ -23,7 +23,7 @@ export function rememberAnswer(ctx: Context): () => void {
   }
 }
 
-/** Lets go of what stands behind a body that nobody will read. */
+/** Releases the resources of a body that nobody will read. */
 function discard(body: unknown): void {
   if (body instanceof Response) discard(body.body)
   else if (body instanceof ReadableStream) ignoreOutcome(body.cancel())

@@ -4,28 +4,28 @@ import type { Hub } from '../hub/hub.ts'
 import { checkHub } from './door-config.ts'
 import { logIn, refuseInProduction } from './test-login.ts'
 
-/** What the test kit may do to a hub that is not on its public surface. */
+/** Internals of a hub for the test kit. */
 export interface TestDoor {
   readonly hub: Hub
-  /** Logs a request in, at the mounts of this hub. */
+  /** Logs a request in, on the routes of this hub. */
   logIn(request: object, identity: Identity): void
-  /** Publishes an event of the kit's own, which no map of the application's has. */
+  /** Publishes an event of the test kit's own, which the application's event types do not include. */
   publish(topic: string, event: { readonly event: string; readonly data: string }): Promise<void>
   /**
-   * What a topic remembers.
+   * The history limits of a topic.
    *
-   * @throws {TypeError} where the engine does not tell
+   * @throws {TypeError} if the broker does not report them
    */
   limitsOf(topic: string): HistoryLimits
   /**
-   * Begins a new life of the log.
+   * Starts a new epoch of the log.
    *
-   * @throws {TypeError} as a rejection, where the engine cannot
+   * @throws {TypeError} as a rejection, if the broker cannot
    */
   lose(): Promise<void>
 }
 
-/** @throws {TypeError} in production, and for what is no hub of this copy of the library */
+/** @throws {TypeError} in production, and for a value that is not a hub of this copy of the library */
 export function openTestDoor(hub: unknown): TestDoor {
   refuseInProduction('testStreams()')
   const engine = checkHub(hub)
@@ -40,16 +40,16 @@ export function openTestDoor(hub: unknown): TestDoor {
     },
     limitsOf: topic => {
       const limits = broker.limitsOf?.(topic)
-      if (limits === undefined) throw missing('limitsOf', 'what a topic remembers')
+      if (limits === undefined) throw missing('limitsOf', 'to report the history limits of a topic')
       return limits
     },
     lose: async () => {
-      if (broker.lose === undefined) throw missing('lose', 'how to lose its log')
+      if (broker.lose === undefined) throw missing('lose', 'to lose its log')
       await broker.lose()
     },
   }
 }
 
 function missing(method: string, what: string): TypeError {
-  return new TypeError(`the broker has no \`${method}()\`, which would say ${what}`)
+  return new TypeError(`the broker needs a method \`${method}()\` ${what}`)
 }

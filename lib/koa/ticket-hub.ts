@@ -2,25 +2,25 @@ import type { Authenticator } from '../auth/authenticator.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import type { DoorConfig } from './door-config.ts'
 
-/** What streams need to know of the desk that issues their tickets. */
+/** The interface of a ticket issuer to the streams that accept its tickets. */
 interface TicketDesk {
   readonly hub: HubEngine
-  /** Streams that take the tickets want TLS: a login must not be sent in the clear for one either. */
+  /** Requires TLS for issuing, since the streams require it: the login must not be sent in the clear either. */
   wantTls(): void
 }
 
 const desks = new WeakMap<Authenticator, TicketDesk>()
 
-/** Remembers whose tickets an authenticator takes. */
+/** Records the issuer of the tickets that an authenticator accepts. */
 export function bindTickets(tickets: Authenticator, desk: TicketDesk): void {
   desks.set(tickets, desk)
 }
 
 /**
- * Checks that tickets are for streams of the same hub, since a log-out that the one hears of would not end streams of the
- * other, and has their desk want TLS where the streams do.
+ * Checks that tickets and streams have the same hub, since a log-out on one would not close streams of the other; and
+ * requires TLS for issuing if the streams do.
  *
- * @throws {TypeError} where they are of another hub
+ * @throws {TypeError} if the hubs differ
  */
 export function joinDesks({ authenticators, hub, requireSecure }: DoorConfig): void {
   for (const authenticator of authenticators) {

@@ -7,44 +7,47 @@ import { checkDoor, checkLogins, DEFAULT_TIMEOUT, type DoorConfig } from './door
 import { checkParam } from './query-parameter.ts'
 import type { RateLimiter } from './rate-limit.ts'
 
-/** How long a ticket may wait to be used: 30 seconds, in milliseconds. */
+/** The default lifetime of an unused ticket: 30 seconds, in milliseconds. */
 export const DEFAULT_TICKET_TTL = 30_000
-/** The longest that a ticket may wait to be used: a minute, in milliseconds. */
+/** The longest lifetime of an unused ticket: a minute, in milliseconds. */
 export const MAX_TICKET_TTL = 60_000
-/** How long a stream that was opened with a ticket lives at most: 15 minutes, in milliseconds. */
+/** The default `maxAge` of a stream opened with a ticket: 15 minutes, in milliseconds. */
 export const DEFAULT_TICKET_MAX_AGE = 900_000
-/** The parameter that carries a ticket. */
+/** The default parameter for a ticket. */
 export const DEFAULT_TICKET_PARAM = 'ticket'
-/** Tickets of one identity that may be waiting to be used, unless told otherwise. */
+/** The default limit of unused tickets of one identity. */
 export const DEFAULT_TICKET_LIMIT = 20
 
 export interface UrlTicketOptions<Events extends object = EventMap> {
   /** The hub of the streams. Its broker's store keeps the tickets, for all instances. */
   hub: Hub<Events>
-  /** Who may have a ticket: asked on `issue`, as `eventStream()` asks. */
+  /** Authenticates requests to `issue`, as by `eventStream()`. */
   authenticate: Authenticator | readonly Authenticator[]
-  /** Names the streams that a ticket is for. It is good for no other audience of the hub. */
+  /** Identifies the streams that a ticket is for. It is not valid for other audiences of the hub. */
   audience: string
-  /** How long a ticket may wait to be used, in milliseconds, from 1,000 to 60,000. Default: 30 s. */
+  /** How long an unused ticket is valid, in milliseconds, from 1,000 to 60,000. Default: 30 s. */
   ttl?: number
   /**
-   * How long a stream lives that was opened with a ticket, in milliseconds; spread over 0.9 to 1 of it. The login cannot
-   * be looked up again from a ticket, so the client has to come for another one. Default: 15 min.
+   * How long a stream opened with a ticket may stay open, in milliseconds; with a jitter of 0.9 to 1. The login cannot
+   * be revalidated from a ticket, so the client must fetch a new one then. Default: 15 min.
    */
   maxAge?: number
-  /** Other origins whose pages may ask for a ticket with the user's cookie, as those of `eventStream()`. Default: none. */
+  /** Other origins whose pages may request a ticket with the user's cookie, as for `eventStream()`. Default: none. */
   origins?: readonly string[]
-  /** Refuses to issue over plain HTTP, with 403 and before anybody is asked who is calling. Default: as the streams. */
+  /** Refuses to issue over plain HTTP, with 403 and before authentication. Default: as the streams. */
   requireSecure?: boolean
   limits?: {
-    /** Tickets of one identity that are waiting to be used, on all instances. Default 20. */
+    /** Unused tickets of one identity, on all instances. Default 20. */
     tickets?: number
-    /** How often tickets may be asked for, as `limits.rate` of `eventStream()`. Beyond it, 429. Default: none. */
+    /**
+     * Rate limiters for requests to `issue`, like `limits.rate` of `eventStream()`. Beyond the rate, 429. Default:
+     * none.
+     */
     rate?: { identity?: RateLimiter; address?: RateLimiter }
   }
-  /** How long authentication, and then issuing, may take, in milliseconds. Default: 10 s. */
+  /** The timeout of authentication, and then of issuing, in milliseconds. Default: 10 s. */
   timeout?: number
-  /** The parameter that carries the ticket. Default: `ticket`. */
+  /** The query parameter for the ticket. Default: `ticket`. */
   param?: string
   /** The realm named in challenges. Default: `events`. */
   realm?: string
@@ -55,7 +58,7 @@ export interface TicketConfig extends DoorConfig {
   readonly audience: string
   readonly ttl: number
   readonly maxAge: number
-  /** Tickets of one identity that may be waiting. */
+  /** The most unused tickets of one identity. */
   readonly most: number
   readonly param: string
   readonly realm: string

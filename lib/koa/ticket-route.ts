@@ -14,43 +14,45 @@ import { setNotAllowed, setTicket, type IssuedTicket } from './response.ts'
 import { bindTickets } from './ticket-hub.ts'
 import { checkTicketOptions, type TicketConfig, type UrlTicketOptions } from './ticket-options.ts'
 
-/** What issues tickets, and the authenticator that takes them. */
+/** Issues tickets, and authenticates by them. */
 export interface UrlTickets extends QueryAuthenticator {
   /**
-   * A Koa middleware for a POST: `200 {"ticket":"…","expiresIn":30}`, in seconds, to whom `authenticate` knows; refusals as
-   * of `eventStream()`; 405 for other methods.
+   * A Koa middleware for a POST: `200 {"ticket":"…","expiresIn":30}`, in seconds, for callers that `authenticate`
+   * accepts; refusals as by `eventStream()`; 405 for other methods.
    */
   readonly issue: (ctx: Context) => Promise<void>
 }
 
-/** What the route works with. */
+/** The configuration of the route, with its book of tickets. */
 interface Desk extends TicketConfig {
   readonly book: TicketBook
 }
 
 /**
- * Tickets for clients that cannot set headers, such as an EventSource of another origin: a page asks for one with its
- * login, `POST` to `issue`, and opens `GET /events?ticket=…` with it. Give the answer to `eventStream()` as an
+ * Tickets for clients that cannot set headers, such as an EventSource of another origin: a page gets one with its login
+ * by `POST` to `issue`, and opens `GET /events?ticket=…` with it. Pass the result to `eventStream()` as an
  * authenticator.
  *
- * - A ticket has 256 random bits, is kept as its SHA-256 only, and opens one stream on one of all instances. A reconnect
- *   with the same URL gets 401: fetch a new ticket, and pass `lastEventId`.
- * - The stream is its issuer's (`id`, `session`, `token`, `claims`, `expiresAt`), so that `disconnect`, `revoke` and
- *   `watchSessions` close it; the scheme is `ticket`. They end tickets that have not been used as well.
- * - A ticket is used up when a place for the stream has been taken, right before `subscribe` is called. It is not by
- *   another method than GET, an `Accept` that fits no stream, a limit, a drain, another audience or a page of another
- *   origin; it is where `subscribe` refuses or the broker fails.
- * - Nobody can guess a ticket, so the origin of its request is not checked against `origins`. But where a page asked for
- *   it, by its `Origin`, no page of another origin can use it.
+ * - A ticket has 256 random bits, is stored only as its SHA-256, and opens one stream on any of the instances. A
+ *   reconnect with the same URL gets 401: fetch a new ticket, and pass `lastEventId`.
+ * - The stream has the issuing login's identity (`id`, `session`, `token`, `claims`, `expiresAt`), so that
+ *   `disconnect`, `revoke` and `watchSessions` close it; the scheme is `ticket`. They invalidate unused tickets as
+ *   well.
+ * - A ticket is redeemed once a place for the stream is reserved, right before `subscribe` is called. Another method
+ *   than GET, an `Accept` that excludes streams, a limit, a drain, another audience or a page of another origin does
+ *   not redeem it; a refusal by `subscribe` or a failure of the broker does.
+ * - A ticket cannot be guessed, so the origin of its request is not checked against `origins`. But if a page requested
+ *   it, as its `Origin` shows, no page of another origin can use it.
  * - The parameter is removed from `ctx.url`, `ctx.querystring`, `ctx.originalUrl` and `ctx.req.url` as soon as
- *   `eventStream()` is reached, even if it refuses the request. Mount `hide` before middleware that logs.
+ *   `eventStream()` runs, even if it refuses the request. Mount `hide` before middleware that logs.
  *
- * The desk has the guards of the streams: `requireSecure`, `origins`, `limits`. Of each user only so many tickets can be
- * waiting for their streams, on all instances together.
+ * `issue` has the guards of the streams: `requireSecure`, `origins`, `limits`. The number of unused tickets of each
+ * user is limited over all instances.
  *
- * The store gets the identity with its claims and the key of its session, for `ttl`: trust it as the store of sessions.
+ * The store gets the identity with its claims and its session key, for `ttl`: it must be as trusted as the session
+ * store.
  *
- * @throws {TypeError} for a wrong option; by `eventStream()`, where its hub is another one
+ * @throws {TypeError} for a wrong option; by `eventStream()`, if it has another hub
  */
 export function urlTicket<Events extends object = EventMap>(options: UrlTicketOptions<Events>): UrlTickets {
   const config = checkTicketOptions(options)
@@ -98,7 +100,7 @@ export function urlTicket<Events extends object = EventMap>(options: UrlTicketOp
 }
 
 async function issue(ctx: Context, desk: Desk): Promise<void> {
-  // Whatever the method is, its credentials leave the URL.
+  // Remove the credentials from the URL, whatever the method.
   if (ctx.method !== 'POST') {
     approach(ctx, desk)
     setNotAllowed(ctx, 'POST')
@@ -132,12 +134,12 @@ async function enter(ctx: Context, desk: Desk, caller: Caller): Promise<IssuedTi
   const { identity } = caller
   if (identity === undefined) return ended(caller, desk)
   const standing = await hub.revocationMarks.standing(identity)
-  // In this order: a login that ended before is gone by now, and one that ends later no longer stands so.
+  // In this order: a login that ended before is rejected here, and one that ends later changes the standing.
   if (!(await stillHolds(caller, desk))) return ended(caller, desk)
   const left = Math.min(ttl, (identity.expiresAt ?? Infinity) - hub.clock.now())
   const ticket = await book.enter({ identity, origin: ctx.get('origin'), standing }, left)
   if (ticket === undefined)
     return { reason: 'ticket-limit', status: 429, wait: jitteredRetry(ORDINARY_WAIT, hub.clock) }
-  // What was ended while the login was looked up has changed the standing already. Nobody ever sees this ticket.
+  // A login that ended during revalidation has changed its standing already, and this ticket is never sent.
   return endedMeanwhile(ctx, caller, desk) ?? { ticket, expiresIn: Math.floor(left / 1_000) }
 }

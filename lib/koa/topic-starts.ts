@@ -4,10 +4,10 @@ import type { TopicWish } from '../hub/subscription.ts'
 import { isPresenceTopic, topicOfPresence } from '../topic.ts'
 import type { RouteConfig } from './route-config.ts'
 
-/** What a resolver has asked for, as the feed takes it. */
+/** Converts a resolver's topics to the feed's format. */
 export function topicStarts(wishes: readonly TopicWish[], { hub, timeout }: RouteConfig): TopicStart[] {
   return wishes.map(({ topic, replay, snapshot, presence }) => {
-    // The latest of them may be older than history is.
+    // History may no longer have the latest presence events, so presence starts from its state.
     if (isPresenceTopic(topic)) return { topic, replay: 0, snapshot: hub.audience.stateOf(topicOfPresence(topic)) }
     const state = snapshot === undefined ? undefined : snapshotOf(snapshot, hub, timeout)
     return { topic, replay, snapshot: state, presence }

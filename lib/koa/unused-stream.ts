@@ -1,12 +1,12 @@
 import type { Subscriber } from '../hub/subscriber.ts'
 import type { RouteConfig } from './route-config.ts'
 
-// Routes whose application has been told: one stream may be quiet for long, and on purpose.
+// Routes that have been reported.
 const told = new WeakSet<RouteConfig>()
 
 /**
- * Tells the operator of a stream that has no topics, and that nobody has written to when as much time has passed as its
- * resolver had: a `return` is missing, most likely. It is told once a route.
+ * Reports a stream without topics that nothing has been written to for `limits.timeout` after it opened: most likely a
+ * `return` is missing. Once for each route, since a stream may be silent on purpose.
  */
 export function expectUse(subscriber: Subscriber, config: RouteConfig): void {
   const { stream } = subscriber
@@ -22,4 +22,4 @@ export function expectUse(subscriber: Subscriber, config: RouteConfig): void {
 }
 
 const UNUSED =
-  '`subscribe` answered nothing, and nothing has been sent to the stream since: was it to return topics, such as `return "news"`?'
+  '`subscribe` returned nothing, and nothing has been sent to the stream since: if it should have topics, return them, such as `return "news"`'

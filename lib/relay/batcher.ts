@@ -3,10 +3,13 @@ import type { BareEvent, Batch } from './batch.ts'
 import type { SourceEvent } from './source.ts'
 import { turn } from './turn.ts'
 
-/** Bytes of events that are published at once, and that wait for it, at the most; one event may be larger. */
+/** The most bytes of events in one batch, and of events waiting for the next; a single event may be larger. */
 const BATCH_BYTES = 16_384
 
-/** Makes one publish of events that come soon after each other. One is under way at a time, so that they stay in order. */
+/**
+ * Publishes events that arrive within `linger` as one batch. Only one publish is in flight at a time, to keep the
+ * order.
+ */
 export class Batcher {
   readonly #clock: Clock
   readonly #linger: number
@@ -24,14 +27,14 @@ export class Batcher {
     this.#publish = publish
   }
 
-  /** The number of the last event that was published, or is to be. */
+  /** The number of the last event that was added. */
   get last(): number {
     return this.#number
   }
 
-  /** Takes an event. Resolves once there is room for more. */
+  /** Adds an event. Resolves once there is room for more. */
   async add({ event, bytes }: SourceEvent): Promise<void> {
-    // Without the wait a source of large events would be as far ahead of the log as it likes.
+    // Without waiting, a source of large events could run ahead of the log without limit.
     if (this.#bytes + bytes > BATCH_BYTES) await this.settled()
     this.#pending.push(event)
     this.#bytes += bytes
@@ -39,7 +42,7 @@ export class Batcher {
     else this.#schedule()
   }
 
-  /** Publishes what there is. Resolves once all of it has been. */
+  /** Publishes all pending events. Resolves once that is done. */
   settled(): Promise<void> {
     this.#flush()
     return this.#publishing
@@ -52,7 +55,7 @@ export class Batcher {
 
   #schedule(): void {
     const flush = (): void => {
-      // While one publish is under way the next one grows.
+      // While one batch is in flight the next one grows.
       this.#cancel = undefined
       void this.#publishing.then(() => {
         this.#flush()
@@ -71,7 +74,7 @@ export class Batcher {
     this.#bytes = 0
     this.#publishing = this.#publishing.then(async () => {
       await this.#publish(batch, bytes)
-      // Readers have their turn, so that what is kept for them is not forgotten before they have it.
+      // Yields to readers, so that events are not trimmed before the readers have them.
       await turn(this.#clock)
     })
   }

@@ -12,16 +12,16 @@ import type { CancelOptions, Run } from './options.ts'
 import { checkIdOf, isAllowed, runIdOf, runOf } from './rights.ts'
 import type { Runs } from './runs.ts'
 
-// When a client may try again where the broker cannot be asked just now, in milliseconds.
+// The `Retry-After` while the broker is unavailable, in milliseconds.
 const WAIT = 3_000
 
-/** The options of `cancel`, for whatever shape of identities. */
+/** The options of `cancel`, for identities of any type. */
 type AnyCancel = CancelOptions & { readonly may: (identity: Identity, run: Run) => boolean | Promise<boolean> }
 
-// Nobody can tell, as where the broker cannot.
+// A timeout is treated like an unavailable broker.
 const late = (message: string): EventStreamError => new EventStreamError('ERR_BROKER', message)
 
-/** A route that ends a run, whatever instance it is on: 204, also where it has ended already, and 404 where there is none. */
+/** A route that cancels a run on any instance: 204, even if it has already ended, and 404 if there is none. */
 export function cancelRoute({ hub }: RelayConfig, runs: Runs, options: AnyCancel): EventStreamMiddleware {
   const { may, id, ...rest } = options
   const idOf = checkIdOf(id)
@@ -39,7 +39,7 @@ export function cancelRoute({ hub }: RelayConfig, runs: Runs, options: AnyCancel
   }
 
   return async ctx => {
-    // A link must not cancel anything.
+    // A link must not cancel a run.
     if (ctx.method !== 'POST' && ctx.method !== 'DELETE') {
       setNotAllowed(ctx, 'POST, DELETE')
       return

@@ -1,12 +1,12 @@
 /**
- * Waits for changes on behalf of one reader, of which a run may have thousands: it hears of its signal once, and not anew
- * each time that it waits.
+ * Waits for changes on behalf of one reader. A run may have thousands of readers, so each adds one listener to its
+ * signal, and not one for each wait.
  */
 export class Changes {
   #resolve: (() => void) | undefined
   readonly #signal: AbortSignal
 
-  /** @param all who is notified: it is one of them until the signal is aborted */
+  /** @param all the set of waiters to notify, which has this one until the signal is aborted */
   constructor(all: Set<Changes>, signal: AbortSignal) {
     this.#signal = signal
     if (signal.aborted) return
@@ -17,7 +17,7 @@ export class Changes {
     })
   }
 
-  /** Resolves at the next change, or once the signal is aborted. One may wait at a time. */
+  /** Resolves at the next change, or once the signal is aborted. Only one call may wait at a time. */
   async next(): Promise<void> {
     if (this.#signal.aborted) return
     await new Promise<void>(resolve => {

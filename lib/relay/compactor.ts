@@ -6,7 +6,7 @@ import { bare, END_KINDS, ID_BYTES } from './batch.ts'
 import type { SentEvent } from './options.ts'
 import type { Compactor } from './run-log.ts'
 
-/** Makes one event of many by a function of the application. What that does wrong is told, and the events stay as they are. */
+/** Compacts events by the application's function. Its errors are reported, and the events stay as they are. */
 export function compactorOf(compact: (events: readonly SentEvent[]) => EventInput, hub: HubEngine): Compactor {
   return events => {
     try {
@@ -17,7 +17,7 @@ export function compactorOf(compact: (events: readonly SentEvent[]) => EventInpu
       )
       const { length } = encodeBody(checked)
       if (length > hub.maxEventBytes - ID_BYTES || checked.id !== undefined || END_KINDS.has(checked.event ?? '')) {
-        throw new TypeError('`compact` must answer one event that may be sent, without an `id`')
+        throw new TypeError('`compact` must return one valid event, without an `id`')
       }
       return bare(checked)
     } catch (error) {

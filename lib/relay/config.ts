@@ -33,7 +33,7 @@ export function checkRelay<Events extends object>(options: RelayOptions<Events>)
     hub: checkHub(options.hub),
     name,
     lease: duration('lease', options.lease, { min: 1_000, default: DEFAULT_LEASE }),
-    // What is kept is kept for twice as long in all.
+    // The store keeps runs for twice as long.
     keep: duration('keep', options.keep, { min: 1_000, max: 2 ** 30 - 1, default: DEFAULT_KEEP }),
     linger: duration('linger', options.linger, { min: 0, max: 60_000, default: DEFAULT_LINGER }),
     limits: Object.freeze({

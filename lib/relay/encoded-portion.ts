@@ -2,20 +2,20 @@ import type { Buffer } from 'node:buffer'
 import { Chunk } from '../wire/chunk.ts'
 import type { NumberedEvent, Portion } from './run-log.ts'
 
-/** Bytes of events that are written at once, at the most; one event may be larger. */
+/** The most bytes of events in one piece; a single event may be larger. */
 const PIECE_BYTES = 16_384
 
-/** Events in a row, as bytes that any number of readers share. */
+/** Consecutive events, encoded once for all readers. */
 export interface Piece {
   readonly chunk: Chunk
-  /** How many events, and the number of the last of them. */
+  /** The number of events, and the sequence number of the last. */
   readonly count: number
   readonly last: number
 }
 
-/** What a reader is to get next, as pieces, which are encoded when they are asked for. */
+/** The next events for a reader in pieces, which are encoded on demand. */
 export class EncodedPortion implements Iterable<Piece> {
-  /** Whether events before these are missing, and no event stands for them. */
+  /** Whether earlier events are missing, and no compacted event replaces them. */
   readonly isTorn: boolean
   readonly #events: readonly NumberedEvent[]
   readonly #last: number
@@ -23,8 +23,7 @@ export class EncodedPortion implements Iterable<Piece> {
   #first: Piece | undefined
 
   /**
-   * @param last the number of the last event that the source has said: the end, which not all readers are shown, is a piece
-   *   of its own
+   * @param last the number of the source's last event: the end is a piece of its own, since not all readers are sent it
    */
   constructor({ isTorn, events }: Portion, last: number, encode: (event: NumberedEvent) => Buffer) {
     this.isTorn = isTorn
@@ -37,8 +36,8 @@ export class EncodedPortion implements Iterable<Piece> {
     return this.#events.length === 0
   }
 
-  // Readers that keep up share the first piece. More are for those who are behind, and would take memory for each of their
-  // places.
+  // The first piece is cached, since readers that keep up share it. Later ones are for slow readers, and caching them
+  // would take memory for each reader's position.
   *[Symbol.iterator](): Generator<Piece> {
     let begin = 0
     for (let piece = (this.#first ??= this.#pieceAt(0)); piece !== undefined; piece = this.#pieceAt(begin)) {

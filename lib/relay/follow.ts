@@ -9,10 +9,10 @@ import { checkIdOf, isAllowed, runIdOf, runOf } from './rights.ts'
 import type { Runs } from './runs.ts'
 import { checkReader, orComeBack, overloadOf, serve } from './serve.ts'
 
-/** The options of `follow`, for whatever shape of identities. */
+/** The options of `follow`, for identities of any type. */
 type AnyFollow = FollowOptions & { readonly may: (identity: Identity, run: Run) => boolean | Promise<boolean> }
 
-/** A route that answers what a run says, from its beginning or from where a client has got to. */
+/** A route that streams a run, from its beginning or from the client's last event. */
 export function followRoute({ hub }: RelayConfig, runs: Runs, options: AnyFollow): EventStreamMiddleware {
   const { may, id, format, ...rest } = options
   const idOf = checkIdOf(id)
@@ -26,7 +26,7 @@ export function followRoute({ hub }: RelayConfig, runs: Runs, options: AnyFollow
       orComeBack(runs, stream, async () => {
         const runId = await runIdOf(ctx, idOf)
         const record = runId === undefined ? undefined : await runs.find(runId)
-        // Whoever has no right learns nothing of which runs there are.
+        // Callers without permission must not learn which runs exist.
         if (!(await isAllowed(may, stream.identity, runOf(runId ?? '', record)))) {
           ctx.status = 403
           return undefined

@@ -1,5 +1,5 @@
 /**
- * Answers that outlive their reader.
+ * Answers that outlive their readers.
  *
  * @module koa-event-stream/relay
  */

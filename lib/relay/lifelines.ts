@@ -1,33 +1,33 @@
 import type { Lease, LeaseStore } from '../broker/lease-store.ts'
 import type { Clock } from '../clock.ts'
 
-// Parts of the lease, so that a death is told within it: a place ends, two looks find it free. A producer that is alive
-// renews in between the two, also where all places have been lost with their Redis.
+// Fractions of `lease`, so that a death is detected within it: the producer's lease expires, and two checks find it
+// free. A living producer renews it between the two, even if all leases have been lost with their Redis.
 const TTL = 0.5
 const RENEWAL = 0.15
 const LOOK = 0.2
 const MISSES = 2
 
-/** What is to be told when a run's producer has died. */
+/** A run whose producer is monitored. */
 export interface Watched {
-  /** Whether anything has been heard of the run since it was last asked: then its producer lives. */
+  /** Whether anything has been received from the run since the last call: then its producer is alive. */
   hasBeenHeard(): boolean
   died(): void
 }
 
 /**
- * The proof that the producers of runs live: each has a place of its own that ends unless it is renewed. This instance
- * renews those of its own producers, and looks after those of the runs that it has readers of. There are two timers for all
- * of them, and none where there is nothing to do.
+ * Liveness of the producers: each has a lease of its own that expires unless renewed. This instance renews those of its
+ * own producers, and checks those of the runs that it has readers of. Two timers serve all of them, and none runs while
+ * there is nothing to do.
  */
 export class Lifelines {
   readonly #leases: LeaseStore
   readonly #clock: Clock
   readonly #lease: number
   readonly #failed: (error: unknown) => void
-  // By the name of the run.
+  // By name of the run.
   readonly #own = new Map<string, readonly Lease[]>()
-  // How often in a row the place was found free.
+  // `misses`: how often in a row the lease was found free.
   readonly #watched = new Map<string, { readonly run: Watched; misses: number }>()
   #stopRenewing: (() => void) | undefined
   #stopLooking: (() => void) | undefined
@@ -41,13 +41,13 @@ export class Lifelines {
     this.#failed = failed
   }
 
-  /** How many producers this instance has. */
+  /** The number of producers on this instance. */
   get size(): number {
     return this.#own.size
   }
 
   /**
-   * Takes a place for a producer, and one of `most` of its user's. Answers whether there was one.
+   * Takes a producer's lease, and one of the `most` leases of its user. Returns whether one was free.
    *
    * @throws {EventStreamError} `ERR_BROKER`, as a rejection
    */
@@ -72,7 +72,7 @@ export class Lifelines {
       this.#stopRenewing = undefined
     }
     try {
-      // What is being renewed at this moment ends by itself.
+      // A renewal in flight may outlast this; that lease expires by itself.
       await this.#leases.release(leases)
     } catch (error) {
       this.#failed(error)
@@ -120,10 +120,10 @@ export class Lifelines {
       const lives = this.#own.has(name) || watched.run.hasBeenHeard() || (await this.#leases.taken(keyOf(name))) > 0
       watched.misses = lives ? 0 : watched.misses + 1
     } catch {
-      // Nobody can tell just now. The hub's `lost` event tells of the broker.
+      // Unknown for now. The hub reports the broker's failure as `lost`.
       return
     }
-    // Again, should its end not come: the log may have lost that with its history.
+    // Repeated while no end arrives: the log may have lost it with its history.
     const isDead = watched.misses > 0 && watched.misses % MISSES === 0
     if (isDead && this.#watched.get(name) === watched) watched.run.died()
   }

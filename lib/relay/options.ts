@@ -5,72 +5,76 @@ import type { AuthenticatedOptions, IdentityOf, Logins } from '../koa/options.ts
 import type { RequireIdentityOptions } from '../koa/require-identity.ts'
 import type { EventInput, EventMap } from '../wire/event.ts'
 
-/** Milliseconds until a run whose instance has died is told as interrupted, unless told otherwise. */
+/** The default `lease`, in milliseconds. */
 export const DEFAULT_LEASE = 10_000
-/** Milliseconds for which an answer is kept, unless told otherwise: 10 minutes. */
+/** The default `keep`, in milliseconds: 10 minutes. */
 export const DEFAULT_KEEP = 600_000
-/** Milliseconds within which events become one publish, unless told otherwise. */
+/** The default `linger`, in milliseconds. */
 export const DEFAULT_LINGER = 50
-/** Runs of one identity at once, on all instances, unless told otherwise. */
+/** The default limit of runs of one identity, on all instances. */
 export const DEFAULT_IDENTITY_RUNS = 20
-/** Runs of a process at once, unless told otherwise. */
+/** The default limit of runs of a process. */
 export const DEFAULT_PROCESS_RUNS = 1_000
-/** Characters of a run that are kept, unless told otherwise: 1 Mi. */
+/** The default limit of characters kept of a run: 1 Mi. */
 export const DEFAULT_SIZE = 1_048_576
 /** The longest id of a run, in characters. */
 export const MAX_RUN_ID_LENGTH = 256
 
 export interface RelayOptions<Events extends object = EventMap> {
-  /** The hub, from `createHub()`. On Redis the runs of all instances are one. */
+  /** The hub, from `createHub()`. With Redis all instances share their runs. */
   hub: Hub<Events>
-  /** Keeps the runs of several relays of one log apart: 1 to 64 of `[0-9A-Za-z._-]`. Default `runs`. */
+  /** Separates the runs of several relays on one log: 1 to 64 of `[0-9A-Za-z._-]`. Default `runs`. */
   name?: string
   /**
-   * Milliseconds within which readers are told of a run whose process was killed or is frozen. A process whose event loop
-   * stands still for about a third of it may be taken for dead. 1,000 or more, default 10,000.
+   * Milliseconds within which readers are told that a run's process was killed or is frozen. A process whose event loop
+   * is blocked for about a third of it may be considered dead. 1,000 or more, default 10,000.
    */
   lease?: number
-  /** Milliseconds that a source may take, and that its answer is then kept for. Default 600,000 (10 minutes). */
+  /** Milliseconds that a source may take, and for which its result is kept afterwards. Default 600,000 (10 minutes). */
   keep?: number
-  /** Milliseconds within which events become one publish. 0 for those of one turn of the event loop. Default 50. */
+  /**
+   * Milliseconds within which events are published as one batch. 0 for the events of one turn of the event loop.
+   * Default 50.
+   */
   linger?: number
   limits?: {
-    /** Runs of one identity at once, over all instances. One more is refused with 429. Default 20. */
+    /** Runs of one identity at once, on all instances. One more is refused with 429. Default 20. */
     identity?: number
     /** Runs of this process at once. One more is refused with 503. Default 1,000. */
     process?: number
     /**
-     * Characters of a run's events, and ten for each, that are kept for late readers, beside what `compact` made of those
-     * before. Without `compact`, late readers of a longer run are told of a gap, as slow ones are. 65,536 or more, default 1,048,576.
+     * Characters of a run's events that are kept for late readers, plus ten for each event, and besides what `compact`
+     * made of the earlier ones. Without `compact`, late readers of a longer run are told of a gap, as slow ones are.
+     * 65,536 or more, default 1,048,576.
      */
     size?: number
   }
 }
 
-/** A run, as rights to it are asked for. */
+/** A run, as passed to `may`. */
 export interface Run {
   readonly id: string
-  /** The `id` of the identity that started it; `undefined` where there is no such run, or none any more. */
+  /** The `id` of the identity that started it; `undefined` if the run does not exist, or no longer does. */
   readonly owner: string | undefined
 }
 
-/** Who wants an answer, and what stops it. */
+/** The caller of a run, and the signal that stops it. */
 export interface RunContext<Who = Identity> {
   readonly identity: Who
   /**
-   * Aborted when the run ends before its source does; `signal.reason` is its end, such as
-   * `{ kind: 'cancelled', reason: 'request' }`. Not when readers leave.
+   * Aborted when the run ends before its source does; `signal.reason` is its end, such as `{ kind: 'cancelled', reason:
+   * 'request' }`. Not aborted when readers leave.
    */
   readonly signal: AbortSignal
 }
 
-/** An event that `compact` gets: its name, `message` where it has none, and its data as the text that is sent. */
+/** An event passed to `compact`: its name, `message` if it has none, and its data as the text that is sent. */
 export interface SentEvent {
   readonly event: string
   readonly data: string
 }
 
-/** Options of `eventStream()` that are those of the routes of readers, too. */
+/** The options of `eventStream()` that routes of a relay have, too. */
 type StreamOptions<Events extends object, Login extends Logins> = Omit<
   AuthenticatedOptions<Events, Login>,
   'hub' | 'subscribe'
@@ -78,49 +82,52 @@ type StreamOptions<Events extends object, Login extends Logins> = Omit<
 
 interface Reading {
   /**
-   * `plain`: the events of the source alone, as the parsers of models' clients want them. A run that fails, is cancelled or
-   * interrupted cuts the response off, and `overload` is `reject` unless it is said. Default: with `cursor`, `gap`, `goaway`, and the event that says the end.
+   * `plain`: only the source's events, as the stream parsers of model clients expect. A run that fails, is cancelled or
+   * interrupted cuts the response, and `overload` defaults to `reject`. Default: with `cursor`, `gap`, `goaway`, and
+   * the event that marks the end.
    */
   format?: 'plain' | undefined
 }
 
 interface Naming {
-  /** The id of the run that is asked for. Default: the one parameter of the route, or that named `id`: `ctx.params`. */
+  /**
+   * Returns the id of the requested run. Default: the only parameter of the route, or the one named `id`: `ctx.params`.
+   */
   id?: ((ctx: Context) => string | Promise<string>) | undefined
 }
 
 export interface StartOptions<Events extends object = EventMap, Login extends Logins = Logins>
   extends StreamOptions<Events, Login>, Reading {
   /**
-   * The id of the run that is wanted, 1 to 256 characters: of a user's own message, such as a client makes one for it.
-   * Anything else is answered 400; `ctx.throw(422)` refuses, too.
+   * Returns the id of the requested run, 1 to 256 characters, such as one that the client generated for the user's
+   * message. Anything else gets 400; `ctx.throw(422)` also refuses.
    */
   id: (ctx: Context) => string | Promise<string>
   /**
-   * The answer, as events without ids. Called once a run, on one instance. It goes on when its readers leave, for as long as
-   * `keep` says; what it throws is a `fault`, and readers are told `failed`.
+   * Returns the source: events without ids. Called once for each run, on one instance. It continues when its readers
+   * leave, for up to `keep`; an error emits `fault`, and readers are told `failed`.
    */
   run: (
     context: RunContext<IdentityOf<Login>>,
     ctx: Context,
   ) => AsyncIterable<EventInput<Events>> | Promise<AsyncIterable<EventInput<Events>>>
   /**
-   * Makes one event that stands for all of these, for those who come late: the first may be one that it has made before.
-   * It has to answer at once. Default: they get one by one what is kept.
+   * Returns one event that replaces all of these for late readers; the first may be the result of an earlier call. Must
+   * be synchronous. Default: late readers get the kept events one by one.
    */
   compact?: ((events: readonly SentEvent[]) => EventInput<Events>) | undefined
-  /** Who may join a run that is there: asked of each but its owner. Default: nobody. */
+  /** Whether an identity may join an existing run; called for anyone but its owner. Default: nobody. */
   may?: ((identity: IdentityOf<Login>, run: Run) => boolean | Promise<boolean>) | undefined
 }
 
 export interface FollowOptions<Events extends object = EventMap, Login extends Logins = Logins>
   extends StreamOptions<Events, Login>, Reading, Naming {
-  /** Whether somebody may read a run. Asked at each request, whether there is such a run or not: `false` is 403. */
+  /** Whether the identity may read a run. Called for each request, even if there is no such run: `false` is 403. */
   may: (identity: IdentityOf<Login>, run: Run) => boolean | Promise<boolean>
 }
 
 export interface CancelOptions<Events extends object = EventMap, Login extends Logins = Logins>
   extends Omit<RequireIdentityOptions<Events, Login>, 'hub'>, Naming {
-  /** Whether somebody may cancel a run. Asked at each request, whether there is such a run or not: `false` is 403. */
+  /** Whether the identity may cancel a run. Called for each request, even if there is no such run: `false` is 403. */
   may: (identity: IdentityOf<Login>, run: Run) => boolean | Promise<boolean>
 }

@@ -1,16 +1,17 @@
 import { encodeEntry, type Batch, type End } from './batch.ts'
 import { Batcher } from './batcher.ts'
 import type { RelayConfig } from './config.ts'
+import { pause } from './pause.ts'
 import type { RunStore } from './run-store.ts'
 import { readSource, type Source } from './source.ts'
 import type { View } from './view.ts'
 
-// After so many publishes, or bytes, or milliseconds what has been said is kept: long before history forgets it.
+// The state is saved after this many publishes, bytes or milliseconds: long before the events are trimmed from history.
 const KEPT_PUBLISHES = 100
 const KEPT_BYTES = 131_072
 const KEPT_AGE = 30_000
 
-// Milliseconds until a publish is tried again that has failed.
+// The pause before a failed publish is retried, in milliseconds.
 const RETRY = 250
 
 export interface ProducerParts extends Pick<RelayConfig, 'hub' | 'keep' | 'lease' | 'linger'> {
@@ -20,14 +21,14 @@ export interface ProducerParts extends Pick<RelayConfig, 'hub' | 'keep' | 'lease
 }
 
 /**
- * Brings the events of a source into the log, in batches, and their end. The run is over once its end is in the log, also
- * where that is somebody else's: cancelled by a reader, or taken for dead. Then the source is told, and nothing more is
+ * Publishes the events of a source to the log in batches, and then the end. The run is over once an end is in the log,
+ * even one by somebody else: cancelled by a reader, or considered dead. The source is stopped then, and nothing more is
  * published.
  */
 export class Producer {
   readonly #parts: ProducerParts
   readonly #batcher: Batcher
-  // Aborted when the source is to stop.
+  // Aborted to stop the source.
   readonly #source = new AbortController()
   readonly #over = new AbortController()
   #unkeptPublishes = 0
@@ -40,7 +41,7 @@ export class Producer {
     this.#batcher = new Batcher(parts.hub.clock, parts.linger, (batch, bytes) => this.#publish(batch, bytes))
   }
 
-  /** Resolves once the run is over and its answer is kept. Never rejects. */
+  /** Resolves once the run is over and its result saved. Never rejects. */
   async run(source: Source): Promise<void> {
     const { hub, keep, view } = this.#parts
     const cancelTimeout = hub.clock.after(keep, () => {
@@ -55,7 +56,9 @@ export class Producer {
     await view.kept()
   }
 
-  /** Ends the run, unless it has ended. Resolves once it has, or that could not be said within the lease. */
+  /**
+   * Ends the run, unless it has ended. Resolves once the end is in the log, or could not be published within `lease`.
+   */
   async end(end: End): Promise<void> {
     if (this.#isOver()) return
     const { view } = this.#parts
@@ -78,14 +81,14 @@ export class Producer {
     try {
       for await (const event of readSource(source, hub, signal)) await this.#batcher.add(event)
     } catch (error) {
-      // A source that is stopped by its signal has done as it was told.
+      // A source stopped by its signal has not failed.
       if (!signal.aborted) hub.failed('run', error)
       end = { kind: 'failed', reason: 'error' }
     }
     if (!signal.aborted) await this.end(end)
   }
 
-  // A log may lose what it has taken, as where a server takes over that had not got it.
+  // The log may lose an acknowledged end, such as by a failover to a server without it.
   async #untilHeard(): Promise<void> {
     const { hub, view, lease } = this.#parts
     const waiting = new AbortController()
@@ -100,7 +103,7 @@ export class Producer {
     stop()
   }
 
-  // Waits for the end in the log, whoever has put it there.
+  // Waits until an end is in the log, whoever published it.
   async #untilEnded(): Promise<void> {
     const { view } = this.#parts
     const changes = view.changes(this.#over.signal)
@@ -118,13 +121,13 @@ export class Producer {
 
   async #publish(batch: Batch, bytes: number): Promise<void> {
     const { hub, topic } = this.#parts
-    // What is in the log twice has the same numbers.
+    // A retry may publish a batch twice, but with the same numbers.
     await this.#insist(() => hub.append([topic], encodeEntry(batch)))
     this.#unkeptPublishes += 1
     this.#unkeptBytes += bytes
   }
 
-  // Whoever cannot publish for as long as the lease is taken for dead by then.
+  // After failing for as long as the lease, the producer counts as dead to the others.
   async #insist(publish: () => Promise<unknown>): Promise<void> {
     const { hub, lease } = this.#parts
     const until = hub.clock.monotonic() + lease
@@ -136,15 +139,9 @@ export class Producer {
         if (hub.clock.monotonic() >= until) {
           hub.failed('relay', error)
           this.#over.abort()
-        } else await this.#pause()
+        } else await pause(hub.clock, RETRY)
       }
     }
-  }
-
-  #pause(): Promise<void> {
-    return new Promise(resolve => {
-      this.#parts.hub.clock.after(RETRY, resolve)
-    })
   }
 
   #keepSome(): void {
@@ -157,7 +154,7 @@ export class Producer {
     }
   }
 
-  // What has been heard of the log, not what was sent: all that is kept is true, also of a producer that was frozen.
+  // Saves what was received from the log, not what was sent: so it is correct even if this producer was frozen.
   #keep(): void {
     this.#cancelKeep?.()
     this.#cancelKeep = undefined

@@ -10,37 +10,37 @@ export type ReaderStream = EventStream
 /** How readers are served. */
 export interface ReaderOptions {
   readonly isPlain: boolean
-  /** Milliseconds of silence before a heartbeat, which clients are told of; `null` for none. */
+  /** The heartbeat interval in milliseconds, which clients are told; `null` for none. */
   readonly heartbeat: number | null
 }
 
-/** Where a reader comes from: the number of the last event that it has, 0 for none, and what is to be told of that. */
+/** Where a reader starts: the number of its last event, 0 for none, and a gap to report. */
 export interface ReaderStart {
   readonly number: number
   readonly gap: GapReason | undefined
 }
 
-/** Reads the id that a client has come back with. */
+/** Parses the id that a client resumes with. */
 export function readerStart(lastEventId: string | undefined, { name }: View): ReaderStart {
   const cursor: Cursor = parseCursor(lastEventId)
   if (cursor === undefined) return { number: 0, gap: undefined }
   if (cursor === 'unknown') return { number: 0, gap: 'unknown' }
-  // Whoever has seen nothing of a run misses nothing of it.
+  // A client that has seen nothing of a run misses nothing.
   return cursor.epoch === name || cursor.seq === 0
     ? { number: cursor.seq, gap: undefined }
     : { number: 0, gap: 'epoch' }
 }
 
-/** Whether a client has read a run to its end, so that there is nothing more to come back for. */
+/** Whether a client has read a run to its end, and need not reconnect. */
 export function isPast({ log }: View, { number }: ReaderStart, isPlain: boolean): boolean {
   if (log.end === undefined || number === 0) return false
-  // Who gets the events of the source alone is never shown the one that says the end.
+  // Clients with the plain format are not sent the end event.
   return number === log.endNumber || (isPlain && number === log.last)
 }
 
 /**
- * Writes the events of a run from a place on, up to its end, as fast as they are read. Readers at the same place are handed
- * the same bytes.
+ * Writes the events of a run from a position to its end, as fast as the client reads. Readers at the same position
+ * share the same bytes.
  */
 export async function readRun(
   view: View,
@@ -60,7 +60,7 @@ export async function readRun(
   let portion = number === 0 ? encoder.whole() : encoder.after(number)
   for (;;) {
     if (portion.isTorn && isPlain) {
-      // The events alone would be taken for all of it.
+      // In the plain format the client could not tell that events are missing.
       stream.finish('error')
       return
     }
@@ -77,7 +77,8 @@ export async function readRun(
     if (!portion.isEmpty) continue
     if (owesCursor) {
       owesCursor = false
-      // The id is the one that the client has already. Without any, each of its long polls would be its first, and not wait.
+      // Otherwise the client already has an id. Without one, each of its long polls would count as its first, and not
+      // wait.
       const id = at === 0 ? formatPosition(name, 0) : undefined
       stream.write(encodeCursor(id, { stream: stream.id, heartbeat }))
       stream.news?.caughtUp()

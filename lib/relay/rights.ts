@@ -5,13 +5,13 @@ import type { RunRecord } from './run-store.ts'
 
 type IdOf = (ctx: Context) => unknown
 
-/** Where a route finds the id of a run. @throws {TypeError} for what is no function */
+/** Returns the function that finds the id of a run. @throws {TypeError} for a value that is not a function */
 export function checkIdOf(id: ((ctx: Context) => unknown) | undefined): IdOf {
   return id === undefined ? parameterOf : fn('id', id)
 }
 
 /**
- * The id of the run that a request is about; `undefined` for what can be none.
+ * The id of a request's run; `undefined` if it is not valid.
  *
  * @throws what the application's function throws, as a rejection
  */
@@ -21,12 +21,12 @@ export async function runIdOf(ctx: Context, idOf: IdOf): Promise<string | undefi
   return isId ? id : undefined
 }
 
-/** What rights are asked for, whether there is such a run or not. */
+/** The run as passed to `may`, whether it exists or not. */
 export function runOf(id: string, record: RunRecord | undefined): Run {
   return Object.freeze({ id, owner: record?.owner })
 }
 
-/** Whether an application has said yes, and nothing like it. */
+/** Whether the application's `may` returned exactly `true`. */
 export async function isAllowed<Who>(
   may: (identity: Who, run: Run) => boolean | Promise<boolean>,
   identity: Who,
@@ -36,11 +36,13 @@ export async function isAllowed<Who>(
   return answer === true
 }
 
-// Routers of Koa leave the parameters of a route there.
+// Koa's routers set `ctx.params`.
 function parameterOf(ctx: Context): unknown {
   const params = Object(ctx.params) as Record<string, unknown>
   if (Object.hasOwn(params, 'id')) return params.id
   const values = Object.values(params)
   if (values.length === 1) return values[0]
-  throw new TypeError('a route of a relay has one parameter, or one that is called `id`: else give it the option `id`')
+  throw new TypeError(
+    'a route of a relay needs exactly one parameter, or one named `id`; otherwise set the option `id`',
+  )
 }

@@ -3,34 +3,34 @@ import { encodeOwnEvent, type EventRules } from '../wire/publication.ts'
 import { EncodedPortion } from './encoded-portion.ts'
 import type { Portion, RunLog } from './run-log.ts'
 
-// Places of which portions are remembered: readers that keep up are at the same, or a batch behind.
+// The number of cached positions: readers that keep up are at the same one, or a batch behind.
 const PLACES = 4
 
-// The place of who has nothing.
+// The position of a reader that has nothing.
 const NOWHERE = -1
 
-/** Encodes what has been said in a run, once for all readers that are at the same place in it. */
+/** Encodes the events of a run, once for all readers at the same position. */
 export class RunEncoder {
   readonly #log: RunLog
   readonly #run: string
   readonly #rules: EventRules
   readonly #portions = new Map<number, EncodedPortion>()
-  // How far the log went when these were made, its end counted.
+  // The last number of the log when these were encoded, the end included.
   #upTo = 0
 
-  /** @param run what the ids of its events begin with */
+  /** @param run the prefix of its events' ids */
   constructor(log: RunLog, run: string, rules: EventRules) {
     this.#log = log
     this.#run = run
     this.#rules = rules
   }
 
-  /** All of it, for who has nothing: see `RunLog.whole`. */
+  /** The whole run, for a reader that has nothing: see `RunLog.whole`. */
   whole(): EncodedPortion {
     return this.#at(NOWHERE, () => this.#log.whole())
   }
 
-  /** What comes after an event: see `RunLog.after`. */
+  /** The events after one: see `RunLog.after`. */
   after(number: number): EncodedPortion {
     return this.#at(number, () => this.#log.after(number))
   }

@@ -1,18 +1,18 @@
 import { bare, isEnd, type BareEvent, type End, type Entry } from './batch.ts'
 
-/** One event stands for all before it. Answers `undefined` where that cannot be had. */
+/** Compacts events into one. Returns `undefined` if that fails. */
 export type Compactor = (events: readonly BareEvent[]) => BareEvent | undefined
 
-/** An event that stands for all events up to a number. */
+/** A compacted event that replaces all events up to a number. */
 interface Head {
   readonly upTo: number
   readonly event: BareEvent
 }
 
-/** What has been said in a run, as it is kept beside the log. */
+/** The state of a run, as it is saved in the store. */
 export interface RunState {
   readonly head?: Head | undefined
-  /** The number that the first of `events` has. */
+  /** The number of the first of `events`. */
   readonly first: number
   readonly events: readonly BareEvent[]
   readonly end?: End | undefined
@@ -24,37 +24,37 @@ export interface NumberedEvent {
   readonly event: BareEvent
 }
 
-/** What a reader is to get next. */
+/** The next events for a reader. */
 export interface Portion {
-  /** Whether events before these are missing, and no event stands for them. */
+  /** Whether earlier events are missing, and no compacted event replaces them. */
   readonly isTorn: boolean
   readonly events: readonly NumberedEvent[]
 }
 
 /**
- * What has been said in a run: its events in a row without a hole, numbered, up to a number of characters. Of what is
- * older one event is kept that stands for it, where the application can make one.
+ * The events of a run: consecutive and numbered, up to a number of characters. Older ones are replaced by one compacted
+ * event, if the application can create it.
  *
- * Every instance that has readers of the run builds it from the same log, so all agree on every number and on the end: the
- * first end in the log is the only one, and nothing comes after it.
+ * Every instance that has readers of the run builds it from the same log, so all agree on every number and on the end:
+ * the first end in the log is the only one, and everything after it is ignored.
  */
 export class RunLog {
   readonly #compact: Compactor | undefined
   readonly #most: number
   #head: Head | undefined
-  // The number of the event before the first of these.
+  // The number of the event before the first of `#events`.
   #base = 0
   #events: BareEvent[] = []
   #size = 0
   #end: End | undefined
 
-  /** @param most how many characters of events it keeps */
+  /** @param most the most characters of events to keep */
   constructor(most: number, compact?: Compactor) {
     this.#most = most
     this.#compact = compact
   }
 
-  /** The number of the last event, its end not counted. */
+  /** The number of the last event, not counting the end. */
   get last(): number {
     return this.#base + this.#events.length
   }
@@ -63,7 +63,7 @@ export class RunLog {
     return this.#end
   }
 
-  /** The number of the event that says the end. */
+  /** The number of the end event. */
   get endNumber(): number {
     return this.last + 1
   }
@@ -73,7 +73,7 @@ export class RunLog {
     return this.#end === undefined && beforeOf(entry) > this.last
   }
 
-  /** Takes in an entry of the log. What it has already, and what comes after the end, changes nothing. */
+  /** Appends an entry from the log. Ignores known events, and everything after the end. */
   append(entry: Entry): void {
     if (this.#end !== undefined) return
     if (this.isBeyond(entry)) this.#tear(beforeOf(entry))
@@ -88,24 +88,30 @@ export class RunLog {
     if (this.#size > this.#most) this.#forget()
   }
 
-  /** Takes in what was kept beside the log, as far as that goes further. */
+  /** Merges a state from the store, as far as it has more. */
   adopt({ head, first, events, end }: RunState): void {
     if (this.#end !== undefined) return
     if (first - 1 + events.length > this.last) {
       if (first > this.last + 1) this.#tear(first - 1)
       this.append({ first, events })
-      // It may stand for what is not kept here.
+      // It may replace events that are not kept here.
       if (head !== undefined && head.upTo > (this.#head?.upTo ?? 0)) this.#head = head
     }
     this.#end = end
   }
 
-  /** Where clients come back that have read a part, they are to go on from it: what `head` stands for is kept, too. */
+  /**
+   * The state to save. Includes the events that `head` replaces, since returning clients continue from the middle of
+   * them.
+   */
   state(): RunState {
     return { head: this.#compacted(), first: this.#base + 1, events: this.#events, end: this.#end }
   }
 
-  /** All of it, for who has nothing: one event in place of many, where that can be had. The end is the last. */
+  /**
+   * The whole run, for a reader that has nothing: one compacted event in place of many, if possible. The end comes
+   * last.
+   */
   whole(): Portion {
     const head = this.#compacted()
     const upTo = head?.upTo ?? 0
@@ -114,9 +120,9 @@ export class RunLog {
     return { isTorn: upTo < this.#base, events }
   }
 
-  /** What comes after an event. Where that cannot be told any more, all of it. */
+  /** The events after one; all of them if that one is unknown by now. */
   after(number: number): Portion {
-    // What a reader has beyond the end the log has lost: the run ended without it.
+    // The log has lost events that the reader has: the run ended without them.
     const isBeyond = this.#end !== undefined && number > this.endNumber
     if (number < this.#base || isBeyond) return { ...this.whole(), isTorn: true }
     return { isTorn: false, events: this.#numbered(number) }
@@ -132,7 +138,7 @@ export class RunLog {
     return events
   }
 
-  // Makes one event of all, where there is more than one.
+  // Compacts all events so far, if there are new ones.
   #compacted(): Head | undefined {
     const upTo = this.#head?.upTo ?? 0
     if (this.#compact === undefined || upTo < this.#base || upTo === this.last) return this.#head
@@ -143,7 +149,7 @@ export class RunLog {
     return this.#head
   }
 
-  // Half of what is allowed goes at once, so that each event is moved a few times at most.
+  // Drops half of the limit at once, so that each event is moved only a few times.
   #forget(): void {
     this.#compacted()
     let count = 0
@@ -155,7 +161,7 @@ export class RunLog {
     this.#base += count
   }
 
-  // Nothing is known of what was before.
+  // Drops everything, since events before `base` are missing.
   #tear(base: number): void {
     this.#base = base
     this.#events = []
@@ -169,7 +175,7 @@ function beforeOf(entry: Entry): number {
   return isEnd(entry) ? (entry.last ?? 0) : entry.first - 1
 }
 
-// An event without a name and data takes as much as it does in the store.
+// The size of an empty event in the store.
 const EMPTY_SIZE = JSON.stringify([null, '']).length
 
 function sizeOf([event, data]: BareEvent): number {

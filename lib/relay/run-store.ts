@@ -1,30 +1,30 @@
 import type { KeyValueStore } from '../broker/key-value-store.ts'
 import type { RunState } from './run-log.ts'
 
-/** One run. Another one that is started with its id later has another name. */
+/** One run. A later run with the same id has another name. */
 export interface RunRecord {
-  /** Unique, of `[0-9a-f]`: the part of its events' ids before their numbers. */
+  /** Unique, of `[0-9a-f]`: the prefix of its events' ids, before the numbers. */
   readonly name: string
-  /** The `id` of the identity that has started it. */
+  /** The `id` of the identity that started it. */
   readonly owner: string
 }
 
 const NOTHING: RunState = { first: 1, events: [] }
 
-// How long what is kept outlives a run that ends at the last moment, in milliseconds.
+// How long the state is kept beyond the latest possible end of a run, in milliseconds.
 const SLACK = 60_000
 
 /**
- * What is kept of runs beside the log, for instances and readers that come later. States are written by the instance that a
- * run is on, and are all true: what has been said up to some number. A run's end is kept apart from them, so that an
- * instance that was frozen cannot write an older state over it.
+ * The store of runs, for instances and readers that come later. States are written by the run's instance, and every
+ * state is correct: the events up to some number. The end is stored under another key, so that an instance that was
+ * frozen cannot overwrite it with an older state.
  */
 export class RunStore {
   readonly #store: KeyValueStore
   readonly #prefix: string
   readonly #keep: number
 
-  /** @param keep milliseconds that a run takes at most, and that its answer is kept for */
+  /** @param keep the most milliseconds that a run takes, and for which its result is kept */
   constructor(store: KeyValueStore, relay: string, keep: number) {
     this.#store = store
     this.#prefix = `relay:${relay}`
@@ -35,9 +35,9 @@ export class RunStore {
     return read(await this.#store.get(this.#idKey(id))) as RunRecord | undefined
   }
 
-  /** Makes a run the one with this id, with what it has said so far. */
+  /** Registers a run under an id, with its current state. */
   async enter(id: string, record: RunRecord, state: RunState = NOTHING): Promise<void> {
-    // Whoever finds it is to find that, too.
+    // The state first, so that whoever finds the run finds that, too.
     await this.save(record.name, state)
     await this.#store.set(this.#idKey(id), JSON.stringify(record), this.#life)
   }
@@ -46,10 +46,10 @@ export class RunStore {
     await this.#store.set(this.#stateKey(run), JSON.stringify(state), this.#life)
   }
 
-  /** Keeps the whole answer of a run that has ended. */
+  /** Saves the complete result of a run that has ended. */
   async finish(run: string, state: RunState): Promise<void> {
     await this.#store.set(this.#endKey(run), JSON.stringify(state), this.#keep)
-    // The answer stands for it.
+    // The result replaces the state.
     await this.#store.take(this.#stateKey(run))
   }
 
@@ -57,7 +57,7 @@ export class RunStore {
     return (await this.#store.get(this.#endKey(run))) !== undefined
   }
 
-  /** What a run has said: all of it, if it has ended. `undefined` where it is not known, or not any more. */
+  /** The state of a run: complete, if it has ended. `undefined` if it is unknown, or no longer kept. */
   async load(run: string): Promise<RunState | undefined> {
     const ended = await this.#store.get(this.#endKey(run))
     if (ended !== undefined) return read(ended) as RunState
@@ -70,7 +70,7 @@ export class RunStore {
     return this.#keep * 2 + SLACK
   }
 
-  // An id is the application's, and may have any characters.
+  // An id of the application may contain any characters.
   #idKey(id: string): string {
     return `${this.#prefix}:id:${encodeURIComponent(id)}`
   }
@@ -84,7 +84,7 @@ export class RunStore {
   }
 }
 
-// Nobody else writes there.
+// No check: nothing else writes these keys.
 function read(value: string | undefined): unknown {
   return value === undefined ? undefined : JSON.parse(value)
 }

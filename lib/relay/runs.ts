@@ -4,23 +4,24 @@ import { compactorOf } from './compactor.ts'
 import { EventStreamError } from '../errors.ts'
 import type { RelayConfig } from './config.ts'
 import { Lifelines } from './lifelines.ts'
+import { pause } from './pause.ts'
 import { Producer } from './producer.ts'
 import { RunStore, type RunRecord } from './run-store.ts'
 import type { Source } from './source.ts'
 import type { View } from './view.ts'
 import { Views } from './views.ts'
 
-// Milliseconds until a start is tried again that another one with the same id is in front of.
+// The interval at which a start checks whether another one of the same id is done, in milliseconds.
 const NEXT_TRY = 30
 
 const DRAIN: End = { kind: 'interrupted', reason: 'drain' }
 
 type Compact = Parameters<typeof compactorOf>[0]
 
-/** Why there is no run where one was to be started. */
+/** Why a run was not started. */
 export type StartRefusal = 'identity-limit' | 'process-limit'
 
-/** The runs of a relay: those that are on this instance, and what it knows of the others. */
+/** The runs of a relay: starts them on this instance, and finds and cancels those of all instances. */
 export class Runs {
   readonly views: Views
 
@@ -29,7 +30,7 @@ export class Runs {
   readonly #lifelines: Lifelines
   readonly #producers = new Set<Producer>()
   #compact: Compact | undefined
-  // Places that are taken before anybody else is asked.
+  // Runs that are being started, which already count towards the limit.
   #starting = 0
 
   constructor(config: RelayConfig) {
@@ -45,32 +46,32 @@ export class Runs {
     })
   }
 
-  /** Tells of what went wrong with the broker, where a request has been answered otherwise. */
+  /** Reports a failure of the broker that a request has been answered for. */
   failed(error: unknown): void {
     this.#config.hub.failed('relay', error)
   }
 
-  /** Late readers get what this function makes of what was before. @throws {TypeError} where there is another one already */
+  /** Sets the function that compacts events for late readers. @throws {TypeError} if another one has been set */
   compactBy(compact: Compact): void {
     if (this.#compact !== undefined && this.#compact !== compact) {
       throw new TypeError(
-        '`compact` is another one than that of the first `start` of the relay: all of its runs have one',
+        '`compact` differs from that of the first `start()` of this relay: all of its runs must use the same function',
       )
     }
     this.#compact = compact
     this.views.compact = compactorOf(compact, this.#config.hub)
   }
 
-  /** The run with an id. @throws what the broker throws, as a rejection */
+  /** Finds the run with an id. @throws what the broker throws, as a rejection */
   find(id: string): Promise<RunRecord | undefined> {
     return this.#store.find(id)
   }
 
   /**
-   * The run with an id, which is started where there is none, or where the last one was interrupted. Of any number of
-   * callers, on any instance, one starts it.
+   * Finds the run with an id, or starts it if there is none or the last one was interrupted. Of any number of
+   * concurrent callers on all instances, one starts it.
    *
-   * @throws {EventStreamError} `ERR_BROKER`, as a rejection, also when nobody gets through within the lease
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection, also if a concurrent start does not finish within `lease`
    */
   async start(id: string, owner: string, source: Source): Promise<RunRecord | StartRefusal> {
     const { hub, name, lease } = this.#config
@@ -80,11 +81,11 @@ export class Runs {
       const known = await this.#current(id)
       if (known !== undefined) return known
       if (await broker.leases.lease(gate, lease, 1)) break
-      if (clock.monotonic() >= until) throw unanswered('another start of the same run has not come to its end')
-      await pause(this.#config, NEXT_TRY)
+      if (clock.monotonic() >= until) throw unanswered('another start of the same run has not finished')
+      await pause(clock, NEXT_TRY)
     }
     try {
-      // Somebody else may have been through the gate in between.
+      // Another caller may have held the gate in between.
       return (await this.#current(id)) ?? (await this.#begin(id, owner, source))
     } finally {
       broker.leases.release([gate]).catch((error: unknown) => {
@@ -102,8 +103,8 @@ export class Runs {
     try {
       const ended = view.untilEnded(waiting.signal)
       await view.publishEnd({ kind: 'cancelled', reason: 'request' })
-      // From the log all can know of it: whether it is kept already makes no difference.
-      await within(hub.clock, lease, ended, () => unanswered('the end of the run has not come'))
+      // Once the end is in the log all instances see it; it need not be saved yet.
+      await within(hub.clock, lease, ended, () => unanswered('the end of the run has not arrived from the log'))
       return true
     } finally {
       waiting.abort()
@@ -111,7 +112,7 @@ export class Runs {
     }
   }
 
-  // A run that was interrupted may be started again.
+  // An interrupted run may be started again.
   async #current(id: string): Promise<RunRecord | undefined> {
     const record = await this.#store.find(id)
     if (record === undefined) return undefined
@@ -132,7 +133,7 @@ export class Runs {
       if (!(await this.#lifelines.take(name, `relay:of:${relay}:${owner}`, limits.identity))) return 'identity-limit'
       await this.#store.enter(id, record)
       view = await this.views.open(name)
-      if (view === undefined) throw unanswered('what the store has just taken is not there')
+      if (view === undefined) throw unanswered('the store has lost the run that was just saved')
       this.#produce(id, record, view, source)
       return record
     } finally {
@@ -154,7 +155,7 @@ export class Runs {
         })
       },
     }
-    // It was on its way when those that are to end were looked for.
+    // It was being started when the drain ended the others.
     if (hub.draining) void producer.end(DRAIN)
     void producer.run(source).then(async () => {
       this.#producers.delete(producer)
@@ -164,12 +165,6 @@ export class Runs {
       this.views.release(view)
     })
   }
-}
-
-function pause({ hub }: RelayConfig, ms: number): Promise<void> {
-  return new Promise(resolve => {
-    hub.clock.after(ms, resolve)
-  })
 }
 
 function unanswered(message: string): EventStreamError {

@@ -8,18 +8,18 @@ import { isPast, readerStart, readRun, type ReaderOptions, type ReaderStream } f
 import type { RunRecord } from './run-store.ts'
 import type { Runs } from './runs.ts'
 
-/** What a reader's stream carries: the run, `null` where nothing is left of it, nothing where the request is refused. */
+/** A resolver's result: the run, `null` if there is nothing more to read, `undefined` if the request is refused. */
 type Served = AsyncIterable<EventInput> | null | undefined
 
-// Options of `eventStream()` that are the relay's own to give.
+// Options of `eventStream()` that the relay sets itself.
 const OWN = ['hub', 'subscribe'] as const
 
 /** @throws {TypeError} that names the wrong option */
 export function checkReader(options: Pick<FollowOptions, 'authenticate' | 'format' | 'heartbeat'>): ReaderOptions {
   const own = OWN.find(name => Object.hasOwn(options, name))
-  if (own !== undefined) throw new TypeError(`a route of a relay has no option \`${own}\`: the relay gives it`)
+  if (own !== undefined) throw new TypeError(`a route of a relay has no option \`${own}\`: the relay sets it`)
   const { authenticate, format, heartbeat } = options
-  // A run has an owner, and readers with rights.
+  // A run has an owner, and readers need permission.
   if (authenticate === (false as unknown)) throw invalid('authenticate', 'an authenticator', false)
   const interval = typeof heartbeat === 'object' ? heartbeat.interval : heartbeat
   if (format !== undefined) oneOf('format', format, ['plain'])
@@ -29,7 +29,7 @@ export function checkReader(options: Pick<FollowOptions, 'authenticate' | 'forma
   })
 }
 
-/** Clients that read events alone understand a status: an answer of 200 without any of theirs would be an empty one. */
+/** Clients of the plain format understand a status: to them a `postpone` response looks like an empty run. */
 export function overloadOf({
   format,
   overload,
@@ -38,7 +38,7 @@ export function overloadOf({
   return format === 'plain' ? { overload: 'reject' } : {}
 }
 
-/** Has a stream carry a run, as far as its client has not read it. */
+/** Streams a run from where its client has got to. */
 export async function serve(
   runs: Runs,
   record: RunRecord | undefined,
@@ -64,7 +64,7 @@ export async function serve(
   return doneAfter(() => readRun(view, start, stream, options))
 }
 
-// Events that many streams share are written to each as they are: to the stream it is a source that has none of its own.
+// A source without events of its own: the shared events are written to the stream directly.
 function doneAfter(work: () => Promise<void>): AsyncIterable<never> {
   const next = async (): Promise<IteratorResult<never>> => {
     await work()
@@ -74,8 +74,8 @@ function doneAfter(work: () => Promise<void>): AsyncIterable<never> {
 }
 
 /**
- * Answers what a resolver answers. Where the broker cannot tell just now, the client is to come back, as it is whenever a
- * stream cannot be opened.
+ * Calls a resolver. If the broker is unavailable the client is told to reconnect, as whenever a stream cannot be
+ * opened.
  */
 export async function orComeBack(runs: Runs, stream: ReaderStream, resolve: () => Promise<Served>): Promise<Served> {
   try {

@@ -7,13 +7,13 @@ import type { EventRules } from '../wire/publication.ts'
 import { bare, END_KINDS, ID_BYTES, type BareEvent } from './batch.ts'
 import { turn } from './turn.ts'
 
-/** Begins a source, which is to stop when the signal is aborted. */
+/** Starts a source, which should stop when the signal is aborted. */
 export type Source = (signal: AbortSignal) => AsyncIterable<EventInput> | Promise<AsyncIterable<EventInput>>
 
-/** An event of a source that may be published. */
+/** A checked event of a source. */
 export interface SourceEvent {
   readonly event: BareEvent
-  /** How large it is on the wire, without its id. */
+  /** Its size on the wire, without its id. */
   readonly bytes: number
 }
 
@@ -21,18 +21,18 @@ interface Rules extends EventRules {
   readonly clock: Clock
 }
 
-// Events after which a source that always has the next one at hand lets others have a turn of the event loop.
+// A source whose next event is always ready yields the event loop after this many events.
 const EVENTS_A_TURN = 32
 
 /**
- * The events of a source, checked, until it is done or the signal is aborted. It is returned from as soon as that is, also
- * where it hangs.
+ * The checked events of a source, until it ends or the signal is aborted. Its `return()` is called as soon as the
+ * signal is aborted, even if the source hangs.
  *
- * @throws whatever the source does wrong
+ * @throws what the source throws, and for an invalid event
  */
 export async function* readSource(source: Source, rules: Rules, signal: AbortSignal): AsyncGenerator<SourceEvent> {
   const isStopped = (): boolean => signal.aborted
-  // It may be over before it has begun.
+  // The run may end before its source starts.
   if (isStopped()) return
   const iterator = iteratorOf(await source(signal))
   let isDone = false
@@ -47,7 +47,7 @@ export async function* readSource(source: Source, rules: Rules, signal: AbortSig
     for (let count = 1; !isStopped(); count += 1) {
       const next: unknown = await iterator.next()
       if (typeof next !== 'object' || next === null)
-        throw new TypeError('the source of a run answered no { done, value }')
+        throw new TypeError('the iterator of a run must return { done, value }')
       const { done, value } = next as IteratorResult<EventInput, unknown>
       if (done === true) isDone = true
       if (done === true || isStopped()) return
@@ -55,7 +55,7 @@ export async function* readSource(source: Source, rules: Rules, signal: AbortSig
       if (count % EVENTS_A_TURN === 0) await turn(rules.clock)
     }
   } catch (error) {
-    // An iterator that has thrown is not returned from; one whose event was wrong is.
+    // `return()` is not called after the iterator has thrown, but is after an invalid event.
     isDone ||= !(error instanceof EventStreamError)
     throw error
   } finally {
@@ -70,7 +70,7 @@ function readEvent(value: EventInput, rules: Rules): SourceEvent {
     throw new EventStreamError('ERR_EVENT_INVALID', 'the events of a run get their ids from the relay: leave `id` out')
   }
   if (checked.event !== undefined && END_KINDS.has(checked.event)) {
-    const message = `an event of a run cannot be called "${checked.event}": the relay says so itself how a run has ended`
+    const message = `an event of a run cannot have the name "${checked.event}": the relay uses that name for the end of a run`
     throw new EventStreamError('ERR_EVENT_INVALID', message)
   }
   const bytes = encodeBody(checked).length
@@ -89,8 +89,8 @@ function iteratorOf(iterable: unknown): AsyncIterator<EventInput> {
       return iterator as AsyncIterator<EventInput>
     }
   }
-  throw new TypeError('`run` must answer an async iterable of events')
+  throw new TypeError('`run` must return an async iterable of events')
 }
 
-// A source that is stopped has nothing more to say.
+// Errors of a source that has been stopped are ignored.
 function ignore(): void {}

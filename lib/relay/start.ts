@@ -11,16 +11,16 @@ import { isAllowed, runIdOf, runOf } from './rights.ts'
 import type { Runs } from './runs.ts'
 import { checkReader, orComeBack, overloadOf, serve } from './serve.ts'
 
-// When a client may try again that has too many runs, in milliseconds.
+// The `Retry-After` for a client with too many runs, in milliseconds.
 const WAIT = 5_000
 
-/** The options of `start`, for whatever shape of identities and events. */
+/** The options of `start`, for identities and events of any type. */
 type AnyStart = StartOptions & {
   readonly may?: (identity: Identity, run: Run) => boolean | Promise<boolean>
   readonly run: (context: { identity: Identity; signal: AbortSignal }, ctx: Context) => AsyncIterable<EventInput>
 }
 
-/** A route that starts a run, or joins it, and answers what it says. */
+/** A route that starts a run, or joins it, and streams it. */
 export function startRoute({ hub }: RelayConfig, runs: Runs, options: AnyStart): EventStreamMiddleware {
   const { id: idOf, run, compact, may = isNobody, format, ...rest } = options
   fn('id', idOf)
@@ -36,11 +36,11 @@ export function startRoute({ hub }: RelayConfig, runs: Runs, options: AnyStart):
       orComeBack(runs, stream, async () => {
         const id = await runIdOf(ctx, idOf)
         if (id === undefined) {
-          // It is the client's word, most likely.
+          // Most likely the id comes from the client.
           ctx.status = 400
           return undefined
         }
-        // Leaving is not stopping; but whoever has lost the login meanwhile begins nothing.
+        // A client that disconnects does not stop its run; but one whose login has ended meanwhile must not start one.
         const { identity, closeReason } = stream
         if (closeReason !== undefined && closeReason !== 'client') return undefined
         const source = (signal: AbortSignal) => run({ identity, signal }, ctx)
@@ -50,7 +50,7 @@ export function startRoute({ hub }: RelayConfig, runs: Runs, options: AnyStart):
           setRetryAfter(ctx, WAIT)
           return undefined
         }
-        // An id is no credential: whoever has guessed one gets no more of the run than of any other.
+        // An id is not a credential: guessing one must not give access to somebody else's run.
         if (record.owner !== identity.id && !(await isAllowed(may, identity, runOf(id, record)))) {
           ctx.status = 403
           return undefined

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts'
 
-/** Lets others have a turn of the event loop. */
+/** Yields to the event loop for one turn. */
 export function turn(clock: Clock): Promise<void> {
   return new Promise(resolve => {
     clock.turn(resolve)

@@ -5,19 +5,20 @@ import type { Member } from '../hub/registry.ts'
 import { decodeEntry, encodeEntry, isEnd, type End, type Entry } from './batch.ts'
 import { Changes } from './changes.ts'
 import type { Lifelines, Watched } from './lifelines.ts'
+import { pause } from './pause.ts'
 import { RunEncoder } from './run-encoder.ts'
 import type { RunLog } from './run-log.ts'
 import type { RunStore } from './run-store.ts'
 
-// Events that are read of history at once.
+// The page size when history is read, in events.
 const PAGE = 200
 
-// How often, and after how many milliseconds, what is missing is looked for again before it is given up: the producer keeps
-// what it has said when it hears that the log has lost it.
+// How often missing entries are looked for before they are given up, and the pause between attempts in milliseconds:
+// the producer saves its state when it learns that the log has lost it.
 const ATTEMPTS = 4
 const PAUSE = 250
 
-// Milliseconds after which an instance that a run is not on keeps its answer, if nobody has.
+// The delay in milliseconds after which an instance other than the run's saves the result, if it is not saved by then.
 const OTHERS_TURN = 1_000
 
 export interface ViewParts {
@@ -30,10 +31,14 @@ export interface ViewParts {
   readonly log: RunLog
 }
 
-/** What one instance knows of a run: it listens to its topic for as long as it has readers or the producer of it. */
+/**
+ * One instance's view of a run. It subscribes to the run's topic as long as the run has readers or its producer here.
+ *
+ * One file, since live entries, loading and reloading all change the same log and the same held entries.
+ */
 export class View implements Member, Watched {
   due: DueBatch | undefined
-  /** What the run's producer does when the log may have been lost, where that is on this instance and lives. */
+  /** Notifies the run's producer that the log may be lost, if the producer is on this instance and alive. */
   producer: { lost(): void } | undefined
   readonly name: string
   readonly log: RunLog
@@ -42,11 +47,11 @@ export class View implements Member, Watched {
 
   readonly #parts: ViewParts
   readonly #changing = new Set<Changes>()
-  // What has come while what was before is being loaded.
+  // Entries that arrive while earlier ones are being loaded.
   #held: Entry[] | undefined = []
   #isListening = false
   #wasHeard = false
-  // How often an end was published, and may not have come.
+  // How often an end was published, which may have been lost.
   #published = 0
   #keeping: Promise<void> | undefined
 
@@ -61,7 +66,7 @@ export class View implements Member, Watched {
     return this.#parts.hub.clock
   }
 
-  /** Answers whether there is such a run. @throws what the broker throws, as a rejection */
+  /** Returns whether the run exists. @throws what the broker throws, as a rejection */
   async open(): Promise<boolean> {
     const { hub, store, lifelines, name, topic } = this.#parts
     if (await store.isFinished(name)) return this.#adopt()
@@ -80,33 +85,33 @@ export class View implements Member, Watched {
     }
   }
 
-  /** Waits for the end, until the signal is aborted. */
+  /** Resolves once the run has ended or the signal is aborted. */
   async untilEnded(signal: AbortSignal): Promise<void> {
     const changes = this.changes(signal)
     while (this.log.end === undefined && !signal.aborted) await changes.next()
   }
 
-  /** Answers what waits for changes, until the signal is aborted. */
+  /** Creates a waiter for changes, until the signal is aborted. */
   changes(signal: AbortSignal): Changes {
     return new Changes(this.#changing, signal)
   }
 
   /**
-   * Publishes an end, which is the run's unless another one was before it.
+   * Publishes an end, which ends the run unless another end came first.
    *
-   * @param last the number of the last event, where that may not have been heard yet
-   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: it may be repeated
+   * @param last the number of the last event, if this view may not have received it yet
+   * @throws {EventStreamError} `ERR_BROKER`, as a rejection: the call may be repeated
    */
   async publishEnd(end: End, last = this.log.last): Promise<void> {
     const { hub, topic, name } = this.#parts
     if (this.log.end !== undefined) return
-    // One end is in the log, whoever says it; but the log may remember its key for longer than the end itself.
+    // With the key the log takes only one end, from any instance. But it may remember a key longer than the event.
     const again = this.#published === 0 ? '' : `:${String(this.#published)}`
     await hub.append([topic], encodeEntry({ ...end, last }), { key: `relay:end:${name}${again}` })
     this.#published += 1
   }
 
-  /** Once the answer is kept, where the run has ended. */
+  /** Resolves once the result is saved, if the run has ended. */
   async kept(): Promise<void> {
     await this.#keeping
   }
@@ -119,7 +124,7 @@ export class View implements Member, Watched {
     this.due = undefined
   }
 
-  // What the fan-out asks.
+  // Called by the fan-out.
 
   awaits(): boolean {
     return this.#isListening
@@ -140,7 +145,7 @@ export class View implements Member, Watched {
     this.#reload()
   }
 
-  // What the lifelines ask.
+  // Called by the lifelines.
 
   hasBeenHeard(): boolean {
     const wasHeard = this.#wasHeard
@@ -149,7 +154,7 @@ export class View implements Member, Watched {
   }
 
   died(): void {
-    // Where that fails the next two looks find it dead again.
+    // If that fails, the next two checks report the death again.
     this.publishEnd({ kind: 'interrupted', reason: 'lost' }).catch((error: unknown) => {
       this.#failed(error)
     })
@@ -183,13 +188,11 @@ export class View implements Member, Watched {
     })
   }
 
-  // The instance that the run is on has heard all of it. Where it died, one that heard the end does it.
+  // The run's own instance saves the result at once. If it has died, another one that received the end does.
   async #keep(): Promise<void> {
     const { hub, store, name } = this.#parts
     if (this.producer === undefined) {
-      await new Promise<void>(resolve => {
-        hub.clock.after(OTHERS_TURN, resolve)
-      })
+      await pause(hub.clock, OTHERS_TURN)
       if (await store.isFinished(name)) return
     }
     await store.finish(name, this.log.state())
@@ -220,13 +223,13 @@ export class View implements Member, Watched {
     }
   }
 
-  // What is missing before a batch is looked for when the next one comes. Behind an end nothing does.
+  // Skips a batch with missing events before it: the next live batch triggers a search for them. None follows an end.
   #takeOld(entry: Entry): void {
     if (!this.log.isBeyond(entry)) this.#append(entry)
     else if (isEnd(entry)) this.#held?.push(entry)
   }
 
-  // Events are missing, or may be.
+  // Loads events that are missing, or may be.
   #reload(): void {
     if (this.log.end !== undefined || !this.#isListening) return
     this.#held ??= []
@@ -242,9 +245,7 @@ export class View implements Member, Watched {
       await this.#readHistory()
       const [next] = this.#held ?? []
       if (next === undefined || !this.log.isBeyond(next)) break
-      await new Promise<void>(resolve => {
-        this.#parts.hub.clock.after(PAUSE, resolve)
-      })
+      await pause(this.clock, PAUSE)
     }
     this.#releaseHeld()
   }

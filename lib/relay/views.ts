@@ -10,13 +10,13 @@ interface Shared {
   users: number
 }
 
-/** What this instance knows of runs: one view of each, for as long as somebody uses it. */
+/** The views of this instance: one for each run, as long as it is used. */
 export class Views {
   readonly #config: RelayConfig
   readonly #store: RunStore
   readonly #lifelines: Lifelines
   readonly #views = new Map<string, Shared>()
-  /** What makes one event of many, once a route of the relay says it. */
+  /** Compacts events, once a route of the relay has set it. */
   compact: Compactor | undefined
 
   constructor(config: RelayConfig, store: RunStore, lifelines: Lifelines) {
@@ -26,7 +26,7 @@ export class Views {
   }
 
   /**
-   * Opens a run for one user, who is to `release` it; `undefined` where there is none, or none any more.
+   * Opens a run for one user, who must `release` it; `undefined` if there is none, or no longer.
    *
    * @throws what the broker throws, as a rejection
    */

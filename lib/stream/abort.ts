@@ -1,6 +1,6 @@
 /**
- * Whether an error only says that its signal was aborted: what `throwIfAborted()` and `fetch` throw is the reason itself,
- * what Node's own functions throw is an `AbortError`.
+ * Whether an error only means that the signal was aborted: `throwIfAborted()` and `fetch` throw the signal's reason,
+ * Node's own functions an `AbortError`.
  */
 export function isAbortOf(signal: AbortSignal, error: unknown): boolean {
   if (!signal.aborted) return false

@@ -1,38 +1,36 @@
-/**
- * Why a stream ended. The vocabulary is closed, so that dashboards and alerts can be built on it.
- */
+/** Why a stream ended. The set is closed, so that dashboards and alerts can rely on it. */
 export type CloseReason =
-  /** The client went away. */
+  /** The client disconnected. */
   | 'client'
   /** The application called `stream.close()` or `hub.disconnect()` without a reason of its own. */
   | 'server'
-  /** The stream's source, or the resolver that wrote to it, has nothing more to say. */
+  /** The stream's source has ended, or the resolver that writes to it has ended it. */
   | 'done'
-  /** The identity's proof expired. */
+  /** The identity's credentials expired. */
   | 'expired'
-  /** The identity does not hold any more: logged out, session destroyed, another user in the session. */
+  /** The identity is no longer valid: logged out, session destroyed, another user in the session. */
   | 'logout'
   /** The token was revoked. */
   | 'revoked'
-  /** Nobody could tell for too long whether the identity still holds. */
+  /** The identity could not be revalidated for too long. */
   | 'unverifiable'
   /** The stream reached its `maxAge`. */
   | 'max-age'
   /** The client read too slowly, or not at all. */
   | 'slow'
-  /** Newer streams of the same identity have taken its place (`limits.identity`). */
+  /** Newer streams of the same identity took its place (`limits.identity`). */
   | 'superseded'
   /** The process is shutting down. */
   | 'drain'
-  /** A later middleware put something else into the response. */
+  /** Another middleware replaced the response body. */
   | 'replaced'
-  /** Something failed: see the hub's `fault` event, and `app.on('error')` for a stream that was destroyed with an error. */
+  /** An error: see the hub's `fault` event, and `app.on('error')` for a stream that was destroyed with an error. */
   | 'error'
 
-/** Reasons that an application may give. */
+/** Reasons that an application may pass to `close()` and `disconnect()`. */
 export type RequestedCloseReason = Extract<CloseReason, 'server' | 'done' | 'logout' | 'revoked'>
 
-/** The same, for a check at run time: counters and dashboards know no others. */
+/** The same, for checks at run time: counters and dashboards know no others. */
 export const REQUESTED_CLOSE_REASONS = [
   'server',
   'done',
@@ -40,23 +38,23 @@ export const REQUESTED_CLOSE_REASONS = [
   'revoked',
 ] as const satisfies readonly RequestedCloseReason[]
 
-/** What ends a stream for good: its client need not come back before the user has done something. */
+/** Final reasons: the client need not reconnect before the user has done something. */
 const FINAL: ReadonlySet<CloseReason> = new Set(['done', 'logout', 'revoked'])
 
-/** What ends a right: nothing that still waits may be read. */
+/** Reasons that end the client's right to read: queued events must not be sent. */
 const RIGHT_LOST: ReadonlySet<CloseReason> = new Set(['logout', 'revoked', 'expired', 'unverifiable'])
 
-/** Whether clients may come back at once after a stream that ended for this reason. */
+/** Whether clients may reconnect at once after a stream that ended for this reason. */
 export function mayComeBack(reason: CloseReason): boolean {
   return !FINAL.has(reason)
 }
 
-/** Whether what still waits for the client is thrown away with the end. */
+/** Whether the queue is discarded when a stream ends for this reason. */
 export function discardsQueue(reason: CloseReason): boolean {
   return RIGHT_LOST.has(reason)
 }
 
-/** Every reason, for counters that start at zero. */
+/** All reasons, for counters that start at zero. */
 export const CLOSE_REASONS = [
   'client',
   'server',

@@ -12,27 +12,30 @@ import { responseSink } from './response-sink.ts'
 import { NO_CONNECTION, type StreamConnection, type StreamHost, type StreamNews } from './stream-host.ts'
 import { HIGH_WATER_MARK, Writer } from './writer.ts'
 
-/** What is known of a stream when it is made. */
+// One file: Node requires a stream's hooks to be methods of one class, and here they share one state, the reason of the
+// end with the writes and sends that wait for room.
+
+/** The fields of a new stream. */
 export interface StreamFields<Who> {
   readonly identity: Who
   readonly lastEventId: string | undefined
 }
 
 /**
- * One client's `text/event-stream`: what a subscription resolver is handed, and what `ctx.body` is.
+ * One client's `text/event-stream`: the argument of a subscription resolver, and the value of `ctx.body`.
  *
- * It is a `PassThrough`: bytes written or piped into it reach the client as they are. Where Koa pipes it into the response,
- * its writer writes to the response itself; with anything in between, such as a compressor, it is read like any other
- * stream.
+ * It is a `PassThrough`: bytes written or piped into it reach the client as they are. If Koa pipes it directly into the
+ * response, its writer writes to the response itself; with anything in between, such as a compressor, it is read like
+ * any other stream.
  */
 export class EventStream<Events extends object = EventMap, Who = Identity> extends PassThrough {
-  /** Who holds the stream; `undefined` only where the route says `authenticate: false`. */
+  /** The identity of the client; `undefined` only if the route has `authenticate: false`. */
   readonly identity: Who
-  /** The id of the last event the client has seen, as it says itself: not to be trusted. */
+  /** The id of the last event that the client claims to have seen. Untrusted. */
   readonly lastEventId: string | undefined
 
   /**
-   * What carries the stream to the client.
+   * The connection that carries the stream to the client.
    *
    * @internal
    */
@@ -42,36 +45,36 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   readonly writer: Writer
 
   /**
-   * Whether the application has given an event of its own an id.
+   * Whether the application has sent an event with an id of its own.
    *
    * @internal
    */
   hasOwnIds = false
 
   /**
-   * Whether anything has been sent or written by the application.
+   * Whether the application has sent or written anything.
    *
    * @internal
    */
   hasWritten = false
 
   /**
-   * Whether it carries its source's events and no block of ours. Only its source's end ends the response properly then,
-   * since nothing else says that it was cut short.
+   * Whether the stream carries only its source's events, without control events of this library. Only the end of the
+   * source ends the response properly then, since no control event could tell the client that the stream was cut short.
    *
    * @internal
    */
   isPlain = false
 
   /**
-   * Is told what a long poll waits for; `undefined` where the stream is none.
+   * Notified of what a long poll waits for; `undefined` unless the stream is a long poll.
    *
    * @internal
    */
   news: StreamNews | undefined
 
   /**
-   * Whether it has been piped into a response, or is read by something else.
+   * Whether it has been piped into a response, or is being read by something else.
    *
    * @internal
    */
@@ -83,7 +86,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   #reason: CloseReason | undefined
   #abort: AbortController | undefined
   #room: { readonly promise: Promise<boolean>; readonly resolve: (isOpen: boolean) => void } | undefined
-  // Calls back for a write that waits until there is room; writes behind it wait in Node's own buffer.
+  // The callback of a write that waits for room; later writes wait in Node's own buffer.
   #waitingWrite: { readonly bytes: number; readonly done: () => void } | undefined
   #admitsAll = false
   #finished: (() => void) | undefined
@@ -94,18 +97,20 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.lastEventId = fields.lastEventId
     this.#host = host
     this.writer = new Writer(this, host)
-    // Koa listens once the stream is the body; a failure before that must not end the process.
+    // Koa adds its listener once the stream is the body; an error before that must not crash the process.
     this.on('error', ignore)
   }
 
-  /** Random; for logs, and told to the client in the data of its first `cursor` event, to change its topics by. */
+  /**
+   * Random; for logs. Sent to the client in the data of its first `cursor` event, for requests that change its topics.
+   */
   get id(): string {
     this.#id ??= this.#host.clock.id()
     return this.#id
   }
 
   /**
-   * Whether it has this `id`. One whose id nobody has asked for is called nothing yet.
+   * Whether it has this `id`. An id is only generated when it is first read, so an unread one matches nothing.
    *
    * @internal
    */
@@ -114,8 +119,9 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Aborted when the stream closes, for whatever reason; `signal.reason` is the close reason. Give it to whatever works for
-   * this client. `pipeline()` needs it, too: it does not hear of an end that does not come from its source.
+   * Aborted when the stream closes, whatever the reason; `signal.reason` is the close reason. Pass it to anything that
+   * works for this client. Pass it to `pipeline()`, too, which does not notice an end that does not come from its
+   * source.
    */
   get signal(): AbortSignal {
     if (this.#abort === undefined) {
@@ -130,17 +136,18 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     return this.#reason
   }
 
-  /** Bytes that wait in this process for the client to read. */
+  /** Bytes buffered in this process until the client reads them. */
   get bufferedBytes(): number {
     return this.writer.bufferedBytes + this.#parkedBytes
   }
 
   /**
-   * Sends an event to this client alone. It is in no history: a client that resumes does not get it again. It comes behind
-   * whatever was published, sent or written before.
+   * Sends an event to this client only. It is not in history: a client that resumes does not get it again. It is sent
+   * after everything published, sent or written before.
    *
-   * @returns once the client's buffer has room for more: `true`, or `false` if the stream has closed. While the resolver
-   *   is being asked nobody reads, and it returns at once: all that is sent by then has to fit into `buffer.bytes`.
+   * @returns once the client's buffer has room for more: `true`, or `false` if the stream has closed. While the
+   *   resolver is running nothing is read yet, so it resolves at once: all that is sent until then must fit into
+   *   `buffer.bytes`.
    * @throws {EventStreamError} `ERR_EVENT_INVALID` or `ERR_EVENT_TOO_LARGE`, as a rejection; nothing was sent then.
    */
   async send(event: EventInput<Events>): Promise<boolean> {
@@ -150,8 +157,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Sends events with ids of their own that were encoded once for many streams. One whose client is behind waits until they
-   * fit into its buffer.
+   * Sends events with ids of their own that were encoded once for many streams. Waits until they fit into the buffer of
+   * a slow client.
    *
    * @returns as `send` does
    * @internal
@@ -162,20 +169,20 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     return this.#carry(events)
   }
 
-  /** Writes a comment, which clients ignore and proxies count as life: a line for each line of the text. */
+  /** Writes a comment, one line for each line of the text. Clients ignore comments; to proxies they are traffic. */
   comment(text: string): void {
     this.offer(encodeComment(text))
   }
 
   /**
-   * Adds topics while the stream lives. It gets what is published to them from a moment on that is between this call and
-   * its answer, so that state which is loaded after `await stream.subscribe()` joins without a seam; while the resolver is
-   * asked, from the moment on when that was called. What came before is not replayed, but to a client that resumes and gets
-   * its first topics: it gets what it has missed.
+   * Adds topics to the open stream. It gets what is published to them from a moment between the call and its
+   * resolution, so that state loaded after `await stream.subscribe()` joins without a gap; while the resolver is
+   * running, from the moment when that was called. Earlier events are not replayed, unless the client resumes and these
+   * are the stream's first topics: then it gets what it missed.
    *
-   * @returns once the topics are live; while the resolver is asked, at once.
-   * @throws {EventStreamError} `ERR_TOPIC_INVALID`, `ERR_BROKER`, `ERR_STREAM_CLOSED`, or `ERR_EVENT_INVALID` on a stream
-   *   that has sent events with ids of its own, as a rejection.
+   * @returns once the topics are live; while the resolver is running, at once.
+   * @throws {EventStreamError} `ERR_TOPIC_INVALID`, `ERR_BROKER`, `ERR_STREAM_CLOSED`, or `ERR_EVENT_INVALID` on a
+   *   stream that has sent events with ids of its own, as a rejection.
    * @throws {TypeError} as a rejection, for more topics than `limits.topics`.
    */
   async subscribe(...topics: string[]): Promise<void> {
@@ -183,16 +190,19 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     await this.#host.subscribe(topics)
   }
 
-  /** Takes topics away: nothing of theirs leaves the process any more. Topics that it does not have are ignored. */
+  /**
+   * Removes topics: none of their events are sent any more, queued ones included. Topics that it does not have are
+   * ignored.
+   */
   unsubscribe(...topics: string[]): void {
     this.#host.unsubscribe(topics)
   }
 
   /**
-   * Ends the stream. With `server` and `done` what has been sent and published to it goes out first, however long a client
-   * takes that goes on reading; with `logout` and `revoked` it is thrown away. The client is told the reason. A browser's
-   * EventSource will come back all the same, unless it is then answered with something other than 200: answer `null`
-   * from the resolver to make it stop.
+   * Ends the stream and tells the client the reason. With `server` and `done` everything sent and published before goes
+   * out first, however long that takes as long as the client keeps reading; with `logout` and `revoked` it is
+   * discarded. A browser's EventSource reconnects anyway, unless it then gets a status other than 200: return `null`
+   * from the resolver to stop it.
    *
    * @throws {TypeError} for another reason
    */
@@ -202,7 +212,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Writes bytes of whole blocks within the bound of the buffer; over it the stream is closed as slow.
+   * Writes whole blocks. If they exceed the limit of the buffer, the stream is closed as slow.
    *
    * @internal
    */
@@ -218,7 +228,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Ends the stream: nothing more is accepted, and what waits goes out first, unless the reason is that its client has lost
+   * Ends the stream: nothing more is accepted. The queue goes out first, unless the reason is that the client has lost
    * the right to read it.
    *
    * @internal
@@ -235,7 +245,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Ends at once, with what is buffered thrown away. Also cuts short an end that takes too long.
+   * Ends at once and discards the queue. Also cuts short an end that takes too long.
    *
    * @internal
    */
@@ -245,7 +255,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.destroy()
   }
 
-  /** Ends the stream as done, as a source that is piped in does when it comes to its end. */
+  /** Ends the stream as `done`, as a source piped into it does at its end. */
   override end(callback?: () => void): this
   override end(chunk: unknown, callback?: () => void): this
   override end(chunk: unknown, encoding: BufferEncoding, callback?: () => void): this
@@ -269,7 +279,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
       this.#host.flush()
       return super.write(...(args as [chunk: unknown, encoding: BufferEncoding]))
     }
-    // Whoever writes need not know that the stream has been closed; a client that leaves is no error either.
+    // Node would emit `error`. But the caller may not know yet that the stream has closed, and a disconnect is no
+    // error.
     const callback = args.find(isCallback)
     if (callback !== undefined) {
       queueMicrotask(() => {
@@ -280,8 +291,8 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
   }
 
   /**
-   * Into a response it is piped until its end, whatever the options say: the response is the stream's. Headers and first
-   * bytes go out behind the task that pipes.
+   * A response always ends with the stream, whatever `options` says. Headers and first bytes are written in a
+   * microtask, after the code that pipes.
    */
   override pipe<Destination extends NodeJS.WritableStream>(
     destination: Destination,
@@ -321,7 +332,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#finished = () => {
       this.#finished = undefined
       done()
-      // The response is written to directly, so nobody else reads this side to its end.
+      // The response is written to directly, so nobody reads this side to its end.
       if (this.#piped !== undefined) return
       this.push(null)
       this.resume()
@@ -339,7 +350,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     })
   }
 
-  // What the writer says.
+  // Called by the writer.
 
   /** @internal */
   room(): void {
@@ -356,7 +367,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
 
   /** @internal */
   failed(): void {
-    // Its end is told by the connection: what others have put behind it may still be on its way.
+    // Not destroyed: what others have written to the response may still be in flight. The connection's close does that.
     this.#begin(this.connection.whyEnded())
   }
 
@@ -369,7 +380,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     return true
   }
 
-  // A client that has read everything before them may be given bytes of any number.
+  // A client that has read everything may be sent any number of bytes at once.
   #fits(bytes: number): boolean {
     const buffered = this.bufferedBytes
     return buffered === 0 || buffered + bytes <= this.#host.bufferBytes
@@ -377,7 +388,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
 
   #carry(data: Uint8Array | Chunk): boolean | Promise<boolean> {
     this.offer(data)
-    // What every stream begins with would end each poll as soon as it is opened.
+    // The first events of every stream would end each poll as soon as it is opened.
     if (!this.#host.isOpening) this.news?.carried()
     if (this.#reason !== undefined || this.writer.isBroken) return false
     return this.#host.isOpening || this.writer.hasRoom || this.#roomForMore()
@@ -390,12 +401,12 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.writer.attach(this.#host.encode(this.#piped), this.#host.firstBytes())
   }
 
-  // Bytes of writes that the writer has not got yet.
+  // Bytes of writes that have not reached the writer yet.
   get #parkedBytes(): number {
     return this.#waitingWrite === undefined ? 0 : this.writableLength - this.#waitingWrite.bytes
   }
 
-  // Whatever is written now comes behind the writes that wait for room.
+  // Passes on writes that wait for room, so that what is written next comes after them.
   #admitWrites(): void {
     const write = this.#waitingWrite
     if (write === undefined) return
@@ -405,7 +416,7 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     this.#admitsAll = false
   }
 
-  // All sends that wait share one wait, since an application may send without waiting in between.
+  // All waiting sends share one promise, since an application may send without awaiting.
   #roomForMore(): Promise<boolean> {
     this.#room ??= waiting()
     this.writer.callBack()
@@ -435,6 +446,6 @@ function isCallback(value: unknown): value is (error?: Error) => void {
 function tooMuch(bytes: number, limit: number): EventStreamError {
   return new EventStreamError(
     'ERR_EVENT_TOO_LARGE',
-    `the resolver has sent ${String(bytes)} bytes before it answered, over the ${String(limit)} bytes of \`buffer.bytes\`: send what is large as a source, or once the stream is open`,
+    `the resolver sent ${String(bytes)} bytes before it returned, over the limit of ${String(limit)} (\`buffer.bytes\`): return large data as a source, or send it once the stream is open`,
   )
 }

@@ -15,7 +15,7 @@ export class Http1Sink implements Sink {
     return this.#response.writableLength
   }
 
-  // Node counts a write as a whole, when it is done: who wants to see progress must not write too much at once.
+  // Node counts a write only when all of it is done, so a large write shows no progress.
   get progress(): number {
     const { socket } = this.#response
     return socket === null ? 0 : socket.bytesWritten - socket.writableLength
@@ -37,7 +37,7 @@ export class Http1Sink implements Sink {
   send(chunk: Chunk): void {
     const { chunkedEncoding, writableCorked } = this.#response
     const socket = chunkedEncoding && writableCorked === 0 ? this.#response.socket : null
-    // Node's response would frame each chunk for each client anew, in four writes to the socket.
+    // Node's response would frame each chunk again for each client, in four writes to the socket.
     if (socket?.writable) socket.write(chunk.framed)
     else this.#response.write(chunk.bytes)
   }

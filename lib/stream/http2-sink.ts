@@ -3,7 +3,7 @@ import type { Clock } from '../clock.ts'
 import type { Chunk } from '../wire/chunk.ts'
 import type { Sink, Taken } from './sink.ts'
 
-/** A response over HTTP/2, one of many on its connection. */
+/** A response over HTTP/2, one of several on its connection. */
 export class Http2Sink implements Sink {
   readonly #response: Http2ServerResponse
   readonly #clock: Clock
@@ -18,12 +18,12 @@ export class Http2Sink implements Sink {
     return this.#response.writableLength
   }
 
-  // The socket's own count is of no use: it is that of all streams of the connection.
+  // The socket's count covers all streams of the connection, so count per stream.
   get progress(): number {
     return this.#written - this.pendingBytes
   }
 
-  // A stream that its client cancels ends some time before it is closed.
+  // A stream that its client cancels ends some time before it closes.
   get isOpen(): boolean {
     const { stream, writableEnded } = this.#response
     return !writableEnded && !stream.destroyed && !stream.writableEnded
@@ -51,7 +51,7 @@ export class Http2Sink implements Sink {
     this.#response.end()
   }
 
-  // A reset stream drops what waits, so it has to wait until nothing does.
+  // A reset drops queued data, so wait until there is none.
   cut(): void {
     const { stream } = this.#response
     const reset = (): void => {
@@ -61,8 +61,8 @@ export class Http2Sink implements Sink {
     else stream.write('', reset)
   }
 
-  // A stream that is destroyed in the same turn sends no reset, so that its client waits for ever; and where data waits,
-  // Node 26 fails an assertion, and the process ends.
+  // Destroying the stream in the same turn sends no reset, and the client would wait for ever; with data queued, Node
+  // 26 fails an assertion, which ends the process.
   destroy(): void {
     const { stream } = this.#response
     stream.close(constants.NGHTTP2_INTERNAL_ERROR)

@@ -1,18 +1,18 @@
 import { BlockTracker } from '../wire/block.ts'
 import { bytesOf, WriteQueue, type Frame, type Item } from './write-queue.ts'
 
-/** Something that was written while the feed reads events from history that were published before it. */
+/** A write that was made while the feed reads events from history that were published before it. */
 interface Later {
   readonly bytes: Uint8Array
   readonly isRaw: boolean
 }
 
 /**
- * What waits for one client, in the order in which it is to go out. Two things are held back, and come later:
+ * The queue of one client, in the order in which it is sent. Two kinds of data are held back:
  *
- * - While an application is in the middle of a block that it writes as bytes, everything else is: it would become a part
+ * - While an application is in the middle of a block that it writes as raw bytes, everything else: it would become part
  *   of that block.
- * - While the feed reads events from history, everything else is that was written after those events were published.
+ * - While the feed reads events from history, everything written after those events were published.
  */
 export class OrderedQueue {
   readonly #queue = new WriteQueue()
@@ -21,7 +21,7 @@ export class OrderedQueue {
   #behindHistory: Later[] | undefined
   #heldBackBytes = 0
 
-  /** Bytes that can go out now. */
+  /** Bytes that can be sent now. */
   get readyBytes(): number {
     return this.#queue.bytes
   }
@@ -31,22 +31,22 @@ export class OrderedQueue {
     return this.#heldBackBytes
   }
 
-  /** All bytes, with those that are held back. */
+  /** All bytes, including those held back. */
   get bytes(): number {
     return this.#queue.bytes + this.#heldBackBytes
   }
 
-  /** Whether nothing waits, but for what is held back behind history. */
+  /** Whether the queue is empty, apart from what is held back behind history. */
   get isEmpty(): boolean {
     return this.#queue.isEmpty && this.#behindBlock === undefined
   }
 
-  /** Whether what is written now may go out at once. */
+  /** Whether a new write may bypass the queue. */
   get isClear(): boolean {
     return this.#queue.isEmpty && this.#behindHistory === undefined && !this.isInBlock
   }
 
-  /** Whether an application is in the middle of a block that it writes as bytes. */
+  /** Whether an application is in the middle of a block that it writes as raw bytes. */
   get isInBlock(): boolean {
     return this.#block !== undefined && !this.#block.isBetween
   }
@@ -57,7 +57,10 @@ export class OrderedQueue {
     else this.#holdBack(this.#behindHistory, { bytes, isRaw: false })
   }
 
-  /** Adds bytes as they are; they may end in the middle of a block. One that has begun is finished before anything else. */
+  /**
+   * Adds raw bytes, which may end in the middle of a block. A block that has begun is completed before anything else is
+   * sent.
+   */
   addRaw(bytes: Uint8Array): void {
     this.#block ??= new BlockTracker()
     if (this.#behindHistory !== undefined && this.#block.isBetween) {
@@ -74,7 +77,7 @@ export class OrderedQueue {
     this.#queue.add(bytes.subarray(end))
   }
 
-  /** Adds what was read from history, ahead of all that is held back behind it. */
+  /** Adds what was read from history, before everything held back behind it. */
   addHistory(item: Item): void {
     if (!this.isInBlock) {
       this.#queue.add(item)
@@ -85,12 +88,12 @@ export class OrderedQueue {
     this.#heldBackBytes += bytesOf(item).length
   }
 
-  /** Holds back what is added from now on, but for history. */
+  /** Holds back everything added from now on, except history. */
   holdBehindHistory(): void {
     this.#behindHistory ??= []
   }
 
-  /** Answers whether anything was held back. */
+  /** Releases what was held back. Returns whether there was anything. */
   releaseBehindHistory(): boolean {
     const later = this.#behindHistory ?? []
     this.#behindHistory = undefined
@@ -102,12 +105,12 @@ export class OrderedQueue {
     return later.length > 0
   }
 
-  /** Takes out the first bytes that can go out, at most so many. */
+  /** Removes and returns the first bytes that can be sent, at most `most`. */
   take(most: number): Uint8Array | undefined {
     return this.#queue.take(most)
   }
 
-  /** Takes back the events that are not to be kept, of those of which nothing has been taken out. */
+  /** Removes queued events that `isKept` rejects, except one that has been partly sent. */
   retain(isKept: (frame: Frame) => boolean): void {
     const keeps = (item: Item): boolean => item instanceof Uint8Array || isKept(item)
     this.#queue.retain(keeps)
@@ -115,8 +118,8 @@ export class OrderedQueue {
   }
 
   /**
-   * Prepares for the end: throws away what waits, or else releases what is held back behind history. What is behind a
-   * block that has not ended never comes. Answers whether what is left ends with a whole block.
+   * Prepares for the end: discards the queue, or releases what is held back behind history. What is held back behind an
+   * unfinished block is never sent. Returns whether what remains ends with a whole block.
    */
   close(discards: boolean): boolean {
     let isWhole = true
@@ -130,7 +133,7 @@ export class OrderedQueue {
     return isWhole && !this.isInBlock
   }
 
-  /** Throws everything away. */
+  /** Discards everything. */
   clear(): void {
     this.#queue.clear()
     this.#behindBlock = undefined

@@ -2,7 +2,7 @@ import type { Chunk } from '../wire/chunk.ts'
 import type { StreamConnection } from './stream-host.ts'
 import type { Sink, Taken } from './sink.ts'
 
-/** The readable side of a stream, as far as it is a sink. */
+/** The part of a stream's readable side that the sink uses. */
 export interface ReadableSide {
   readonly readableLength: number
   readonly readableHighWaterMark: number
@@ -10,7 +10,7 @@ export interface ReadableSide {
   push(bytes: Uint8Array | null): boolean
 }
 
-/** Whoever reads the stream instead of a response: a compressor, or the application itself. */
+/** A reader of the stream other than a response: a compressor, or the application itself. */
 export class PipedSink implements Sink {
   readonly #side: ReadableSide
   readonly #connection: () => StreamConnection
@@ -19,14 +19,17 @@ export class PipedSink implements Sink {
   #isCut = false
   #taken: Taken | undefined
 
-  /** @param connection carries the response that the reader writes to: it is broken off where the reader waits for an end */
+  /**
+   * @param connection the response that the reader writes to: cutting the stream cuts that, since the reader only waits
+   *   for an end
+   */
   constructor(side: ReadableSide, connection: () => StreamConnection) {
     this.#side = side
     this.#connection = connection
   }
 
   get pendingBytes(): number {
-    // What the reader has taken is the reader's, until it will take no more.
+    // Bytes that the reader has taken no longer count; after the end, those pending in the response do.
     return this.#side.readableLength + (this.#hasEnded ? this.#connection().pendingBytes : 0)
   }
 
@@ -57,7 +60,7 @@ export class PipedSink implements Sink {
     if (this.#side.readableLength < this.#side.readableHighWaterMark) this.wanted()
   }
 
-  /** The reader asks for more. Node calls for it right before it takes out what there is. */
+  /** The reader asks for more. Node calls `_read` right before it hands out what there is. */
   wanted(): void {
     const taken = this.#taken
     if (taken === undefined) return

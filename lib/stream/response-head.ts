@@ -1,7 +1,7 @@
 /**
- * Has V8 lay the head of a response out in one piece, by reading a character: Node puts it together from thirty pieces of
- * text, and keeps them all for as long as the response lives. Node's property is private. Where it is missing, nothing is
- * done, and more memory is kept.
+ * Flattens the head of a response by reading one character: Node concatenates it from about thirty strings, which V8
+ * would keep as long as the response. Node's property is private. If it is missing nothing happens, and more memory is
+ * used.
  */
 export function flattenHead(response: object): void {
   if ('_header' in response && typeof response._header === 'string') response._header.charCodeAt(0)

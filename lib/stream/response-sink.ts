@@ -6,13 +6,13 @@ import { Http2Sink } from './http2-sink.ts'
 import type { Sink } from './sink.ts'
 
 /**
- * The sink that a destination is if it is the response itself, with nothing in between that would have to see the bytes.
- * Middleware made for Express puts itself in between by replacing `write`, and may lose the callback that the stream waits
- * for; a server may have a class of its own for responses.
+ * Returns a sink if the destination is the response itself, with nothing in between that has to see the bytes.
+ * Express-style middleware intercepts by replacing `write`, and may drop the callback that the stream waits for; a
+ * server may use a response class of its own.
  */
 export function responseSink(destination: NodeJS.WritableStream, clock: Clock): Sink | undefined {
   if (isOwn(destination, ServerResponse)) return new Http1Sink(destination)
-  // Over HTTP/2 Koa's response is another class.
+  // Over HTTP/2 Koa's response has another class.
   if (isOwn(destination, Http2ServerResponse)) return new Http2Sink(destination, clock)
   return undefined
 }

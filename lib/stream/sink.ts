@@ -1,47 +1,49 @@
 import type { Chunk } from '../wire/chunk.ts'
 import type { Frame } from './write-queue.ts'
 
-/** Events that many streams share: one piece where they can be sent at once, and one by one where they have to wait. */
+/** Events shared by many streams: one chunk if they can be sent at once, single frames if they have to be queued. */
 export interface SharedFrames {
   readonly length: number
   readonly chunk: Chunk
-  /** What no others are called. */
+  /** Unique to this batch. */
   readonly key: number
   frames(): readonly Frame[]
-  /** Whether each of them was published to one of these topics, at least. */
+  /** Whether each event was published to at least one of these topics. */
   isAmong(topics: ReadonlySet<string>): boolean
 }
 
-/** What a chunk is, where a sink may make use of that: events that others are sent in the same turn, or a heartbeat. */
+/**
+ * What a chunk contains, for sinks that use it: events that other streams are sent in the same turn, or a heartbeat.
+ */
 export type Meaning = SharedFrames | 'heartbeat'
 
-/** Called when bytes have been handed to the kernel, or cannot be. */
+/** Called when the bytes have been passed to the kernel, or with an error. */
 export type Taken = (error?: Error | null) => void
 
 /**
- * Where the bytes of a stream leave it: a response over HTTP/1.1 or HTTP/2, whatever the stream is piped into, or a
+ * The destination of a stream's bytes: a response over HTTP/1.1 or HTTP/2, whatever the stream is piped into, or a
  * simulation. Bytes arrive in the order of the calls.
  */
 export interface Sink {
-  /** Bytes that were handed over and that the kernel, or whoever reads, has not taken yet. */
+  /** Bytes written that the kernel, or the reader, has not taken yet. */
   readonly pendingBytes: number
-  /** A number that changes whenever some of them have been taken. */
+  /** Changes whenever some of them have been taken. */
   readonly progress: number
-  /** Whether it still takes bytes. */
+  /** Whether it accepts bytes. */
   readonly isOpen: boolean
-  /** Whether it is gone, and `onceClosed` will not call back any more. */
+  /** Whether it has closed; `onceClosed` will not call back any more. */
   readonly isClosed: boolean
-  /** The first bytes; headers go out with them. */
+  /** Writes the first bytes, and the headers with them. */
   open(bytes: Uint8Array): void
-  /** Takes bytes that many streams may share. Nobody is told when they have been taken. */
+  /** Writes bytes that many streams may share, without a callback. */
   send(chunk: Chunk, meaning?: Meaning): void
-  /** Takes bytes and calls back when they have been taken. May never call back once it has closed. */
+  /** Writes bytes and calls back when they have been taken. Once closed it may never call back. */
   write(bytes: Uint8Array, taken: Taken): void
-  /** Ends properly, behind all that was handed over. */
+  /** Ends properly, after everything written. */
   end(): void
-  /** Breaks off behind all that was handed over, so that a client can tell that the end is missing. */
+  /** Cuts the response after everything written, so that the client can tell that it is incomplete. */
   cut(): void
-  /** Breaks off at once. */
+  /** Cuts the response at once. */
   destroy(): void
   onceClosed(listener: () => void): void
 }

@@ -3,52 +3,52 @@ import type { CloseReason } from './close-reason.ts'
 import type { Sink } from './sink.ts'
 import type { WriterHost } from './writer.ts'
 
-/** What a stream needs of the hub that it lives in. */
+/** The interface of the hub to its streams. */
 export interface StreamHost extends WriterHost, EventRules {
-  /** Whether the stream is only being prepared: nobody reads it yet. */
+  /** Whether the stream is still being opened: nothing reads it yet. */
   readonly isOpening: boolean
-  /** Whether the stream has topics of the hub: its ids are the hub's cursor then. */
+  /** Whether the stream has topics: its event ids are the hub's cursors then. */
   readonly hasTopics: boolean
-  /** The most bytes that may wait for the client. */
+  /** The most bytes that may be buffered for the client. */
   readonly bufferBytes: number
-  /** The sink that takes the stream's bytes for one that takes them as they are sent: compressed, or the same. */
+  /** Wraps a sink in one that compresses, or returns it as it is. */
   encode(sink: Sink): Sink
   /** The first bytes of the response's body. */
   firstBytes(): Uint8Array
-  /** The last block of a stream that ends for a reason, if there is to be one. */
+  /** The last block of a stream that ends for this reason, if any. */
   lastBlock(reason: CloseReason): Uint8Array | undefined
   /**
-   * Whether the response has to break off at an end for this reason: without a last block its client could not tell it from
-   * one that is whole.
+   * Whether the response must be cut when the stream ends for this reason: without a last block the client could not
+   * tell an incomplete response from a complete one.
    */
   mustCut(reason: CloseReason): boolean
-  /** Writes the events that are due to the stream in this turn of the event loop. */
+  /** Writes the events that are due in this turn of the event loop. */
   flush(): void
   subscribe(topics: readonly string[]): Promise<void>
   unsubscribe(topics: readonly string[]): void
-  /** Called once, when the stream begins to end: nothing more will be accepted. */
+  /** Called once, when the stream begins to end: nothing more is accepted. */
   closing(reason: CloseReason): void
-  /** Called once, when nothing is left of the stream. */
+  /** Called once, when the stream and its response have closed. */
   closed(): void
 }
 
-/** What a stream needs of the connection that carries it. */
+/** The interface of the connection to the stream that it carries. */
 export interface StreamConnection {
-  /** Why others than this package ended the stream or its response. */
+  /** Why the stream or its response was ended by something other than this library. */
   whyEnded(): CloseReason
-  /** Is told of an error that the stream was destroyed with. Must not throw. */
+  /** Reports an error that the stream was destroyed with. Must not throw. */
   failed(error: Error): void
-  /** Breaks the response off. */
+  /** Cuts the response. */
   cut(): void
-  /** Whether the response is over. */
+  /** Whether the response has closed. */
   readonly isGone: boolean
-  /** Bytes that wait in the response, and a number that changes whenever the client has taken some. */
+  /** Bytes buffered in the response, and a number that changes whenever the client has taken some. */
   readonly pendingBytes: number
   readonly progress: number
   onceGone(listener: () => void): void
 }
 
-/** Nobody carries the stream yet. */
+/** The connection of a stream that has none yet. */
 export const NO_CONNECTION: StreamConnection = Object.freeze({
   whyEnded: () => 'client',
   failed: () => undefined,
@@ -61,10 +61,10 @@ export const NO_CONNECTION: StreamConnection = Object.freeze({
   },
 })
 
-/** Is told what a stream has brought its client. */
+/** Notified of what a stream has sent to its client. */
 export interface StreamNews {
-  /** Events, or a gap. */
+  /** Events, or a gap, have been sent. */
   carried(): void
-  /** The client has been told that it has caught up. */
+  /** The client has been told that it is up to date. */
   caughtUp(): void
 }

@@ -1,25 +1,25 @@
 import { Buffer } from 'node:buffer'
 
-/** A whole event of the log, which waits as it is, so that it can still be taken back. */
+/** An event from the log, queued as a whole so that it can still be removed. */
 export interface Frame {
   readonly frame: Uint8Array
 }
 
-/** What waits: an event of the log, or bytes that are nobody else's. */
+/** A queue entry: an event from the log, or bytes for this client only. */
 export type Item = Frame | Uint8Array
 
 // Shared by all queues that are empty.
 const NOTHING: readonly Item[] = Object.freeze([])
 
-/** Bytes in their order, which are taken out in pieces. */
+/** A queue of bytes, read in pieces. */
 export class WriteQueue {
   #items: Item[] = NOTHING as Item[]
-  // How many items at the front have been taken out, and how many bytes of the first one that is left.
+  // How many items at the front have been read, and how many bytes of the first remaining one.
   #head = 0
   #offset = 0
   #bytes = 0
 
-  /** How many bytes are in it. */
+  /** The number of bytes in the queue. */
   get bytes(): number {
     return this.#bytes
   }
@@ -30,14 +30,14 @@ export class WriteQueue {
 
   add(item: Item): void {
     const { length } = bytesOf(item)
-    // An empty piece would be the end of a response in chunked coding.
+    // In chunked coding an empty chunk would end the response.
     if (length === 0) return
     if (this.#items === NOTHING) this.#items = []
     this.#items.push(item)
     this.#bytes += length
   }
 
-  /** Takes out the first bytes, at most so many; `undefined` where there are none. */
+  /** Removes and returns the first bytes, at most `most`; `undefined` if the queue is empty. */
   take(most: number): Uint8Array | undefined {
     const pieces: Uint8Array[] = []
     let room = most
@@ -57,7 +57,7 @@ export class WriteQueue {
     return pieces.length > 1 ? Buffer.concat(pieces) : pieces[0]
   }
 
-  /** Keeps the items that are to be kept, and the one of which a part has been taken out. Answers what was removed. */
+  /** Removes the items that `isKept` rejects, except one that has been partly read. Returns the removed ones. */
   retain(isKept: (item: Item) => boolean): readonly Item[] {
     const items = this.#items.slice(this.#head)
     const begun = this.#offset > 0 ? items.shift() : undefined

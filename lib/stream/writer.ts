@@ -4,81 +4,87 @@ import { OrderedQueue } from './ordered-queue.ts'
 import type { Meaning, SharedFrames, Sink, Taken } from './sink.ts'
 import type { Frame, Item } from './write-queue.ts'
 
-/** The most bytes that are handed to a sink at once: Node does not tell of progress inside a write. */
+/** The most bytes written to a sink at once: Node does not report progress within a write. */
 export const PIECE_BYTES = 65_536
 
-/** How many bytes may wait before whoever writes is asked to wait, too. */
+/** How many bytes may be buffered before writers are asked to wait. */
 export const HIGH_WATER_MARK = 16_384
 
 const NO_BYTES = new Uint8Array(0)
 
-/** A turn of the event loop in which events are delivered, and its time by the monotonic clock. */
+/** A turn of the event loop in which events are delivered, with its time on the monotonic clock. */
 export interface Turn {
   readonly now: number
 }
 
-/** What a writer tells its stream. */
+/** The writer's callbacks to its stream. */
 export interface WritingStream {
-  /** So little waits that more may be written. */
+  /** There is room for more. */
   room(): void
-  /** Everything has been taken, and the sink is being ended. */
+  /** Everything has been taken, and the sink is being closed. */
   ended(): void
-  /** The sink takes nothing any more: what waits will never be sent. */
+  /** The sink accepts nothing more: queued bytes will never be sent. */
   failed(): void
 }
 
-/** What a writer tells whoever looks after its stream. */
+/** The writer's callbacks to the hub. */
 export interface WriterHost {
   readonly clock: Clock
-  /** Bytes have begun to wait for the client. */
+  /** Bytes have begun to be buffered for the client. */
   waiting(): void
-  /** So many bytes have been handed over. */
+  /** This many bytes have been written to the sink. */
   sent(bytes: number): void
-  /** So many bytes more, or less, are kept in this process for the client. */
+  /** The queue has grown by this many bytes, or shrunk if negative. */
   kept(bytes: number): void
-  /** Everything has been taken, but for what is held back. */
+  /** Everything has been taken, except what is held back. */
   emptied(): void
 }
 
 /** How a stream ends. */
 export interface Ending {
-  /** The last block, if there is to be one. */
+  /** The last block, if any. */
   readonly last: Uint8Array | undefined
-  /** Whether what waits is thrown away. */
+  /** Whether the queue is discarded. */
   readonly discards: boolean
-  /** `end` properly, or `cut`, so that the client can tell that the end is missing. */
+  /** `end` properly, or `cut`, so that the client can tell that the response is incomplete. */
   readonly how: 'end' | 'cut'
-  /** Whether it is the application that ends the stream, so that it may do so in the middle of a block of its own. */
+  /** Whether the application ends the stream: it may do so in the middle of a block that it writes itself. */
   readonly isOwn: boolean
 }
 
 /**
- * All bytes to one client, in one queue. It alone knows what waits, what has been taken, and how the response ends. A
- * write that failed is the end of the stream, and never counts as sent.
+ * Writes all bytes to one client, through one queue. It alone knows what is queued, what has been taken, and how the
+ * response ends. A failed write ends the stream, and never counts as sent.
+ *
+ * One file, since it is a single state machine on the path of every delivery: held or open, busy or idle, ending, over.
+ * Each write checks several of these states at once.
  */
 export class Writer {
-  /** When something was last written, by the monotonic clock. */
+  /** When something was last written, on the monotonic clock. */
   wroteAt = 0
-  /** When the client last took something, by the monotonic clock; `undefined` where it may have since. */
+  /**
+   * When the client was last known to have taken something, on the monotonic clock; `undefined` after a write without a
+   * callback.
+   */
   takenAt: number | undefined
-  /** The last turn of the event loop in which events were delivered while next to nothing waited. */
+  /** The last turn in which events were delivered while next to nothing was buffered. */
   keptUpIn: Turn | undefined
 
   readonly #stream: WritingStream
   readonly #host: WriterHost
   readonly #queue = new OrderedQueue()
   #sink: Sink | undefined
-  // Whether there is no sink yet, or its first bytes are still given a turn of the event loop of their own.
+  // Whether there is no sink yet, or its first bytes were written in this turn of the event loop.
   #isHeld = true
-  // Whether bytes have been handed on that are called back for.
+  // Whether a write is in flight whose callback is awaited.
   #isBusy = false
-  // Whether somebody waits for what waits to be taken.
+  // Whether somebody waits until everything has been taken.
   #isAwaited = false
-  // Whether it has been told that bytes wait.
+  // Whether `waiting` has been called.
   #isWatched = false
   #ending: 'end' | 'cut' | undefined
   #hasEnded = false
-  // Nothing is handed on any more.
+  // Nothing more is written to the sink.
   #isOver = false
   #taken: Taken | undefined
   #keptBytes = 0
@@ -88,17 +94,17 @@ export class Writer {
     this.#host = host
   }
 
-  /** Bytes that are kept in this process for the client. */
+  /** Bytes buffered in this process for the client. */
   get bufferedBytes(): number {
     return this.#queue.bytes + (this.#sink?.pendingBytes ?? 0)
   }
 
-  /** Bytes of these that the client could take now. */
+  /** The part of these that the client could take now. */
   get waitingBytes(): number {
     return this.#isHeld ? 0 : this.#queue.readyBytes + (this.#sink?.pendingBytes ?? 0)
   }
 
-  /** A number that changes whenever the client has taken something. */
+  /** Changes whenever the client has taken something. */
   get progress(): number {
     return this.#sink?.progress ?? 0
   }
@@ -108,27 +114,30 @@ export class Writer {
     return this.bufferedBytes <= HIGH_WATER_MARK
   }
 
-  /** Whether more bytes may be written as they are. What waits behind a block does not keep its bytes waiting. */
+  /**
+   * Whether there is room for more raw bytes. What is held back behind a block does not count, or the block could never
+   * end.
+   */
   get hasRoomForBytes(): boolean {
     return this.bufferedBytes - (this.#queue.isInBlock ? this.#queue.heldBackBytes : 0) <= HIGH_WATER_MARK
   }
 
-  /** Whether nothing waits, for the client or for the end of a block, or nothing can be handed on yet. */
+  /** Whether nothing is buffered, neither for the client nor for the end of a block; or nothing can be written yet. */
   get isIdle(): boolean {
     return this.#isHeld || (!this.#isBusy && this.#queue.isEmpty && this.waitingBytes === 0)
   }
 
-  /** Whether nothing that is written now will be sent. */
+  /** Whether anything written now would be dropped. */
   get isBroken(): boolean {
     return this.#isOver || this.#sink?.isOpen === false
   }
 
-  /** Whether the sink has been ended, behind everything that was written. */
+  /** Whether the sink has been closed after everything written. */
   get isEnded(): boolean {
     return this.#hasEnded
   }
 
-  /** Gets a sink, and writes the first bytes. Everything else follows a turn of the event loop later. */
+  /** Attaches the sink and writes the first bytes. Everything else follows a turn of the event loop later. */
   attach(sink: Sink, first: Uint8Array): void {
     this.#sink = sink
     this.wroteAt = this.#host.clock.monotonic()
@@ -145,7 +154,7 @@ export class Writer {
     }
   }
 
-  /** Writes bytes of whole blocks or lines, for this client alone or, as a chunk, for others, too. */
+  /** Writes whole blocks or lines, for this client only or, as a chunk, shared with others. */
   write(data: Uint8Array | Chunk): void {
     if (this.#isOver) return
     const bytes = data instanceof Chunk ? data.bytes : data
@@ -157,40 +166,40 @@ export class Writer {
     this.#pump()
   }
 
-  /** Writes bytes as they are; they may end in the middle of a block. */
+  /** Writes raw bytes, which may end in the middle of a block. */
   writeRaw(bytes: Uint8Array): void {
     if (this.#isOver) return
     this.#queue.addRaw(bytes)
     this.#pump()
   }
 
-  /** Writes what was read from history, ahead of all that is held back behind it. */
+  /** Writes what was read from history, before everything held back behind it. */
   writeHistory(items: Iterable<Item>): void {
     if (this.#isOver) return
     for (const item of items) this.#queue.addHistory(item)
     this.#pump()
   }
 
-  /** Holds back what is written from now on, but for history. */
+  /** Holds back everything written from now on, except history. */
   holdBehindHistory(): void {
     this.#queue.holdBehindHistory()
   }
 
   releaseBehindHistory(): void {
-    // Whoever waits for room was told that there is none.
+    // Held-back writes were told that there is no room, so they wait for a callback.
     if (this.#queue.releaseBehindHistory()) this.#isAwaited = true
     this.#pump()
   }
 
   /**
-   * Writes shared events in this turn. Answers `false`, and writes nothing, if they exceed the limit; a client that has
-   * taken everything before them may be given events of any length.
+   * Writes shared events in this turn. Returns `false`, writing nothing, if they exceed the limit. A client that has
+   * taken everything may be sent events of any length.
    *
-   * @param isAhead whether this stream alone is sent them already, ahead of the end of the turn
+   * @param isAhead whether only this stream is sent them already, before the end of the turn
    */
   deliver(shared: SharedFrames, limit: number, turn: Turn, isAhead = false): boolean {
     const buffered = this.bufferedBytes
-    // Over TLS and HTTP/2 what was just written still waits for a moment.
+    // Over TLS and HTTP/2 what was just written is still pending for a moment.
     if (buffered <= Math.min(PIECE_BYTES, limit / 4)) this.keptUpIn = turn
     if (buffered + shared.length <= (limit < PIECE_BYTES ? limit : PIECE_BYTES) && this.#canSend) {
       this.#send(shared.chunk, turn.now, isAhead ? undefined : shared)
@@ -201,31 +210,31 @@ export class Writer {
     return true
   }
 
-  /** Writes a sign of life at this time, unless something waits for the client already. */
+  /** Writes a heartbeat, unless something is already buffered for the client. */
   beat(chunk: Chunk, now: number): void {
     this.wroteAt = now
-    // What is held back may have to wait for long; proxies would cut the connection.
+    // Held-back data may wait for long, and proxies would cut an idle connection.
     if (this.#isReady && this.waitingBytes === 0 && !this.#queue.isInBlock) this.#send(chunk, now, 'heartbeat')
   }
 
-  /** Takes back the events that are not to be kept, of those of which nothing has been handed on. */
+  /** Removes queued events that `isKept` rejects, except one that has been partly sent. */
   retain(isKept: (frame: Frame) => boolean): void {
     this.#queue.retain(isKept)
     this.#tellKept()
   }
 
-  /** Has `emptied` and `room` called when they are true the next time. */
+  /** Requests `emptied` and `room` the next time they are true. */
   callBack(): void {
     this.#isAwaited = true
     this.#pump()
   }
 
-  /** Bytes that wait are told of again, as those that begin to wait are. */
+  /** Calls `waiting` again for the next bytes that are buffered. */
   unwatch(): void {
     this.#isWatched = false
   }
 
-  /** Ends the sink behind what waits. Nothing of ours follows a block that has begun and is not finished. */
+  /** Closes the sink after the queue. No last block follows a block that has begun and is not finished. */
   finish({ last, discards, how, isOwn }: Ending): void {
     if (this.#isOver) return
     const isWhole = this.#queue.close(discards)
@@ -234,19 +243,19 @@ export class Writer {
     this.#pump()
   }
 
-  /** Breaks off at once. */
+  /** Cuts the response at once. */
   destroy(): void {
     this.#stop()
     this.#sink?.destroy()
   }
 
-  /** Calls back when nothing is left of the sink. */
+  /** Calls back once the sink has closed. */
   onceClosed(listener: () => void): void {
     if (this.#sink === undefined || this.#sink.isClosed) listener()
     else this.#sink.onceClosed(listener)
   }
 
-  // Whether bytes may go to the sink past the queue.
+  // Whether bytes may bypass the queue.
   get #canSend(): boolean {
     return this.#queue.isClear && this.#isReady
   }
@@ -270,7 +279,7 @@ export class Writer {
     this.#host.waiting()
   }
 
-  // Hands on a piece, and the next one when that has been taken.
+  // Writes a piece, and the next one when that has been taken.
   #pump(): void {
     this.#tellKept()
     const sink = this.#sink
@@ -285,7 +294,7 @@ export class Writer {
     else if (this.#isAwaited && this.#queue.isEmpty) this.#handOn(sink, NO_BYTES)
   }
 
-  // Nobody needs to hear of the last piece, unless somebody waits for that.
+  // The last piece needs no callback, unless somebody waits for it.
   #handOn(sink: Sink, piece: Uint8Array): void {
     this.#tellKept()
     const now = this.#host.clock.monotonic()
@@ -301,7 +310,7 @@ export class Writer {
     this.#watch()
   }
 
-  // Made only for clients that something waits for.
+  // Created on first use: most clients never have a queue.
   get #onTaken(): Taken {
     this.#taken ??= error => {
       this.#isBusy = false

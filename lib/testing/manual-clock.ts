@@ -79,7 +79,8 @@ export class ManualClock implements Clock {
 
 /**
  * A clock for `createHub({ clock })` that stands still until the test says `clock.advance(ms)`: heartbeats, logins that
- * expire, `maxAge` and history's age take no time then. What the kit waits for takes real time, as HTTP does.
+ * expire, `maxAge` and history's age take no time then. An authenticator, and a broker that the test makes, has a `clock`
+ * of its own: give it the same one. What the kit waits for takes real time, as HTTP does.
  *
  * @param start milliseconds since 1970; default the first second of 2026
  */

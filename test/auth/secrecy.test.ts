@@ -1,3 +1,4 @@
+// No credential may appear in errors, logs, metrics or traces: the tests share a site whose every output is kept.
 import { Buffer } from 'node:buffer'
 import { inspect } from 'node:util'
 import test, { type ExecutionContext } from 'ava'

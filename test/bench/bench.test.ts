@@ -5,7 +5,7 @@ import { workloads } from './workloads/index.ts'
 
 // Whether each runs and measures, never how fast. The other engine and the other kind of server take part in one of them.
 const taking = contenders.filter(({ name }) =>
-  ['node-http', 'memory', 'redis', 'session-redis', 'http2-10'].includes(name),
+  ['node-http', 'memory', 'gzip', 'redis', 'session-redis', 'http2-10'].includes(name),
 )
 const WITH_ALL = ['steady', 'protocols']
 

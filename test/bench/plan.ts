@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { markedData, now } from './mark.ts'
+import { textOf, type TextKind } from './texts.ts'
 
 /** What is to be published, at an even pace. */
 export interface Plan {
@@ -14,8 +15,8 @@ export interface PlanPart {
   readonly each: number
   /** Tells topics of one stream apart: 0 to 9. A stream has one topic of each lane at most. */
   readonly lane: number
-  /** Bytes of data of an event. */
-  readonly bytes: number
+  /** Bytes of data of an event, or the kind of text that is its data. */
+  readonly data: number | TextKind
 }
 
 /** The events that a stream gets which has one topic of each part. */
@@ -57,12 +58,18 @@ export class Publisher {
     return { first }
   }
 
-  async #send({ topics, lane, bytes }: PlanPart, index: number, first: number, delay: number): Promise<unknown> {
+  async #send({ topics, lane, data }: PlanPart, index: number, first: number, delay: number): Promise<unknown> {
     await setTimeout(Math.ceil(delay))
     const topic = topics[index % topics.length]
     if (topic === undefined) throw new RangeError('a part of a plan has topics')
     const seq = this.#seqs.get(topic) ?? 0
     this.#seqs.set(topic, seq + 1)
-    return this.#publish(topic, markedData(lane, seq, first + delay * 1_000, bytes))
+    const due = first + delay * 1_000
+    const marked = typeof data === 'number' ? markedData(lane, seq, due, data) : markedText(lane, seq, due, data)
+    return this.#publish(topic, marked)
   }
+}
+
+function markedText(lane: number, seq: number, due: number, kind: TextKind): string {
+  return markedData(lane, seq, due, 0) + textOf(kind, seq)
 }

@@ -1,3 +1,4 @@
+// The bridge from a Redis Stream: the tests share a target that can be down.
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'

@@ -1,3 +1,4 @@
+// The client's reconnection by status, id and method: most cases run over both EventSource and `fetch`.
 import test from 'ava'
 import { cursor, event, goaway, HEARTBEAT, ScriptedWorld, STREAM } from './scripted.ts'
 import { onBoth } from './on-both.ts'

@@ -1,3 +1,4 @@
+// The listeners, data and errors of a live stream: most cases run over both EventSource and `fetch`.
 import test from 'ava'
 import { connect } from 'koa-event-stream/client'
 import { system } from '../../lib/client/environment.ts'

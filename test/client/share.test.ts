@@ -1,3 +1,4 @@
+// Connections shared between tabs: the tests share a simulated world of tabs with its own clock.
 import test, { type ExecutionContext } from 'ava'
 import { connect } from 'koa-event-stream/client'
 import { Random, seedOf } from '../support/random.ts'

@@ -1,3 +1,4 @@
+// `subscriptions()` in a page: the tests share a page with a stream from a real server.
 import { json } from 'node:stream/consumers'
 import { setTimeout } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'

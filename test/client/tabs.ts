@@ -1,3 +1,4 @@
+// One file: a world of tabs, whose locks, channels and connections depend on each other.
 import type {
   Channel,
   Environment,

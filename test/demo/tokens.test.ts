@@ -1,3 +1,4 @@
+// The demo's access and refresh tokens: the tests share the helpers that refresh them and read their streams.
 import { inspect } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'

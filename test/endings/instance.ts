@@ -127,7 +127,7 @@ export async function openInstance(t: ExecutionContext, broker: Broker, shared: 
     await next()
     await moments.pass('the response')
   })
-  app.use(session({ store: watchSessions(store, hub, { timeout: 60_000, clock }), key: 'sid' }, app))
+  app.use(session({ store: watchSessions(store, hub, { timeout: 60_000 }), key: 'sid' }, app))
   app.use(async (ctx: Context) => {
     if (ctx.path === '/login') ctx.session.userId = ctx.query.user
     else if (ctx.path === '/logout') ctx.session = null

@@ -11,7 +11,7 @@ import { histogram, tenths } from './rolling-histogram.ts'
 import { publishSteadily } from './rolling-publisher.ts'
 import type { Report } from './rolling-instance.ts'
 
-const CLIENTS = Number(process.env.ROLLING_CLIENTS ?? 2_000)
+const CLIENTS = Number(process.env.ROLLING_CLIENTS ?? 600)
 /** Milliseconds that the clients of an instance which drains come back in. */
 const WINDOW = 5_000
 /** The least that a client is told to wait. */

@@ -1,3 +1,4 @@
+// The limit `over: 'oldest'`, in one process and over instances: who is superseded, when, and who is not.
 import { connect } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import { AuthenticationError, memoryBroker, type Authenticator } from 'koa-event-stream'

@@ -1,3 +1,4 @@
+// Every way in which the hub closes streams: one at a time, by identity, by revocation, by a drain, for good.
 import { once } from 'node:events'
 import test from 'ava'
 import { createHub, memoryBroker, type CloseReason, type Hub } from 'koa-event-stream'

@@ -99,9 +99,9 @@ test.serial('news that nobody hears is a warning, once a hub and kind, that says
   const texts = (await warned(6)).map(({ code, message }) => `${code}: ${message}`)
   t.is(texts.length, 6)
   t.deepEqual(texts.slice(0, 3), [
-    `UNHEARD_FAULT: something failed during "source" (Error), and nobody listens: add hub.on('fault', …). This is said once.`,
-    `UNHEARD_LOST: the broker cannot do its work just now (ECONNREFUSED), and nobody listens: add hub.on('lost', …). This is said once.`,
-    `UNHEARD_REFUSE: a request was refused ("resolver", status 500), and nobody listens: add hub.on('refuse', …). This is said once.`,
+    `UNHEARD_FAULT: something failed during "source" (Error), but 'fault' has no listener: add hub.on('fault', …). This warning is shown once.`,
+    `UNHEARD_LOST: the broker is unavailable (ECONNREFUSED), but 'lost' has no listener: add hub.on('lost', …). This warning is shown once.`,
+    `UNHEARD_REFUSE: a request was refused ("resolver", status 500), but 'refuse' has no listener: add hub.on('refuse', …). This warning is shown once.`,
   ])
 })
 

@@ -1,3 +1,4 @@
+// `hub.subscribe()` and `hub.unsubscribe()`, on one instance and several: the tests share a site of three streams.
 import { setImmediate as turn } from 'node:timers/promises'
 import test, { type ExecutionContext } from 'ava'
 import { EventStreamError, memoryBroker, type Broker, type ControlMessage, type Identity } from 'koa-event-stream'

@@ -1,3 +1,4 @@
+// Snapshots of a topic's state: the tests share a route with state, and differ in when its snapshot is taken.
 import { once } from 'node:events'
 import test from 'ava'
 import type { Middleware } from 'koa'

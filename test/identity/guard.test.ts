@@ -1,3 +1,4 @@
+// The checks of `requireIdentity()` before the next middleware, always on the same kind of site.
 import test from 'ava'
 import Koa from 'koa'
 import {

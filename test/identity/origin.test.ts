@@ -55,7 +55,7 @@ test('a preflight that gets as far as the login is told from a visitor without o
   t.is((await fetch(url, { method: 'OPTIONS', headers })).status, 401)
   t.is((await fetch(url)).status, 401)
   const [preflight, visitor] = refusals
-  t.regex((preflight?.error as Error).message, /mount what answers it, such as @koa\/cors, before/)
+  t.regex((preflight?.error as Error).message, /mount a middleware that answers it, such as @koa\/cors, before/)
   t.is(visitor?.error, undefined)
 })
 

@@ -1,3 +1,4 @@
+// The `refuse` function of `requireIdentity()`, and every way in which it can fail.
 import { Readable } from 'node:stream'
 import test from 'ava'
 import Koa, { type Context } from 'koa'

@@ -1,3 +1,4 @@
+// One table of functions of the application that throw, hang or return junk, and what the client gets then.
 import test from 'ava'
 import type { Context } from 'koa'
 import { createIdentity, type Authenticator } from 'koa-event-stream'

@@ -1,3 +1,4 @@
+// Clients that disconnect: the tests share an endpoint that holds a request at a stage, over HTTP/1.1 and HTTP/2.
 import { connect, constants } from 'node:http2'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { buffer } from 'node:stream/consumers'

@@ -1,3 +1,4 @@
+// Sources of a resolver, well-behaved and not: all tests watch when a source is read and released.
 import { setImmediate as turn, setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import type { EventInput, EventStream, Hub } from 'koa-event-stream'
@@ -151,8 +152,8 @@ onEveryKoa('a source that cannot be iterated is refused by name, and counted', a
   await isEmpty()
   t.deepEqual(story, ['refuse resolver 500', 'refuse resolver 500'])
   t.is(hub.stats().refused.resolver, 2)
-  t.regex(String(causes[0]), /`subscribe` answered a source that cannot be iterated: .*locked/)
-  t.regex(String(causes[1]), /`subscribe` answered a source whose iterator has no `next\(\)`/)
+  t.regex(String(causes[0]), /`subscribe` returned a source that cannot be iterated: .*locked/)
+  t.regex(String(causes[1]), /`subscribe` returned a source whose iterator has no `next\(\)`/)
   t.is(errors.length, 2)
 })
 

@@ -1,3 +1,4 @@
+// The operators' page by its routes, always on the same kind of site; its browser tests are in test/browser.
 import { channel } from 'node:diagnostics_channel'
 import { once } from 'node:events'
 import { get } from 'node:http'

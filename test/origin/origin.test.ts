@@ -140,7 +140,7 @@ test('listeners are told what the request said of its page, and what was expecte
   t.is(
     named,
     `a request with Origin "https://evil.example" and Sec-Fetch-Site "cross-site" came with the user's cookie; it may come ` +
-      `from pages of "http://${HOST}", "https://app.example.com", "http://localhost:8080", those in \`origins\` included`,
+      `from pages of "http://${HOST}", "https://app.example.com", "http://localhost:8080": add others to \`origins\``,
   )
   t.regex(unnamed ?? '', /with Origin \(none\) and Sec-Fetch-Site "same-site"/)
   t.true((long ?? '').includes(String.raw`Origin "\"xxx`) && (long ?? '').length < 600)

@@ -11,7 +11,8 @@ const TYPEDOC = join(ROOT, 'node_modules/typedoc/bin/typedoc')
 test('the API reference is that of the code as it is', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'api-'))
   t.teardown(() => rm(folder, { recursive: true }))
-  const args = [TYPEDOC, '--options', join(ROOT, 'test/package/typedoc.json'), '--out', folder]
+  // The types have been checked before.
+  const args = [TYPEDOC, '--skipErrorChecking', '--options', join(ROOT, 'test/package/typedoc.json'), '--out', folder]
   await promisify(execFile)(process.execPath, args, { cwd: ROOT })
   const saved = join(ROOT, 'docs/api')
   const names = (await readdir(folder)).sort()

@@ -2,6 +2,7 @@ import { execFile, spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join, relative } from 'node:path'
+import { createInterface } from 'node:readline'
 import { promisify } from 'node:util'
 import type { ExecutionContext } from 'ava'
 import { ROOT } from '../support/root.ts'
@@ -127,6 +128,29 @@ export async function runScript(
     const child = startScript(t, script, { ...env, PORT: '0' })
     const port = await portOf(child)
     return { url: `http://127.0.0.1:${port}`, process: child }
+  })
+}
+
+/** Runs a script of a project's package.json that serves, on a port that the system chooses, until the test ends. */
+export async function runNpmScript(t: ExecutionContext, project: string, name: string): Promise<string> {
+  return inTurn(async () => {
+    // A group of its own, since npm, a shell and a loader are before the program.
+    const child = spawn('npm', ['run', '--silent', name], {
+      cwd: project,
+      env: { ...process.env, PORT: '0', ANNOUNCE: 'stdout', NODE_OPTIONS: `--import=${ANNOUNCER}` },
+      stdio: ['ignore', 'pipe', 'inherit'],
+      detached: true,
+    })
+    const exited = once(child, 'exit')
+    t.teardown(async () => {
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, 'SIGKILL')
+      await exited
+    })
+    for await (const line of createInterface(child.stdout)) {
+      const port = /^announced port (\d+)$/.exec(line)?.[1]
+      if (port !== undefined) return `http://127.0.0.1:${port}`
+    }
+    throw new Error(`\`npm run ${name}\` has ended before it listened`)
   })
 }
 

@@ -1,3 +1,4 @@
+// Every way in which Redis can lose history: all tests share one server.
 import test from 'ava'
 import type { Redis } from 'ioredis'
 import { startRedis, type RedisServer } from '../support/redis-server.ts'

@@ -1,3 +1,4 @@
+// Faults of the connections to Redis: the tests share the helpers that count and await lost sessions.
 import test, { type ExecutionContext } from 'ava'
 import { Redis } from 'ioredis'
 import { EventStreamError } from '../../lib/errors.ts'

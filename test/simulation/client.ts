@@ -1,3 +1,4 @@
+// One file: a simulated client is one state machine, from the request to the reconnect.
 import type { TopicStart } from '../../lib/hub/feed/origin.ts'
 import type { StreamPolicy } from '../../lib/hub/stream-policy.ts'
 import type { Random } from '../support/random.ts'

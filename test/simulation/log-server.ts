@@ -1,3 +1,4 @@
+// One file: a model of a log server's memory, whose keys, history and subscriptions change in one step.
 import type {
   Appended,
   LoggedEvent,
@@ -8,8 +9,10 @@ import type {
   TopicPage,
   Wish,
 } from '../../lib/broker/replica/log-engine.ts'
+import type { HistoryLimits } from '../../lib/broker/history-policy.ts'
 import { formatPosition, type Position } from '../../lib/wire/cursor.ts'
 import { withId } from '../../lib/wire/frame.ts'
+import type { EventHeaders } from '../../lib/wire/publish-options.ts'
 import { keptOf } from './kept.ts'
 import { BEGINNING } from './simulated-process.ts'
 import type { VirtualTime } from './virtual-time.ts'
@@ -35,6 +38,7 @@ export interface Entry {
   readonly frame: Uint8Array
   readonly topics: readonly string[]
   readonly key: string | undefined
+  readonly headers: EventHeaders | undefined
 }
 
 /** The event that was published first with a key, and until when that is remembered. */
@@ -54,8 +58,8 @@ interface Announcement {
   readonly text: string
 }
 
-// How much longer a topic's last event is remembered than its history, in milliseconds.
-const MEMORY = 1_000
+/** How much longer a topic's last event is remembered than its history, in milliseconds. */
+export const MEMORY = 1_000
 
 /** A server of the remote log: what it has in memory, and who listens to it. Each call is one step. */
 export class LogServer {
@@ -70,6 +74,7 @@ export class LogServer {
   readonly subscriptions = new Set<Subscription>()
   readonly #time: VirtualTime
   readonly #newEpoch: () => string
+  readonly #limitsOf: (topic: string) => HistoryLimits
   #topics = new Map<string, Topic>()
   #epoch: string
   #seq = 0
@@ -80,11 +85,19 @@ export class LogServer {
   #announcements: Announcement[] = []
   #announced = 0
 
-  constructor(name: string, time: VirtualTime, offset: number, newEpoch: () => string) {
+  /** @param limitsOf how much of a topic is kept */
+  constructor(
+    name: string,
+    time: VirtualTime,
+    offset: number,
+    newEpoch: () => string,
+    limitsOf: (topic: string) => HistoryLimits = keptOf,
+  ) {
     this.name = name
     this.offset = offset
     this.#time = time
     this.#newEpoch = newEpoch
+    this.#limitsOf = limitsOf
     this.#epoch = newEpoch()
     this.life = this.#epoch
     this.begin(this.#epoch, this.#micros)
@@ -106,8 +119,8 @@ export class LogServer {
   take(outgoing: Outgoing): Entry {
     const seq = Math.max(this.#seq + 1, this.#micros)
     const frame = withId(formatPosition(this.#epoch, seq), outgoing.body)
-    const { topics, key } = outgoing
-    const entry = { seq, at: Math.floor(this.now), frame, topics, key }
+    const { topics, key, headers } = outgoing
+    const entry = { seq, at: Math.floor(this.now), frame, topics, key, headers }
     this.apply(entry)
     return entry
   }
@@ -135,17 +148,17 @@ export class LogServer {
   }
 
   /** Puts an event into history, and hands it out. */
-  apply({ seq, at, frame, topics, key }: Entry): void {
-    const isShared = topics.length > 1
+  apply({ seq, at, frame, topics, key, headers }: Entry): void {
+    const common = { epoch: this.#epoch, seq, at, frame, isShared: topics.length > 1, ...(headers && { headers }) }
     const handed: [string, LoggedEvent][] = []
     for (const topic of topics) {
-      const event: LoggedEvent = { epoch: this.#epoch, seq, at, frame, previous: this.#lastOf(topic), isShared }
+      const event: LoggedEvent = { ...common, previous: this.#lastOf(topic) }
       this.#append(topic, event)
       handed.push([topic, event])
     }
     this.#seq = seq
     if (key !== undefined) {
-      const until = at + Math.max(...topics.map(topic => keptOf(topic).age))
+      const until = at + Math.max(...topics.map(topic => this.#limitsOf(topic).age))
       this.#keys.set(key, { epoch: this.#epoch, seq, until })
     }
     for (const [topic, event] of handed) {
@@ -249,11 +262,12 @@ export class LogServer {
 
   #append(topic: string, event: LoggedEvent): void {
     const known = this.#topics.get(topic) ?? { events: [], bytes: 0, last: { seq: 0, until: 0 } }
-    const { count, bytes, age } = keptOf(topic)
+    const { count, bytes, age } = this.#limitsOf(topic)
     known.events.push(event)
     known.bytes += event.frame.length
     known.last = { seq: event.seq, until: event.at + age + MEMORY }
-    while (known.events.length > count || (known.bytes > bytes && known.events.length > 1)) this.#dropOldest(known)
+    // The newest event stays until it is too old.
+    while (known.events.length > 1 && (known.events.length > count || known.bytes > bytes)) this.#dropOldest(known)
     this.#topics.set(topic, known)
     this.#forgotten.set(topic, event.seq)
   }
@@ -262,7 +276,7 @@ export class LogServer {
     const known = this.#topics.get(topic)
     if (known === undefined) return []
     for (let [oldest] = known.events; oldest !== undefined; [oldest] = known.events) {
-      if (this.now - oldest.at <= keptOf(topic).age) break
+      if (this.now - oldest.at <= this.#limitsOf(topic).age) break
       this.#dropOldest(known)
     }
     return known.events
@@ -276,7 +290,7 @@ export class LogServer {
   #lastOf(topic: string): Predecessor {
     const last = this.#topics.get(topic)?.last
     if (last !== undefined && this.now < last.until) return { seq: last.seq, isKnown: true }
-    const oldest = Math.floor((this.now - keptOf(topic).age) * 1_000)
+    const oldest = Math.floor((this.now - this.#limitsOf(topic).age) * 1_000)
     const seq = Math.max(this.#base, Math.min(oldest, this.#seq), this.#forgotten.get(topic) ?? 0)
     return { isKnown: false, seq, at: Math.floor(oldest / 1_000) }
   }

@@ -1,4 +1,5 @@
 import type { Appended, Outgoing } from '../../lib/broker/replica/log-engine.ts'
+import type { HistoryLimits } from '../../lib/broker/history-policy.ts'
 import { MemoryLeases } from '../../lib/broker/memory/leases.ts'
 import { MemoryRoster } from '../../lib/broker/memory/roster.ts'
 import { MemoryStore } from '../../lib/broker/memory/store.ts'
@@ -11,6 +12,16 @@ import { LogServer, type Entry } from './log-server.ts'
 import { SimulatedProcess } from './simulated-process.ts'
 import { RunLedger } from './run-ledger.ts'
 import type { VirtualTime } from './virtual-time.ts'
+
+/** What takes note of what the log does. */
+export type LogWitness = Pick<Ledger, 'appended' | 'began' | 'evicted' | 'failedOver' | 'flushed'>
+
+export interface LogServiceOptions {
+  /** What its servers are. Default: `LogServer`. */
+  readonly Server?: typeof LogServer
+  /** How much of a topic is kept. Default: as in the simulation. */
+  readonly limitsOf?: (topic: string) => HistoryLimits
+}
 
 /** The remote log as a service: a server that takes events, and one that follows it and takes its place when it fails. */
 export class LogService {
@@ -27,20 +38,20 @@ export class LogService {
   /** What was told last of who is present. */
   lastState = ''
   readonly #time: VirtualTime
-  readonly #ledger: Ledger
+  readonly #ledger: LogWitness
   #primary: LogServer
   #follower: LogServer
   #life = 0
   #lastArrival = 0
 
-  /** @param Server what its servers are */
-  constructor(time: VirtualTime, random: Random, ledger: Ledger, Server = LogServer) {
+  constructor(time: VirtualTime, random: Random, ledger: LogWitness, options: LogServiceOptions = {}) {
+    const { Server = LogServer, limitsOf } = options
     this.#time = time
     this.#ledger = ledger
     let epochs = 0
     const newEpoch = (): string => `e${(epochs += 1)}r${random.between(0, 46_656).toString(36)}`
     const open = (name: string): LogServer =>
-      new Server(name, time, Math.floor(random.next() * 1e6) / 1e3 - 500, newEpoch)
+      new Server(name, time, Math.floor(random.next() * 1e6) / 1e3 - 500, newEpoch, limitsOf)
     this.#primary = open('s1')
     this.#primary.isPrimary = true
     this.#follower = open('s2')

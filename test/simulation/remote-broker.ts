@@ -21,6 +21,10 @@ export interface RemoteBrokerParts {
   readonly service: LogService
   readonly line: Line
   readonly pageBytes?: number
+  /** The history limits of the log. Default: those of the simulation. */
+  readonly policy?: HistoryPolicy
+  /** See `RemoteEngineParts`. */
+  readonly memory?: number
 }
 
 /** Milliseconds that an answer may take, and a whole look. */
@@ -42,7 +46,7 @@ export class RemoteBroker implements Broker {
   #listener: BrokerListener | undefined
 
   constructor(parts: RemoteBrokerParts) {
-    const { process, service, line, pageBytes } = parts
+    const { process, service, line, pageBytes, memory } = parts
     this.#parts = parts
     const commands = new Commands(process, service, line, TIMEOUT)
     this.#commands = commands
@@ -56,6 +60,7 @@ export class RemoteBroker implements Broker {
       timeout: TIMEOUT,
       watchdog: WATCHDOG,
       ...(pageBytes !== undefined && { pageBytes }),
+      ...(memory !== undefined && { memory }),
     })
     this.store = storeOf(service, commands)
     this.leases = leasesOf(parts)
@@ -67,9 +72,11 @@ export class RemoteBroker implements Broker {
   }
 
   listen(listener: BrokerListener): void {
-    const { process: clock } = this.#parts
-    const policy = new HistoryPolicy({ ...COMMON, of: ownOf })
+    const { process: clock, policy = new HistoryPolicy({ ...COMMON, of: ownOf }) } = this.#parts
     this.#listener = listener
+    policy.failed = error => {
+      listener.fault('history.of', error)
+    }
     const parts = { engine: this.#engine, policy, clock, listener, timeout: ANSWER_TIMEOUT, maxPending: MAX_PENDING }
     this.#replica = new Replica(parts)
     this.#engine.start(this.#replica)
@@ -106,6 +113,10 @@ export class RemoteBroker implements Broker {
 
   startOfLast(topic: string, count: number): number {
     return this.#log.startOfLast(topic, count)
+  }
+
+  lose(): Promise<void> {
+    return this.#log.lose()
   }
 
   announce(message: ControlMessage): Promise<void> {

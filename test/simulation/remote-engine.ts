@@ -1,3 +1,4 @@
+// One file: an engine is one connection's state, which requests, replies and losses change together.
 import type {
   Appended,
   LogEngine,
@@ -33,6 +34,8 @@ export interface RemoteEngineParts {
   /** Milliseconds that an answer may take, and between two proofs that the connection still works. */
   readonly timeout: number
   readonly watchdog: number
+  /** Milliseconds for which the log remembers a topic's last event at least. Default: the shortest age of the simulation. */
+  readonly memory?: number
   /** Of a page, at most. Default: few or many, by chance. */
   readonly pageBytes?: number
 }
@@ -49,7 +52,7 @@ interface Fence {
 
 /** An engine on a simulated network: one connection that listens, and one by which it asks. */
 export class RemoteEngine implements LogEngine {
-  readonly memory = SHORTEST_AGE
+  readonly memory: number
   readonly #parts: RemoteEngineParts
   // An engine may answer with less than it is asked for at most.
   readonly #pageBytes: number
@@ -66,6 +69,7 @@ export class RemoteEngine implements LogEngine {
 
   constructor(parts: RemoteEngineParts) {
     this.#parts = parts
+    this.memory = parts.memory ?? SHORTEST_AGE
     this.#pageBytes = parts.pageBytes ?? (parts.process.random() < 0.5 ? SMALL_PAGE : PAGE_BYTES)
   }
 

@@ -1,3 +1,4 @@
+// One file: the plan of one simulated run, from its seed to the final checks.
 import type { Random } from '../support/random.ts'
 import { FAULT_NAMES, FAULTS, type FaultName } from './faults.ts'
 import { QUIET_TOPIC, TOPICS } from './kept.ts'

@@ -1,3 +1,4 @@
+// The public methods of one stream, all against the same stub of its hub.
 import { once } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
 import { buffer } from 'node:stream/consumers'

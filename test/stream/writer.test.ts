@@ -1,3 +1,4 @@
+// The writer's states, all against the same recording sink: queueing, history, blocks, heartbeats and ends.
 import test from 'ava'
 import { systemClock, type Clock } from '../../lib/clock.ts'
 import { Batch } from '../../lib/hub/fan-out.ts'

@@ -1,7 +1,7 @@
 import { createLive } from '../../lib/client/live-target.ts'
 import { system, type Environment } from '../../lib/client/environment.ts'
 import type { Live } from '../../lib/client/live.ts'
-import { checkOptions, type ConnectOptions } from '../../lib/client/options.ts'
+import { checkOptions, type ConnectOptions, type LoadReason } from '../../lib/client/options.ts'
 import { Deferred } from './deferred.ts'
 import type { ModelClientOptions } from './model-client.ts'
 import { ModelRecord } from './model-record.ts'
@@ -17,6 +17,7 @@ export class LiveModelClient extends ModelRecord {
   // being loaded is told behind the one before it, and both have been loaded for by then.
   readonly #loaded = new Map<string, number>()
   #live: Live | undefined
+  #hasStarted = false
 
   constructor({ topics, log, server }: Omit<ModelClientOptions, 'pause'>) {
     super(topics, log)
@@ -26,7 +27,7 @@ export class LiveModelClient extends ModelRecord {
   connect(): void {
     const options: ConnectOptions = {
       load: why => {
-        for (const topic of 'topics' in why ? why.topics : []) this.#count(topic, 1)
+        for (const topic of this.#loadedFor(why)) this.#count(topic, 1)
       },
       onError: error => this.complaints.push(String(error)),
       parse: data => data,
@@ -64,6 +65,14 @@ export class LiveModelClient extends ModelRecord {
 
   leave(): void {
     this.#live?.close()
+  }
+
+  // A gap during the first load repeats that one, which is for all topics.
+  #loadedFor(why: LoadReason): readonly string[] {
+    if ('topics' in why) return why.topics
+    const isRepeated = this.#hasStarted
+    this.#hasStarted = true
+    return isRepeated ? this.topics : []
   }
 
   #count(topic: string, more: number): number {

@@ -1,7 +1,7 @@
 /**
- * Runs the tests of the library's heart on other versions of Node: `npm run test:nodes -- [version…]`, all that are
- * supported beside the first unless told otherwise. Each comes from the package `node` of the registry, by npx. Linting,
- * types and the build are the same on every Node; what browsers, Redis and the demo do is, too.
+ * Runs the tests of the library's heart and of its test kit on other versions of Node: `npm run test:nodes -- [version…]`,
+ * all that are supported beside the first unless told otherwise. Each comes from the package `node` of the registry, by
+ * npx. Linting, types and the build are the same on every Node; what browsers, Redis and the demo do is, too.
  */
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
@@ -12,7 +12,9 @@ import { ROOT } from './root.ts'
 const VERSIONS = ['22', '24', '26']
 const AVA = join(ROOT, 'node_modules/.bin/ava')
 
-const TESTS = ['wire', 'stream', 'compression', 'hub', 'koa', 'auth', 'broker', 'fuzz'].map(part => `test/${part}/**`)
+const PARTS = ['wire', 'stream', 'compression', 'hub', 'koa', 'auth', 'broker', 'fuzz', 'testing', 'contract']
+/** Of the kit and its contracts all but what they do with Redis: node:test, Vitest and Jest run there, too. */
+const TESTS = [...PARTS.map(part => `test/${part}/**`), '!test/{testing,contract}/redis.test.ts']
 /** Makes sure that the run is what it says. */
 const WITNESS = 'test/support/nodes.test.ts'
 

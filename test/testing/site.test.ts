@@ -1,3 +1,4 @@
+// A test site over its whole life, used as an application's tests use it.
 import { createServer } from 'node:http'
 import test from 'ava'
 import { createHub } from 'koa-event-stream'

@@ -1,3 +1,4 @@
+// The use of a ticket, from redeeming it to the end of its stream, always on the same kind of site.
 import { once } from 'node:events'
 import test from 'ava'
 import { urlTicket, type Identity } from 'koa-event-stream'

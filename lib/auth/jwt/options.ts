@@ -45,8 +45,8 @@ export interface TokenOptions<Claims extends object = TokenClaims, Own extends o
   maxBytes?: number
   /** The realm named in challenges. Default: `events`. */
   realm?: string
-  /** Where time comes from. For tests. */
-  clock?: Partial<Clock>
+  /** Source of time. For tests, which give it the hub's. */
+  clock?: Partial<Clock> | undefined
 }
 
 /** The options of `bearerToken()`. */

@@ -46,8 +46,8 @@ export interface SessionCookieOptions<Session extends object = SessionData, Clai
   timeout?: number
   /** The realm named in the challenge of a 401. Default: `events`. */
   realm?: string
-  /** Where time comes from. For tests. */
-  clock?: Partial<Clock>
+  /** Source of time. For tests, which give it the hub's. */
+  clock?: Partial<Clock> | undefined
 }
 
 const OPTIONS = ['identify', 'streamsProlong', 'revalidate', 'grace', 'timeout', 'realm', 'clock'] as const

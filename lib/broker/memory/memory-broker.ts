@@ -30,7 +30,8 @@ export interface MemoryBrokerOptions {
      */
     quietTopics?: number
   }
-  clock?: Partial<Clock>
+  /** Source of time. For tests, which give it the hub's. */
+  clock?: Partial<Clock> | undefined
 }
 
 /**

@@ -32,7 +32,8 @@ export interface RedisBrokerOptions {
   watchdog?: number
   /** The most calls waiting for Redis at once. Default 10,000. */
   maxPending?: number
-  clock?: Partial<Clock>
+  /** Source of time. For tests, which give it the hub's. */
+  clock?: Partial<Clock> | undefined
 }
 
 export interface CheckedRedisOptions {

@@ -30,6 +30,8 @@ export const SHORTEST_MEMORY = 60_000
  *
  * Lua's default conversion of numbers this large to text loses digits, hence `%.0f`. Calls of commands dominate the
  * cost, hence few of them.
+ *
+ * One file, since all scripts share this format and the prelude.
  */
 const PRELUDE = `
 local function text(number) return string.format('%.0f', number) end

@@ -53,6 +53,8 @@ const LONGEST_PAUSE = 2_000
  *
  * A lost session is re-established with back-off, which is reset only when all components have caught up: a connection
  * alone is no success.
+ *
+ * One file, since the three connections are established, checked and lost as one.
  */
 export class Session {
   readonly commands: Commands

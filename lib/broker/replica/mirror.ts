@@ -26,6 +26,8 @@ const CLOCK_SLACK = 1_000
  *
  * A mirror is live, or held: while the predecessor of an event is unknown, incoming events are kept aside, and fetched
  * ones are kept until all topics can continue together.
+ *
+ * One file, since every method changes the same history and held events.
  */
 export class Mirror {
   readonly topic: string

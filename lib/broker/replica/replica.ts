@@ -59,6 +59,8 @@ type Phase = 'connecting' | 'asking' | 'live' | 'holding' | 'closed'
  * Events are delivered in the order of the log. While it is not live all topics are held: incoming events are kept
  * aside, missed ones are read from the log, and delivery continues only once all are in order. A new topic is held
  * alone while the others are live.
+ *
+ * One file, since it is one state machine: every phase uses the same held topics and counters.
  */
 export class Replica implements LogListener {
   readonly #parts: ReplicaParts

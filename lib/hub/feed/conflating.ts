@@ -3,15 +3,15 @@ import type { ConflationKeys } from './conflation-keys.ts'
 import { firstPage, FoundEvents, missedTopics, nextMissed, type LogFrame } from './page.ts'
 import type { FeedAccess, Strategy } from './strategy.ts'
 
-// Events that are looked at in one turn of the event loop: key functions may take their time.
+// Events examined per turn of the event loop: key functions may be slow.
 const TURN_EVENTS = 128
 
-/** What is found when a topic's missed events have been looked at, the latest of each key. */
+/** The latest of a topic's missed events by key; an event without a key is its own key. */
 type Latest = Map<string | StoredEvent, StoredEvent>
 
 /**
- * Sends a slow client the latest event of each key of what it has missed, once it has read what waits; then what has come
- * meanwhile in the same way, until nothing has.
+ * Once a slow client has read what is buffered, sends it the latest event of each key among those it has missed.
+ * Repeats with the events published meanwhile until there are none.
  */
 export class Conflating implements Strategy {
   readonly isLive = false
@@ -21,10 +21,10 @@ export class Conflating implements Strategy {
   #isScanning = false
   #left: readonly LogFrame[] = []
   #scannedTo = -1
-  // The topics that are looked at, without those that are taken away meanwhile.
+  // The topics being scanned, without those removed meanwhile.
   #scanned = new Set<string>()
 
-  /** @param failed is told what a key function throws */
+  /** @param failed called with the error of a key function */
   constructor(feed: FeedAccess, keys: ConflationKeys, failed: (error: unknown) => void) {
     this.#feed = feed
     this.#keys = keys
@@ -63,9 +63,9 @@ export class Conflating implements Strategy {
 
   #scan(): void {
     const { broker, cursors } = this.#feed
-    // Topics that are added meanwhile begin behind what is looked at.
+    // Topics added meanwhile start after the scanned range.
     this.#scanned = new Set(cursors.topics)
-    // An event of several topics is in the history of some before the log is known to have come so far.
+    // An event may be in the history of one of its topics before the known position of the log includes it.
     const end = Math.max(broker.position().seq, nextMissed(broker, cursors))
     const steps = this.#scanTopics([...cursors.topics], end)
     this.#isScanning = true
@@ -73,14 +73,14 @@ export class Conflating implements Strategy {
       if (!this.#feed.isCurrent(this)) return
       if (steps.next().done === true) {
         this.#isScanning = false
-        // Not before topics that are being added have their place.
+        // Deferred until topics that are being added have their cursor.
         if (this.#feed.isCurrent(this)) this.#feed.awaitTaken()
       } else this.#feed.clock.turn(step)
     }
     step()
   }
 
-  // Yields whenever a turn of the event loop has done enough.
+  // Yields once per turn of the event loop.
   *#scanTopics(topics: readonly string[], end: number): Generator<void, void> {
     const { broker, cursors } = this.#feed
     const found = new FoundEvents()
@@ -92,7 +92,7 @@ export class Conflating implements Strategy {
         const slice = broker.read(topic, after, TURN_EVENTS)
         if (slice.trimmed && !trimmed.includes(topic)) {
           trimmed.push(topic)
-          // Whoever goes on from here does not find the same loss again.
+          // Advance past the loss, so that it is not reported again.
           cursors.advance(topic, Math.max(slice.start, (slice.events[0]?.seq ?? end + 1) - 1))
         }
         for (const event of slice.events) if (event.seq <= end) this.#note(latest, topic, event)

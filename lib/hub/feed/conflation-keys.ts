@@ -2,22 +2,22 @@ import { callNow } from '../../application.ts'
 import type { StoredEvent } from '../../broker/event-log.ts'
 import { decodeFrame } from '../../wire/frame.ts'
 
-/** An event as a key function sees it. */
+/** The argument of a key function. */
 export interface ConflatedEvent {
   readonly topic: string
-  /** Its name, `message` where it has none. */
+  /** Its name, `message` if it has none. */
   readonly event: string
-  /** As it was sent: text, or JSON. */
+  /** As sent: text, or JSON. */
   readonly data: string
 }
 
 /**
- * Says which events stand for one another: of those with the same key on the same topic the latest is enough.
- * `undefined` for an event that nothing stands for.
+ * Returns an event's key: of the events with the same key on the same topic, a slow client needs the latest only.
+ * `undefined` for an event that must not be left out.
  */
 export type ConflationKey = (event: ConflatedEvent) => string | undefined
 
-/** A route's keys. Each event is asked about once a topic, however many slow clients have missed it. */
+/** The key function of a route. Called once per event and topic, however many slow clients have missed the event. */
 export class ConflationKeys {
   readonly #keyOf: ConflationKey
   readonly #known = new WeakMap<StoredEvent, Map<string, string | undefined>>()
@@ -29,7 +29,7 @@ export class ConflationKeys {
   /**
    * The key of an event on a topic.
    *
-   * @throws what the key function throws, once an event; it has no key then
+   * @throws what the key function throws, once per event and topic: the event has no key afterwards
    */
   of(topic: string, event: StoredEvent): string | undefined {
     let keys = this.#known.get(event)
@@ -41,7 +41,7 @@ export class ConflationKeys {
     keys.set(topic, undefined)
     const key: unknown = callNow('`buffer.key`', () => this.#keyOf({ topic, ...decodeFrame(event.frame) }))
     if (key !== undefined && typeof key !== 'string') {
-      throw new TypeError(`\`buffer.key\` must answer a string or undefined, not ${key === null ? 'null' : typeof key}`)
+      throw new TypeError(`\`buffer.key\` must return a string or undefined, not ${key === null ? 'null' : typeof key}`)
     }
     keys.set(topic, key)
     return key

@@ -1,12 +1,12 @@
 /**
- * A stream's place in the log: for each of its topics the `seq` up to which its client has been brought. While a stream is
- * live its topics share one place, so that a number is all that is kept.
+ * A stream's position in the log: for each of its topics, the `seq` up to which its client has the events. While a
+ * stream is live its topics share one position, so that a single number is stored.
  */
 export class TopicCursors {
   #topics: string[] = []
-  // No topic is before this place.
+  // The position of all topics that are not in `#ahead`.
   #floor = -1
-  // Topics that are further.
+  // The positions of topics that are further.
   #ahead: Map<string, number> | undefined
 
   get topics(): readonly string[] {
@@ -17,29 +17,29 @@ export class TopicCursors {
     return this.#topics.includes(topic)
   }
 
-  /** The `seq` up to which the client has been brought on a topic. */
+  /** The `seq` up to which the client has the events of a topic. */
   placeOf(topic: string): number {
     return Math.max(this.#floor, this.#ahead?.get(topic) ?? -1)
   }
 
-  /** Whether the client has not been brought up to an event yet. */
+  /** Whether the cursor of a topic is before an event. */
   isBefore(seq: number, topic: string): boolean {
     return seq > this.#floor && (this.#ahead === undefined || seq > this.placeOf(topic))
   }
 
-  /** Adds a topic, if it is not there, without a place of its own. */
+  /** Adds a topic, if it is missing, at the shared position. */
   add(topic: string): void {
     if (!this.has(topic)) this.#topics.push(topic)
   }
 
-  /** Takes a topic away. Without any the place is forgotten: nobody tells such a stream that the log has begun anew. */
+  /** Removes a topic. Without topics the position is reset: such a stream is not told of a new epoch. */
   delete(topic: string): void {
     this.#topics = this.#topics.filter(other => other !== topic)
     if (this.#topics.length === 0) this.restart(-1)
     else this.#ahead?.delete(topic)
   }
 
-  /** Brings one topic up to a place. */
+  /** Advances one topic to a position. */
   advance(topic: string, seq: number): void {
     if (seq <= this.placeOf(topic)) return
     if (this.#topics.length === 1) {
@@ -50,7 +50,10 @@ export class TopicCursors {
     this.#ahead.set(topic, seq)
   }
 
-  /** Brings all topics up to a place. None goes back: a log that holds an event of several topics may stand before it. */
+  /**
+   * Advances all topics to a position. None goes back: the known position of the log may be before an event that
+   * history already has.
+   */
   moveTo(seq: number): void {
     if (this.#topics.length === 0) return
     this.#floor = Math.max(this.#floor, seq)
@@ -59,7 +62,7 @@ export class TopicCursors {
     if (this.#ahead.size === 0) this.#ahead = undefined
   }
 
-  /** Puts all topics to a place, also where they were further: the log has begun anew. */
+  /** Sets all topics to a position, even if they were further: the log has a new epoch. */
   restart(seq: number): void {
     this.#floor = seq
     this.#ahead = undefined

@@ -36,7 +36,7 @@ import { Skipping } from './skipping.ts'
 import { isOfState, Snapshotting, type Snapshot } from './snapshotting.ts'
 import { IDLE, LIVE, type FeedAccess, type Strategy } from './strategy.ts'
 
-/** What a feed needs of the hub. */
+/** What this needs of the hub. */
 export interface FeedHub {
   readonly broker: Broker
   readonly registry: Registry
@@ -48,9 +48,12 @@ export interface FeedHub {
 }
 
 /**
- * What a stream gets of the log. Its place there is a cursor a topic; how it gets from there to the next place is a
- * strategy: live, replaying, skipping or conflating what a slow client has missed, or sending its state anew. While topics
- * are being added nothing of the log is sent, so that all topics go on together and ids rise.
+ * Delivers the log to a stream. Its position is a cursor per topic; its strategy determines how it advances: live,
+ * replaying, skipping or conflating what a slow client has missed, or sending a snapshot. While topics are being added
+ * no events are sent, so that all topics continue together and ids increase.
+ *
+ * It is one long file because it is one state machine: joins, gaps, overflow and new epochs all switch the strategy and
+ * move the same cursors, so their transitions have to be read together. What each state does is in its strategy's file.
  */
 export class Feed implements Member, FeedAccess {
   due: Batch | undefined
@@ -62,16 +65,16 @@ export class Feed implements Member, FeedAccess {
   readonly #news: StreamNews
   #strategy: Strategy = IDLE
   #hasStarted = false
-  // What the client of a stream that has been opened without topics has seen: its first ones may be added later.
+  // The client's cursor if the stream was opened without topics, for the first topics added later.
   #cursor: Cursor
-  // How many additions of topics are under way.
+  // The number of additions of topics in progress.
   #joins = 0
-  // Whether the client is still to be told that it has caught up for the first time.
+  // Whether the client has not been sent its first cursor yet.
   #owesCursor = true
-  // The last id that the stream has sent: the next one must be greater.
+  // The last id sent: the next one must be greater.
   #sentSeq = -1
   #snapshots: Map<string, Snapshot> | undefined
-  // While the client is being brought up to date, and somebody wants to hear of it.
+  // Set during a replay if the diagnostics channel has subscribers.
   #report: ReplayReport | undefined
 
   constructor(
@@ -102,18 +105,18 @@ export class Feed implements Member, FeedAccess {
     return this.#stream.identity?.id
   }
 
-  /** The id that the client has of the log, as far as it was written; `undefined` where it has none yet. */
+  /** The last id written to the client; `undefined` if there is none yet. */
   get lastId(): string | undefined {
     return this.#sentSeq === -1 ? undefined : formatPosition(this.broker.position().epoch, this.#sentSeq)
   }
 
   /**
-   * Brings the stream to where it is live: what the client has missed, then its cursor. Of topics that were added before
-   * it gets what was published since the resolver was called.
+   * Starts the stream: sends the events the client has missed, then a cursor, then goes live. Topics added by the
+   * resolver itself start where the log was when the resolver was called.
    *
-   * @param since when the client asked for it, by the monotonic clock
-   * @returns nothing where that is at once, or a promise that resolves once the topics are there
-   * @throws what the broker throws, at once or as a rejection
+   * @param since when the request arrived, by the monotonic clock
+   * @returns nothing if the topics are joined synchronously, or a promise that resolves once they are
+   * @throws what the broker throws, synchronously or as a rejection
    */
   start(requests: readonly TopicStart[], cursor: Cursor, place: Standing, since: number): void | Promise<void> {
     if (this.#isStopped) return
@@ -126,18 +129,18 @@ export class Feed implements Member, FeedAccess {
       return
     }
     if (!place.isKnown && (place.position.epoch === '' || !this.#isHeard(starts))) {
-      throw new EventStreamError('ERR_BROKER', 'nobody could tell where the log stood when `subscribe` was called')
+      throw new EventStreamError('ERR_BROKER', 'the end of the log was unknown when `subscribe` was called')
     }
     this.#report = ReplayReport.begin(cursor === undefined ? 'newcomer' : 'resumed', since)
     return this.#join(starts, () => ({ cursor, position: place.position }))
   }
 
   /**
-   * Adds topics that it does not have. Of a feed that has not been started they are only noted.
+   * Adds topics that the stream does not have. Before `start` they are only recorded.
    *
-   * @param seen up to where the client has seen them already: of what came after that it is told a gap
+   * @param seen the client's cursor for these topics: events after it cause a gap
    * @returns once they are live
-   * @throws what the broker throws
+   * @throws what the broker throws, as a rejection
    */
   async add(topics: readonly string[], seen?: Cursor): Promise<void> {
     const added = topics.filter(topic => !this.cursors.has(topic))
@@ -149,7 +152,7 @@ export class Feed implements Member, FeedAccess {
     if (added.length > 0) {
       await this.#join(added.map(plainStart), async () => ({ cursor, position: await this.broker.look(), seen }))
     }
-    // Some may have been asked for a moment ago, and not be live yet either.
+    // Topics added by an earlier call may not be live yet.
     await this.#hub.registry.confirmed(topics)
   }
 
@@ -177,14 +180,16 @@ export class Feed implements Member, FeedAccess {
     this.#become(IDLE)
   }
 
-  // What the fan-out asks.
+  // Receiver: called by the fan-out.
 
   awaits(seq: number, topic: string): boolean {
     if (!this.#strategy.isLive || this.#joins > 0) return false
     return this.cursors.isBefore(seq, topic) && (this.due === undefined || seq > this.due.event.seq)
   }
 
-  /** @param turn that of the fan-out, which serves all; left out where something comes behind what is due to this one alone */
+  /**
+   * @param turn the turn of the fan-out when it flushes all streams; omitted when this stream alone is flushed early
+   */
   flush(turn?: Turn): void {
     const { due } = this
     if (due === undefined) return
@@ -200,20 +205,20 @@ export class Feed implements Member, FeedAccess {
 
   tell(topics: readonly string[], reason: GapReason): void {
     this.flush()
-    if (reason === 'epoch') this.#beginAnew(topics)
-    // A feed that is not live finds in history what is missing.
+    if (reason === 'epoch') this.#restart(topics)
+    // A feed that is not live notices the loss when it reads history.
     else if (this.#strategy.isLive && this.#joins === 0) {
       for (const topic of topics) this.cursors.advance(topic, this.broker.read(topic, 0, 0).start)
       this.tellGap({ topics, reason })
     }
   }
 
-  /** The client has taken everything that was written. */
+  /** The client has read everything that was written. */
   emptied(): void {
     if (this.#joins === 0) this.#strategy.goOn()
   }
 
-  // What the strategies ask.
+  // FeedAccess: called by the strategies.
 
   get isJoining(): boolean {
     return this.#joins > 0
@@ -246,7 +251,7 @@ export class Feed implements Member, FeedAccess {
     return this.#isStopped || this.#sendState(gap.topics)
   }
 
-  // Where the client has that id already it needs no other.
+  // Without an id if the client already has it.
   tellCursor(): void {
     const { epoch, seq } = this.broker.position()
     const id = seq > this.#sentSeq ? formatPosition(epoch, seq) : undefined
@@ -269,7 +274,7 @@ export class Feed implements Member, FeedAccess {
     return this.#stream.closeReason !== undefined
   }
 
-  // What is published to topics that this instance listens to is known from where it has been seen.
+  // Whether this instance is subscribed to all of the topics, and so has received every event since its known position.
   #isHeard(starts: readonly TopicStart[]): boolean {
     return starts.every(({ topic }) => this.#hub.registry.has(topic))
   }
@@ -280,7 +285,7 @@ export class Feed implements Member, FeedAccess {
     before.stop()
   }
 
-  // Leaves what comes from now on in history, and goes on once the client has taken what waits.
+  // Stops live delivery and continues with the strategy once the client has read what is buffered.
   #readBy(strategy: Strategy): void {
     this.#become(strategy)
     this.#stream.writer.holdBehindHistory()
@@ -298,7 +303,7 @@ export class Feed implements Member, FeedAccess {
     return new Replaying(this, this.#owesCursor)
   }
 
-  // A client that had kept up when this turn of the event loop began is not slow: history has the rest.
+  // A client that had kept up at the start of this turn of the event loop is not slow: it gets the rest from history.
   #overflow(turn: Turn): void {
     const { overflow } = this.#policy
     if (this.#stream.writer.keptUpIn === turn) this.#readBy(this.#replaying())
@@ -330,10 +335,10 @@ export class Feed implements Member, FeedAccess {
   }
 
   #join(starts: readonly TopicStart[], findOrigin: () => Origin | Promise<Origin>): void | Promise<void> {
-    // What is due is not sent yet, and would be read from history as well.
+    // Otherwise due events would be read from history a second time.
     this.flush()
     for (const { topic } of starts) this.cursors.add(topic)
-    // Some may be taken away while the broker is asked.
+    // Topics may be removed while the broker is asked.
     const wanted = (): TopicStart[] => starts.filter(({ topic }) => this.cursors.has(topic))
     this.#joins += 1
     this.#stream.writer.holdBehindHistory()
@@ -353,7 +358,7 @@ export class Feed implements Member, FeedAccess {
     )
   }
 
-  /** Has the broker listen to topics, and what is wanted of their history within reach. Answers where they begin. */
+  /** Subscribes the broker to the topics and loads the required history. Returns where they start from. */
   #load(wanted: () => TopicStart[], findOrigin: () => Origin | Promise<Origin>): Origin | Promise<Origin> {
     const { registry, broker } = this.#hub
     return proceed(findOrigin(), origin => {
@@ -373,17 +378,17 @@ export class Feed implements Member, FeedAccess {
     const topics = starts.map(({ topic }) => topic)
     const { cursor, position } = origin
     if (this.topics.length === 0) {
-      // All have been taken away meanwhile: nothing has been gone on from.
+      // All topics have been removed meanwhile: keep the cursor for later ones.
       this.#cursor ??= cursor
       this.goLive()
       return
     }
-    // It has been gone on from: from now on the stream has a place of its own.
+    // The cursor is used up: from now on the stream has its own position.
     if (cursor !== undefined) this.#cursor = undefined
     const now = this.broker.position()
     const lost = whyLost(origin, now)
     if (lost !== undefined) {
-      // What the resolver has sent is as old as its call.
+      // State sent by the resolver may lack events published since it was called.
       const since = typeof cursor === 'object' || position.epoch !== now.epoch ? now.seq : position.seq
       for (const topic of topics) this.cursors.advance(topic, since)
       if (this.tellGap({ topics, reason: lost })) return
@@ -397,9 +402,9 @@ export class Feed implements Member, FeedAccess {
     else this.#goOn()
   }
 
-  // The ids of the new life of the log have nothing to do with those before.
-  #beginAnew(topics: readonly string[]): void {
-    // A feed that is only just starting compares its cursor with the new life.
+  // The log has a new epoch: its ids are unrelated to earlier ones.
+  #restart(topics: readonly string[]): void {
+    // A feed that is still starting will compare its cursor with the new epoch.
     if (this.#strategy === IDLE) return
     this.#sentSeq = -1
     this.cursors.restart(this.broker.position().seq)
@@ -409,7 +414,7 @@ export class Feed implements Member, FeedAccess {
     else this.goLive()
   }
 
-  // Makes the state of those of the topics anew that have one, and answers whether there are any.
+  // Sends snapshots of those of the topics that have one. Returns whether there are any.
   #sendState(topics: readonly string[]): boolean {
     const snapshots = new Map<string, Snapshot>()
     for (const topic of topics) {
@@ -418,7 +423,7 @@ export class Feed implements Member, FeedAccess {
     }
     if (snapshots.size === 0) return false
     const strategy = new Snapshotting(this, snapshots, {
-      // State has no id: without a cursor a client that comes back would be sent all of it again.
+      // State has no id: without a cursor the client would be sent all of it again when it reconnects.
       done: () => {
         this.#readBy(new Replaying(this, true))
       },
@@ -433,14 +438,14 @@ export class Feed implements Member, FeedAccess {
     return true
   }
 
-  // An event may have come by a topic that has been taken away, and stand in the history of another as well.
+  // An event that arrived by a removed topic may also have been published to a remaining one: history tells.
   #isGranted({ event, topics }: LogFrame): boolean {
     if (topics.some(topic => this.cursors.has(topic))) return true
     return this.topics.some(topic => this.broker.read(topic, event.seq - 1, 1).events[0]?.seq === event.seq)
   }
 }
 
-// What the stream's topics bring, not what the library says.
+// Whether an item is an event or state of a topic, not a notice of this package.
 function isOfTopics(item: Item): boolean {
   return !(item instanceof Uint8Array) && (isOfLog(item) || isOfState(item))
 }

@@ -3,40 +3,40 @@ import type { Cursor, Position } from '../../wire/cursor.ts'
 import type { GapReason } from '../../wire/frame.ts'
 import type { Snapshot } from './snapshotting.ts'
 
-/** A topic that a stream is to have. */
+/** A topic to add to a stream. */
 export interface TopicStart {
   readonly topic: string
-  /** How many of its latest events a newcomer gets. */
+  /** How many of its latest events a new client gets. */
   readonly replay: number
-  /** Makes the topic's state, for those who cannot go on from history. */
+  /** Creates the topic's state, for clients that cannot resume from history. */
   readonly snapshot: Snapshot | undefined
-  /** What is said of the identity that is present there, as JSON. */
+  /** Info about the present identity, as JSON. */
   readonly presence?: string | undefined
 }
 
-/** Where the log stood at a moment. */
+/** The end of the log at some moment. */
 export interface Standing {
   readonly position: Position
-  /** `false` where the log could not be asked: it has come as far as this, at least. */
+  /** `false` if the log could not be asked: its end is then at this position or later. */
   readonly isKnown: boolean
 }
 
-/** Where a stream comes from. */
+/** Where a stream's topics start from. */
 export interface Origin {
-  /** What the client says that it has seen. */
+  /** The client's cursor. */
   readonly cursor: Cursor
-  /** Where the log stood when the topics were asked for: what was published since is not missed. */
+  /** The end of the log when the topics were requested: events published since must not be missed. */
   readonly position: Position
-  /** Up to where the client has seen the topics that are added: it had them on another stream. */
+  /** The client's cursor for added topics that it had on another stream. */
   readonly seen?: Cursor
 }
 
-/** A topic without wishes. */
+/** A topic without options. */
 export function plainStart(topic: string): TopicStart {
   return { topic, replay: 0, snapshot: undefined }
 }
 
-/** Why a client cannot go on from where it comes, if it cannot. */
+/** Why a client cannot resume from its origin; `undefined` if it can. */
 export function whyLost({ cursor, position }: Origin, now: Position): GapReason | undefined {
   if (cursor === 'unknown') return 'unknown'
   if (cursor === undefined) return position.epoch === now.epoch ? undefined : 'epoch'
@@ -45,8 +45,8 @@ export function whyLost({ cursor, position }: Origin, now: Position): GapReason 
 }
 
 /**
- * The topics of which there is something between the place up to which the client has seen them and the one where they
- * are live. It cannot be sent any more, since ids on a stream rise.
+ * The added topics with events between `seen` and the position from which they are live. Those events cannot be sent,
+ * since the ids on a stream must increase.
  */
 export function missedOf(topics: readonly string[], { seen, position }: Origin, broker: Broker): readonly string[] {
   if (typeof seen !== 'object') return seen === undefined ? [] : topics
@@ -57,12 +57,12 @@ export function missedOf(topics: readonly string[], { seen, position }: Origin, 
   })
 }
 
-/** The `seq` from which on a newcomer gets a topic's events. */
+/** The `seq` after which a new client gets a topic's events. */
 export function startOf({ topic, replay }: TopicStart, { seq }: Position, broker: Broker): number {
   return replay === 0 ? seq : Math.min(seq, broker.startOfLast(topic, replay))
 }
 
-/** The place in the log from which on history may be needed. */
+/** The position after which history may be needed. */
 export function oldestOfInterest({ cursor, position, seen }: Origin, starts: readonly TopicStart[]): Position {
   if (typeof cursor === 'object') return cursor
   if (typeof seen === 'object' && seen.epoch === position.epoch && seen.seq < position.seq) return seen

@@ -3,39 +3,39 @@ import type { StoredEvent } from '../../broker/event-log.ts'
 import type { Frame } from '../../stream/write-queue.ts'
 import type { TopicCursors } from './cursors.ts'
 
-/** How many bytes of history go out before the reader has to have taken them. */
+/** Bytes of history sent before the client must have read them. */
 const PAGE_BYTES = 32_768
-// How many events are looked at for a page, over all topics, and of each topic at least: what lies behind the page is
-// read again for the next one.
+// Events read for a page, over all topics, and at least per topic. Those that do not fit are read again for the next
+// page.
 const PAGE_EVENTS = 256
 const TOPIC_EVENTS = 16
 
-/** An event of the log on its way to a client, with the topics by which it comes: those that it was seen on, at least. */
+/** An event of the log to be sent, with at least those of its topics by which it arrived. */
 export interface LogFrame extends Frame {
   readonly event: StoredEvent
   readonly topics: readonly string[]
 }
 
-/** A piece of the history of several topics. */
+/** A piece of the merged history of several topics. */
 export interface Page {
-  /** In the order of the log, each once. */
+  /** In the order of the log, without duplicates. */
   readonly frames: readonly LogFrame[]
-  /** Topics whose history does not reach back to where the page was to begin. */
+  /** Topics whose history no longer reaches back to their cursor. */
   readonly trimmed: readonly string[]
-  /** Whether history goes on after this page. */
+  /** Whether there is more history after this page. */
   readonly more: boolean
 }
 
 /**
- * Reads the history of several topics as one log, from where a stream is on each of them. Topics of which something is
- * trimmed are brought to where their history begins.
+ * Reads the history of several topics as one log, from a stream's cursor on each of them. The cursors of trimmed topics
+ * are advanced to the start of their history.
  */
 export function readPage(broker: Broker, cursors: TopicCursors): Page {
   const { topics } = cursors
   const limit = Math.max(TOPIC_EVENTS, Math.ceil(PAGE_EVENTS / Math.max(1, topics.length)))
   const trimmed: string[] = []
   const found = new FoundEvents()
-  // Up to here all topics have been read; what lies behind must wait for the ones that have more.
+  // The position up to which all topics have been read. Later events wait for the topics that have more.
   let horizon = Infinity
   for (const topic of topics) {
     const after = cursors.placeOf(topic)
@@ -51,7 +51,7 @@ export function readPage(broker: Broker, cursors: TopicCursors): Page {
   return { frames, trimmed, more: more || horizon !== Infinity }
 }
 
-/** The topics of which a stream has missed something that is in history, or was. */
+/** The topics with missed events, in history or trimmed from it. */
 export function missedTopics(broker: Broker, cursors: TopicCursors): string[] {
   return cursors.topics.filter(topic => {
     const { events, trimmed } = broker.read(topic, cursors.placeOf(topic), 1)
@@ -59,13 +59,13 @@ export function missedTopics(broker: Broker, cursors: TopicCursors): string[] {
   })
 }
 
-/** The `seq` of the next event that is in history of what a stream has missed, or 0. */
+/** The `seq` of the first missed event that is in history, or 0. */
 export function nextMissed(broker: Broker, cursors: TopicCursors): number {
   const next = cursors.topics.flatMap(topic => broker.read(topic, cursors.placeOf(topic), 1).events)
   return next.length === 0 ? 0 : Math.min(...next.map(({ seq }) => seq))
 }
 
-/** The first of these events that fit into a page, at least one. */
+/** The first of these events, as many as fit into a page but at least one, up to the horizon. */
 export function firstPage(
   frames: readonly LogFrame[],
   horizon = Infinity,
@@ -78,20 +78,20 @@ export function firstPage(
   return { frames, more: false }
 }
 
-/** Events that were found on topics; one that was published to several stands in the history of each. */
+/** Merges the histories of topics; an event published to several of them is in each. */
 export class FoundEvents {
   readonly #found: LogFrame[] = []
 
   /** Adds events of a topic, in the order of the log. */
   add(topic: string, events: Iterable<StoredEvent>): void {
-    // All that have come by this topic alone share the list.
+    // Shared by all events found on this topic only.
     const topics = [topic]
     for (const event of events) this.#found.push({ frame: event.frame, event, topics })
   }
 
-  /** In the order of the log, each once. */
+  /** In the order of the log, without duplicates. */
   inOrder(): LogFrame[] {
-    // The histories that were added are in order each, and sorting does little more than to merge them.
+    // Each history is already sorted, so that sorting (TimSort) merely merges them.
     const found = this.#found.sort((a, b) => a.event.seq - b.event.seq)
     const frames: LogFrame[] = []
     for (const frame of found) {

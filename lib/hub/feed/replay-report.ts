@@ -1,7 +1,7 @@
 import type { Clock } from '../../clock.ts'
 import { REPLAY, type ReplayKind, type ReplayMessage } from '../../diagnostics.ts'
 
-/** What is to be told of how a client was brought up to date, once it is. */
+/** Collects the diagnostics message about a client's replay, published once it is live. */
 export class ReplayReport {
   events = 0
   #kind: ReplayKind
@@ -13,7 +13,7 @@ export class ReplayReport {
   }
 
   /**
-   * Begins a report, if anybody wants to have it.
+   * Begins a report if the channel has subscribers.
    *
    * @param since by the monotonic clock
    */
@@ -21,7 +21,7 @@ export class ReplayReport {
     return REPLAY.hasSubscribers ? new ReplayReport(kind, since) : undefined
   }
 
-  /** The client has been told of events that are lost. */
+  /** The client was told of a gap. */
   lost(): void {
     if (this.#kind !== 'behind') this.#kind = 'gap'
   }

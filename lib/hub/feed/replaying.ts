@@ -1,13 +1,13 @@
 import { readPage } from './page.ts'
 import type { FeedAccess, Strategy } from './strategy.ts'
 
-/** Sends history at the client's pace, then goes live in the same turn in which history has no more. */
+/** Sends history at the client's pace, and goes live in the same turn in which history is exhausted. */
 export class Replaying implements Strategy {
   readonly isLive = false
   readonly #feed: FeedAccess
   readonly #tellsCursor: boolean
 
-  /** @param tellsCursor whether the client is told when it has caught up */
+  /** @param tellsCursor whether to send the client a cursor once it has caught up */
   constructor(feed: FeedAccess, tellsCursor: boolean) {
     this.#feed = feed
     this.#tellsCursor = tellsCursor
@@ -19,7 +19,7 @@ export class Replaying implements Strategy {
       const { frames, trimmed, more } = readPage(broker, cursors)
       if (trimmed.length > 0) {
         if (this.#feed.tellGap({ topics: trimmed, reason: 'trimmed' }) || this.#feed.isJoining) return
-        // Whoever was told may have taken topics away: what was read is read anew.
+        // A `gap` listener may have removed topics: read again.
         continue
       }
       const last = frames.at(-1)
@@ -37,10 +37,10 @@ export class Replaying implements Strategy {
   }
 
   retain(): void {
-    // What is left is read from history for the topics that are left.
+    // Nothing is buffered: history is read for the remaining topics only.
   }
 
   stop(): void {
-    // Nothing goes on by itself.
+    // Nothing is in progress between calls.
   }
 }

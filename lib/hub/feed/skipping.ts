@@ -1,7 +1,7 @@
 import { missedTopics } from './page.ts'
 import type { FeedAccess, Strategy } from './strategy.ts'
 
-/** Drops what a slow client has missed, once it has read what waits, and tells it so. */
+/** Once a slow client has read what is buffered, drops the events it has missed and sends a gap. */
 export class Skipping implements Strategy {
   readonly isLive = false
   readonly #feed: FeedAccess
@@ -22,10 +22,10 @@ export class Skipping implements Strategy {
   }
 
   retain(): void {
-    // Nothing of the log is kept.
+    // Nothing is buffered.
   }
 
   stop(): void {
-    // Nothing goes on by itself.
+    // Nothing is in progress between calls.
   }
 }

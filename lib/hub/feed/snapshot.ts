@@ -5,17 +5,20 @@ import { encodeOwnEvent, type EventRules } from '../../wire/publication.ts'
 import type { Snapshot as SnapshotFunction } from '../subscription.ts'
 import type { Snapshot } from './snapshotting.ts'
 
-/** What it takes to check and encode them, in time. */
 interface SnapshotRules extends EventRules {
   readonly clock: Clock
 }
 
-/** A topic's state as frames, from a function of the application: it may throw, hang, or answer something else. */
+/**
+ * A topic's state as frames, from a function of the application, which may throw, hang or return anything.
+ *
+ * @param timeout milliseconds for each step: the call, and each event of its iterator
+ */
 export function snapshotOf(load: SnapshotFunction, rules: SnapshotRules, timeout: number): Snapshot {
   return async function* (signal) {
     const aborted = new Promise<never>((_, reject) => {
       signal.addEventListener('abort', () => {
-        reject(new Error('nobody needs the state any more'))
+        reject(new Error('the state is no longer needed'))
       })
     })
     aborted.catch(ignore)
@@ -42,8 +45,8 @@ function iteratorOf(events: unknown): Iterator<EventInput> | AsyncIterator<Event
     if (Symbol.asyncIterator in events) return (events as AsyncIterable<EventInput>)[Symbol.asyncIterator]()
     if (Symbol.iterator in events) return (events as Iterable<EventInput>)[Symbol.iterator]()
   }
-  throw new TypeError('`snapshot` must answer an iterable of events, or an async one')
+  throw new TypeError('`snapshot` must return an iterable or async iterable of events')
 }
 
-// A state that is given up is no news.
+// For errors of an abandoned snapshot.
 function ignore(): void {}

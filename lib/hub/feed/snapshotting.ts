@@ -4,7 +4,7 @@ import type { FeedAccess, Strategy } from './strategy.ts'
 /** The state of a topic, as frames. */
 export type Snapshot = (signal: AbortSignal) => AsyncIterable<Uint8Array>
 
-/** A piece of a topic's state on its way to a client. */
+/** A frame of a topic's state. */
 interface StateFrame extends Frame {
   readonly topic: string
 }
@@ -14,17 +14,17 @@ export function isOfState(frame: Frame): frame is StateFrame {
 }
 
 /**
- * Sends the state of topics that a client has nothing of, or nothing that it could go on from: as the application makes
- * it, ahead of every event that was published since it was asked.
+ * Sends the state of topics to a client that is new or cannot resume. The application creates the state; events
+ * published since it was asked for follow.
  */
 export class Snapshotting implements Strategy {
   readonly isLive = false
   readonly #feed: FeedAccess
-  // Without those that are taken away meanwhile: whoever is given one of them again did not ask for its state.
+  // Without topics removed meanwhile, even if they were added again: that request had no snapshot.
   readonly #topics: Map<string, Snapshot>
   readonly #then: { done(): void; failed(error: unknown): void }
-  // The topic whose state is being made.
-  #making: { readonly topic: string; readonly abort: AbortController } | undefined
+  // The topic whose state is being sent.
+  #current: { readonly topic: string; readonly abort: AbortController } | undefined
   #hasBegun = false
   #room: (() => void) | undefined
 
@@ -54,34 +54,34 @@ export class Snapshotting implements Strategy {
 
   retain(): void {
     for (const topic of this.#topics.keys()) if (!this.#feed.cursors.has(topic)) this.#topics.delete(topic)
-    if (this.#making !== undefined && !this.#topics.has(this.#making.topic)) this.#giveUp()
+    if (this.#current !== undefined && !this.#topics.has(this.#current.topic)) this.#abort()
   }
 
   stop(): void {
-    this.#giveUp()
+    this.#abort()
   }
 
   get #isCurrent(): boolean {
     return this.#feed.isCurrent(this)
   }
 
-  #giveUp(): void {
-    this.#making?.abort.abort()
+  #abort(): void {
+    this.#current?.abort.abort()
     this.#room?.()
   }
 
   async #run(): Promise<void> {
     for (const [topic, snapshot] of this.#topics) {
       if (!this.#isCurrent) return
-      if (this.#isWanted(topic)) await this.#make(topic, snapshot)
+      if (this.#isWanted(topic)) await this.#sendState(topic, snapshot)
     }
   }
 
-  async #make(topic: string, snapshot: Snapshot): Promise<void> {
+  async #sendState(topic: string, snapshot: Snapshot): Promise<void> {
     const { broker, cursors } = this.#feed
     const abort = new AbortController()
-    this.#making = { topic, abort }
-    // What is published from now on may be missing in the state, and comes behind it.
+    this.#current = { topic, abort }
+    // The state may lack events published from now on: they are sent after it.
     cursors.advance(topic, broker.position().seq)
     try {
       for await (const frame of snapshot(abort.signal)) {
@@ -89,10 +89,10 @@ export class Snapshotting implements Strategy {
         await this.#send({ frame, topic })
       }
     } catch (error) {
-      // Of a topic that has been taken away nobody wants to know.
+      // The error does not matter if the topic was removed meanwhile.
       if (this.#isWanted(topic)) throw error
     } finally {
-      this.#making = undefined
+      this.#current = undefined
       abort.abort()
     }
   }
@@ -101,7 +101,7 @@ export class Snapshotting implements Strategy {
     return this.#isCurrent && this.#topics.has(topic)
   }
 
-  // Waits until the client has taken it: state may be larger than what may be buffered.
+  // Waits until the client has read it: the state may be larger than the buffer.
   async #send(frame: StateFrame): Promise<void> {
     const taken = new Promise<void>(resolve => {
       this.#room = resolve

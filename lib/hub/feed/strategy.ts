@@ -5,48 +5,48 @@ import type { Gap } from '../../wire/frame.ts'
 import type { TopicCursors } from './cursors.ts'
 import type { LogFrame } from './page.ts'
 
-/** How a stream gets from its place in the log to the next one. */
+/** How a stream advances in the log. */
 export interface Strategy {
-  /** Whether events are handed to it as they come. Otherwise they wait in history. */
+  /** Whether events are delivered as they arrive. Otherwise they are read from history later. */
   readonly isLive: boolean
-  /** Goes on. Called at the beginning, and whenever the client has taken everything. */
+  /** Continues. Called at the start, and whenever the client has read everything. */
   goOn(): void
-  /** Forgets events that are not to be sent any more. */
+  /** Drops buffered events that must no longer be sent. */
   retain(isKept: (frame: LogFrame) => boolean): void
   /** Another strategy takes over, or the stream ends. */
   stop(): void
 }
 
-/** What a strategy works with: the stream's place in the log, and its way to the client. */
+/** The feed as its strategies use it. */
 export interface FeedAccess {
   readonly broker: Broker
   readonly clock: Clock
   readonly cursors: TopicCursors
-  /** Whether the strategy is still the stream's. */
+  /** Whether this is still the feed's strategy. */
   isCurrent(strategy: Strategy): boolean
-  /** Writes what was read from history, or is told of it. */
+  /** Writes events read from history, or notices about them. */
   write(items: readonly Item[]): void
-  /** Everything up to an event that was written has been brought to the client. */
+  /** Advances the cursors: everything up to this event is written, or about to be. */
   sent(seq: number): void
-  /** Has `goOn` called when the client has taken everything. */
+  /** Requests a call of `goOn` when the client has read everything. */
   awaitTaken(): void
-  /** Whether topics are being added: the strategy is called again once they are. */
+  /** Whether topics are being added: `goOn` is called again once they are. */
   readonly isJoining: boolean
   /**
-   * Tells the client that events are missing. Answers whether another strategy has taken over to make up for them, or the
-   * stream has been closed by somebody who was told.
+   * Tells the client that events are missing. Returns whether the strategy must stop: a snapshot has taken over, or a
+   * listener of the gap has closed the stream.
    */
   tellGap(gap: Gap): boolean
-  /** Tells the client where it stands, and brings its topics there. */
+  /** Sends the client the current end of the log as its cursor, and advances its topics to it. */
   tellCursor(): void
-  /** Has read everything: events are handed on as they come, from this turn on. */
+  /** History is exhausted: from this turn on, events are delivered as they arrive. */
   goLive(): void
 }
 
 const nothing = (): void => undefined
 
-/** Nothing is to be done: the stream has not been started, or has ended. */
+/** Does nothing: the stream has not started, or has ended. */
 export const IDLE: Strategy = Object.freeze({ isLive: false, goOn: nothing, retain: nothing, stop: nothing })
 
-/** Events are handed on as they come. */
+/** Events are delivered as they arrive. */
 export const LIVE: Strategy = Object.freeze({ isLive: true, goOn: nothing, retain: nothing, stop: nothing })

@@ -5,18 +5,18 @@ import { presenceOf } from '../../topic.ts'
 import type { EventRules } from '../../wire/publication.ts'
 import { encodePresence } from './state.ts'
 
-// Of a topic this instance tells once in so many milliseconds at most, whatever happens there; with jitter, since others tell
-// of the same topic.
+// The shortest interval between announcements by this instance, in milliseconds; with jitter, since other instances
+// announce the same topics.
 const INTERVAL = 250
 const JITTER = 100
 
-// Milliseconds until what could not be told is tried again, at the earliest.
+// The shortest delay before failed announcements are retried, in milliseconds.
 const RETRY_INTERVAL = 1_000
 
-// How many topics are told of at once.
+// How many topics are announced concurrently.
 const CONCURRENCY = 32
 
-/** What it takes to tell who is present. */
+/** What this needs of the hub. */
 export interface AnnouncerHub extends EventRules {
   readonly broker: Broker
   readonly clock: Clock
@@ -24,25 +24,26 @@ export interface AnnouncerHub extends EventRules {
 }
 
 /**
- * Tells who is present at topics, as events that say all there is to know: the newest is enough.
+ * Announces who is present at topics, as events with the complete state: the newest event is enough.
  *
- * Several instances may tell of one topic at the same time, and an older state come behind a newer one in the log. So each looks
- * again once its event is in the log: if something else is known by then than it has told, it tells again. Whoever comes last
- * in the log has found that nothing had changed since it had read what it told; what changes later is told by who changed it.
+ * Several instances may announce a topic at the same time, so that an older state may follow a newer one in the log.
+ * Therefore each instance checks the version again once its event is in the log, and announces again if it has changed.
+ * The last event in the log was then still current after it had been published, and later changes are announced by the
+ * instance that makes them.
  *
- * The roster takes the topic for untold until then. If this instance dies in between, others find that, and tell.
+ * The roster keeps the topic pending until then: if this instance dies in between, others announce it.
  */
 export class Announcer {
   readonly #hub: AnnouncerHub
   readonly #members: number
   readonly #due = new Set<string>()
-  #telling: Promise<void> | undefined
+  #announcing: Promise<void> | undefined
   #cancel: (() => void) | undefined
   #quietUntil = -Infinity
   #hasFailed = false
   #isClosed = false
 
-  /** @param members the most that are listed in an event */
+  /** @param members the most members in an event */
   constructor(hub: AnnouncerHub, members: number) {
     this.#hub = hub
     this.#members = members
@@ -53,22 +54,22 @@ export class Announcer {
     this.#plan(this.#quietUntil)
   }
 
-  /** Tells what is due now, and nothing any more. What is not told by the end is left to others. */
+  /** Announces what is due, and nothing afterwards. What fails is left to other instances. */
   async close(): Promise<void> {
     this.#isClosed = true
     this.#cancel?.()
-    await this.#telling
+    await this.#announcing
     await this.#round()
   }
 
   #plan(at: number): void {
-    if (this.#isClosed || this.#due.size === 0 || this.#cancel !== undefined || this.#telling !== undefined) return
+    if (this.#isClosed || this.#due.size === 0 || this.#cancel !== undefined || this.#announcing !== undefined) return
     const { clock } = this.#hub
     const ms = Math.max(0, at - clock.monotonic()) + clock.random() * JITTER
     this.#cancel = clock.after(ms, () => {
       this.#cancel = undefined
-      this.#telling = this.#round().finally(() => {
-        this.#telling = undefined
+      this.#announcing = this.#round().finally(() => {
+        this.#announcing = undefined
         this.#plan(this.#quietUntil)
       })
     })
@@ -84,7 +85,7 @@ export class Announcer {
     const work = async (): Promise<void> => {
       for (const topic of next) {
         try {
-          await this.#tell(topic)
+          await this.#announce(topic)
         } catch (error) {
           this.#due.add(topic)
           failures.push(error)
@@ -92,14 +93,14 @@ export class Announcer {
       }
     }
     await Promise.all(Array.from({ length: Math.min(CONCURRENCY, topics.length) }, work))
-    // Once an outage: the hub's `lost` event tells how it goes on.
+    // Reported once per outage: the hub's events `lost` and `ready` report the rest.
     if (failures.length > 0 && !this.#hasFailed) this.#hub.failed('presence', failures[0])
     this.#hasFailed = failures.length > 0
     this.#quietUntil = startedAt + INTERVAL
     if (failures.length > 0) this.#quietUntil = clock.monotonic() + RETRY_INTERVAL * (1 + clock.random())
   }
 
-  async #tell(topic: string): Promise<void> {
+  async #announce(topic: string): Promise<void> {
     const { broker } = this.#hub
     const present = await broker.roster.present(topic, this.#members)
     const body = this.#encode(topic, present)
@@ -107,7 +108,7 @@ export class Announcer {
     if (!(await broker.roster.told(topic, present.version))) this.#due.add(topic)
   }
 
-  // What cannot be told now cannot be told later either.
+  // A state that cannot be encoded is reported and skipped: a retry would fail as well.
   #encode(topic: string, present: Parameters<typeof encodePresence>[1]): Uint8Array | undefined {
     try {
       return encodePresence(topic, present, this.#hub)

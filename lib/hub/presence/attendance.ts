@@ -2,13 +2,13 @@ import type { RosterChange, RosterEntry } from '../../broker/roster.ts'
 import type { Clock } from '../../clock.ts'
 import type { Task, TimerWheel } from '../timer-wheel.ts'
 
-/** What is needed of the hub to tell who is there for how long. */
+/** What this needs of the hub. */
 export interface AttendanceHub {
   readonly clock: Clock
   readonly wheel: TimerWheel
 }
 
-/** Somebody whom this instance has at a topic: with streams, or for the while that they may be away. */
+/** An identity at a topic on this instance: with streams, or in the grace period after its last one. */
 class Attendee implements Task, RosterEntry {
   appointment: number | undefined
   readonly topic: string
@@ -29,7 +29,9 @@ class Attendee implements Task, RosterEntry {
   }
 }
 
-/** Whom this instance has at which topic: it is the truth that the roster is told. No I/O. */
+/**
+ * The identities present at topics by streams of this instance: the state that the roster is kept in line with. No I/O.
+ */
 export class Attendance {
   readonly #hub: AttendanceHub
   readonly #changed: (entry: RosterEntry) => void
@@ -40,7 +42,7 @@ export class Attendance {
     this.#changed = changed
   }
 
-  /** A stream of an identity has come to a topic. */
+  /** A stream of an identity has joined a topic. */
   enter(entry: RosterEntry, info: string): void {
     const known = this.#attendees.get(keyOf(entry))
     const attendee = known ?? new Attendee(entry, info, gone => this.#remove(gone))
@@ -52,7 +54,7 @@ export class Attendance {
     this.#changed(attendee)
   }
 
-  /** One has gone; after the last one the identity is there for so many milliseconds more. */
+  /** A stream has left; after the last one the identity stays present for `grace` milliseconds. */
   leave(entry: RosterEntry, grace: number): void {
     const attendee = this.#attendees.get(keyOf(entry))
     if (attendee === undefined) return
@@ -62,12 +64,12 @@ export class Attendance {
     else this.#hub.wheel.schedule(attendee, this.#hub.clock.monotonic() + grace)
   }
 
-  /** Nobody is there any more. */
+  /** Removes everybody. */
   clear(): void {
     for (const attendee of this.#attendees.values()) this.#remove(attendee)
   }
 
-  /** How it stands with somebody, as it is told to the roster. */
+  /** The current state of an identity at a topic, for the roster. */
   standing({ topic, id }: RosterEntry): RosterChange {
     return { topic, id, info: this.#attendees.get(keyOf({ topic, id }))?.info }
   }
@@ -83,7 +85,7 @@ export class Attendance {
   }
 }
 
-/** Topics have no line breaks. */
+/** A unique key: topics contain no line breaks. */
 export function keyOf({ topic, id }: RosterEntry): string {
   return `${topic}\n${id}`
 }

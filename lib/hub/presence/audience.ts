@@ -9,11 +9,11 @@ import { Attendance, type AttendanceHub } from './attendance.ts'
 import { RosterWriter } from './roster-writer.ts'
 import { encodePresence, presenceFrom, type Presence } from './state.ts'
 
-/** How who is present is told. */
+/** Options of presence. */
 export interface AudienceOptions {
-  /** The most members that are listed in an event, from 0 to 1,000. Default 100. */
+  /** The most members in an event, from 0 to 1,000. Default 100. */
   readonly members?: number
-  /** Milliseconds that an identity is still present after its client was told to come back. Default 2,000. */
+  /** Milliseconds that an identity stays present after its client should have reconnected. Default 2,000. */
   readonly grace?: number
 }
 
@@ -21,26 +21,26 @@ const DEFAULT_MEMBERS = 100
 const DEFAULT_GRACE = 2_000
 const MOST_MEMBERS = 10_000
 
-// Milliseconds until others tell what an instance should have told: it takes two looks to find it.
+// Milliseconds that a topic may be pending before other instances announce it: they notice at their second check.
 const UNTOLD_FOR = 3_000
 
-// Often enough that two times may fail.
+// Two refreshes in a row may fail.
 const REPEAT_INTERVAL = KEPT_FOR / 3
 
-// Milliseconds that the last words of an instance may take when the hub is closed.
-const LAST_WORDS = 1_000
+// The timeout of the last changes and announcements when the hub is closed, in milliseconds.
+const CLOSE_TIMEOUT = 1_000
 
-/** What is needed of the hub. */
+/** What this needs of the hub. */
 export interface AudienceHub extends AnnouncerHub, AttendanceHub {
   readonly instances: Instances
 }
 
 /**
- * Who is present at which topic, over all instances: this one tells the roster whom it has, tells those who watch what has
- * changed, and sees to what others that have died have left behind.
+ * Presence: who is present at which topic, over all instances. This instance reports its own streams to the roster,
+ * announces changes to the streams of presence topics, and cleans up after dead instances.
  */
 export class Audience {
-  /** Milliseconds that an identity is still present after its client was told to come back. */
+  /** Milliseconds that an identity stays present after its client should have reconnected. */
   readonly grace: number
 
   readonly #hub: AudienceHub
@@ -49,10 +49,10 @@ export class Audience {
   readonly #writer: RosterWriter
   readonly #announcer: Announcer
   #repeatAt: number
-  #isSeeing = false
+  #isBusy = false
   #hasFailed = false
 
-  /** @throws {TypeError} for a wrong option */
+  /** @throws {TypeError} for an invalid option */
   constructor(hub: AudienceHub, options: AudienceOptions = {}) {
     knownKeys('presence', options, ['members', 'grace'])
     this.#hub = hub
@@ -80,7 +80,7 @@ export class Audience {
     instances.onLapse(() => {
       this.#writer.restore()
     })
-    instances.onBeat(() => void this.#see())
+    instances.onBeat(() => void this.#doChores())
   }
 
   enter(entry: RosterEntry, info: string): void {
@@ -91,7 +91,7 @@ export class Audience {
     this.#attendance.leave(entry, grace)
   }
 
-  /** Tells those who watch topics how it stands there. */
+  /** Announces the presence of topics. */
   tell(topics: readonly string[]): void {
     this.#announcer.add(topics)
   }
@@ -105,7 +105,7 @@ export class Audience {
     return (await this.#hub.broker.roster.present(checkTopic(topic), 0)).count
   }
 
-  /** How it stands at a topic, for a stream that begins to watch it. */
+  /** The current presence of a topic, for a new stream of its presence topic. */
   stateOf(topic: string): Snapshot {
     const { broker } = this.#hub
     const read = () => broker.roster.present(topic, this.#members)
@@ -115,49 +115,49 @@ export class Audience {
     }
   }
 
-  /** Everybody leaves, and that is told as far as there is time. */
+  /** Removes everybody on this instance, and announces that within the timeout. */
   async close(): Promise<void> {
     this.#attendance.clear()
-    const late = () => new Error('the last words are not waited for any longer')
+    const late = () => new Error(`presence could not be closed within ${String(CLOSE_TIMEOUT)} ms`)
     try {
-      await within(this.#hub.clock, LAST_WORDS, this.#sayLast(), late)
+      await within(this.#hub.clock, CLOSE_TIMEOUT, this.#writeRest(), late)
     } catch {
-      // Others find what is left, as of an instance that died.
+      // Other instances clean up the rest, as after a dead instance.
     }
     this.#writer.stop()
   }
 
-  async #sayLast(): Promise<void> {
+  async #writeRest(): Promise<void> {
     await this.#writer.write()
     await this.#announcer.close()
   }
 
-  // One beat after another, so that nobody needs a timer of his own.
-  async #see(): Promise<void> {
+  // Called at each beat of this instance, so that it needs no timer.
+  async #doChores(): Promise<void> {
     const now = this.#hub.clock.monotonic()
     if (now >= this.#repeatAt) {
       this.#repeatAt = now + REPEAT_INTERVAL
       this.#writer.repeat()
     }
-    if (this.#isSeeing) return
-    this.#isSeeing = true
+    if (this.#isBusy) return
+    this.#isBusy = true
     try {
       const { broker, instances } = this.#hub
       const { roster } = broker
       const { dead, untold } = await roster.chores(UNTOLD_FOR)
       this.#announcer.add(untold)
       for (const instance of dead) {
-        // This one was frozen, and finds that out with its next beat.
+        // If this instance itself counts as dead, it was frozen: its next beat restores its entries.
         if (instance !== instances.id) this.#announcer.add(await roster.bury(instance))
       }
       this.#hasFailed = false
     } catch (error) {
       this.#failed(error)
     }
-    this.#isSeeing = false
+    this.#isBusy = false
   }
 
-  // Once an outage: the hub's `lost` event tells how it goes on.
+  // Reported once per outage: the hub's events `lost` and `ready` report the rest.
   #failed(error: unknown): void {
     if (!this.#hasFailed) this.#hub.failed('presence', error)
     this.#hasFailed = true

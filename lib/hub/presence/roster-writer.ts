@@ -3,33 +3,33 @@ import type { Clock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
 import { keyOf, type Attendance } from './attendance.ts'
 
-// Milliseconds until what the roster could not take is tried again, at the earliest.
+// The shortest delay before a failed write is retried, in milliseconds.
 const RETRY_INTERVAL = 1_000
 
-// Milliseconds that the roster may take for an answer, so that one that hangs is asked again.
+// The timeout of a call to the roster, in milliseconds.
 const ANSWER_TIMEOUT = 5_000
 
-/** What it takes to tell the roster. */
+/** What this needs of the hub and of presence. */
 export interface RosterWriterParts {
   readonly roster: Roster
   readonly clock: Clock
   readonly attendance: Attendance
   readonly instances: { readonly id: string; told: number }
-  /** Something else is known of these topics now. */
+  /** Called with the topics whose visible presence has changed. */
   readonly moved: (topics: Iterable<string>) => void
   readonly failed: (error: unknown) => void
 }
 
 /**
- * Tells the roster who is there. It keeps in mind about whom the roster is to be told, not what: that is looked up when it is
- * told, one batch after another, and again until the roster has taken it.
+ * Writes this instance's attendance to the roster. It records whose state has to be written, not the state: that is
+ * read from the attendance when it is written, in one batch after another. Failed batches are retried.
  */
 export class RosterWriter {
   readonly #parts: RosterWriterParts
   readonly #due = new Map<string, RosterEntry>()
-  // Topics of what may have been carried out without an answer: they are told of in any case.
+  // Topics of failed writes that may have been applied: they are announced in any case.
   readonly #doubtful = new Set<string>()
-  #isToCompare = false
+  #needsComparison = false
   #number = 0
   #writing: Promise<void> | undefined
   #cancelRetry: (() => void) | undefined
@@ -38,25 +38,25 @@ export class RosterWriter {
     this.#parts = parts
   }
 
-  /** Something has changed about somebody. */
+  /** The state of an identity at a topic has changed. */
   add(entry: RosterEntry): void {
     this.#due.set(keyOf(entry), entry)
     if (this.#cancelRetry === undefined) void this.write()
   }
 
-  /** Says all there is to say again, so that nothing is forgotten. */
+  /** Writes everything again: the roster may delete entries that are not refreshed. */
   repeat(): void {
     for (const entry of this.#parts.attendance.all()) this.add(entry)
   }
 
-  /** The roster may have lost anything: it is told all, and what it has beside that is taken back. */
+  /** The roster may have lost entries: writes everything again, and removes its outdated entries. */
   restore(): void {
-    this.#isToCompare = true
+    this.#needsComparison = true
     this.repeat()
     if (this.#cancelRetry === undefined) void this.write()
   }
 
-  /** Tells what is due. Resolves once that is done, or has failed. */
+  /** Writes what is due. Resolves once that is done or has failed. */
   write(): Promise<void> {
     this.#cancelRetry?.()
     this.#cancelRetry = undefined
@@ -64,40 +64,40 @@ export class RosterWriter {
     return this.#writing
   }
 
-  /** Nothing is tried again any more. */
+  /** Cancels the retry. */
   stop(): void {
     this.#cancelRetry?.()
   }
 
   async #write(): Promise<void> {
-    // What comes in the same turn goes together.
+    // Batches the changes made synchronously.
     await Promise.resolve()
     try {
-      if (this.#isToCompare) await this.#compare()
-      while (this.#due.size > 0) await this.#tell([...this.#due].slice(0, MOST_CHANGES))
+      if (this.#needsComparison) await this.#compare()
+      while (this.#due.size > 0) await this.#writeBatch([...this.#due].slice(0, MOST_CHANGES))
     } catch (error) {
       this.#parts.failed(error)
       const { clock } = this.#parts
       this.#cancelRetry = clock.after(RETRY_INTERVAL * (1 + clock.random()), () => void this.write())
     }
-    // In the same step in which nothing more was found due: what comes next begins anew.
+    // Without an `await` after the last check of `#due`: a later change starts a new write.
     this.#writing = undefined
   }
 
   async #compare(): Promise<void> {
     const { roster, instances, attendance } = this.#parts
-    this.#isToCompare = false
+    this.#needsComparison = false
     try {
       for (const entry of await this.#inTime(roster.entries(instances.id))) {
         if (attendance.standing(entry).info === undefined) this.#due.set(keyOf(entry), entry)
       }
     } catch (error) {
-      this.#isToCompare = true
+      this.#needsComparison = true
       throw error
     }
   }
 
-  async #tell(batch: readonly (readonly [string, RosterEntry])[]): Promise<void> {
+  async #writeBatch(batch: readonly (readonly [string, RosterEntry])[]): Promise<void> {
     const { roster, instances, attendance, moved } = this.#parts
     this.#number += 1
     const number = this.#number

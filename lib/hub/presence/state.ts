@@ -6,32 +6,32 @@ import { encodeBody } from '../../wire/frame.ts'
 import type { EventRules } from '../../wire/publication.ts'
 import { NO_INFO } from './info.ts'
 
-/** Somebody who is present. */
+/** An identity that is present. */
 export interface PresenceMember {
-  /** The identity's. */
+  /** The `id` of the identity. */
   readonly id: string
-  /** What the resolver has said of it, if anything. */
+  /** The info that the resolver returned about it, if any. */
   readonly info?: unknown
 }
 
 /** Who is present at a topic. */
 export interface Presence {
-  /** How many there are. */
+  /** The number of identities present. */
   readonly count: number
-  /** All of them, in the order in which they came, or some of a larger crowd. */
+  /** All of them in order of joining, or some of them if there are too many. */
   readonly members: readonly PresenceMember[]
 }
 
-/** What is known of a topic, for the application. */
+/** The presence of a topic, for the application. */
 export function presenceFrom({ count, members }: Present): Presence {
   return { count, members: members.map(memberFrom) }
 }
 
 /**
- * The event that tells who is present at a topic, without an id: all of them, or only their number where they are too many for
- * an event.
+ * The event with the presence of a topic, without an id: the count and all members, or only the count if the members
+ * are too many for an event.
  *
- * @throws {EventStreamError} `ERR_EVENT_INVALID`, where the hub's `redact` fails
+ * @throws {EventStreamError} `ERR_EVENT_INVALID`, if the hub's `redact` fails
  */
 export function encodePresence(topic: string, present: Present, rules: EventRules): Buffer {
   const { count, members } = presenceFrom(present)
@@ -52,6 +52,6 @@ function memberFrom({ id, info }: { readonly id: string; readonly info: string }
     const said: unknown = JSON.parse(info)
     return { id, info: said }
   } catch (cause) {
-    throw new EventStreamError('ERR_BROKER', 'what the roster says of somebody is no JSON', { cause })
+    throw new EventStreamError('ERR_BROKER', 'the info of a member in the roster is not JSON', { cause })
   }
 }

@@ -4,7 +4,7 @@ import type { TopicStart } from '../feed/origin.ts'
 import { POLL_PAUSE } from '../poll.ts'
 import type { Audience } from './audience.ts'
 
-/** A stream, as far as its presence is concerned. */
+/** The part of a stream that presence needs. */
 export interface Visitor {
   readonly identity: Identity | undefined
   readonly policy: { readonly retry: number }
@@ -13,14 +13,14 @@ export interface Visitor {
   readonly stream: { readonly closeReason: CloseReason | undefined }
 }
 
-// A client may wait for half as long again as it is told.
+// The largest factor of `jitteredRetry`.
 const LONGEST_WAIT = 1.5
 
-/** Where a stream makes its identity present, from when it opens until it closes or a topic is taken away. */
+/** The topics at which a stream makes its identity present, from when it opens until it closes or loses the topic. */
 export class Stay {
   readonly #audience: Audience
   readonly #visitor: Visitor
-  // By topic, what is said of the identity.
+  // The info about the identity, by topic.
   #topics: Map<string, string> | undefined
   #hasBegun = false
 
@@ -29,7 +29,7 @@ export class Stay {
     this.#visitor = visitor
   }
 
-  /** It is to be present there once it begins. */
+  /** Sets the topics for `begin`. */
   plan(starts: readonly TopicStart[]): void {
     for (const { topic, presence } of starts) {
       if (presence !== undefined) (this.#topics ??= new Map()).set(topic, presence)
@@ -41,7 +41,7 @@ export class Stay {
     if (this.#topics === undefined || identity === undefined) return
     this.#hasBegun = true
     for (const [topic, info] of this.#topics) this.#audience.enter({ topic, id: identity.id }, info)
-    // The first one of a row of long polls ends before it is announced.
+    // The first long poll of a client ends before this is called.
     if (stream.closeReason !== undefined) this.end(stream.closeReason)
   }
 
@@ -60,7 +60,7 @@ export class Stay {
     this.#audience.leave({ topic, id: identity.id }, grace)
   }
 
-  // Milliseconds in which the client may come back without anybody having seen that it was away.
+  // Milliseconds in which the client may reconnect without appearing to have left.
   #grace(reason: CloseReason): number {
     const { isPollOver, comeBackAfter, policy } = this.#visitor
     if (isPollOver) return POLL_PAUSE

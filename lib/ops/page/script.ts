@@ -1,4 +1,7 @@
-/** The script of the page: plain JavaScript for browsers, without a build. Whatever comes from elsewhere is text, never markup. */
+/**
+ * The script of the page: plain JavaScript for browsers, without a build. Whatever comes from elsewhere is text, never
+ * markup. One file, since it is served as it is.
+ */
 export const SCRIPT = `const TRACE_ROWS = 500
 const find = id => document.getElementById(id)
 

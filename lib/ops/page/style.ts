@@ -1,4 +1,7 @@
-/** The style of the page: light and dark as the reader has it, tables that become cards on a phone. */
+/**
+ * The style of the page: light and dark as the reader has it, tables that become cards on a phone. One file, since it is
+ * served as it is.
+ */
 export const STYLE = `:root {
   --ground: #f6f6f4;
   --paper: #fff;

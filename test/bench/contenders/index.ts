@@ -2,6 +2,7 @@ import type { Workload } from '../workload.ts'
 import type { Contender } from './contender.ts'
 import { gin } from './gin.ts'
 import { nchan } from './nchan.ts'
+import { nginxGzip } from './nginx-gzip.ts'
 import { inNode } from './node-process.ts'
 
 /** All servers that are compared. */
@@ -9,11 +10,14 @@ export const contenders: readonly Contender[] = [
   inNode('node-http', 'node:http'),
   inNode('koa-response', 'Koa, bare response'),
   inNode('koa-pass-through', 'Koa, PassThrough by hand'),
+  inNode('koa-compress', 'PassThrough by hand, koa-compress forced'),
   inNode('better-sse', 'better-sse'),
   inNode('fastify-sse', '@fastify/sse'),
   nchan,
   gin,
+  nginxGzip,
   inNode('memory', 'this library, memory'),
+  inNode('gzip', 'this library, `compress`'),
   inNode('redis', 'this library, Redis'),
   inNode('session', 'this library, session cookie'),
   inNode('session-redis', 'this library, sessions and log in Redis'),

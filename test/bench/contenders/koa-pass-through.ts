@@ -4,9 +4,14 @@ import Koa from 'koa'
 import { COMMENT, HEADERS, topicsOf, type Application, type ApplicationOptions } from '../server/application.ts'
 import { Audience, frames } from '../server/audience.ts'
 
-/** A PassThrough as the body, as most Koa applications do it. */
-export function create({ heartbeat }: ApplicationOptions): Application {
+/**
+ * A PassThrough as the body, as most Koa applications do it.
+ *
+ * @param use adds what the application has before it
+ */
+export function create({ heartbeat }: ApplicationOptions, use: (app: Koa) => unknown = () => undefined): Application {
   const app = new Koa()
+  use(app)
   // Koa reports each client that leaves as an error.
   app.silent = true
   const audience = new Audience<PassThrough>()

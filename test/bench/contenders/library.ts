@@ -10,6 +10,7 @@ interface Variant {
   readonly authenticate?: Authenticator
   /** What the application has before the streams. */
   readonly use?: (app: Koa, hub: Hub) => Middleware
+  readonly compress?: 'gzip'
   /** What serves it. Default HTTP/1.1 without TLS. */
   readonly serve?: (app: Koa) => Server
 }
@@ -24,13 +25,13 @@ function inPlainHttp(app: Koa): Server {
 /** This library, as an application uses it. */
 export function library(
   { heartbeat }: ApplicationOptions,
-  { broker, authenticate, use, serve = inPlainHttp }: Variant = {},
+  { broker, authenticate, use, compress, serve = inPlainHttp }: Variant = {},
 ): Application {
   const options: HubOptions = broker === undefined ? {} : { broker }
   const hub = createHub(options)
   const app = new Koa()
   if (use !== undefined) app.use(use(app, hub))
-  const common = { hub, limits, heartbeat: heartbeat ?? (false as const) }
+  const common = { hub, limits, heartbeat: heartbeat ?? (false as const), ...(compress && { compress }) }
   app.use(
     authenticate === undefined
       ? eventStream({ ...common, authenticate: false, subscribe: (_, { path }) => topicsOf(path) })

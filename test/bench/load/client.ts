@@ -6,6 +6,8 @@ export type Protocol =
   | { readonly name: 'https' }
   /** Over TLS, with so many streams on each connection. */
   | { readonly name: 'http2'; readonly streams: number }
+  /** HTTP/1.1 by a client that takes gzip, and counts the bytes of bodies. */
+  | { readonly name: 'gzip' }
 
 export interface Wishes {
   readonly port: number
@@ -17,6 +19,8 @@ export interface Wishes {
 export interface Observer {
   readonly latencies: Histogram
   received(events: number): void
+  /** So many bytes of a body have come, before they are inflated. */
+  carried(bytes: number): void
   failed(error: Error): void
 }
 

@@ -4,6 +4,7 @@ import type { Client, Observer, Protocol, Wishes } from './client.ts'
 import { Connection } from './connection.ts'
 import { Http2Connections } from './http2-client.ts'
 import { Histogram } from './histogram.ts'
+import { InflatingClient } from './inflating-client.ts'
 
 /** Milliseconds without any event after which those that are awaited count as lost. */
 const PATIENCE = 30_000
@@ -34,6 +35,8 @@ export interface Received {
   readonly p99: number
   /** When the last event was received, in microseconds. */
   readonly last: number
+  /** Bytes of bodies, compressed as they came; 0 but for clients of `gzip`. */
+  readonly bytes: number
 }
 
 /** All clients of one load generator. */
@@ -43,6 +46,7 @@ export class Crowd implements Observer {
   readonly #stalled: Client[] = []
   #received = 0
   #last = 0
+  #bytes = 0
   #wanted = Infinity
   #reached: (() => void) | undefined
   #hasFailed = false
@@ -84,6 +88,7 @@ export class Crowd implements Observer {
     for (const { reader } of this.#listeners) reader.count = 0
     this.latencies.clear()
     this.#received = 0
+    this.#bytes = 0
     this.#wanted = Infinity
   }
 
@@ -97,7 +102,8 @@ export class Crowd implements Observer {
     await this.#unlessFailed(this.#all())
     const wrong = this.#listeners.find(({ reader }) => reader.count !== each)
     if (wrong !== undefined) throw new Error(`a client received ${wrong.reader.count} events instead of ${each}`)
-    return { p50: this.latencies.quantile(0.5), p99: this.latencies.quantile(0.99), last: this.#last }
+    const { latencies } = this
+    return { p50: latencies.quantile(0.5), p99: latencies.quantile(0.99), last: this.#last, bytes: this.#bytes }
   }
 
   /** The id of the last event that the first client has received. */
@@ -121,6 +127,10 @@ export class Crowd implements Observer {
     if (this.#received < this.#wanted) return
     this.#last = now()
     this.#reached?.()
+  }
+
+  carried(bytes: number): void {
+    this.#bytes += bytes
   }
 
   failed(error: Error): void {
@@ -153,6 +163,7 @@ export class Crowd implements Observer {
 
 function connecting(protocol: Protocol | undefined): (wishes: Wishes, observer: Observer) => Promise<Client> {
   if (protocol === undefined) return (wishes, observer) => Connection.open(wishes, observer)
+  if (protocol.name === 'gzip') return (wishes, observer) => InflatingClient.open(wishes, observer)
   if (protocol.name === 'https') return (wishes, observer) => Connection.openSecure(wishes, observer)
   const connections = new Http2Connections(protocol.streams)
   return (wishes, observer) => connections.open(wishes, observer)

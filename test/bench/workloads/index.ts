@@ -1,5 +1,6 @@
 import type { Workload } from '../workload.ts'
 import { burst } from './burst.ts'
+import { compression } from './compression.ts'
 import { crowd } from './crowd.ts'
 import { idle } from './idle.ts'
 import { HOLDERS } from './line-ups.ts'
@@ -23,5 +24,8 @@ export const workloads: readonly Workload[] = [
   slow,
   processes,
   protocols,
+  compression('json', 'Quotes of 141 bytes as JSON'),
+  compression('html', 'Rows of a table, 2 kB of HTML'),
+  compression('tokens', 'Tokens of 64 bytes'),
   crowd,
 ]

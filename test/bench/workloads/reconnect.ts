@@ -55,6 +55,6 @@ export const reconnect: Workload = {
 }
 
 function plan(): Plan {
-  const parts = Object.entries(MISSED).map(([topic, each], lane) => ({ topics: [topic], each, lane, bytes: BYTES }))
+  const parts = Object.entries(MISSED).map(([topic, each], lane) => ({ topics: [topic], each, lane, data: BYTES }))
   return { seconds: 0.1, parts }
 }

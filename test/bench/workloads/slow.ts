@@ -29,7 +29,7 @@ export const slow: Workload = {
       await rig.open({ path: '/events/news,ballast', count: stalled, stalled: true })
       await rig.server.publish({
         seconds: 1,
-        parts: [{ topics: ['ballast'], each: ballast, lane: 1, bytes: BALLAST_BYTES }],
+        parts: [{ topics: ['ballast'], each: ballast, lane: 1, data: BALLAST_BYTES }],
       })
       await rig.deliver(news(seconds / 3, RATE), readers)
       const { p99 } = await rig.deliver(news(seconds, RATE), readers)

@@ -41,7 +41,7 @@ export const topics: Workload = {
 function plan(seconds: number, streams: number): Plan {
   const own = Array.from({ length: streams }, (_, i) => `own-${i}`)
   const shared = SHARED.map((topic, i) => {
-    return { topics: [topic], each: seconds * SHARED_RATE, lane: i + 1, bytes: BYTES }
+    return { topics: [topic], each: seconds * SHARED_RATE, lane: i + 1, data: BYTES }
   })
-  return { seconds, parts: [{ topics: own, each: seconds, lane: 0, bytes: BYTES }, ...shared] }
+  return { seconds, parts: [{ topics: own, each: seconds, lane: 0, data: BYTES }, ...shared] }
 }

@@ -1,3 +1,4 @@
+// The replica's state machine, driven by a scripted log: order, gaps, history and readiness.
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import test from 'ava'

@@ -38,7 +38,7 @@ export interface Counted {
 export async function simulateFanOut(instances: number, topics: number, seed = 1): Promise<Counted> {
   const time = new VirtualTime()
   const random = new Random(seed)
-  const service = new LogService(time, random, new Ledger(time), MeteredServer)
+  const service = new LogService(time, random, new Ledger(time), { Server: MeteredServer })
   const server = service.primary
   if (!(server instanceof MeteredServer)) throw new TypeError('the primary is of another class')
   const all = Array.from({ length: instances }, (_, n) => {
