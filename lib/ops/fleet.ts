@@ -1,5 +1,4 @@
 import type { HubEngine } from '../hub/engine.ts'
-import type { SurveyOptions } from '../hub/surveys.ts'
 import { ABOUT } from './agent.ts'
 import type { InstanceState, TopicRow } from './instance-state.ts'
 import { comparePlaces, PAGE, type Listed, type Place, type StreamRow, type Wish } from './listing.ts'
@@ -100,7 +99,7 @@ export class Fleet {
     return { done: [...answers.values()].includes(true), complete }
   }
 
-  #ask(question: Question, options: Omit<SurveyOptions, 'within'> = {}) {
+  #ask(question: Question, options: { isEnough?: (answer: unknown) => boolean; isPatient?: boolean } = {}) {
     return this.#hub.surveys.ask(ABOUT, question, { within: WITHIN, ...options })
   }
 }
