@@ -88,6 +88,15 @@ export interface ReplayMessage {
   readonly duration: number
 }
 
+/**
+ * `koa-event-stream.published`: this instance has put something in the log: an event that was published, a batch of a relay's
+ * events, or the end of a relay's run.
+ */
+export interface PublishedMessage {
+  readonly hub: object
+  readonly topics: readonly string[]
+}
+
 /** `tracing:koa-event-stream.publish:*`: a call of `hub.publish()`. */
 export interface PublishMessage {
   readonly hub: object
@@ -136,6 +145,7 @@ export interface ChannelMessages {
   'koa-event-stream.sent': SentMessage
   'koa-event-stream.refusal': RefusalMessage
   'koa-event-stream.arrival': ArrivalMessage
+  'koa-event-stream.published': PublishedMessage
   'koa-event-stream.first-byte': FirstByteMessage
   'koa-event-stream.replay': ReplayMessage
   'tracing:koa-event-stream.publish:start': PublishMessage
@@ -150,6 +160,7 @@ export const DELIVERY = channel('koa-event-stream.delivery')
 export const SENT = channel('koa-event-stream.sent')
 export const REFUSAL = channel('koa-event-stream.refusal')
 export const ARRIVAL = channel('koa-event-stream.arrival')
+export const PUBLISHED = channel('koa-event-stream.published')
 export const FIRST_BYTE = channel('koa-event-stream.first-byte')
 export const REPLAY = channel('koa-event-stream.replay')
 export const PUBLISH: TracingChannel<unknown, PublishMessage> = tracingChannel('koa-event-stream.publish')

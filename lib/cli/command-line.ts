@@ -115,6 +115,12 @@ function readUrl(what: string, text: string): URL {
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
     throw new UsageError(`${what} must begin with http:// or https://.`)
   }
+  // `fetch` refuses such a URL, and everybody sees a command line.
+  if (url.username !== '' || url.password !== '') {
+    throw new UsageError(
+      `${what} must have no user and no password in it: pass 'Authorization: Basic …' by --header @file.`,
+    )
+  }
   return url
 }
 

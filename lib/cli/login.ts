@@ -14,6 +14,8 @@ export interface Credentials {
 
 /** The timeout of a ticket request, in milliseconds. */
 const WITHIN = 10_000
+/** Bytes of its response. */
+const MOST_BYTES = 65_536
 
 /**
  * Fetches a ticket if the stream uses them: one per stream.
@@ -34,13 +36,27 @@ async function askTicket(url: URL, headers: Record<string, string>): Promise<str
   const response = await fetch(url, { method: 'POST', headers, redirect: 'manual', signal }).catch(() => {
     throw new Error(`no ticket: ${placeOf(url)} does not respond`)
   })
-  const answer: unknown = response.ok ? await response.json().catch(() => undefined) : undefined
+  const answer: unknown = response.ok ? await readJson(response).catch(() => undefined) : undefined
   if (typeof answer === 'object' && answer !== null && 'ticket' in answer && typeof answer.ticket === 'string') {
     return answer.ticket
   }
   throw new Error(
     `no ticket: ${placeOf(url)} responds with status ${response.status}${response.ok ? ' without one' : ''}`,
   )
+}
+
+/** @throws {Error} as a rejection, for what is no JSON or too large */
+async function readJson({ body }: Response): Promise<unknown> {
+  if (body === null) return undefined
+  const pieces: Uint8Array[] = []
+  let bytes = 0
+  const read: AsyncIterable<Uint8Array> = body
+  for await (const piece of read) {
+    pieces.push(piece)
+    bytes += piece.length
+    if (bytes > MOST_BYTES) throw new RangeError('too large')
+  }
+  return JSON.parse(Buffer.concat(pieces).toString())
 }
 
 /** A URL without user, password and query, which can be secrets. */

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { connect } from '../client/index.ts'
+import { bounded, MOST_BYTES } from './bounded.ts'
 import type { TailCommand } from './command-line.ts'
 import { logIn } from './login.ts'
 import { printable } from './printable.ts'
@@ -7,7 +9,11 @@ import { printable } from './printable.ts'
 export async function runTail(command: TailCommand): Promise<number> {
   // Each ticket opens one stream and is fetched together with the URL; the headers are set after it.
   let headers: Record<string, string> = {}
-  followNoRedirects()
+  const seen = { isTooLarge: false }
+  guardFetch(() => {
+    seen.isTooLarge = true
+    live.close()
+  })
   const live = connect(
     async () => {
       const credentials = await logIn(command.url, command)
@@ -36,13 +42,31 @@ export async function runTail(command: TailCommand): Promise<number> {
   const { reason } = live
   live.close()
   process.off('SIGINT', stop).off('SIGTERM', stop)
+  if (seen.isTooLarge) {
+    say(
+      `an event has more than ${MOST_BYTES / 1_024 ** 2} MiB, and no more is read: is this the URL of an event stream?`,
+    )
+    return 1
+  }
   return left <= 0 || reason === 'client' || reason === 'done' ? 0 : 1
 }
 
-/** A redirect to another host would take headers such as `X-Api-Key` along. The client has no option for that. */
-function followNoRedirects(): void {
+/**
+ * What the client has no options for: no redirect, since one to another host would take headers such as `X-Api-Key` along;
+ * and a bound of what an event takes of memory, and of what waits for a slow reader of the output.
+ */
+function guardFetch(exceeded: () => void): void {
   const { fetch } = globalThis
-  globalThis.fetch = (url, init) => fetch(url, { ...init, redirect: 'manual' })
+  globalThis.fetch = async (url, init) => {
+    const response = await fetch(url, { ...init, redirect: 'manual' })
+    const { body, status, statusText, headers } = response
+    if (body === null) return response
+    return new Response(body.pipeThrough(bounded(exceeded, drained)), { status, statusText, headers })
+  }
+}
+
+async function drained(): Promise<void> {
+  if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
 }
 
 function say(text: string): void {

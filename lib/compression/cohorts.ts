@@ -19,6 +19,10 @@ export class Cohorts {
     return this.#cohorts.size
   }
 
+  get isFull(): boolean {
+    return this.#cohorts.size >= MAX_COHORTS
+  }
+
   /**
    * Adds a stream with these topics to its cohort. Returns `undefined` if nobody else has any of them, or if there are
    * too many cohorts.
@@ -29,7 +33,7 @@ export class Cohorts {
     const name = JSON.stringify(shared)
     let cohort = this.#cohorts.get(name)
     if (cohort === undefined) {
-      if (this.#cohorts.size >= MAX_COHORTS) return undefined
+      if (this.isFull) return undefined
       cohort = new Cohort(name, shared, this.#shared)
       this.#cohorts.set(name, cohort)
     }

@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer'
 import { constants, createDeflateRaw, deflateRawSync, type DeflateRaw } from 'node:zlib'
+import { stored } from './gzip.ts'
 
 /** The size of the window: how far back compressed bytes may refer. */
 export const WINDOW_BYTES = 32_768
@@ -11,9 +12,10 @@ const NOTHING: Uint8Array = Buffer.alloc(0)
 
 /**
  * Compresses one piece after another against a sliding window. Each piece ends at a byte boundary and can be inflated
- * at once (RFC 1951).
+ * at once (RFC 1951). If zlib fails, as it does without memory, pieces are stored from then on.
  */
 export interface Deflater {
+  readonly hasFailed: boolean
   compress(bytes: Uint8Array): Uint8Array
   /** Clears the window: the next piece refers to nothing before it. */
   begin(): void
@@ -36,7 +38,7 @@ export function createDeflater(): Deflater {
 
 /** Compresses a piece that refers to nothing before it. */
 export function deflateAlone(bytes: Uint8Array): Uint8Array {
-  lone ??= createDeflater()
+  if (lone === undefined || lone.hasFailed) lone = createDeflater()
   lone.begin()
   return lone.compress(bytes)
 }
@@ -45,16 +47,19 @@ let lone: Deflater | undefined
 
 /** Compresses with a dictionary: only documented APIs of Node. */
 export class DictionaryDeflater implements Deflater {
+  // Each piece has a compressor of its own.
+  readonly hasFailed = false
   #window = NOTHING
 
   compress(bytes: Uint8Array): Uint8Array {
+    const dictionary = this.#window
+    this.#window = Buffer.concat([dictionary, bytes]).subarray(-WINDOW_BYTES)
     const settings = { ...SETTINGS, finishFlush: constants.Z_SYNC_FLUSH }
-    const compressed = deflateRawSync(
-      bytes,
-      this.#window.length === 0 ? settings : { ...settings, dictionary: this.#window },
-    )
-    this.#window = Buffer.concat([this.#window, bytes]).subarray(-WINDOW_BYTES)
-    return compressed
+    try {
+      return deflateRawSync(bytes, dictionary.length === 0 ? settings : { ...settings, dictionary })
+    } catch {
+      return stored(bytes)
+    }
   }
 
   begin(): void {
@@ -108,14 +113,31 @@ class NativeDeflater implements Deflater {
   constructor(stream: DeflateRaw, native: Native) {
     this.#stream = stream
     this.#native = native
+    stream.on('error', ignore)
+  }
+
+  get hasFailed(): boolean {
+    return this.#stream.destroyed
   }
 
   compress(bytes: Uint8Array): Uint8Array {
+    return this.#deflate(bytes) ?? stored(bytes)
+  }
+
+  begin(): void {
+    if (!this.hasFailed) this.#stream.reset()
+  }
+
+  close(): void {
+    this.#stream.close()
+  }
+
+  #deflate(bytes: Uint8Array): Uint8Array | undefined {
     const pieces: Uint8Array[] = []
     let [room, unread]: [number, number] = [0, bytes.length]
     // A full target means that there may be more output.
     while (room === 0) {
-      this.#native.write(bytes, bytes.length - unread, target)
+      if (!this.#write(bytes, bytes.length - unread)) return undefined
       room = this.#native.left[0] ?? 0
       unread = this.#native.left[1] ?? 0
       pieces.push(Buffer.from(target.subarray(0, target.length - room)))
@@ -123,11 +145,16 @@ class NativeDeflater implements Deflater {
     return pieces.length === 1 ? (pieces[0] ?? NOTHING) : Buffer.concat(pieces)
   }
 
-  begin(): void {
-    this.#stream.reset()
-  }
-
-  close(): void {
-    this.#stream.close()
+  // Node destroys the stream if zlib reports an error; using its handle afterwards would abort the process.
+  #write(bytes: Uint8Array, from: number): boolean {
+    if (this.hasFailed) return false
+    try {
+      this.#native.write(bytes, from, target)
+    } catch {
+      this.#stream.destroy()
+    }
+    return !this.hasFailed
   }
 }
+
+function ignore(): void {}

@@ -5,6 +5,10 @@ import type { Cohort } from './cohort.ts'
 import type { Cohorts } from './cohorts.ts'
 import { shift } from './crc.ts'
 
+// A stream that found too many cohorts looks for one again after so many deliveries: with a hundred topics that costs
+// several times as much CPU as a delivery.
+const PATIENCE = 64
+
 /** The part of a stream that its place needs. */
 export interface Participant {
   readonly topics: readonly string[]
@@ -27,6 +31,8 @@ export class Place {
   #cohortCrc = 0
   // The key of the last shared events that were sent outside a cohort.
   #heard: number | undefined
+  // The number of deliveries before it looks for a cohort again.
+  #patience = 0
 
   constructor(cohorts: Cohorts, participant: Participant) {
     this.#cohorts = cohorts
@@ -78,7 +84,12 @@ export class Place {
   }
 
   #join(key: number): Cohort | undefined {
+    if (this.#patience > 0) {
+      this.#patience -= 1
+      return undefined
+    }
     const cohort = this.#cohorts.enter(this.#participant.topics)
+    if (cohort === undefined && this.#cohorts.isFull) this.#patience = PATIENCE
     const entry = cohort?.entry(key, this.#heard)
     if (cohort === undefined || entry === undefined) {
       if (cohort !== undefined) this.#cohorts.leave(cohort)

@@ -5,8 +5,10 @@ import type { Clock } from '../clock.ts'
 import {
   ARRIVAL,
   PUBLISH,
+  PUBLISHED,
   REFUSAL,
   type ArrivalMessage,
+  type PublishedMessage,
   type PublishMessage,
   type RefusalMessage,
 } from '../diagnostics.ts'
@@ -16,7 +18,7 @@ import { formatPosition } from '../wire/cursor.ts'
 import type { EventInput, Redact } from '../wire/event.ts'
 import type { Gap, GapReason } from '../wire/frame.ts'
 import { encodePublication, type EventRules } from '../wire/publication.ts'
-import type { PublishOptions } from '../wire/publish-options.ts'
+import type { PublishNotes, PublishOptions } from '../wire/publish-options.ts'
 import { Backlog } from './backlog.ts'
 import { Counters } from './counters.ts'
 import { StreamIndex, type StreamFilter, type StreamLimits } from './stream-index.ts'
@@ -135,8 +137,17 @@ export class HubEngine extends HubEmitter implements Hub, SubscriberHub, BrokerL
   async #publish(topics: string | readonly string[], event: EventInput, options?: PublishOptions): Promise<string> {
     const { topics: list, body, notes } = encodePublication(topics, event, this, options)
     this.requireOpen()
-    const id = await this.broker.publish(list, body, notes)
+    return this.append(list, body, notes)
+  }
+
+  /** Appends an encoded event to the log, and counts it as published. */
+  async append(topics: readonly string[], body: Uint8Array, notes?: PublishNotes): Promise<string> {
+    const id = await this.broker.publish(topics, body, notes)
     this.#counters.published += 1
+    if (PUBLISHED.hasSubscribers) {
+      const message: PublishedMessage = { hub: this, topics }
+      PUBLISHED.publish(message)
+    }
     return id
   }
 

@@ -128,7 +128,7 @@ export interface HubStats {
   readonly sentBytes: number
   /** Streams opened. */
   readonly opened: number
-  /** Events published by this instance. */
+  /** Events published by this instance; a relay's batch of events counts as one, and so does its end. */
   readonly published: number
   /** Gaps reported to clients. */
   readonly gaps: number

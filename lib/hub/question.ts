@@ -8,6 +8,7 @@ export class Question<Answer> {
 
   readonly #asking: string
   readonly #isEnough: (answer: Answer) => boolean
+  readonly #isPatient: boolean
   readonly #settled: Promise<void>
   #settle: () => void = () => undefined
   #hasEnough = false
@@ -16,10 +17,12 @@ export class Question<Answer> {
   /**
    * @param asking the name of the asking instance, which answers as well
    * @param isEnough whether an answer makes the others unnecessary, such as that of the one instance with a stream
+   * @param isPatient whether to wait for such an answer from an instance that is not known to live
    */
-  constructor(asking: string, isEnough: (answer: Answer) => boolean = () => false) {
+  constructor(asking: string, isEnough: (answer: Answer) => boolean = () => false, isPatient = false) {
     this.#asking = asking
     this.#isEnough = isEnough
+    this.#isPatient = isPatient
     this.#settled = new Promise(resolve => (this.#settle = resolve))
   }
 
@@ -35,7 +38,7 @@ export class Question<Answer> {
   hear(instance: string, answer: Answer): void {
     this.answers.set(instance, answer)
     this.#hasEnough ||= this.#isEnough(answer)
-    if (this.#isWhole) this.#settle()
+    this.#settleIfDone()
   }
 
   /** Waits for the answers of the living instances. Returns whether all arrived in time. */
@@ -44,7 +47,7 @@ export class Question<Answer> {
     living.then(
       instances => {
         this.#expected = instances
-        if (this.#isWhole) this.#settle()
+        this.#settleIfDone()
       },
       () => undefined,
     )
@@ -55,6 +58,10 @@ export class Question<Answer> {
   /** Stops waiting: no more answers will come. */
   close(): void {
     this.#settle()
+  }
+
+  #settleIfDone(): void {
+    if (this.#hasEnough || (!this.#isPatient && this.#isWhole)) this.#settle()
   }
 
   get #isWhole(): boolean {

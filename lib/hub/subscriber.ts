@@ -186,11 +186,18 @@ export class Subscriber implements StreamHost {
 
   /**
    * Decides whether to compress the stream, and returns it: not without topics, since a source shares no events with
-   * other streams, and not a long poll, which ends with its first events.
+   * other streams; not a long poll, which ends with its first events; and not if the resolver has let something read
+   * it, which has got its first bytes already.
    */
   compress(): boolean {
-    this.#isCompressed = this.policy.cohorts !== undefined && this.hasTopics && this.#poll === undefined
+    const isShared = this.hasTopics && this.#poll === undefined
+    this.#isCompressed = this.policy.cohorts !== undefined && isShared && !this.stream.isPiped
     return this.#isCompressed
+  }
+
+  /** Takes that decision back, before anything reads the stream. */
+  leavePlain(): void {
+    this.#isCompressed = false
   }
 
   encode(sink: Sink): Sink {

@@ -18,6 +18,8 @@ export interface SurveyOptions {
   readonly within: number
   /** Whether one answer makes the others unnecessary. Default: never. */
   readonly isEnough?: (body: unknown) => boolean
+  /** Whether to wait for that answer from instances that are not in the roster: they have had no stream. Default `false`. */
+  readonly isPatient?: boolean
 }
 
 export interface SurveyOutcome {
@@ -48,10 +50,10 @@ export class Surveys {
   }
 
   /** Asks all instances. Never rejects: without a broker only this instance answers. */
-  async ask(about: string, body: unknown, { within, isEnough }: SurveyOptions): Promise<SurveyOutcome> {
+  async ask(about: string, body: unknown, { within, isEnough, isPatient }: SurveyOptions): Promise<SurveyOutcome> {
     const { broker, clock, instances } = this.#hub
     const question = clock.id()
-    const asked = new Question<unknown>(instances.id, isEnough)
+    const asked = new Question<unknown>(instances.id, isEnough, isPatient)
     this.#questions.set(question, asked)
     try {
       asked.hear(instances.id, this.#answerTo(about, body))

@@ -18,7 +18,7 @@ const said = new WeakMap<IncomingMessage, ClientWords>()
 export function takeClientWords(ctx: Context): void {
   if (!ctx.url.includes('?')) return
   const isVisible = takeWord(ctx, 'heartbeat=event')
-  const isPoll = takeWord(ctx, 'stream=poll') && ctx.method === 'GET'
+  const isPoll = takeWord(ctx, 'stream=poll') && (ctx.method === 'GET' || ctx.method === 'HEAD')
   if (isVisible || isPoll) said.set(ctx.req, { isVisible, isPoll })
 }
 

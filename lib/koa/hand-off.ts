@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import type { Context } from 'koa'
 import type { Subscriber } from '../hub/subscriber.ts'
-import { acceptsGzip } from './negotiation.ts'
-import { setCompression, setStreamHeaders } from './response.ts'
+import { encode } from './encoding.ts'
+import { setStreamHeaders } from './response.ts'
 import { dropResponseListeners } from './response-listeners.ts'
 
 /**
@@ -12,7 +12,7 @@ import { dropResponseListeners } from './response-listeners.ts'
 export function handOff(ctx: Context, subscriber: Subscriber): void {
   const { stream, policy } = subscriber
   setStreamHeaders(ctx)
-  if (policy.cohorts !== undefined) setCompression(ctx, acceptsGzip(ctx) && subscriber.compress())
+  encode(ctx, subscriber)
   ctx.body = stream
   readRest(ctx.req)
   dropResponseListeners(ctx)

@@ -8,7 +8,7 @@ import { enter, isStanding, isWithinRate, mayHavePlace } from './admission.ts'
 import { watchArrivals } from './arrival.ts'
 import { authenticate, forget, resume, type Caller } from './authentication.ts'
 import { ClientConnection } from './client-connection.ts'
-import { takeClientWords } from './client-words.ts'
+import { clientWordsOf, takeClientWords } from './client-words.ts'
 import { approach, verify } from './door.ts'
 import { lastEventIdOf } from './last-event-id.ts'
 import { acceptsEventStream, acceptsGzip, isPipelined } from './negotiation.ts'
@@ -115,6 +115,6 @@ async function tell(ctx: Context, config: RouteConfig, caller: Caller, address: 
   // Anything that ended the login meanwhile found no stream to close.
   if (!isStanding(ctx, config, caller)) return false
   setStreamHeaders(ctx)
-  if (config.policy.cohorts !== undefined) setCompression(ctx, acceptsGzip(ctx))
+  if (config.policy.cohorts !== undefined) setCompression(ctx, acceptsGzip(ctx) && !clientWordsOf(ctx).isPoll)
   return true
 }

@@ -13,7 +13,7 @@ import { BODY_FAULTS, readJson } from './json-body.ts'
 import { tell } from './json-answer.ts'
 import type { IdentityOf, Logins } from './options.ts'
 import { isAllowed } from './permission.ts'
-import { identityGuard, type RequireIdentityOptions } from './require-identity.ts'
+import { identityGuard, type RequireIdentityOptions, type Stands } from './require-identity.ts'
 import { secretsOf } from './request-secrets.ts'
 import { setNotAllowed } from './response.ts'
 
@@ -84,7 +84,7 @@ export function publishRoute<
   }
 }
 
-async function answer<Who>(ctx: Context, desk: Desk<Who>, stands: () => Promise<boolean>): Promise<void> {
+async function answer<Who>(ctx: Context, desk: Desk<Who>, stands: Stands): Promise<void> {
   if (ctx.method !== 'POST') {
     setNotAllowed(ctx, 'POST')
     return

@@ -89,11 +89,11 @@ export function requireIdentity<
   return (ctx, next) => guard(ctx, next)
 }
 
-/**
- * The work of a route for an authenticated caller. `stands` revalidates the login, and answers the request if it has
- * ended.
- */
-type GuardedWork = (stands: () => Promise<boolean>) => Promise<void>
+/** Revalidates a login, and answers the request if it has ended. */
+export type Stands = () => Promise<boolean>
+
+/** The work of a route for an authenticated caller. */
+type GuardedWork = (stands: Stands) => Promise<void>
 
 /**
  * `requireIdentity()` for routes that take time before they act, such as to read a body from a slow client: the login
@@ -112,7 +112,7 @@ export function identityGuard<Events extends object, Login extends Logins>(
       await turnDown(ctx, config, caller)
       return
     }
-    const stands = async (): Promise<boolean> => {
+    const stands: Stands = async () => {
       const refusal = await lapse(ctx, config, caller)
       if (refusal !== undefined) await turnDown(ctx, config, refusal)
       return refusal === undefined

@@ -4,6 +4,7 @@ import { Socket } from 'node:net'
 import { PassThrough, pipeline } from 'node:stream'
 import type { Context } from 'koa'
 import { EventStream } from '../stream/event-stream.ts'
+import { settleEncoding } from './encoding.ts'
 
 /** The number of listeners added for each event. */
 type Additions = readonly (readonly [event: string | symbol, listeners: number])[]
@@ -29,6 +30,7 @@ const RESPOND: PropertyDescriptor & ThisType<Context> = {
   configurable: true,
   enumerable: true,
   get() {
+    settleEncoding(this)
     const { body, res } = this
     if (body instanceof EventStream && !body.isPiped) {
       const added = pipelineAdditions()

@@ -1,7 +1,7 @@
 import { Counter, Histogram } from 'prom-client'
 import type { ReplayKind } from '../diagnostics.ts'
 import type { GapReason } from '../wire/notices.ts'
-import type { CheckedMetricsOptions } from './options.ts'
+import type { MetricsPlace } from './options.ts'
 
 // Seconds. Most values are under a millisecond in normal operation, and seconds under overload.
 const LAG_BUCKETS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10]
@@ -27,13 +27,13 @@ export const PUBLISH_FAILURES = [
 export type Flow = ReturnType<typeof registerFlow>
 
 /** Registers metrics updated as events happen. Label values of closed vocabularies exist from the start. */
-export function registerFlow({ register, prefix }: CheckedMetricsOptions) {
-  const named = (name: string, help: string) => ({ name: prefix + name, help, registers: [register] })
+export function registerFlow({ registers, prefix }: MetricsPlace) {
+  const named = (name: string, help: string) => ({ name: prefix + name, help, registers })
 
   const published = new Counter({
     ...named(
       'published_total',
-      'Events published by this instance, by kind of topic. The cost of delivery grows with this and with the streams per topic.',
+      'Events published by this instance, by kind of topic; a batch of events of a relay, and its end, count as one. The cost of delivery grows with this and with the streams per topic.',
     ),
     labelNames: ['topic'],
   })

@@ -1,3 +1,4 @@
+import { Registry } from 'prom-client'
 import type { Hub } from '../hub/hub.ts'
 import { registerFlow } from './flow.ts'
 import { Observer } from './observer.ts'
@@ -6,7 +7,7 @@ import { registerState } from './state.ts'
 import { TopicKinds } from './topic-kinds.ts'
 
 export interface Metrics {
-  /** Stops measuring. The values stay in the registry. */
+  /** Stops measuring, and removes the metrics from the registry. */
   close(): void
 }
 
@@ -23,11 +24,18 @@ export function metrics<Events extends object>(hub: Hub<Events>, options: Metric
   const checked = checkMetricsOptions(options)
   // The event types matter to the compiler only.
   const any = hub as unknown as Hub
-  registerState(any, checked)
-  const observer = new Observer(any, registerFlow(checked), new TopicKinds(checked.topic))
+  const { register, prefix, topic } = checked
+  // Knows which of the registry's metrics are these.
+  const own = new Registry()
+  const place = { registers: [register, own], prefix }
+  registerState(any, place)
+  const observer = new Observer(any, registerFlow(place), new TopicKinds(topic))
   return {
     close: () => {
       observer.stop()
+      for (const { name } of own.getMetricsAsArray()) {
+        if (register.getSingleMetric(name) === own.getSingleMetric(name)) register.removeSingleMetric(name)
+      }
     },
   }
 }

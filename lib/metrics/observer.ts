@@ -40,7 +40,10 @@ export class Observer {
   }
 
   #watchEvents(): void {
-    const { delivered, deliveryLag, brokerLag } = this.#flow
+    const { published, delivered, deliveryLag, brokerLag } = this.#flow
+    this.#on('koa-event-stream.published', ({ topics }) => {
+      published.inc({ topic: this.#kinds.of(topics) })
+    })
     this.#on('koa-event-stream.arrival', ({ lag }) => {
       brokerLag.observe(lag / 1_000)
     })
@@ -65,13 +68,11 @@ export class Observer {
   }
 
   #watchCalls(): void {
-    const { published, publishFailed, publishing, catchUp } = this.#flow
+    const { publishFailed, publishing, catchUp } = this.#flow
     this.#on('tracing:koa-event-stream.publish:start', this.#begin)
     this.#on('tracing:koa-event-stream.publish:asyncEnd', message => {
-      if (message.error === undefined) {
-        published.inc({ topic: this.#kinds.of(listOf(message.topics)) })
-        publishing.observe(this.#secondsOf(message))
-      } else publishFailed.inc({ code: codeOf(message.error) })
+      if (message.error === undefined) publishing.observe(this.#secondsOf(message))
+      else publishFailed.inc({ code: codeOf(message.error) })
     })
     this.#on('tracing:koa-event-stream.catch-up:start', this.#begin)
     this.#on('tracing:koa-event-stream.catch-up:asyncEnd', message => {
@@ -91,10 +92,6 @@ export class Observer {
   #on<Name extends keyof ChannelMessages>(name: Name, listener: (message: ChannelMessages[Name]) => void): void {
     this.#stops.push(listenTo(this.#hub, name, listener))
   }
-}
-
-function listOf(topics: string | readonly string[]): readonly string[] {
-  return typeof topics === 'string' ? [topics] : [...topics]
 }
 
 function codeOf(error: unknown): string {

@@ -20,6 +20,12 @@ export interface CheckedMetricsOptions {
   readonly topic: (topic: string) => string
 }
 
+/** Where metrics are registered, and under which names. */
+export interface MetricsPlace {
+  readonly registers: Registry[]
+  readonly prefix: string
+}
+
 const DEFAULT_PREFIX = 'koa_event_stream_'
 
 // Valid metric names of Prometheus.

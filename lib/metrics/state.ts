@@ -1,7 +1,7 @@
 import { Counter, Gauge } from 'prom-client'
 import type { Hub } from '../hub/hub.ts'
 import type { HubStats } from '../hub/lifecycle.ts'
-import type { CheckedMetricsOptions } from './options.ts'
+import type { MetricsPlace } from './options.ts'
 
 /** State of the hub, read when Prometheus scrapes. */
 
@@ -105,8 +105,7 @@ const TALLIES: readonly Tally[] = [
   },
 ]
 
-export function registerState(hub: Hub, { register, prefix }: CheckedMetricsOptions): void {
-  const registers = [register]
+export function registerState(hub: Hub, { registers, prefix }: MetricsPlace): void {
   for (const { name, help, read } of GAUGES) {
     new Gauge({
       name: prefix + name,

@@ -42,6 +42,8 @@ class Agent {
 
   answer(question: Question | undefined): Answer {
     const hub = this.#hub
+    // Without a stream it would not be known, nor its answer waited for, from the next question on.
+    void hub.instances.enter()
     switch (question?.ask) {
       case 'state':
         return this.#state.get(SHARED, () => instanceState(hub, this.#activity))

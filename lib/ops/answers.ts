@@ -5,6 +5,7 @@ import { tell } from '../koa/json-answer.ts'
 import { BODY_FAULTS, readJson } from '../koa/json-body.ts'
 import { isAllowed } from '../koa/permission.ts'
 import { secretsOf } from '../koa/request-secrets.ts'
+import type { Stands } from '../koa/require-identity.ts'
 import { safeError } from '../safe-error.ts'
 import type { Fleet, Outcome } from './fleet.ts'
 import type { OpsAction, OpsConfig } from './options.ts'
@@ -16,21 +17,20 @@ const MAX_BODY_BYTES = 8_192
 type Order = Exclude<OpsAction, { readonly type: 'view' | 'trace' }>
 
 /** Answers a part of the list of who is connected. */
-export async function answerStreams(ctx: Context, fleet: Fleet): Promise<void> {
+export async function answerStreams(ctx: Context, fleet: Fleet, stands: Stands): Promise<void> {
   const { search = '', after } = ctx.query
   const wish = readWish(search, placeOf(after))
-  if (wish === undefined)
+  if (wish === undefined) {
     tell(ctx, 400, { error: '`search` has at most 200 characters, and `after` is what `next` was' })
-  else tell(ctx, 200, await fleet.streams(wish))
+    return
+  }
+  const page = await fleet.streams(wish)
+  // Other instances may have taken their time.
+  if (await stands()) tell(ctx, 200, page)
 }
 
 /** Does what a POST asks for, where the application allows it at that moment. */
-export async function answerAction(
-  ctx: Context,
-  config: OpsConfig,
-  fleet: Fleet,
-  stands: () => Promise<boolean>,
-): Promise<void> {
+export async function answerAction(ctx: Context, config: OpsConfig, fleet: Fleet, stands: Stands): Promise<void> {
   const { hub, may } = config
   const body = await readJson(ctx, { clock: hub.clock, maxBytes: MAX_BODY_BYTES })
   if (typeof body === 'number') {

@@ -76,7 +76,7 @@ export class Fleet {
   }
 
   drain(instance: string): Promise<Outcome> {
-    return this.#order({ ask: 'drain', instance })
+    return this.#order({ ask: 'drain', instance }, true)
   }
 
   async #overview(): Promise<Overview> {
@@ -94,13 +94,13 @@ export class Fleet {
   }
 
   // One instance alone can do it.
-  async #order(question: Question): Promise<Outcome> {
-    const { answers, complete } = await this.#ask(question, answer => answer === true)
+  async #order(question: Question, isPatient = false): Promise<Outcome> {
+    const { answers, complete } = await this.#ask(question, { isEnough: answer => answer === true, isPatient })
     return { done: [...answers.values()].includes(true), complete }
   }
 
-  #ask(question: Question, isEnough?: (answer: unknown) => boolean) {
-    return this.#hub.surveys.ask(ABOUT, question, { within: WITHIN, ...(isEnough && { isEnough }) })
+  #ask(question: Question, options: { isEnough?: (answer: unknown) => boolean; isPatient?: boolean } = {}) {
+    return this.#hub.surveys.ask(ABOUT, question, { within: WITHIN, ...options })
   }
 }
 

@@ -3,7 +3,7 @@ import type { Authenticator } from '../auth/authenticator.ts'
 import type { Identity } from '../auth/identity.ts'
 import type { Logins } from '../koa/options.ts'
 import { isAllowed } from '../koa/permission.ts'
-import { identityGuard } from '../koa/require-identity.ts'
+import { identityGuard, type Stands } from '../koa/require-identity.ts'
 import { setNotAllowed } from '../koa/response.ts'
 import type { EventMap } from '../wire/event.ts'
 import { installAgent } from './agent.ts'
@@ -20,7 +20,8 @@ import { traceRoute } from './trace-route.ts'
  *
  *     router.all('/ops{/*path}', opsRoutes({ hub, authenticate, may: ({ id }) => admins.has(id) }))
  *
- * Mount it on every instance. While nobody looks it subscribes to nothing, and has no timer.
+ * Mount it on every instance. While nobody looks it subscribes to nothing, and has no timer but the one by which instances know
+ * each other, from the first look on.
  *
  * Nothing is open unless `may` allows it at that moment: 403 where it denies, 503 where it throws or takes too long. Other refusals
  * are those of `requireIdentity()`. What is shown has no address, no session and no token in it, and no data of events unless
@@ -41,12 +42,14 @@ export function opsRoutes<
   const events = overviewRoute(config, fleet, login)
   const trace = traceRoute(config, fleet, login)
 
-  const view = async (ctx: Context, answer: () => void | Promise<void>): Promise<void> => {
+  const view = async (ctx: Context, answer: (stands: Stands) => void | Promise<void>): Promise<void> => {
     if (!isGet(ctx, 'GET, HEAD')) return
-    await guard(ctx, async () => {
+    await guard(ctx, async stands => {
       const identity = ctx.state.identity as Identity
       const may = () => config.may(identity, { type: 'view' })
-      if (await isAllowed(ctx, config, may, { error: 'not allowed to see this page' })) await answer()
+      if (!(await isAllowed(ctx, config, may, { error: 'not allowed to see this page' }))) return
+      // It may have taken its time, and the login have ended meanwhile.
+      if (await stands()) await answer(stands)
     })
   }
 
@@ -57,7 +60,7 @@ export function opsRoutes<
     } else if (name === 'actions') {
       if (ctx.method === 'POST') await guard(ctx, stands => answerAction(ctx, config, fleet, stands))
       else setNotAllowed(ctx, 'POST')
-    } else if (name === 'streams') await view(ctx, () => answerStreams(ctx, fleet))
+    } else if (name === 'streams') await view(ctx, stands => answerStreams(ctx, fleet, stands))
     else if (isFile(name))
       await view(ctx, () => {
         sendFile(ctx, name)

@@ -122,7 +122,7 @@ export class Producer {
   async #publish(batch: Batch, bytes: number): Promise<void> {
     const { hub, topic } = this.#parts
     // A retry may publish a batch twice, but with the same numbers.
-    await this.#insist(() => hub.broker.publish([topic], encodeEntry(batch)))
+    await this.#insist(() => hub.append([topic], encodeEntry(batch)))
     this.#unkeptPublishes += 1
     this.#unkeptBytes += bytes
   }

@@ -107,7 +107,7 @@ export class View implements Member, Watched {
     if (this.log.end !== undefined) return
     // With the key the log takes only one end, from any instance. But it may remember a key longer than the event.
     const again = this.#published === 0 ? '' : `:${String(this.#published)}`
-    await hub.broker.publish([topic], encodeEntry({ ...end, last }), { key: `relay:end:${name}${again}` })
+    await hub.append([topic], encodeEntry({ ...end, last }), { key: `relay:end:${name}${again}` })
     this.#published += 1
   }
 

@@ -340,6 +340,10 @@ export class EventStream<Events extends object = EventMap, Who = Identity> exten
     if (this.writer.isEnded) this.#finished()
   }
 
+  // Once it has finished, a `PassThrough` without this pushes the end; but a sink that compresses still has its trailer
+  // to push.
+  override _flush(): void {}
+
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#begin(error === null ? this.connection.whyEnded() : 'error')
     if (error !== null) this.connection.failed(error)

@@ -80,7 +80,7 @@ export default defineConfig(
     },
   },
   {
-    files: ['demo/public/**/*.js', 'test/{browser,clients}/**/*.js'],
+    files: ['demo/public/**/*.js', 'test/{browser,clients,demo}/**/*.js'],
     languageOptions: { globals: globals.browser },
   },
   {

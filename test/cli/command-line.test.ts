@@ -42,6 +42,17 @@ for (const [args, message] of [
   [['doctor', URL_, URL_], 'doctor takes one URL.'],
   [['doctor', 'events'], 'the URL must begin with http:// or https://.'],
   [['doctor', 'file:///s3cret'], 'the URL must begin with http:// or https://.'],
+  ...['doctor', 'tail'].map(
+    name =>
+      [
+        [name, 'https://ada:s3cret@app.example.com/events'],
+        "the URL must have no user and no password in it: pass 'Authorization: Basic …' by --header @file.",
+      ] as const,
+  ),
+  [
+    ['tail', URL_, '--ticket-url', 'https://ada@app.example.com/ticket'],
+    "--ticket-url must have no user and no password in it: pass 'Authorization: Basic …' by --header @file.",
+  ],
   [['doctor', URL_, '--count', '1'], 'doctor has no --count.'],
   [['tail', URL_, '--wait', '1'], 'tail has no --wait.'],
   [['tail', URL_, '--count', '0'], '--count takes a number of at least 1.'],

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import cors from '@koa/cors'
@@ -10,6 +12,7 @@ import { freePort } from '../../demo/cluster/free-port.ts'
 import { serve, serveTls } from '../support/http.ts'
 import { startNginx } from '../support/nginx.ts'
 import type { Scope } from '../support/scope.ts'
+import { flood } from './flood.ts'
 import { examine, of, runCli } from './run-cli.ts'
 
 const HTTP_1_1 = 'proxy_http_version 1.1; proxy_set_header Connection "";'
@@ -204,6 +207,82 @@ test('a server that means harm is left in time, and does nothing to the terminal
   t.like(findings[1], { check: 'buffering', level: 'unknown' })
   t.true(isLeft)
 })
+
+test('what is wrong with TLS is told apart, with its cure', async t => {
+  const { url: plain } = await serve(site(t), t)
+  const signed = await serveTls(site(t), t)
+  const expired = await serveTls(site(t), t, { until: new Date('2021-01-01') })
+  const misnamed = await serveTls(site(t), t, { name: 'other.example' })
+  for (const [url, trusted, seen, cure] of [
+    [signed.url, undefined, /signed by itself/, /NODE_EXTRA_CA_CERTS/],
+    [expired.url, expired.ca, /has expired/, /renew it/],
+    [misnamed.url, misnamed.ca, /another host name/, /name in the certificate/],
+    [plain.replace('http', 'https'), undefined, /plain HTTP is spoken/, /use http:/],
+    [signed.url.replace('https', 'http'), undefined, /unreachable/, /speaks TLS at this port/],
+  ] as const) {
+    const { code, findings } = await examine(url, [], trusted === undefined ? {} : await trust(t, trusted))
+    t.is(findings.length, 1, url)
+    t.like(findings[0], { check: 'answer', level: 'problem' })
+    t.regex(findings[0]?.seen ?? '', seen)
+    t.regex(findings[0]?.cure ?? '', cure)
+    t.is(code, 1)
+  }
+})
+
+test('a server whose response never comes, comes byte by byte or is no HTTP is left in time', async t => {
+  const sends = (write: (socket: Socket) => void) =>
+    servePlain(t, socket => void socket.once('data', () => write(socket)))
+  const silent = await servePlain(t, () => {})
+  const dripping = await sends(socket => {
+    socket.write('HTTP/1.1 200 OK\r\nX-Long: ')
+    const drip = setInterval(() => socket.write('a'), 50)
+    socket.once('close', () => clearInterval(drip))
+  })
+  const shell = await sends(socket => socket.end('SSH-2.0-OpenSSH_9.6\r\n'))
+  const large = await sends(socket => socket.write(`HTTP/1.1 200 OK\r\nX-Long: ${'a'.repeat(100_000)}`))
+  const body = await sends(socket => {
+    socket.write('HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: ')
+    const drip = setInterval(() => socket.write('a'), 50)
+    socket.once('close', () => clearInterval(drip))
+  })
+  for (const [url, check, seen] of [
+    [`http://127.0.0.1:${silent}`, 'answer', /no response within/],
+    // Nothing of the handshake comes.
+    [`https://127.0.0.1:${silent}`, 'answer', /no response within/],
+    [`http://127.0.0.1:${dripping}`, 'answer', /head of the response does not end/],
+    [`http://127.0.0.1:${shell}`, 'answer', /no HTTP/],
+    [`http://127.0.0.1:${large}`, 'answer', /no HTTP, or has a head of more than/],
+    [`http://127.0.0.1:${body}`, 'buffering', /no event arrives within/],
+  ] as const) {
+    const { code, findings } = await examine(url, SHORT)
+    t.like(findings.at(-1), { check, level: 'problem' })
+    t.regex(findings.at(-1)?.seen ?? '', seen)
+    t.truthy(findings.at(-1)?.cure)
+    t.is(code, 1)
+  }
+})
+
+test('an endless response of the ticket desk is no ticket', async t => {
+  const { url } = await serve((_, response) => flood(response, 'a'.repeat(65_536)), t)
+  const { code, err } = await runCli(['doctor', url, '--ticket-url', `${url}/ticket`])
+  t.is(code, 2)
+  t.is(err, `no ticket: ${url}/ticket responds with status 200 without one\n`)
+})
+
+/** A server of TCP alone; answers its port. */
+async function servePlain(scope: Scope, serve: (socket: Socket) => void): Promise<number> {
+  const sockets = new Set<Socket>()
+  const server = createServer(socket => {
+    sockets.add(socket.on('error', () => {}))
+    serve(socket)
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  scope.teardown(async () => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
+  })
+  return (server.address() as AddressInfo).port
+}
 
 async function trust(scope: Scope, ca: string): Promise<Record<string, string>> {
   const folder = await mkdtemp(join(tmpdir(), 'doctor-'))

@@ -5,6 +5,7 @@ import Koa from 'koa'
 import { createHub, eventStream } from 'koa-event-stream'
 import { signedIn } from 'koa-event-stream/testing'
 import { serve } from '../support/http.ts'
+import { flood } from './flood.ts'
 import { runCli, startCli } from './run-cli.ts'
 
 test('events are printed as they come, over a reconnect, each once, until as many have come as were asked for', async t => {
@@ -88,4 +89,32 @@ test('a server that means harm gets no header elsewhere, and does nothing to the
     await exited
   }
   t.deepEqual(elsewhere, [])
+})
+
+for (const [what, piece] of [
+  ['line', 'a'.repeat(1_048_576)],
+  ['event', `data: ${'a'.repeat(100_000)}\r\n`],
+] as const) {
+  test(`an endless ${what} ends it with 1, and says so`, async t => {
+    const { url } = await serve((_, response) => {
+      response.setHeader('content-type', 'text/event-stream')
+      response.write('data: first\r\n\r\ndata: ')
+      flood(response, piece)
+    }, t)
+    const { code, out, err } = await runCli(['tail', url], { NODE_OPTIONS: '--max-old-space-size=512' })
+    t.is(code, 1)
+    t.is(out, ' message first\n')
+    t.regex(err, /^an event has more than 64 MiB, and no more is read: .*$/m)
+  })
+}
+
+test('more than the bound in all is no harm', async t => {
+  const event = `data: ${'a'.repeat(1_048_000)}\r\n\r\n`
+  const { url } = await serve((_, response) => {
+    response.setHeader('content-type', 'text/event-stream')
+    flood(response, event)
+  }, t)
+  const { code, out } = await runCli(['tail', url, '--count', '80'])
+  t.is(code, 0)
+  t.is(out.length, 80 * (1_048_000 + ' message \n'.length))
 })

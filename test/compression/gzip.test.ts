@@ -1,5 +1,8 @@
+import { PassThrough, Readable } from 'node:stream'
 import test from 'ava'
+import type { Middleware } from 'koa'
 import { createHub, eventStream, type EventStream } from 'koa-event-stream'
+import { onEveryKoa } from '../koa/every-koa.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { openClient } from './client.ts'
 import { measure, openSite, quote } from './site.ts'
@@ -55,6 +58,8 @@ const UNREADABLE = ['', 'identity', 'gzip;q=0', 'gzip; q=0.0, *', 'br', 'deflate
 
 test('`Accept-Encoding` decides, and a HEAD is told what a GET gets', async t => {
   const { url, open } = await openSite(t)
+  const poll = await openClient(`${url}/?stream=poll`, { method: 'HEAD', headers: { 'x-user': 'ann' } })
+  t.is(poll.headers['content-encoding'], undefined)
   for (const [encodings, expected] of [
     [READABLE, 'gzip'],
     [UNREADABLE, undefined],
@@ -94,6 +99,46 @@ test('a source and a long poll are nobody else’s, and plain', async t => {
   t.is(await ofSource.closed, 'end')
   for (const client of [ofSource, poll]) t.false(client.isCompressed)
   poll.close()
+})
+
+for (const [what, body] of [
+  ['text', () => 'something else'],
+  ['a stream', () => Readable.from(['something else'])],
+] as const) {
+  onEveryKoa(`${what} in place of the stream is not called gzip`, async (t, Koa) => {
+    const { url } = await openSite(t, {}, { Koa, outer: [async (ctx, next) => (await next(), (ctx.body = body()))] })
+    const client = await openClient(url, { headers: { 'x-user': 'ann' } })
+    t.is(await client.closed, 'end')
+    t.is(client.text, 'something else')
+    t.is(client.headers.vary, 'Accept-Encoding')
+  })
+}
+
+onEveryKoa('what reads the stream in between reads gzip and passes it on', async (t, Koa) => {
+  const through: Middleware[] = [
+    async (ctx, next) => (await next(), (ctx.body = (ctx.body as Readable).pipe(new PassThrough()))),
+  ]
+  const { hub, open } = await openSite(t, {}, { Koa, outer: through })
+  const client = await open('ann')
+  t.true(client.isCompressed)
+  await hub.drain()
+  t.is(await client.closed, 'end')
+})
+
+test('a stream that is read before it is open stays plain', async t => {
+  const { hub, url } = await openSite(t, {
+    subscribe: async stream => {
+      stream.on('data', () => {})
+      await new Promise(setImmediate)
+      return 'news'
+    },
+  })
+  const client = await openClient(url, { headers: { 'x-user': 'ann' } })
+  t.false(client.isCompressed)
+  await hub.publish('news', quote(1))
+  await client.shows('event: quote')
+  await hub.drain()
+  t.is(await client.closed, 'end')
 })
 
 test('a heartbeat moves no window, and one that pages see does', async t => {

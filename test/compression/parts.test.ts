@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { constants, crc32, createInflateRaw, gunzipSync, inflateRawSync } from 'node:zlib'
+import { constants, crc32, createDeflateRaw, createInflateRaw, gunzipSync, inflateRawSync } from 'node:zlib'
 import test from 'ava'
 import { Cohorts, MAX_COHORTS } from '../../lib/compression/cohorts.ts'
 import { shift } from '../../lib/compression/crc.ts'
 import { createDeflater, deflateAlone, DictionaryDeflater, WINDOW_BYTES } from '../../lib/compression/deflater.ts'
 import { EMPTY_BLOCK, HEADER, stored, trailer } from '../../lib/compression/gzip.ts'
+import { Place } from '../../lib/compression/place.ts'
+import { Chunk } from '../../lib/wire/chunk.ts'
 
 test('the CRC of two parts is made from theirs', t => {
   for (const [a, b] of [
@@ -79,6 +81,41 @@ test('the native half is there, and a piece alone needs nothing', t => {
   }
 })
 
+const failures: Record<string, (this: { onerror(message: string, errno: number, code: string): void }) => void> = {
+  'throws an error': () => {
+    throw new Error('no such call')
+  },
+  // Without memory.
+  'reports an error'() {
+    this.onerror('insufficient memory', -4, 'Z_MEM_ERROR')
+  },
+}
+
+for (const [how, fail] of Object.entries(failures)) {
+  test(`once zlib ${how}, pieces are stored`, t => {
+    const row = Buffer.from('<tr><td>a row</td></tr>\n'.repeat(4))
+    const handle: unknown = Object.getPrototypeOf(Reflect.get(createDeflateRaw(), '_handle'))
+    if (typeof handle !== 'object' || handle === null) return t.fail('no handle')
+    const writeSync = Reflect.get(handle, 'writeSync') as typeof fail
+    let fails = false
+    Reflect.set(handle, 'writeSync', function (this: ThisParameterType<typeof fail>, ...rest: []) {
+      Reflect.apply(fails ? fail : writeSync, this, rest)
+    })
+    const deflater = createDeflater()
+    Reflect.set(handle, 'writeSync', writeSync)
+    const pieces = [deflater.compress(row), deflater.compress(row)]
+    t.false(deflater.hasFailed)
+    fails = true
+    pieces.push(deflater.compress(row))
+    t.true(deflater.hasFailed)
+    fails = false
+    deflater.begin()
+    pieces.push(deflater.compress(row))
+    t.deepEqual(inflateRawSync(Buffer.concat(pieces), FINISHED), Buffer.concat([row, row, row, row]))
+    deflater.close()
+  })
+}
+
 test('cohorts are bounded, and gone with their last stream', t => {
   const cohorts = new Cohorts({ isShared: topic => topic !== 'own' })
   t.is(cohorts.enter(['own']), undefined)
@@ -94,6 +131,27 @@ test('cohorts are bounded, and gone with their last stream', t => {
   cohorts.leave(first)
   t.is(cohorts.size, MAX_COHORTS - 1)
   t.not(cohorts.enter(['room:x']), undefined)
+})
+
+test('a stream that finds too many cohorts does not look for one at each delivery', t => {
+  let looks = 0
+  const cohorts = new Cohorts({ isShared: topic => ((looks += topic === 'news' ? 1 : 0), true) })
+  const all = Array.from({ length: MAX_COHORTS }, (_, n) => cohorts.enter([`room:${n}`]))
+  const place = new Place(cohorts, { topics: ['news'] })
+  let key = 0
+  const deliver = () =>
+    place.share({
+      length: 4,
+      chunk: Chunk.of(Buffer.from('data')),
+      key: (key += 1),
+      frames: () => [],
+      isAmong: () => true,
+    })
+  for (let n = 0; n < 100; n += 1) t.is(deliver(), undefined)
+  t.true(looks < 5, `${looks} times`)
+  for (const cohort of all) if (cohort !== undefined) cohorts.leave(cohort)
+  for (let n = 0; n < 100; n += 1) deliver()
+  t.not(deliver(), undefined, 'but it does later')
 })
 
 function sizeOf(pieces: readonly Uint8Array[]): number {

@@ -7,6 +7,9 @@ import { find, PROMETHEUS } from '../support/programs.ts'
 import { startRedis } from '../support/redis-server.ts'
 import { ROOT } from '../support/root.ts'
 import { startCluster } from './cluster.ts'
+import { choicesOf, linesOf, readDashboard, type Panel } from './dashboard/panels.ts'
+import { takePicture } from './dashboard/picture.ts'
+import { visit } from './dashboard/traffic.ts'
 import { PASSWORDS, Visitor } from './site.ts'
 
 interface Alert {
@@ -14,7 +17,8 @@ interface Alert {
   readonly state: 'pending' | 'firing'
 }
 
-const testPrometheus = find(PROMETHEUS) === undefined ? test.skip : test
+// One cluster after the other.
+const testPrometheus = find(PROMETHEUS) === undefined ? test.skip : test.serial
 
 testPrometheus('Redis is stopped: an alert fires for each instance, and ends when it is back', async t => {
   const folder = await mkdtemp(join(tmpdir(), 'alerts-'))
@@ -64,6 +68,35 @@ testPrometheus('Redis is stopped: an alert fires for each instance, and ends whe
   t.is((await ada.post('/orders', { lot: 'nyeri', bags: '11' })).status, 303)
   await again.next(({ event, data }) => event === 'order.created' && data.includes('"bags":11,'))
   t.is(await stop(), 0)
+})
+
+// The demo's streams are those that disconnect a slow client, which is never behind then.
+const EMPTY = new Set(['Slow clients: behind'])
+/** Rounds of visits for a picture whose lines have a shape. */
+const PICTURE_ROUNDS = 60
+
+testPrometheus('Prometheus takes every query of the dashboard, and has data for it', async t => {
+  const redis = await startRedis(t)
+  const cluster = await startCluster(t, { REDIS_URL: redis.url })
+  const { prometheus = '' } = cluster
+  const { panels, templating } = await readDashboard()
+  const start = Math.ceil(Date.now() / 1_000)
+  const draw = async (panel: Panel) => linesOf(prometheus, panel, { start, end: Date.now() / 1_000 })
+  const isFilled = async (panel: Panel) =>
+    (await draw(panel)).some(({ points }) => points.some(([, value]) => value > 0 && Number.isFinite(value)))
+
+  const missing = new Set(panels.filter(({ type, title }) => type !== 'row' && !EMPTY.has(title)))
+  t.true(missing.size > 15)
+  await visit(t, cluster, redis.url, async round => {
+    for (const panel of missing) if (await isFilled(panel)) missing.delete(panel)
+    if (round > 120) throw new Error(`no data for ${[...missing].map(({ title }) => title).join(', ')}`)
+    return missing.size === 0 && (!process.env.SCREENSHOT || round >= PICTURE_ROUNDS)
+  })
+  for (const panel of panels) await t.notThrowsAsync(draw(panel))
+  const choices = templating.list.filter(({ query }) => query.startsWith('label_values('))
+  t.deepEqual(await Promise.all(choices.map(async variable => (await choicesOf(prometheus, variable)).length)), [1, 2])
+  if (!process.env.SCREENSHOT) return
+  await takePicture(t, await Promise.all(panels.map(async panel => ({ panel, lines: await draw(panel) }))))
 })
 
 /** The rules of the documentation, without the patience that keeps them from waking somebody for a blink. */

@@ -1,7 +1,7 @@
 import test from 'ava'
 import { createHub, memoryBroker } from 'koa-event-stream'
 import { metrics } from 'koa-event-stream/prometheus'
-import { Registry } from 'prom-client'
+import { Counter, Registry } from 'prom-client'
 import { REFUSAL_REASONS } from '../../lib/hub/lifecycle.ts'
 import { MAX_KINDS } from '../../lib/metrics/topic-kinds.ts'
 import { CLOSE_REASONS } from '../../lib/stream/close-reason.ts'
@@ -154,12 +154,22 @@ test('a slow client that is dropped to the present is told of by its gap, and by
   t.is(scrape.value('behind_seconds_count'), scrape.value('gaps_total{reason="overflow"}'))
 })
 
-test('after close nothing is measured any more', async t => {
+test('after close nothing is measured any more, and the names are free', async t => {
   const site = await openMetered(t)
-  await site.hub.publish('news', { data: '' })
-  site.metrics.close()
+  const { register, metrics: first } = site
+  new Counter({ name: 'orders_total', help: 'Orders.', registers: [register] })
   await site.hub.publish('news', { data: '' })
   t.is((await site.scrape()).value('published_total{topic="all"}'), 1)
+  first.close()
+  await site.hub.publish('news', { data: '' })
+  t.deepEqual([...(await site.scrape()).samples], [['orders_total', 0]])
+
+  const again = metrics(site.hub, { register })
+  first.close()
+  await site.hub.publish('news', { data: '' })
+  t.is((await site.scrape()).value('published_total{topic="all"}'), 1)
+  t.is((await site.scrape()).value('ready'), 1)
+  again.close()
 })
 
 test('hubs of one process are measured apart', async t => {

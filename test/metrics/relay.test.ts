@@ -5,8 +5,8 @@ import { Deferred } from '../support/deferred.ts'
 import { openStream, serve } from '../support/http.ts'
 import { openMetered } from './site.ts'
 
-test('runs of relays are counted while they run, and by how they end', async t => {
-  const site = await openMetered(t)
+test('runs of relays are counted while they run, and by how they end, and what they publish by its kind', async t => {
+  const site = await openMetered(t, { metrics: { topic: topic => topic.split(':')[0] ?? '' } })
   const release = new Deferred<undefined>()
   const relays = relay({ hub: site.hub })
   const app = new Koa()
@@ -36,6 +36,9 @@ test('runs of relays are counted while they run, and by how they end', async t =
   const scrape = await site.until('relay_runs', value => value === 0)
   t.is(scrape.value('relay_runs_ended_total{how="done"}'), 1)
   t.is(scrape.value('relay_runs_ended_total{how="failed"}'), 1)
+  // Of each a batch and its end.
+  t.is(scrape.value('published_total{topic="relay"}'), 4)
+  t.is(site.hub.stats().published, 4)
 })
 
 test('places in limits over all instances are counted while streams hold them', async t => {

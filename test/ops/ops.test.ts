@@ -17,7 +17,7 @@ import { HTML } from '../../lib/ops/page/html.ts'
 import { SCRIPT } from '../../lib/ops/page/script.ts'
 import { STYLE } from '../../lib/ops/page/style.ts'
 import { eventually } from '../support/eventually.ts'
-import { serve } from '../support/http.ts'
+import { raw, serve } from '../support/http.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { entriesOf, list, login, openOps, overviewThat, SESSION, TOKEN, tracedInOrder } from './site.ts'
 
@@ -158,6 +158,21 @@ test('a `may` that throws, or takes too long, is no permission, and a fault', as
   t.notRegex(throwing.faults.map(({ error }) => String(error)).join(), new RegExp(TOKEN))
 })
 
+test('a login that ends while `may` is asked sees nothing', async t => {
+  const site = await openOps(t, {
+    may: async () => {
+      await site.hub.disconnect({ identity: 'admin' }, 'logout')
+      return true
+    },
+  })
+  await site.open('ann')
+  for (const path of ['', 'ops.js', 'streams']) {
+    const response = await site.get(path)
+    t.is(response.status, 401, path)
+    t.notRegex(await response.text(), /ann|<html|import/)
+  }
+})
+
 test('whoever loses the right while the page is open is told so', async t => {
   const clock = new ManualClock(Date.now())
   let isAllowed: unknown = true
@@ -239,6 +254,27 @@ test('the page shows topics by their streams, what is published to them, and who
     { topic: 'news', rate: 0 },
     { topic: 'board', rate: 2 },
   ])
+})
+
+test('a client that does not read is among the slow readers until it has gone', async t => {
+  const site = await openOps(t)
+  const { port } = new URL(site.url)
+  const stalled = await raw(Number(port), 'GET /events?topics=news HTTP/1.1\r\nHost: localhost\r\nX-User: ann\r\n\r\n')
+  await stalled.until('event: cursor')
+  stalled.pause()
+  const ben = await site.open('ben')
+  const page = await site.watch('events')
+  t.deepEqual((await overviewThat(page, () => true)).slow, [])
+  while (site.hub.stats().bufferedBytes === 0) {
+    const id = await site.hub.publish('news', { data: 'x'.repeat(100_000) })
+    await ben.stream.next(event => event.id === id)
+  }
+  const { slow } = await overviewThat(page, seen => seen.slow.length > 0)
+  t.is(slow.length, 1)
+  t.like(slow[0], { identity: 'ann', topics: 1, names: ['news'] })
+  t.true((slow[0]?.buffered ?? 0) > 0)
+  stalled.close()
+  await overviewThat(page, seen => seen.slow.length === 0)
 })
 
 test('who is connected comes in pages of fifty, each once, and is searched by identity and stream', async t => {

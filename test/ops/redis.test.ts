@@ -2,6 +2,7 @@ import test from 'ava'
 import Koa from 'koa'
 import { createHub, eventStream } from 'koa-event-stream'
 import { redisBroker } from 'koa-event-stream/redis'
+import { checkHub } from '../../lib/koa/door-config.ts'
 import { openStream, serve } from '../support/http.ts'
 import { PATIENT } from '../support/progress.ts'
 import { startRedis } from '../support/redis-server.ts'
@@ -40,6 +41,18 @@ test('a page shows all instances; streams of another one are found, traced and c
   t.true(here.hub.ready)
   await overviewThat(page, seen => seen.instances.some(each => each.instance === other && each.draining))
   t.is((await here.post({ type: 'cut', stream: 'none' })).status, 404)
+})
+
+test('an instance without streams is drained, and is shown once a page has asked', async t => {
+  const { here, there } = await openTwo(t)
+  const { id } = checkHub(there.hub).instances
+  t.deepEqual(await here.post({ type: 'drain', instance: id }), { status: 200, body: { done: true } })
+  t.true(checkHub(there.hub).draining)
+  t.false(checkHub(here.hub).draining)
+  const page = await here.watch('events')
+  await overviewThat(page, seen => seen.instances.some(({ instance, draining }) => instance === id && draining))
+  t.deepEqual(await here.post({ type: 'drain', instance: id }), { status: 200, body: { done: true } })
+  t.is((await here.post({ type: 'drain', instance: 'none' })).status, 404)
 })
 
 test('without its Redis a page shows its own instance, and says that this is not all', async t => {

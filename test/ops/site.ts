@@ -34,7 +34,7 @@ export interface Overview {
   readonly instances: readonly { readonly instance: string; readonly streams: number; readonly draining: boolean }[]
   readonly silent: readonly string[]
   readonly topics: readonly { readonly topic: string; readonly streams: number; readonly rate: number | null }[]
-  readonly slow: readonly { readonly id: string; readonly buffered: number }[]
+  readonly slow: readonly { readonly id: string; readonly identity: string; readonly buffered: number }[]
 }
 
 export interface Listing {

@@ -43,14 +43,28 @@ export async function serveHttp2(target: App | Http2Listener, scope?: Scope): Pr
   return listen(server, () => destroyAll(sessions), scope)
 }
 
-/** The same over TLS, for clients of HTTP/2 and of HTTP/1.1, with a certificate for 127.0.0.1 that nobody has signed: `ca`. */
+interface CertificateOptions {
+  /** The host that it is for. Default 127.0.0.1. */
+  readonly name?: string
+  /** When it expires. */
+  readonly until?: Date
+}
+
+/** The same over TLS, for clients of HTTP/2 and of HTTP/1.1, with a certificate that nobody has signed: `ca`. */
 export async function serveTls(
   target: App,
   scope?: Scope,
+  { name, until }: CertificateOptions = {},
 ): Promise<Served<Http2SecureServer> & { readonly ca: string }> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
-    extensions: [{ name: 'subjectAltName', altNames: [{ type: 7, ip: '127.0.0.1' }] }],
+    extensions: [
+      {
+        name: 'subjectAltName',
+        altNames: [name === undefined ? { type: 7, ip: '127.0.0.1' } : { type: 2, value: name }],
+      },
+    ],
+    ...(until && { notBeforeDate: new Date(0), notAfterDate: until }),
   })
   const server = createSecureServer({ key, cert, allowHTTP1: true }, target.callback())
   const sockets = new Set<Socket>()

@@ -58,11 +58,12 @@ export async function catchUp(
 ): Promise<CatchUp> {
   const epochs = new Set<string>()
   const questions = questionsOf(mirrors, known.acknowledged)
+  const share = Math.min(PAGE_TOPICS, Math.ceil(questions.length / LANES))
   let outcome: CatchUp['outcome'] = 'complete'
   let state: LogState | undefined
 
   async function ask(): Promise<void> {
-    const batch = nextBatch(questions)
+    const batch = nextBatch(questions, share)
     // Events held so far will be included in the read.
     for (const { mirror } of batch) for (const epoch of mirror?.forgetArrived() ?? []) epochs.add(epoch)
     const page = await engine.read(
@@ -156,9 +157,8 @@ function questionsOf(mirrors: readonly Mirror[], acknowledged: readonly Acknowle
   ]
 }
 
-/** Takes the next questions that fit into one read: each topic at most once. */
-function nextBatch(questions: Question[]): Question[] {
-  const most = Math.min(PAGE_TOPICS, Math.ceil(questions.length / LANES))
+/** Takes up to `most` of the next questions for one read: each topic at most once. */
+function nextBatch(questions: Question[], most: number): Question[] {
   const topics = new Set<string>()
   while (topics.size < most) {
     const topic = questions[topics.size]?.wish.topic

@@ -3,11 +3,11 @@ import { request as requestSecure } from 'node:https'
 import { PassThrough, pipeline, type Duplex, type Readable } from 'node:stream'
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib'
 import { createParser } from '../../client/parser.ts'
+import { MOST_BYTES } from '../bounded.ts'
+import { failureOf, type Failure } from './failure.ts'
 
 /** The most buffered events; the oldest is dropped. A probe must keep reading, since the server evicts slow clients. */
 const MOST_WAITING = 1_000
-/** Bytes of an event, decompressed: of whoever sends one without an end no more is read. */
-const MOST_BYTES = 64 * 1_024 * 1_024
 
 export interface Block {
   readonly event: string
@@ -45,20 +45,18 @@ export interface Opening {
   readonly patience: number
 }
 
-/** `silent`: no response in time. `unreachable`: no connection. */
-export type Failure = 'silent' | 'unreachable'
-
 export function openProbe(url: URL, { headers, method = 'GET', patience }: Opening): Promise<Probe | Failure> {
   const ask = url.protocol === 'https:' ? requestSecure : requestPlain
   return new Promise(resolve => {
     const outgoing = ask(url, { method, agent: false, headers: { accept: 'text/event-stream', ...headers } })
     const timer = setTimeout(() => {
-      resolve('silent')
+      // A head that comes byte by byte may never end.
+      resolve(outgoing.socket?.bytesRead ? 'half' : 'silent')
       outgoing.destroy()
     }, patience)
-    outgoing.on('error', () => {
+    outgoing.on('error', error => {
       clearTimeout(timer)
-      resolve('unreachable')
+      resolve(failureOf(error))
     })
     outgoing.once('response', incoming => {
       clearTimeout(timer)

@@ -1,5 +1,6 @@
 import { logIn, type Login } from '../login.ts'
-import { openProbe, type Failure, type Probe } from './probe.ts'
+import type { Failure } from './failure.ts'
+import { openProbe, type Probe } from './probe.ts'
 
 /** The settings of an examination. */
 export interface Manner {

@@ -1,4 +1,5 @@
 import { ok, problem, seconds, unknown, type Finding } from '../finding.ts'
+import type { Failure } from '../failure.ts'
 import type { Probe } from '../probe.ts'
 import type { Subject } from '../subject.ts'
 
@@ -16,18 +17,42 @@ const STATUS_CURES: Readonly<Record<number, string>> = {
   504: 'the application did not respond in time, or the proxy waits for the whole response: turn off its buffering',
 }
 
+const FAILURES: Readonly<Record<Exclude<Failure, 'silent'>, readonly [seen: string, cure: string]>> = {
+  half: [
+    'the head of the response does not end in time',
+    'check what listens there: the application sends the head of a stream at once, and so does a proxy that does not buffer',
+  ],
+  unreachable: [
+    'unreachable, or the connection breaks at once',
+    'check the address, DNS and that the server listens; one that speaks TLS at this port breaks a connection of http://',
+  ],
+  untrusted: [
+    'the certificate is signed by itself, or by an authority that is not trusted, or the chain lacks a certificate',
+    'serve the whole chain (`fullchain.pem`); for a private authority set NODE_EXTRA_CA_CERTS, and have browsers trust it, too',
+  ],
+  expired: [
+    'the certificate has expired, or is not valid yet',
+    'renew it and reload the proxy; check the clocks of both',
+  ],
+  misnamed: [
+    'the certificate is for another host name',
+    'use the name in the certificate, or add this one to it; a proxy for many names may lack this one',
+  ],
+  'no-tls': [
+    'no TLS handshake: plain HTTP is spoken at this port, or no TLS version in common',
+    'use http://, or the port where the proxy speaks TLS (nginx: `listen 443 ssl`)',
+  ],
+  'no-http': [
+    'what responds is no HTTP, or has a head of more than 16 KiB',
+    'check the port: it may be that of another service, or want https://',
+  ],
+}
+
 /** Whether there is a stream, and whether its first bytes arrive while it is open. */
 export async function checkAnswer(subject: Subject): Promise<{ findings: Finding[]; isStream: boolean }> {
   const probe = await subject.open()
-  if (probe === 'unreachable') {
-    const cure =
-      'check the address, DNS, the certificate (NODE_EXTRA_CA_CERTS for a private CA) and that the server listens'
-    return {
-      findings: [problem('answer', 'unreachable, or the connection breaks at once', cure)],
-      isStream: false,
-    }
-  }
   if (probe === 'silent') return { findings: [await judgeSilence(subject)], isStream: false }
+  if (typeof probe === 'string') return { findings: [problem('answer', ...FAILURES[probe])], isStream: false }
   try {
     return await judgeAnswer(probe, subject.patience)
   } finally {
@@ -64,7 +89,7 @@ async function judgeAnswer(probe: Probe, patience: number): Promise<{ findings: 
  */
 async function judgeSilence(subject: Subject): Promise<Finding> {
   const poll = await subject.open({ query: { stream: 'poll', lastEventId: 'doctor' } })
-  if (poll === 'silent' || poll === 'unreachable') {
+  if (typeof poll === 'string') {
     const cure =
       'check whether the application responds without the proxy, and how long its `authenticate` and `subscribe` take'
     return problem('answer', `no response within ${seconds(subject.patience)}`, cure)

@@ -5,8 +5,8 @@ import type { Subject } from '../subject.ts'
 /** Whether a proxy compresses the stream, and delays it by doing so. */
 export async function checkCompression(subject: Subject): Promise<Finding[]> {
   const probe = await subject.open({ headers: { 'accept-encoding': 'gzip, br' } })
-  if (probe === 'unreachable') return [unknown('compression', 'the connection breaks when compression is offered')]
   if (probe === 'silent') return [heldBack(subject.patience)]
+  if (typeof probe === 'string') return [unknown('compression', 'the connection breaks when compression is offered')]
   try {
     const { 'content-encoding': encoding = 'identity', 'cache-control': control = '' } = probe.headers
     const first = await probe.next(() => true)
