@@ -33,7 +33,8 @@ export class Pulse {
     this.#published += 1
     const beat = this.#publisher.follow(news(1, 1))
     this.#underWay = Promise.all([this.#underWay, beat])
-    // Whoever stops it is told.
+    // Whoever stops it is told, too; but the clients, who miss it, complain before.
+    beat.catch((error: unknown) => console.error('An event could not be published:', error))
     this.#underWay.catch(() => undefined)
   }
 }

@@ -100,7 +100,8 @@ export class CrowdRig {
 
   /** Publishes every so many milliseconds while something is done, and answers how often. */
   async publishWhile(interval: number, work: (pulse: Pulse) => Promise<void>): Promise<number> {
-    const publisher = createPublisher({ client: this.#redis.url })
+    // An event that is late is late; one that is given up would look like one that is lost.
+    const publisher = createPublisher({ client: this.#redis.url, timeout: PATIENCE })
     const pulse = new Pulse(new Publisher((topic, data) => publisher.publish(topic, { data })), interval)
     pulse.start()
     try {

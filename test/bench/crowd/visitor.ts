@@ -6,6 +6,7 @@ const OK = Buffer.from('HTTP/1.1 200 ')
 const HEAD_END = Buffer.from('\r\n\r\n')
 const ID = Buffer.from('id: ')
 const RETRY = Buffer.from('retry: ')
+const GAP = Buffer.from('event: gap\n')
 const LINE_END = '\n'.charCodeAt(0)
 /** Milliseconds until it comes back, unless a stream has said otherwise. */
 const DEFAULT_RETRY = 3_000
@@ -73,10 +74,14 @@ export class Visitor {
 
   #read(chunk: Buffer): boolean {
     if (!this.#isOpen) this.#begin(chunk)
+    const gap = chunk.indexOf(GAP)
     try {
       this.reader.read(chunk)
+      // None may be told: history reaches back further than anybody is away.
+      if (gap !== -1) throw new Error('a gap was told')
     } catch (error) {
-      this.#host.failed(error as Error)
+      const came = `${chunk.toString('latin1', Math.max(0, gap))} (it came back with ${this.#lastId})`
+      this.#host.failed(new Error(`${(error as Error).message}: ${came.slice(0, 500)}`))
     }
     // What ends elsewhere may have an id whose event has not come yet.
     if (chunk[chunk.length - 1] === LINE_END) this.#lastId = lastValue(chunk, ID) ?? this.#lastId
