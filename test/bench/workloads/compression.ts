@@ -14,7 +14,7 @@ const WARM_UP: Readonly<Record<TextKind, number>> = { json: 300, html: 20, token
 /** Times the rate, while they come. */
 const HURRY = 10
 
-/** What compression saves and costs on a kind of text. A run is one after the other with 1, 50 and 2,000 streams. */
+/** What compression saves and costs on a kind of text. Streams are added to those before. */
 export function compression(kind: TextKind, about: string): Workload {
   return {
     name: `compression-${kind}`,
@@ -23,16 +23,19 @@ export function compression(kind: TextKind, about: string): Workload {
     contenders: ['koa-compress', 'nginx-gzip', 'nchan', 'memory', 'gzip'],
     run: async (contender, build, size) => {
       const measures: Record<string, number> = {}
-      for (const { streams, rate } of LEVELS) {
-        const rig = await Rig.start(contender, build)
-        try {
-          const count = size === 'smoke' ? Math.min(streams, 20) : streams
+      const rig = await Rig.start(contender, build)
+      try {
+        let open = 0
+        for (const { streams, rate } of LEVELS) {
+          const count = size === 'smoke' ? Math.min(streams, 20 + open) : streams
+          await rig.open({ path: '/events/news', count: count - open, protocol: { name: 'gzip' } })
+          open = count
           const { cpu, bytes } = await delivery(rig, kind, { count, rate, size })
           measures[`bytes${streams}`] = bytes
           measures[`cpu${streams}`] = cpu
-        } finally {
-          await rig.stop()
         }
+      } finally {
+        await rig.stop()
       }
       return measures
     },
@@ -56,7 +59,6 @@ async function delivery(
     seconds,
     parts: [{ topics: ['news'], each, lane: 0, data: kind }],
   })
-  await rig.open({ path: '/events/news', count, protocol: { name: 'gzip' } })
   const warmUp = size === 'full' ? WARM_UP[kind] : 10
   await rig.deliver(events(warmUp, warmUp / (rate * HURRY)), count)
   const each = Math.round(SECONDS[size] * rate)
