@@ -24,7 +24,7 @@ tail:
   --since <id>               start after this event
   --count <number>           stop after this many events
 
-Exit codes: 0 success; 1 doctor found a problem, or the stream has ended for good; 2 invalid command line, or no ticket.
+Exit codes: 0 success; 1 doctor found a problem, or the stream has ended for good; 2 invalid command line, or no ticket for doctor.
 `
 
 /** The longest timer of Node in milliseconds: 24 days. */

@@ -118,7 +118,7 @@ export interface HubStats {
   readonly addresses: number
   /** Bytes buffered in this process for clients now. */
   readonly bufferedBytes: number
-  /** Leases held by this instance's streams now, for limits over all instances (`limits.identity`). */
+  /** Leases held by this instance's streams now, for limits over all instances (`limits.shared.identity`). */
   readonly leases: number
   /** Relay runs on this instance now. */
   readonly running: number

@@ -25,7 +25,7 @@ export interface Rates {
   readonly published: number | null
   readonly delivered: number | null
   readonly bytes: number | null
-  /** Milliseconds from an event's publish until it came here: the mean, and the worst. */
+  /** Milliseconds from an event's append to the log until it came here: the mean, and the worst. */
   readonly lag: { readonly mean: number; readonly worst: number } | null
 }
 

@@ -40,7 +40,7 @@ export interface OpenOptions extends AsOption {
 export type FetchOptions = RequestInit & AsOption
 
 /**
- * Serves an application for tests: over HTTP, on a free port of the loopback.
+ * Serves an application for tests: over HTTP, on a free port of the loopback, or where its server listens already.
  *
  * `as` needs no change of the application. The site has a random key; its server notes which of the requests that arrive
  * have it, takes it away before the application sees it, and the hub's mounts know those requests by the objects that they
@@ -145,7 +145,7 @@ export class TestSite<Events extends object = EventMap> {
     await this.#parts.door.lose()
   }
 
-  /** Closes all streams and the server. The hub goes on: it is the application's. */
+  /** Closes all streams, and the server unless it listened before. The hub goes on: it is the application's. */
   async close(): Promise<void> {
     const { visits, server } = this.#parts
     await Promise.all([...this.#streams].map(stream => stream.close()))

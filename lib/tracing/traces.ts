@@ -28,8 +28,8 @@ export interface Traces {
  *
  * - `publish <kind>` (producer): a call of `hub.publish()`. A child of the given `traceparent`, or of the active span;
  *   its context is stored with the event and reaches all instances.
- * - `deliver` (consumer): events written to streams, linked to the spans that published them. It lasts as long as the
- *   oldest of them took from the log. Events published without a trace have none.
+ * - `deliver <kind>` (consumer), or `deliver` for several kinds: events written to streams, linked to the spans that
+ *   published them. It lasts as long as the oldest of them took from the log. Events published without a trace have none.
  * - `open`, `replay`, `catch up` (internal): a request for a stream, a client's replay from history, and an instance
  *   that read missed events from the log.
  *

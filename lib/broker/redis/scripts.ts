@@ -1,4 +1,4 @@
-/** The format of the log: the contents of its keys and messages. Format 1 was that of version 0.1. */
+/** The format of the log: the contents of its keys and messages. Format 1 was that of earlier versions. */
 export const FORMAT = '2'
 
 /** Begins the error that a script returns if the log has another format, which it names. */
