@@ -1,11 +1,11 @@
+import { Random } from '../support/random.ts'
+
 /** Data that compresses as real data does: numbers, names and markup that repeat, with values that do not. */
-export const TEXTS = ['json', 'html', 'tokens'] as const
+export type TextKind = 'json' | 'html' | 'tokens'
 
-export type TextKind = (typeof TEXTS)[number]
-
-/** Makes the data of event number `seq`, after what every event begins with. */
+/** Makes the data of event number `seq`, after what every event begins with: the same for each contender. */
 export function textOf(kind: TextKind, seq: number): string {
-  return MAKERS[kind](new Numbers(seq))
+  return MAKERS[kind](new Random(seq))
 }
 
 const SYMBOLS = ['AAPL', 'MSFT', 'GOOG', 'TSLA']
@@ -16,40 +16,22 @@ const WORDS =
 /** Bytes of a table's rows. */
 const ROWS = 2_000
 
-const MAKERS: Readonly<Record<TextKind, (numbers: Numbers) => string>> = {
-  json: numbers =>
-    JSON.stringify({ type: 'quote', symbol: numbers.pick(SYMBOLS), bid: price(numbers), ask: price(numbers) }),
-  html: numbers => {
+const MAKERS: Readonly<Record<TextKind, (random: Random) => string>> = {
+  json: random =>
+    JSON.stringify({ type: 'quote', symbol: random.pick(SYMBOLS), bid: price(random), ask: price(random) }),
+  html: random => {
     let rows = ''
-    while (rows.length < ROWS) rows += row(numbers)
+    while (rows.length < ROWS) rows += row(random)
     return rows
   },
-  tokens: numbers => JSON.stringify({ t: `${numbers.pick(WORDS)} ` }),
+  tokens: random => JSON.stringify({ t: `${random.pick(WORDS)} ` }),
 }
 
-function row(numbers: Numbers): string {
-  const name = `${numbers.pick(WORDS)} ${numbers.pick(WORDS)}`
-  return `<tr class="row" id="r${numbers.below(5_000)}"><td class="name">${name}</td><td class="price">${price(numbers)}</td></tr>`
+function row(random: Random): string {
+  const name = `${random.pick(WORDS)} ${random.pick(WORDS)}`
+  return `<tr class="row" id="r${random.between(0, 5_000)}"><td class="name">${name}</td><td class="price">${price(random)}</td></tr>`
 }
 
-function price(numbers: Numbers): number {
-  return 100 + numbers.below(10_000) / 100
-}
-
-// The same for each contender: a generator by Lehmer, started by the event's number.
-class Numbers {
-  #state: number
-
-  constructor(seed: number) {
-    this.#state = (seed + 1) * 7_919
-  }
-
-  below(end: number): number {
-    this.#state = (this.#state * 48_271) % 2_147_483_647
-    return this.#state % end
-  }
-
-  pick(from: readonly string[]): string {
-    return from[this.below(from.length)] ?? ''
-  }
+function price(random: Random): number {
+  return 100 + random.between(0, 10_000) / 100
 }

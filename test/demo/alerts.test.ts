@@ -10,6 +10,7 @@ import { startCluster } from './cluster.ts'
 import { choicesOf, linesOf, readDashboard, type Panel } from './dashboard/panels.ts'
 import { takePicture } from './dashboard/picture.ts'
 import { visit } from './dashboard/traffic.ts'
+import { ask } from './prometheus.ts'
 import { PASSWORDS, Visitor } from './site.ts'
 
 interface Alert {
@@ -24,21 +25,25 @@ testPrometheus('Redis is stopped: an alert fires for each instance, and ends whe
   const folder = await mkdtemp(join(tmpdir(), 'alerts-'))
   t.teardown(() => rm(folder, { recursive: true }))
   const redis = await startRedis(t)
-  const { url, prometheus, stop } = await startCluster(t, {
+  const {
+    url,
+    prometheus = '',
+    stop,
+  } = await startCluster(t, {
     REDIS_URL: redis.url,
     ALERT_RULES: await impatientRules(folder),
   })
-  const ask = async <Data>(path: string): Promise<Data> =>
-    ((await (await fetch(`${prometheus}/api/v1/${path}`)).json()) as { data: Data }).data
-  const sample = async (query: string) =>
-    (await ask<{ result: { value: [number, string] }[] }>(`query?query=${query}`)).result.map(({ value }) => value[1])
+  const sample = async (query: string) => {
+    const { result } = await ask<{ result: { value: [number, string] }[] }>(prometheus, 'query', { query })
+    return result.map(({ value }) => value[1])
+  }
   const shows = (query: string, value: string) =>
     eventually(
       async () => (await sample(query))[0] === value,
       () => `Prometheus does not show ${query} as ${value}`,
     )
   const firing = async () => {
-    const { alerts } = await ask<{ alerts: Alert[] }>('alerts')
+    const { alerts } = await ask<{ alerts: Alert[] }>(prometheus, 'alerts')
     return alerts.filter(({ labels, state }) => labels.alertname === 'EventStreamNotReady' && state === 'firing')
   }
 

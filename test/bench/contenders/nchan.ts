@@ -1,11 +1,7 @@
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { freePort } from '../../../demo/cluster/free-port.ts'
-import { find, locate, NGINX } from '../../support/programs.ts'
-import type { Contender, RunningServer, ServerOptions } from './contender.ts'
-import { startNative } from './native.ts'
+import { find, NGINX } from '../../support/programs.ts'
+import type { Contender } from './contender.ts'
+import { startNginx } from './nginx.ts'
 
 const MODULE = '/usr/lib/nginx/modules/ngx_nchan_module.so'
 
@@ -17,40 +13,12 @@ export const nchan: Contender = {
     if (find(NGINX) !== undefined && existsSync(MODULE)) return undefined
     return 'apt-get install nginx libnginx-mod-nchan'
   },
-  start: startNchan,
+  start: (build, { core, heartbeat = 0 }) =>
+    startNginx(build, { core, main: `load_module ${MODULE};`, http: port => channels(port, heartbeat / 1_000) }),
 }
 
-async function startNchan(build: string, { core, heartbeat = 0 }: ServerOptions): Promise<RunningServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'nchan-'))
-  const port = await freePort()
-  await writeFile(join(folder, 'nginx.conf'), configuration(folder, port, heartbeat / 1_000))
-  const command = [locate(NGINX), '-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
-  const server = await startNative(build, { command, port, core })
-  return {
-    ...server,
-    stop: async () => {
-      await server.stop()
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
-}
-
-function configuration(folder: string, port: number, ping: number): string {
+function channels(port: number, ping: number): string {
   return `
-    load_module ${MODULE};
-    daemon off;
-    user root;
-    worker_processes 1;
-    pid ${folder}/nginx.pid;
-    error_log stderr error;
-    events { worker_connections 40000; }
-    http {
-      access_log off;
-      client_body_temp_path ${folder}/body;
-      proxy_temp_path ${folder}/proxy;
-      fastcgi_temp_path ${folder}/fastcgi;
-      uwsgi_temp_path ${folder}/uwsgi;
-      scgi_temp_path ${folder}/scgi;
       keepalive_requests 1000000000;
       nchan_shared_memory_size 1024m;
       server {
@@ -72,6 +40,5 @@ function configuration(folder: string, port: number, ping: number): string {
           nchan_eventsource_ping_interval ${ping};
         }
       }
-    }
   `
 }

@@ -1,10 +1,6 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { freePort } from '../../../demo/cluster/free-port.ts'
-import { find, locate, NGINX } from '../../support/programs.ts'
+import { find, NGINX } from '../../support/programs.ts'
 import type { Contender, RunningServer, ServerOptions } from './contender.ts'
-import { startNative } from './native.ts'
+import { startNginx } from './nginx.ts'
 import { inNode } from './node-process.ts'
 
 const application = inNode('memory', 'this library')
@@ -19,38 +15,20 @@ export const nginxGzip: Contender = {
 
 async function startBehindNginx(build: string, options: ServerOptions): Promise<RunningServer> {
   const server = await application.start(build, options)
-  const folder = await mkdtemp(join(tmpdir(), 'nginx-gzip-'))
-  const port = await freePort()
-  await writeFile(join(folder, 'nginx.conf'), configuration(folder, port, server.port))
-  const command = [locate(NGINX), '-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
-  const front = await startNative(build, { command, port, core: options.core })
+  const front = await startNginx(build, { core: options.core, http: port => proxyTo(server.port, port) })
   return {
     ...server,
-    port,
+    port: front.port,
     pids: [...server.pids, ...front.pids],
     stop: async () => {
       await front.stop()
       await server.stop()
-      await rm(folder, { recursive: true, force: true })
     },
   }
 }
 
-function configuration(folder: string, port: number, upstream: number): string {
+function proxyTo(upstream: number, port: number): string {
   return `
-    daemon off;
-    user root;
-    worker_processes 1;
-    pid ${folder}/nginx.pid;
-    error_log stderr error;
-    events { worker_connections 40000; }
-    http {
-      access_log off;
-      client_body_temp_path ${folder}/body;
-      proxy_temp_path ${folder}/proxy;
-      fastcgi_temp_path ${folder}/fastcgi;
-      uwsgi_temp_path ${folder}/uwsgi;
-      scgi_temp_path ${folder}/scgi;
       gzip on;
       gzip_comp_level 6;
       gzip_proxied any;
@@ -69,6 +47,5 @@ function configuration(folder: string, port: number, upstream: number): string {
           proxy_read_timeout 1h;
         }
       }
-    }
   `
 }

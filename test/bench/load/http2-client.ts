@@ -1,5 +1,6 @@
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2'
 import type { Client, Observer, Wishes } from './client.ts'
+import { listen } from './listen.ts'
 import { Reader } from './reader.ts'
 
 /** Connections of HTTP/2 over TLS, each with so many streams. */
@@ -47,16 +48,8 @@ class Http2Client implements Client {
     this.reader = new Reader(observer.latencies)
     this.#request = request
     this.#connection = connection
-    request.on('error', error => observer.failed(error))
     request.on('end', () => observer.failed(new Error('a stream has ended')))
-    request.on('data', (chunk: Buffer) => {
-      try {
-        const events = this.reader.read(chunk)
-        if (events > 0) observer.received(events)
-      } catch (error) {
-        observer.failed(error as Error)
-      }
-    })
+    listen(request, this.reader, observer)
   }
 
   noteIds(): void {

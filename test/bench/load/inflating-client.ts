@@ -1,6 +1,7 @@
 import { get, type IncomingMessage } from 'node:http'
 import { constants, createGunzip } from 'node:zlib'
 import type { Client, Observer, Wishes } from './client.ts'
+import { listen } from './listen.ts'
 import { Reader } from './reader.ts'
 
 /** A client that takes gzip, as browsers do, and counts bytes before it inflates them. */
@@ -17,15 +18,7 @@ export class InflatingClient implements Client {
     response.on('data', (chunk: Buffer) => observer.carried(chunk.length))
     const isCompressed = response.headers['content-encoding'] === 'gzip'
     const body = isCompressed ? response.pipe(createGunzip({ flush: constants.Z_SYNC_FLUSH })) : response
-    body.on('error', error => observer.failed(error))
-    body.on('data', (chunk: Buffer) => {
-      try {
-        const events = this.reader.read(chunk)
-        if (events > 0) observer.received(events)
-      } catch (error) {
-        observer.failed(error as Error)
-      }
-    })
+    listen(body, this.reader, observer)
   }
 
   /** Resolves when the stream has begun. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { ROOT } from '../../support/root.ts'
+import { ask } from '../prometheus.ts'
 
 const DASHBOARD = join(ROOT, 'docs/operation/grafana-dashboard.json')
 
@@ -69,11 +70,4 @@ interface Series {
 /** As Grafana fills in its variables for "All", and the interval at a scrape each second. */
 function filled(expr: string): string {
   return expr.replaceAll('$__rate_interval', '4s').replaceAll(/\$(?:job|instance)\b/g, '.*')
-}
-
-async function ask<Data>(prometheus: string, path: string, query: Record<string, string>): Promise<Data> {
-  const response = await fetch(`${prometheus}/api/v1/${path}?${new URLSearchParams(query).toString()}`)
-  const { status, data, error } = (await response.json()) as { status: string; data: Data; error?: string }
-  if (status !== 'success') throw new Error(`${JSON.stringify(query)}: ${String(error)}`)
-  return data
 }
