@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import { connect } from '../client/index.ts'
-import { bounded, MOST_BYTES } from './bounded.ts'
+import { eventLimit, MOST_BYTES } from './event-limit.ts'
 import type { TailCommand } from './command-line.ts'
 import { logIn } from './login.ts'
 import { printable } from './printable.ts'
@@ -61,7 +61,7 @@ function guardFetch(exceeded: () => void): void {
     const response = await fetch(url, { ...init, redirect: 'manual' })
     const { body, status, statusText, headers } = response
     if (body === null) return response
-    return new Response(body.pipeThrough(bounded(exceeded, drained)), { status, statusText, headers })
+    return new Response(body.pipeThrough(eventLimit(exceeded, drained)), { status, statusText, headers })
   }
 }
 

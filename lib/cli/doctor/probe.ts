@@ -3,7 +3,7 @@ import { request as requestSecure } from 'node:https'
 import { PassThrough, pipeline, type Duplex, type Readable } from 'node:stream'
 import { constants, createBrotliDecompress, createUnzip } from 'node:zlib'
 import { createParser } from '../../client/parser.ts'
-import { MOST_BYTES } from '../bounded.ts'
+import { MOST_BYTES } from '../event-limit.ts'
 import { failureOf, type Failure } from './failure.ts'
 
 /** The most buffered events; the oldest is dropped. A probe must keep reading, since the server evicts slow clients. */

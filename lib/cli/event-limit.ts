@@ -11,7 +11,7 @@ const [LF, CR] = [10, 13]
  * @param exceeded called at such an event
  * @param room awaited before each piece
  */
-export function bounded(exceeded: () => void, room: () => Promise<void>): TransformStream<Uint8Array, Uint8Array> {
+export function eventLimit(exceeded: () => void, room: () => Promise<void>): TransformStream<Uint8Array, Uint8Array> {
   const count = createCount()
   return new TransformStream({
     async transform(piece, controller) {
