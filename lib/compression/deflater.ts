@@ -6,7 +6,7 @@ import { stored } from './gzip.ts'
 export const WINDOW_BYTES = 32_768
 
 // The least memory beside that window with which events do not get larger: 190 KiB in all.
-const SETTINGS = { level: 6, windowBits: 15, memLevel: 5 }
+const SETTINGS = { level: 7, windowBits: 15, memLevel: 5 }
 
 const NOTHING: Uint8Array = Buffer.alloc(0)
 
