@@ -1,3 +1,4 @@
+import { deadline } from '../deadline.ts'
 import { encodeEntry, type Batch, type End } from './batch.ts'
 import { Batcher } from './batcher.ts'
 import type { RelayConfig } from './config.ts'
@@ -95,7 +96,7 @@ export class Producer {
     const stop = (): void => {
       waiting.abort()
     }
-    const cancel = hub.clock.after(lease, stop)
+    const cancel = deadline(hub.clock, lease, stop)
     this.#over.signal.addEventListener('abort', stop, { once: true })
     await view.untilEnded(waiting.signal)
     this.#over.signal.removeEventListener('abort', stop)

@@ -100,12 +100,17 @@ test('a task may cancel and make appointments of others that are due with it', t
   t.is(clock.pending, 0)
 })
 
-test('after a long pause of the process all that was missed is called, in order', t => {
+test('after a long pause of the process all that was missed is called, in order, once clients have been heard', t => {
   let now = 0
   let tick = (): void => undefined
+  let turn = (): void => undefined
   const clock: Clock = {
     ...systemClock,
     monotonic: () => now,
+    turn: run => {
+      turn = run
+      return () => undefined
+    },
     every: (_, run) => {
       tick = run
       return () => undefined
@@ -119,9 +124,12 @@ test('after a long pause of the process all that was missed is called, in order'
   }
   now = 50_000 * TICK
   tick()
+  t.deepEqual(order, [])
+  turn()
   t.deepEqual(order, [2, 3, 4])
   now = 100_000 * TICK
   tick()
+  turn()
   t.deepEqual(order, [2, 3, 4, 100_000])
 })
 

@@ -70,7 +70,10 @@ export class AnswerView {
   }
 
   #beginAnew(run: string): void {
-    if (this.run !== undefined && this.#gap !== 'epoch') this.#complain(`run ${run} in place of ${this.run}, untold`)
+    // Who has read nothing of a run misses nothing of it.
+    if (this.run !== undefined && this.#number > 0 && this.#gap !== 'epoch') {
+      this.#complain(`run ${run} in place of ${this.run}, untold`)
+    }
     if (this.end !== undefined && this.end !== 'interrupted') this.#complain(`run ${run} behind an end: ${this.end}`)
     this.run = run
     this.end = undefined

@@ -1,5 +1,5 @@
 import type { Cluster, Redis } from 'ioredis'
-import type { Clock } from '../../clock.ts'
+import { systemClock, type Clock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
 import { EventStreamError } from '../../errors.ts'
 import type { Connections } from './connections.ts'
@@ -76,7 +76,7 @@ export class Commands {
       return await this.#sent(work)
     } catch (error) {
       // The connection may be half-open, which TCP detects only after about 15 minutes.
-      if (isLate(error)) this.reconnect()
+      if (error instanceof LateError) this.reconnect()
       else if (isReadOnly(error)) this.#findMaster()
       throw redisFailure(what, error)
     }
@@ -94,7 +94,9 @@ export class Commands {
   }
 
   async #answered<T>(work: (client: Redis | Cluster) => Promise<T>): Promise<T> {
-    const answer = await work(this.client)
+    // Not ioredis' timeout, which takes an answer for late that has arrived while the process was busy. By the system's
+    // clock, like the network.
+    const answer = await within(systemClock, this.#timeout, work(this.client), () => new LateError(this.#timeout))
     const owner = this.#connections.owner()
     if (owner !== undefined && owner !== this.#owner) {
       if (this.#owner !== undefined) this.#lost()
@@ -151,9 +153,10 @@ export class Commands {
   }
 }
 
-// ioredis gives this error no name or code.
-function isLate(error: unknown): boolean {
-  return error instanceof Error && error.message === 'Command timed out'
+class LateError extends Error {
+  constructor(timeout: number) {
+    super(`Redis did not answer within ${String(timeout)} ms`)
+  }
 }
 
 function wasNotSent(error: unknown): boolean {

@@ -36,7 +36,8 @@ const FOR_OURS = {
   role: 'master',
   readOnly: false,
   monitor: false,
-  // Silence is not a failure: a read may block for entries, and every command has a deadline.
+  // Silence is not a failure: a read may block for entries, and every command has a deadline of ours.
+  commandTimeout: undefined,
   socketTimeout: undefined,
   blockingTimeout: undefined,
   scripts: {},
@@ -55,7 +56,6 @@ const DEDICATED = {
   enableReadyCheck: false,
   enableOfflineQueue: true,
   enableAutoPipelining: false,
-  commandTimeout: undefined,
   retryStrategy: () => null,
   sentinelRetryStrategy: () => null,
 } satisfies RedisOptions
@@ -98,7 +98,7 @@ class SingleConnections implements Connections {
   }
 
   commands(timeout: number): Redis {
-    return this.#client.duplicate({ ...COMMANDS, ...deadlines(timeout), commandTimeout: timeout })
+    return this.#client.duplicate({ ...COMMANDS, ...deadlines(timeout) })
   }
 
   owner(): undefined {
@@ -188,7 +188,7 @@ class ClusterConnections implements Connections {
       autoPipeliningIgnoredCommands: [],
       enableOfflineQueue: false,
       lazyConnect: false,
-      redisOptions: { ...redisOptions, ...COMMANDS, ...deadlines(timeout), commandTimeout: timeout },
+      redisOptions: { ...redisOptions, ...COMMANDS, ...deadlines(timeout) },
     })
     this.#cluster.on('ready', () => {
       this.#findSlot().catch(() => undefined)

@@ -1,5 +1,6 @@
 import type { Redis } from 'ioredis'
 import type { Clock } from '../../clock.ts'
+import { deadline } from '../../deadline.ts'
 
 /** A deadline measured from the last byte received. */
 export interface Patience {
@@ -17,7 +18,7 @@ export async function whileBytesCome<T>({ clock, ms }: Patience, client: Redis, 
   const silence = new Promise<never>((_, reject) => {
     let seen = bytesOf(client)
     const look = (): void => {
-      stop = clock.after(ms, () => {
+      stop = deadline(clock, ms, () => {
         const now = bytesOf(client)
         if (now === seen) reject(new Error(`Redis sent nothing for ${String(ms)} ms`))
         else look()

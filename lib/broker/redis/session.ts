@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer'
 import type { Cluster, Redis } from 'ioredis'
 import type { Clock } from '../../clock.ts'
+import { deadline } from '../../deadline.ts'
 import { EventStreamError } from '../../errors.ts'
 import { BulkConnection } from './bulk-connection.ts'
 import { Commands } from './commands.ts'
@@ -160,7 +161,7 @@ export class Session {
     const { connections, timeout, clock, names } = this.#options
     const attempt = (this.#attempt += 1)
     // With several Sentinels it may take longer, so report the delay.
-    const stopWaiting = clock.after(timeout, () => {
+    const stopWaiting = deadline(clock, timeout, () => {
       this.#tellDown(new Error(`could not connect to Redis within ${String(timeout)} ms`))
     })
     try {

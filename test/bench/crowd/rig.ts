@@ -117,7 +117,9 @@ export class CrowdRig {
   async caughtUp(clients: number, published: () => number): Promise<void> {
     await this.#until(
       ({ open, least }) => open === clients && least >= published(),
-      ({ open, least }) => `${open} of ${clients} have a stream, and one has ${least} of ${published()} events`,
+      ({ open, least, behind, stories }) =>
+        `${open} of ${clients} have a stream, and ${behind} are behind; the last has ${least} of ${published()} events\n` +
+        stories.join('\n'),
     )
   }
 
@@ -152,6 +154,8 @@ export class CrowdRig {
       open: sum(({ open }) => open),
       ended: sum(({ ended }) => ended),
       refused: sum(({ refused }) => refused),
+      behind: sum(({ behind }) => behind),
+      stories: all.flatMap(({ stories }) => stories),
       least: Math.min(...all.map(({ least }) => least)),
       most: Math.max(...all.map(({ most }) => most)),
     }

@@ -7,6 +7,8 @@ const HEAD_END = Buffer.from('\r\n\r\n')
 const ID = Buffer.from('id: ')
 const RETRY = Buffer.from('retry: ')
 const GAP = Buffer.from('event: gap\n')
+/** Chapters of a visitor's story: the last ones. */
+const CHAPTERS = 8
 const LINE_END = '\n'.charCodeAt(0)
 /** Milliseconds until it comes back, unless a stream has said otherwise. */
 const DEFAULT_RETRY = 3_000
@@ -36,6 +38,7 @@ export class Visitor {
   #socket: Socket | undefined
   #isOpen = false
   #timer: NodeJS.Timeout | undefined
+  readonly #chapters: string[] = []
 
   /** @param header its own header lines, each with its CR LF */
   constructor(host: Host, header: string) {
@@ -44,8 +47,14 @@ export class Visitor {
     this.reader = new Reader(host.latencies)
   }
 
+  /** What it has lived through last, with seconds. */
+  get story(): string {
+    return `${this.reader.count} events, ${this.#chapters.join(', ')}, now at ${this.#lastId}`
+  }
+
   come(): void {
     const port = this.#host.pick()
+    this.#tell(`came to ${port} with ${this.#lastId}`)
     const onread = { buffer, callback: (length: number) => this.#read(buffer.subarray(0, length)) }
     // The types leave the callback out of what a socket is made with, though `connect` hands it on.
     const socket = connect({ port, host: '127.0.0.1', onread })
@@ -65,6 +74,7 @@ export class Visitor {
   }
 
   #left(port: number): void {
+    this.#tell(this.#isOpen ? 'its stream ended' : 'it got no stream')
     this.#host.left(port, this.#isOpen)
     this.#isOpen = false
     this.#socket = undefined
@@ -89,9 +99,15 @@ export class Visitor {
     return true
   }
 
+  #tell(chapter: string): void {
+    this.#chapters.push(`${chapter} at ${(performance.now() / 1_000).toFixed(1)} s`)
+    if (this.#chapters.length > CHAPTERS) this.#chapters.shift()
+  }
+
   #begin(chunk: Buffer): void {
     if (!chunk.subarray(0, OK.length).equals(OK) || !chunk.includes(HEAD_END)) return
     this.#isOpen = true
+    this.#tell('has a stream')
     this.#host.opened()
   }
 }

@@ -4,6 +4,7 @@ import type { Opened } from '../load/crowd.ts'
 import { Visitor, type Host } from './visitor.ts'
 
 const CONCURRENCY = 64
+const STORIES = 3
 
 export interface Visit {
   readonly path: string
@@ -20,6 +21,9 @@ export interface Status {
   /** The fewest and the most events that one has received. */
   readonly least: number
   readonly most: number
+  /** How many have received fewer than the most, and what the first of them have lived through. */
+  readonly behind: number
+  readonly stories: readonly string[]
 }
 
 /** The visitors of one load generator, with a load balancer before the servers: the one with the fewest streams is next. */
@@ -67,7 +71,9 @@ export class Visitors implements Host {
       least = Math.min(least, reader.count)
       most = Math.max(most, reader.count)
     }
-    return { open: this.#open, ended: this.#ended, refused: this.#refused, least, most }
+    const behind = this.#visitors.filter(({ reader }) => reader.count < most)
+    const stories = behind.slice(0, STORIES).map(visitor => visitor.story)
+    return { open: this.#open, ended: this.#ended, refused: this.#refused, least, most, behind: behind.length, stories }
   }
 
   /** How long events took since this was asked last. */
