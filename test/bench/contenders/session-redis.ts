@@ -11,7 +11,7 @@ import { library } from './library.ts'
 /** This library as docs/cookie-site.md has it: sessions and the log are in one Redis, which all processes share. */
 export async function create(options: ApplicationOptions): Promise<Application> {
   if (options.redis === undefined) throw new TypeError('`redis` is missing')
-  const client = new Redis(options.redis, { maxRetriesPerRequest: 1, enableOfflineQueue: false, commandTimeout: 1_000 })
+  const client = new Redis(options.redis, { maxRetriesPerRequest: 1, enableOfflineQueue: false })
   client.on('error', error => console.error(error.message))
   await once(client, 'ready')
   return library(options, {

@@ -23,3 +23,14 @@ export function busyTime(): number {
   const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0] = line.split(' ').map(Number)
   return (user + nice + system + irq + softirq) * TICK
 }
+
+/** The most packets that may wait for a core on their way through the loopback; those beyond are dropped. */
+export function packetsThatMayWait(): number {
+  return Number(readFileSync('/proc/sys/net/core/netdev_max_backlog', 'latin1'))
+}
+
+/** How many packets all cores have dropped for that reason. */
+export function packetsDropped(): number {
+  const lines = readFileSync('/proc/net/softnet_stat', 'latin1').trim().split('\n')
+  return lines.reduce((sum, line) => sum + parseInt(line.split(' ')[1] ?? '', 16), 0)
+}
