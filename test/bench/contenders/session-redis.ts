@@ -8,6 +8,9 @@ import { SESSIONS } from '../crowd/sessions.ts'
 import type { Application, ApplicationOptions } from '../server/application.ts'
 import { library } from './library.ts'
 
+// Logouts end streams at once, by way of `watchSessions`.
+const REVALIDATE = 120_000
+
 /** This library as docs/cookie-site.md has it: sessions and the log are in one Redis, which all processes share. */
 export async function create(options: ApplicationOptions): Promise<Application> {
   if (options.redis === undefined) throw new TypeError('`redis` is missing')
@@ -17,6 +20,9 @@ export async function create(options: ApplicationOptions): Promise<Application> 
   return library(options, {
     broker: redisBroker({ client: options.redis }),
     use: (app, hub) => createSession({ ...SESSIONS, store: watchSessions(redisStore({ client }), hub) }, app),
-    authenticate: sessionCookie({ identify: ({ userId }: { userId?: string }) => userId && { id: userId } }),
+    authenticate: sessionCookie({
+      identify: ({ userId }: { userId?: string }) => userId && { id: userId },
+      revalidate: REVALIDATE,
+    }),
   })
 }
