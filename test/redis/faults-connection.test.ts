@@ -7,6 +7,7 @@ import { ModelClient } from '../support/model-client.ts'
 import { ModelLog } from '../support/model-log.ts'
 import { complaintsOf } from '../support/oracle.ts'
 import { startRedis } from '../support/redis-server.ts'
+import { openTcpProxy } from '../support/tcp-proxy.ts'
 import { connectAdmin, isCursor, openEngine, openInstance, publish, until } from './instance.ts'
 import { openRedisProxy, type RedisProxy } from './redis-proxy.ts'
 
@@ -164,4 +165,21 @@ test('a subscriber that is kicked for its output buffer catches up', async t => 
   proxy.flow()
   t.deepEqual(await recorder.until(ids.at(-1) ?? ''), ids)
   t.deepEqual(recorder.gaps, [])
+})
+
+test('a connection that is accepted and never answered is left for another one', async t => {
+  const server = await startRedis(t)
+  const proxy = await openTcpProxy(server.port, t)
+  const client = proxy.url.replace('http', 'redis')
+  const { broker, recorder } = await openEngine(t, { timeout: 500, watchdog: 100, client })
+  proxy.hold()
+  await recorder.untilReady(false)
+  const error = await t.throwsAsync(publish(broker, 'news', 'late'))
+  t.true(error instanceof EventStreamError)
+  // By now the connection for commands has been made anew.
+  await t.throwsAsync(publish(broker, 'news', 'not sent'))
+  proxy.strand()
+  proxy.mend()
+  await recorder.untilReady()
+  await publish(broker, 'news', 'sent')
 })

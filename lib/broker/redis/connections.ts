@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
-import { within } from '../../deadline.ts'
+import { deadline, within } from '../../deadline.ts'
 import { isCluster, type PublishCommand, type Source } from './client.ts'
 
 /** Opens the connections that a log needs, to a single Redis, by Sentinels, or to a Cluster. */
@@ -98,7 +98,9 @@ class SingleConnections implements Connections {
   }
 
   commands(timeout: number): Redis {
-    return this.#client.duplicate({ ...COMMANDS, ...deadlines(timeout) })
+    const client = this.#client.duplicate({ ...COMMANDS, ...deadlines(timeout) })
+    boundHandshakes(client, timeout)
+    return client
   }
 
   owner(): undefined {
@@ -110,13 +112,29 @@ class SingleConnections implements Connections {
   }
 }
 
+// ioredis' timeout covers only the TCP connection. The kernel of a frozen server accepts it, and nothing more comes. A Cluster
+// keeps calls waiting for such a node, and they have deadlines.
+function boundHandshakes(client: Redis, timeout: number): void {
+  let cancel = (): void => undefined
+  client.on('connect', () => {
+    cancel()
+    cancel = deadline(systemClock, timeout, () => {
+      if (client.status === 'connect') client.disconnect(true)
+    })
+  })
+  for (const event of ['ready', 'close']) {
+    client.on(event, () => {
+      cancel()
+    })
+  }
+}
+
 async function connected(client: Redis, timeout: number, signal: AbortSignal): Promise<Redis> {
   const reason = reasonOf(client)
   const giveUp = (): void => {
     client.disconnect()
   }
   signal.addEventListener('abort', giveUp, { once: true })
-  // ioredis' timeout covers only the TCP connection. The server may never reply.
   const steps = 2 + (client.options.sentinels?.length ?? 0)
   const late = (): Error => new Error(`Redis did not complete the handshake within ${String(timeout * steps)} ms`)
   try {
