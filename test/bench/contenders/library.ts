@@ -15,8 +15,8 @@ interface Variant {
   readonly serve?: (app: Koa) => Server
 }
 
-// All clients come from one address.
-const limits = { address: 1_000_000, process: 1_000_000 }
+/** All clients come from one address. */
+export const NO_LIMITS = { address: 1_000_000, process: 1_000_000 }
 
 function inPlainHttp(app: Koa): Server {
   return createServer(app.callback())
@@ -31,7 +31,7 @@ export function library(
   const hub = createHub(options)
   const app = new Koa()
   if (use !== undefined) app.use(use(app, hub))
-  const common = { hub, limits, heartbeat: heartbeat ?? (false as const), ...(compress && { compress }) }
+  const common = { hub, limits: NO_LIMITS, heartbeat: heartbeat ?? (false as const), ...(compress && { compress }) }
   app.use(
     authenticate === undefined
       ? eventStream({ ...common, authenticate: false, subscribe: (_, { path }) => topicsOf(path) })

@@ -8,6 +8,8 @@ const RETRY = Buffer.from('retry: ')
 const GAP = Buffer.from('event: gap\n')
 /** Chapters of a visitor's story: the last ones. */
 const CHAPTERS = 8
+/** Characters of what came, where it is wrong. */
+const MOST_SHOWN = 500
 const LINE_END = '\n'.charCodeAt(0)
 /** Milliseconds until it comes back, unless a stream has said otherwise. */
 const DEFAULT_RETRY = 3_000
@@ -89,8 +91,8 @@ export class Visitor {
       // None may be told: history reaches back further than anybody is away.
       if (gap !== -1) throw new Error('a gap was told')
     } catch (error) {
-      const came = `${chunk.toString('latin1', Math.max(0, gap))} (it came back with ${this.#lastId})`
-      this.#host.failed(new Error(`${(error as Error).message}: ${came.slice(0, 500)}`))
+      const came = chunk.toString('latin1', Math.max(0, gap)).slice(0, MOST_SHOWN)
+      this.#host.failed(new Error(`${(error as Error).message}: ${came} (${this.story})`))
     }
     // What ends elsewhere may have an id whose event has not come yet.
     if (chunk[chunk.length - 1] === LINE_END) this.#lastId = lastValue(chunk, ID) ?? this.#lastId

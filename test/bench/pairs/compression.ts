@@ -3,9 +3,8 @@ import Koa from 'koa'
 import { createHub, eventStream } from 'koa-event-stream'
 import { Publisher } from '../plan.ts'
 import type { TextKind } from '../texts.ts'
-import { NO_LIMITS } from './limits.ts'
 import { inPairs, type Difference } from './pairs.ts'
-import { Server } from './server.ts'
+import { OPEN, Server } from './server.ts'
 
 const [SECONDS, DELIVERIES_A_SECOND, WARM_UP] = [1.5, 4_000, 6]
 
@@ -13,8 +12,8 @@ const [SECONDS, DELIVERIES_A_SECOND, WARM_UP] = [1.5, 4_000, 6]
 export async function compressionCost(kind: TextKind, streams: number, pairs: number): Promise<Difference> {
   const hub = createHub()
   const router = new Router()
-  router.get('/plain', eventStream({ hub, ...NO_LIMITS, subscribe: () => 'plain' }))
-  router.get('/gzip', eventStream({ hub, ...NO_LIMITS, compress: 'gzip', subscribe: () => 'gzip' }))
+  router.get('/plain', eventStream({ hub, ...OPEN, subscribe: () => 'plain' }))
+  router.get('/gzip', eventStream({ hub, ...OPEN, compress: 'gzip', subscribe: () => 'gzip' }))
   const app = new Koa()
   app.use(router.routes())
   const server = await Server.listen(app)

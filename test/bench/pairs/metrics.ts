@@ -4,9 +4,8 @@ import { metrics } from 'koa-event-stream/prometheus'
 import { Registry } from 'prom-client'
 import { Publisher } from '../plan.ts'
 import { news } from '../workloads/news.ts'
-import { NO_LIMITS } from './limits.ts'
 import { inPairs, type Difference } from './pairs.ts'
-import { Server } from './server.ts'
+import { OPEN, Server } from './server.ts'
 
 const [STREAMS, SECONDS, RATE, WARM_UP] = [2_000, 1.5, 20, 4]
 
@@ -14,7 +13,7 @@ const [STREAMS, SECONDS, RATE, WARM_UP] = [2_000, 1.5, 20, 4]
 export async function metricsCost(pairs: number): Promise<Difference> {
   const hub = createHub()
   const app = new Koa()
-  app.use(eventStream({ hub, ...NO_LIMITS, subscribe: () => 'news' }))
+  app.use(eventStream({ hub, ...OPEN, subscribe: () => 'news' }))
   const server = await Server.listen(app)
   const load = await server.clients({ path: '/', count: STREAMS })
   const publisher = new Publisher((topic, data) => hub.publish(topic, { data }))

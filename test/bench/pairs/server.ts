@@ -3,11 +3,15 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { fileURLToPath } from 'node:url'
 import type Koa from 'koa'
+import { NO_LIMITS } from '../contenders/library.ts'
 import type { Opening } from '../load/crowd.ts'
 import type { LoadCommands } from '../load/main.ts'
 import { eventsOf, type Plan, type Publisher } from '../plan.ts'
 import { LOAD_CORE, pin, SERVER_CORE, start } from '../processes.ts'
 import { Remote } from '../remote.ts'
+
+/** Options of a mount that is open to all clients and sends nothing but events. */
+export const OPEN = { authenticate: false, heartbeat: false, limits: NO_LIMITS } as const
 
 /** A server in this process, whose CPU is measured. */
 export class Server {
