@@ -1,6 +1,6 @@
 import test, { type ExecutionContext } from 'ava'
 import { createHub, EventStreamError } from 'koa-event-stream'
-import { redisBroker } from 'koa-event-stream/redis'
+import { createPublisher, redisBroker } from 'koa-event-stream/redis'
 import { encodeBody } from '../../lib/wire/frame.ts'
 import { Recorder, type Heard } from '../contract/recorder.ts'
 import { eventually } from '../support/eventually.ts'
@@ -160,6 +160,31 @@ test('a master is killed and its replica takes over: streams go on', async t => 
   const heard = await recorder.until(fire.ids.at(-1) ?? '')
   t.deepEqual(heard, [before, ...fire.ids])
   t.deepEqual(recorder.gaps, [])
+})
+
+test('a master freezes and its replica takes over: who only publishes goes on, though the old master accepts connections', async t => {
+  const cluster = await startCluster(t)
+  const owner = await cluster.ownerOf('{events}:log')
+  const replica = await cluster.addReplica(owner)
+  const publisher = createPublisher({ client: cluster.connect(), timeout: 500 })
+  t.teardown(() => publisher.close())
+  await publisher.publish('news', { data: 'before' })
+  owner.pause()
+  t.teardown(owner.resume)
+  const errors: string[] = []
+  const isPublished = async () => {
+    try {
+      await publisher.publish('news', { data: 'after' })
+      return true
+    } catch (error) {
+      errors.push(String(error))
+      return false
+    }
+  }
+  // Meanwhile connections are made anew, and hang; the others take the master for dead after five seconds.
+  await eventually(isPublished, () => `nothing can be published: ${String(errors.at(-1))}`)
+  await cluster.isOwnedBy('{events}:log', replica, [replica])
+  t.true(errors.length > 0)
 })
 
 test('a client that is set for its own use is used for where it connects to, by every ioredis', async t => {

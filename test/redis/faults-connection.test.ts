@@ -1,3 +1,5 @@
+import { once } from 'node:events'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import test from 'ava'
 import type { Redis } from 'ioredis'
 import { EventStreamError } from '../../lib/errors.ts'
@@ -182,4 +184,33 @@ test('a connection that is accepted and never answered is left for another one',
   proxy.mend()
   await recorder.untilReady()
   await publish(broker, 'news', 'sent')
+})
+
+test('a handshake may be slow, as long as each answer comes in time', async t => {
+  const { port } = await startRedis(t)
+  const [timeout, delay] = [1_000, 600]
+  const slow = createServer(client => {
+    const server = connect(port, '127.0.0.1')
+    client.pipe(server)
+    server.on('data', chunk => setTimeout(() => client.write(chunk), delay))
+    for (const [one, other] of [
+      [client, server],
+      [server, client],
+    ] as const) {
+      one.on('error', () => undefined)
+      one.once('close', () => other.destroy())
+    }
+    sockets.add(client)
+  })
+  const sockets = new Set<Socket>()
+  slow.listen(0, '127.0.0.1')
+  await once(slow, 'listening')
+  t.teardown(async () => {
+    for (const socket of sockets) socket.destroy()
+    slow.close()
+    await once(slow, 'close')
+  })
+  const client = `redis://127.0.0.1:${(slow.address() as AddressInfo).port}`
+  const { broker } = await openEngine(t, { timeout, watchdog: 10_000, client })
+  await t.notThrowsAsync(publish(broker, 'news', 'sent'))
 })

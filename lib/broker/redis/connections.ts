@@ -112,13 +112,15 @@ class SingleConnections implements Connections {
   }
 }
 
-// ioredis' timeout covers only the TCP connection. The kernel of a frozen server accepts it, and nothing more comes. A Cluster
-// keeps calls waiting for such a node, and they have deadlines.
+// What a connection waits for once TCP has connected: the answer to its login, and then whether the server is loading.
+const HANDSHAKE_STEPS = 2
+
+// ioredis' timeout covers only the TCP connection. The kernel of a frozen server accepts it, and nothing more comes.
 function boundHandshakes(client: Redis, timeout: number): void {
   let cancel = (): void => undefined
   client.on('connect', () => {
     cancel()
-    cancel = deadline(systemClock, timeout, () => {
+    cancel = deadline(systemClock, timeout * HANDSHAKE_STEPS, () => {
       if (client.status === 'connect') client.disconnect(true)
     })
   })
@@ -207,6 +209,9 @@ class ClusterConnections implements Connections {
       enableOfflineQueue: false,
       lazyConnect: false,
       redisOptions: { ...redisOptions, ...COMMANDS, ...deadlines(timeout) },
+    })
+    this.#cluster.on('+node', (node: Redis) => {
+      boundHandshakes(node, timeout)
     })
     this.#cluster.on('ready', () => {
       this.#findSlot().catch(() => undefined)
