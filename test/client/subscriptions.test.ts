@@ -194,7 +194,8 @@ test('while there is no connection, and while the route has no answer, a wish wa
   const wish = page.subscribe('room')
   release()
   t.is(typeof (await wish).since, 'string')
-  t.is(failures, 4)
+  // A pause may be so short that the old stream, which is unknown by then, is asked for once more.
+  t.true(failures > 3)
 })
 
 test('a wish that is given up, by its signal or for good, rejects; so do all when the stream ends', async t => {

@@ -134,8 +134,10 @@ export class CrowdRig {
   /**
    * Replaces every server, one after the other: a new one starts and takes streams, the old one drains within so many
    * milliseconds and closes, and the next one follows when everybody has a stream again.
+   *
+   * @param restarted is told after each how many are done
    */
-  async restartAll(within: number, clients: number): Promise<void> {
+  async restartAll(within: number, clients: number, restarted: (count: number) => void): Promise<void> {
     for (const [i, old] of [...this.#servers.entries()]) {
       const successor = await this.#startServer()
       this.#servers[i] = successor
@@ -144,6 +146,7 @@ export class CrowdRig {
       this.#retiredCpu += cpuTime(old.pids)
       await old.stop()
       await this.allOpen(clients)
+      restarted(i + 1)
     }
   }
 

@@ -82,7 +82,11 @@ export const crowd: Workload = {
           max: latencies.quantile(1),
         })
         progress(`${JSON.stringify(measured)}; restarting ${rig.servers} servers`)
-        const restart = await shares(rig, () => rig.restartAll(within, streams))
+        const begin = performance.now()
+        const restarted = (done: number) => {
+          progress(`${done} restarted after ${((performance.now() - begin) / 1_000).toFixed(0)} s`)
+        }
+        const restart = await shares(rig, () => rig.restartAll(within, streams, restarted))
         await pulse.stop()
         await rig.caughtUp(streams, () => pulse.published)
         const { ended, refused, most } = await rig.status()
