@@ -21,7 +21,8 @@ export async function startNative(
   build: string,
   { command, port, core = SERVER_CORE, env }: NativeServer,
 ): Promise<RunningServer> {
-  const child = start(command, core, env)
+  // The kernel ends it with this process, however that ends: a program that is no Node process does not heed the channel.
+  const child = start(['setpriv', '--pdeathsig', 'TERM', ...command], core, env)
   const exit = once(child, 'exit')
   await eventually(
     () => isReady(port),

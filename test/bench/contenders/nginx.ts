@@ -1,5 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { mkdtemp, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { freePort } from '../../../demo/cluster/free-port.ts'
 import { locate, NGINX } from '../../support/programs.ts'
@@ -15,20 +14,13 @@ export interface NginxSetup {
   readonly http: (port: number) => string
 }
 
-/** Starts nginx with one worker, and all it writes in a folder that goes when it stops. */
+/** Starts nginx with one worker, and all it writes in a folder that goes with the build. */
 export async function startNginx(build: string, { core, main = '', http }: NginxSetup): Promise<RunningServer> {
-  const folder = await mkdtemp(join(tmpdir(), 'nginx-'))
+  const folder = await mkdtemp(join(build, 'nginx-'))
   const port = await freePort()
   await writeFile(join(folder, 'nginx.conf'), configuration(folder, main, http(port)))
   const command = [locate(NGINX), '-p', folder, '-c', 'nginx.conf', '-e', 'stderr']
-  const server = await startNative(build, { command, port, core })
-  return {
-    ...server,
-    stop: async () => {
-      await server.stop()
-      await rm(folder, { recursive: true, force: true })
-    },
-  }
+  return startNative(build, { command, port, core })
 }
 
 function configuration(folder: string, main: string, http: string): string {
