@@ -1,4 +1,4 @@
-import { setImmediate as turn } from 'node:timers/promises'
+import { setImmediate as turn, setTimeout } from 'node:timers/promises'
 import test from 'ava'
 import { systemClock } from '../lib/clock.ts'
 import { within } from '../lib/deadline.ts'
@@ -25,6 +25,14 @@ test('what comes in the same turn of the event loop as the deadline is not late'
   const work = new Deferred<string>()
   const answer = within(clock, 1_000, work.promise, late)
   clock.advance(1_000)
+  work.resolve('answer')
+  t.is(await answer, 'answer')
+})
+
+test('a deadline of several of the longest durations does not pass at once', async t => {
+  const work = new Deferred<string>()
+  const answer = within(systemClock, 5 * (2 ** 31 - 1), work.promise, late)
+  for (let n = 0; n < 10; n += 1) await setTimeout(2)
   work.resolve('answer')
   t.is(await answer, 'answer')
 })

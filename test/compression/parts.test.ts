@@ -93,25 +93,30 @@ const failures: Record<string, (this: { onerror(message: string, errno: number, 
 
 for (const [how, fail] of Object.entries(failures)) {
   test(`once zlib ${how}, pieces are stored`, t => {
-    const row = Buffer.from('<tr><td>a row</td></tr>\n'.repeat(4))
+    // More than one write each. They differ, as what failed must not leave in the place of one another.
+    const rows = Array.from({ length: 4 }, () => randomBytes(100_000))
     const handle: unknown = Object.getPrototypeOf(Reflect.get(createDeflateRaw(), '_handle'))
     if (typeof handle !== 'object' || handle === null) return t.fail('no handle')
     const writeSync = Reflect.get(handle, 'writeSync') as typeof fail
-    let fails = false
+    let left = Infinity
     Reflect.set(handle, 'writeSync', function (this: ThisParameterType<typeof fail>, ...rest: []) {
-      Reflect.apply(fails ? fail : writeSync, this, rest)
+      left -= 1
+      Reflect.apply(left < 0 ? fail : writeSync, this, rest)
     })
     const deflater = createDeflater()
     Reflect.set(handle, 'writeSync', writeSync)
-    const pieces = [deflater.compress(row), deflater.compress(row)]
-    t.false(deflater.hasFailed)
-    fails = true
-    pieces.push(deflater.compress(row))
-    t.true(deflater.hasFailed)
-    fails = false
-    deflater.begin()
-    pieces.push(deflater.compress(row))
-    t.deepEqual(inflateRawSync(Buffer.concat(pieces), FINISHED), Buffer.concat([row, row, row, row]))
+    const pieces = rows.map((row, i) => {
+      // In the middle of the third piece.
+      if (i === 2) left = 1
+      if (i === 3) {
+        left = Infinity
+        deflater.begin()
+      }
+      const piece = deflater.compress(row)
+      t.is(deflater.hasFailed, i >= 2)
+      return piece
+    })
+    t.true(inflateRawSync(Buffer.concat(pieces), FINISHED).equals(Buffer.concat(rows)))
     deflater.close()
   })
 }

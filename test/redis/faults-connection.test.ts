@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
 import test from 'ava'
 import type { Redis } from 'ioredis'
 import { EventStreamError } from '../../lib/errors.ts'
@@ -186,13 +187,26 @@ test('a connection that is accepted and never answered is left for another one',
   await publish(broker, 'news', 'sent')
 })
 
-test('a handshake may be slow, as long as each answer comes in time', async t => {
+test('a handshake may be slow, as long as something comes in time', async t => {
   const { port } = await startRedis(t)
   const [timeout, delay] = [1_000, 600]
+  // The answers to what a connection begins with, as a proxy may hand them on: one by one.
+  const handshake = { answers: 2, parts: 4 }
   const slow = createServer(client => {
     const server = connect(port, '127.0.0.1')
     client.pipe(server)
-    server.on('data', chunk => setTimeout(() => client.write(chunk), delay))
+    let answers = 0
+    let sent = Promise.resolve()
+    server.on('data', chunk => {
+      answers += 1
+      const size = Math.ceil(chunk.length / (answers > handshake.answers ? 1 : handshake.parts))
+      for (let at = 0; at < chunk.length; at += size) {
+        sent = sent.then(async () => {
+          if (size < chunk.length) await pause(delay)
+          client.write(chunk.subarray(at, at + size))
+        })
+      }
+    })
     for (const [one, other] of [
       [client, server],
       [server, client],

@@ -1,8 +1,9 @@
 import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
-import { deadline, within } from '../../deadline.ts'
+import { within } from '../../deadline.ts'
 import { isCluster, type PublishCommand, type Source } from './client.ts'
+import { whileBytesCome } from './progress.ts'
 
 /** Opens the connections that a log needs, to a single Redis, by Sentinels, or to a Cluster. */
 export interface Connections {
@@ -112,21 +113,18 @@ class SingleConnections implements Connections {
   }
 }
 
-// What a connection waits for once TCP has connected: the answer to its login, and then whether the server is loading.
-const HANDSHAKE_STEPS = 2
-
 // ioredis' timeout covers only the TCP connection. The kernel of a frozen server accepts it, and nothing more comes.
 function boundHandshakes(client: Redis, timeout: number): void {
-  let cancel = (): void => undefined
+  let settle = (): void => undefined
   client.on('connect', () => {
-    cancel()
-    cancel = deadline(systemClock, timeout * HANDSHAKE_STEPS, () => {
-      if (client.status === 'connect') client.disconnect(true)
+    const settled = new Promise<void>(resolve => (settle = resolve))
+    whileBytesCome({ clock: systemClock, ms: timeout }, client, settled).catch(() => {
+      client.disconnect(true)
     })
   })
   for (const event of ['ready', 'close']) {
     client.on(event, () => {
-      cancel()
+      settle()
     })
   }
 }
@@ -137,11 +135,11 @@ async function connected(client: Redis, timeout: number, signal: AbortSignal): P
     client.disconnect()
   }
   signal.addEventListener('abort', giveUp, { once: true })
-  const steps = 2 + (client.options.sentinels?.length ?? 0)
-  const late = (): Error => new Error(`Redis did not complete the handshake within ${String(timeout * steps)} ms`)
+  // Before its first byte there are the TCP connection, and a question to each Sentinel.
+  const ms = timeout * (2 + (client.options.sentinels?.length ?? 0))
   try {
     if (signal.aborted) throw new Error('the connection to Redis was aborted')
-    await within(systemClock, timeout * steps, client.connect(), late)
+    await whileBytesCome({ clock: systemClock, ms }, client, client.connect())
     return client
   } catch (error) {
     client.disconnect()
@@ -182,6 +180,7 @@ class ClusterConnections implements Connections {
   readonly #source: Cluster
   readonly #key: string
   #cluster: Cluster | undefined
+  #timeout = 0
   #slot: number | undefined
 
   constructor(source: Cluster, key: string) {
@@ -191,6 +190,7 @@ class ClusterConnections implements Connections {
 
   commands(timeout: number): Cluster {
     const { redisOptions, ...options } = this.#source.options
+    this.#timeout = timeout
     this.#cluster = this.#source.duplicate(undefined, {
       ...options,
       keyPrefix: '',
@@ -247,6 +247,13 @@ class ClusterConnections implements Connections {
   }
 
   async #findSlot(): Promise<void> {
-    this.#slot ??= await this.#cluster?.cluster('KEYSLOT', this.#key)
+    const cluster = this.#cluster
+    if (cluster === undefined || this.#slot !== undefined) return
+    const ms = this.#timeout
+    this.#slot = await within(systemClock, ms, cluster.cluster('KEYSLOT', this.#key), () => {
+      // Connections that go silent are not left by ioredis, and it would ask the same one again.
+      if (cluster.status === 'ready') cluster.disconnect(true)
+      return new Error(`Redis did not answer CLUSTER KEYSLOT within ${String(ms)} ms`)
+    })
   }
 }
