@@ -91,8 +91,12 @@ const failures: Record<string, (this: { onerror(message: string, errno: number, 
   },
 }
 
-for (const [how, fail] of Object.entries(failures)) {
-  test(`once zlib ${how}, pieces are stored`, t => {
+const moments = Object.entries({ 'at the beginning of a piece': 0, 'in the middle of a piece': 1 })
+
+for (const [how, fail, when, writes] of Object.entries(failures).flatMap(failure =>
+  moments.map(moment => [...failure, ...moment] as const),
+)) {
+  test(`once zlib ${how} ${when}, pieces are stored`, t => {
     // More than one write each. They differ, as what failed must not leave in the place of one another.
     const rows = Array.from({ length: 4 }, () => randomBytes(100_000))
     const handle: unknown = Object.getPrototypeOf(Reflect.get(createDeflateRaw(), '_handle'))
@@ -106,8 +110,7 @@ for (const [how, fail] of Object.entries(failures)) {
     const deflater = createDeflater()
     Reflect.set(handle, 'writeSync', writeSync)
     const pieces = rows.map((row, i) => {
-      // In the middle of the third piece.
-      if (i === 2) left = 1
+      if (i === 2) left = writes
       if (i === 3) {
         left = Infinity
         deflater.begin()
