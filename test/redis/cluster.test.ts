@@ -7,6 +7,7 @@ import { eventually } from '../support/eventually.ts'
 import { ioredisVersions } from '../support/ioredis-versions.ts'
 import { PATIENCE, PATIENT } from '../support/progress.ts'
 import { startCluster, type ClusterNode, type RedisCluster } from '../support/redis-cluster.ts'
+import { openTcpProxy } from '../support/tcp-proxy.ts'
 
 const body = (data: string) => encodeBody({ event: undefined, data, id: undefined })
 const dataOf = ({ event }: Heard) => /^data: (.*)$/m.exec(Buffer.from(event.frame).toString())?.[1]
@@ -186,6 +187,27 @@ test('a master freezes and its replica takes over: who only publishes goes on, t
   await cluster.isOwnedBy('{events}:log', replica, [replica])
   t.true(errors.length > 0)
 })
+
+for (const [version, { Cluster }] of ioredisVersions) {
+  test(`a connection that goes silent when it is asked for the slot of the log is left for another one (${version})`, async t => {
+    const cluster = await startCluster(t, 1)
+    const owner = await cluster.ownerOf('{events}:log')
+    const proxy = await openTcpProxy(owner.port, t, 'KEYSLOT')
+    const address = { host: '127.0.0.1', port: Number(new URL(proxy.url).port) }
+    // Where a Cluster has its nodes, clients go.
+    await owner.admin.config('SET', 'cluster-announce-ip', address.host)
+    await owner.admin.config('SET', 'cluster-announce-port', address.port)
+    const client = new Cluster([address])
+    client.on('error', () => {})
+    t.teardown(() => client.disconnect())
+    const broker = redisBroker({ client, timeout: 500, watchdog: 500 })
+    t.teardown(() => broker.close())
+    const recorder = new Recorder()
+    broker.listen(recorder)
+    await recorder.untilReady(false)
+    await t.notThrowsAsync(recorder.untilReady())
+  })
+}
 
 test('a client that is set for its own use is used for where it connects to, by every ioredis', async t => {
   const cluster = await startCluster(t)

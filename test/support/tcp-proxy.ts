@@ -19,10 +19,15 @@ export interface TcpProxy {
   mend(): void
 }
 
-/** Listens on a free port of the loopback until the scope ends. */
-export async function openTcpProxy(target: number, scope: Scope): Promise<TcpProxy> {
+/**
+ * Listens on a free port of the loopback until the scope ends.
+ *
+ * @param strandAt the first connection whose client sends this is stranded then, and it is not passed on
+ */
+export async function openTcpProxy(target: number, scope: Scope, strandAt?: string): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   const stranded = new WeakSet<Socket>()
+  let bait = strandAt
   let whole = true
   let held: Pause | undefined
 
@@ -47,6 +52,10 @@ export async function openTcpProxy(target: number, scope: Scope): Promise<TcpPro
   async function* carried(chunks: AsyncIterable<Buffer>, source: Socket) {
     for await (const chunk of chunks) {
       await held?.wait()
+      if (bait !== undefined && chunk.includes(bait)) {
+        bait = undefined
+        stranded.add(source)
+      }
       if (!stranded.has(source)) yield chunk
     }
     // The other end is not told of this one's end, either.
