@@ -251,8 +251,9 @@ class ClusterConnections implements Connections {
     if (cluster === undefined || this.#slot !== undefined) return
     const ms = this.#timeout
     this.#slot = await within(systemClock, ms, cluster.cluster('KEYSLOT', this.#key), () => {
-      // Connections that go silent are not left by ioredis, and it would ask the same one again.
-      if (cluster.status === 'ready') cluster.disconnect(true)
+      // Connections that go silent are not left by ioredis, and it would ask the same one again. Nor does it become ready
+      // if that is what it has asked it.
+      if (cluster.status === 'connect' || cluster.status === 'ready') cluster.disconnect(true)
       return new Error(`Redis did not answer CLUSTER KEYSLOT within ${String(ms)} ms`)
     })
   }
