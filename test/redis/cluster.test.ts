@@ -192,7 +192,7 @@ for (const [version, { Cluster }] of ioredisVersions) {
   test(`a connection that goes silent when it is asked for the slot of the log is left for another one (${version})`, async t => {
     const cluster = await startCluster(t, 1)
     const owner = await cluster.ownerOf('{events}:log')
-    const proxy = await openTcpProxy(owner.port, t, 'KEYSLOT')
+    const proxy = await openTcpProxy(owner.port, t, { strandAt: 'KEYSLOT' })
     const address = { host: '127.0.0.1', port: Number(new URL(proxy.url).port) }
     // Where a Cluster has its nodes, clients go.
     await owner.admin.config('SET', 'cluster-announce-ip', address.host)

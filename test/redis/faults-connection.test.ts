@@ -1,5 +1,3 @@
-import { once } from 'node:events'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import test from 'ava'
 import type { Redis } from 'ioredis'
@@ -192,39 +190,19 @@ test('a handshake may be slow, as long as something comes in time', async t => {
   const [timeout, delay] = [1_000, 600]
   // The answers to what a connection begins with, as a proxy may hand them on: one by one.
   const handshake = { answers: 2, parts: 4 }
-  const slow = createServer(client => {
-    const server = connect(port, '127.0.0.1')
-    client.pipe(server)
+  async function* slowly(chunks: AsyncIterable<Buffer>) {
     let answers = 0
-    let sent = Promise.resolve()
-    server.on('data', chunk => {
+    for await (const chunk of chunks) {
       answers += 1
       const size = Math.ceil(chunk.length / (answers > handshake.answers ? 1 : handshake.parts))
       for (let at = 0; at < chunk.length; at += size) {
-        sent = sent.then(async () => {
-          if (size < chunk.length) await pause(delay)
-          client.write(chunk.subarray(at, at + size))
-        })
+        if (size < chunk.length) await pause(delay)
+        yield chunk.subarray(at, at + size)
       }
-    })
-    for (const [one, other] of [
-      [client, server],
-      [server, client],
-    ] as const) {
-      one.on('error', () => undefined)
-      one.once('close', () => other.destroy())
     }
-    sockets.add(client)
-  })
-  const sockets = new Set<Socket>()
-  slow.listen(0, '127.0.0.1')
-  await once(slow, 'listening')
-  t.teardown(async () => {
-    for (const socket of sockets) socket.destroy()
-    slow.close()
-    await once(slow, 'close')
-  })
-  const client = `redis://127.0.0.1:${(slow.address() as AddressInfo).port}`
+  }
+  const proxy = await openTcpProxy(port, t, { answers: slowly })
+  const client = `redis://127.0.0.1:${new URL(proxy.url).port}`
   const { broker } = await openEngine(t, { timeout, watchdog: 10_000, client })
   await t.notThrowsAsync(publish(broker, 'news', 'sent'))
 })

@@ -19,12 +19,19 @@ export interface TcpProxy {
   mend(): void
 }
 
-/**
- * Listens on a free port of the loopback until the scope ends.
- *
- * @param strandAt the first connection whose client sends this is stranded then, and it is not passed on
- */
-export async function openTcpProxy(target: number, scope: Scope, strandAt?: string): Promise<TcpProxy> {
+export interface TcpProxyOptions {
+  /** The first connection whose client sends this is stranded then, and it is not passed on. */
+  readonly strandAt?: string
+  /** How what the server sends on a connection is passed on. By default as it comes. */
+  readonly answers?: (chunks: AsyncIterable<Buffer>) => AsyncIterable<Buffer>
+}
+
+/** Listens on a free port of the loopback until the scope ends. */
+export async function openTcpProxy(
+  target: number,
+  scope: Scope,
+  { strandAt, answers = chunks => chunks }: TcpProxyOptions = {},
+): Promise<TcpProxy> {
   const sockets = new Set<Socket>()
   const stranded = new WeakSet<Socket>()
   let bait = strandAt
@@ -74,7 +81,7 @@ export async function openTcpProxy(target: number, scope: Scope, strandAt?: stri
     closeBoth(client, upstream)
     closeBoth(upstream, client)
     pipeline(client, chunks => carried(chunks, client), upstream).catch(() => {})
-    pipeline(upstream, chunks => carried(chunks, upstream), client).catch(() => {})
+    pipeline(upstream, chunks => answers(carried(chunks, upstream)), client).catch(() => {})
   })
   server.listen(0, '127.0.0.1')
   await once(server, 'listening')

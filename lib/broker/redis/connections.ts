@@ -180,7 +180,6 @@ class ClusterConnections implements Connections {
   readonly #source: Cluster
   readonly #key: string
   #cluster: Cluster | undefined
-  #timeout = 0
   #slot: number | undefined
 
   constructor(source: Cluster, key: string) {
@@ -190,7 +189,6 @@ class ClusterConnections implements Connections {
 
   commands(timeout: number): Cluster {
     const { redisOptions, ...options } = this.#source.options
-    this.#timeout = timeout
     this.#cluster = this.#source.duplicate(undefined, {
       ...options,
       keyPrefix: '',
@@ -214,7 +212,7 @@ class ClusterConnections implements Connections {
       boundHandshakes(node, timeout)
     })
     this.#cluster.on('ready', () => {
-      this.#findSlot().catch(() => undefined)
+      this.#findSlot(timeout).catch(() => undefined)
     })
     return this.#cluster
   }
@@ -224,11 +222,11 @@ class ClusterConnections implements Connections {
   }
 
   async dedicated(timeout: number, signal: AbortSignal): Promise<Redis> {
-    const master = await this.#masterOfLog()
+    const master = await this.#masterOfLog(timeout)
     return connected(master.duplicate({ ...DEDICATED, ...deadlines(timeout) }), timeout, signal)
   }
 
-  async #masterOfLog(): Promise<Redis> {
+  async #masterOfLog(timeout: number): Promise<Redis> {
     const cluster = this.#cluster
     if (cluster === undefined) throw new Error('the command connection has not been opened')
     await new Promise<void>((resolve, reject) => {
@@ -237,7 +235,7 @@ class ClusterConnections implements Connections {
         else reject(error)
       })
     })
-    await this.#findSlot()
+    await this.#findSlot(timeout)
     const owner = this.owner()
     const master = cluster
       .nodes('master')
@@ -246,15 +244,14 @@ class ClusterConnections implements Connections {
     return master
   }
 
-  async #findSlot(): Promise<void> {
+  async #findSlot(timeout: number): Promise<void> {
     const cluster = this.#cluster
     if (cluster === undefined || this.#slot !== undefined) return
-    const ms = this.#timeout
-    this.#slot = await within(systemClock, ms, cluster.cluster('KEYSLOT', this.#key), () => {
+    this.#slot = await within(systemClock, timeout, cluster.cluster('KEYSLOT', this.#key), () => {
       // Connections that go silent are not left by ioredis, and it would ask the same one again. Nor does it become ready
       // if that is what it has asked it.
       if (cluster.status === 'connect' || cluster.status === 'ready') cluster.disconnect(true)
-      return new Error(`Redis did not answer CLUSTER KEYSLOT within ${String(ms)} ms`)
+      return new Error(`Redis did not answer CLUSTER KEYSLOT within ${String(timeout)} ms`)
     })
   }
 }
