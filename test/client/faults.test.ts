@@ -1,11 +1,12 @@
 import test, { type ExecutionContext } from 'ava'
 import Koa from 'koa'
 import { createHub, eventStream, memoryBroker, type Hub } from 'koa-event-stream'
-import { setTimeout } from 'node:timers/promises'
+import { setImmediate, setTimeout } from 'node:timers/promises'
 import type { Live } from '../../lib/client/live.ts'
 import { createLive } from '../../lib/client/live-target.ts'
 import { checkOptions, type ConnectOptions } from '../../lib/client/options.ts'
 import { serve } from '../support/http.ts'
+import { Progress } from '../support/progress.ts'
 import { Random, seedOf } from '../support/random.ts'
 import { openFaultyProxy, PASS, type Fault } from './faulty-proxy.ts'
 import { hastened, hastenedClock } from './hastened.ts'
@@ -50,6 +51,7 @@ class Page {
   readonly reasons: string[] = []
   readonly seen = new Seen()
   readonly live: Live<{ tick: { number: number } }>
+  readonly #progress = new Progress()
 
   constructor(url: string, transport: Transport, { published }: Site, more: ConnectOptions = {}) {
     const options: ConnectOptions = {
@@ -62,6 +64,7 @@ class Page {
         const cursor = published.at(-1)?.id
         await setTimeout(1)
         this.shown.splice(0, Infinity, ...state)
+        this.#progress.announce()
         return cursor === undefined ? undefined : { cursor }
       },
       ...more,
@@ -71,8 +74,19 @@ class Page {
       this.told.push(number)
       this.shown.push(number)
       this.seen.note(`tick ${number}`)
+      this.#progress.announce()
     })
     this.live.on('gap', () => this.seen.note('gap'))
+  }
+
+  /** Waits until the page shows an event: it was told of it, or has loaded it after a gap. */
+  async shows(number: number): Promise<void> {
+    await this.#progress.until(
+      () => this.shown.includes(number) || undefined,
+      () => `${number} is not shown. Loaded: ${this.reasons.join()}; ${this.seen.all.slice(-50).join(', ')}`,
+    )
+    // What was held during a load follows in the same turn.
+    await setImmediate()
   }
 }
 
@@ -112,15 +126,9 @@ for (const transport of ['fetch', 'eventsource'] as const) {
       await setTimeout(random.between(0, 20))
     }
     isMended = true
-    // Whatever is under way may have been chosen to be cut.
-    await page.seen.until('open stream')
-    const complete = () => page.shown.length >= site.published.length
-    while (!complete()) {
-      await site.publish()
-      await setTimeout(20)
-    }
     await site.publish()
-    await page.seen.until(`tick ${site.published.length}`)
+    // The stream under way may have been chosen to fall silent or to be cut.
+    await page.shows(site.published.length)
     t.deepEqual(
       page.shown,
       site.published.map(({ number }) => number),
