@@ -81,7 +81,12 @@ test('the native half is there, and a piece alone needs nothing', t => {
   }
 })
 
-const failures: Record<string, (this: { onerror(message: string, errno: number, code: string): void }) => void> = {
+interface Handle {
+  onerror(message: string, errno: number, code: string): void
+}
+type Failure = (this: Handle) => void
+
+const failures: Record<string, Failure> = {
   'throws an error': () => {
     throw new Error('no such call')
   },
@@ -91,36 +96,75 @@ const failures: Record<string, (this: { onerror(message: string, errno: number, 
   },
 }
 
+/** Fails in place of zlib, once it has written so many times more. */
+let failure: { readonly fail: Failure; left: number } | undefined
+
+/** Runs with a zlib that fails after so many writes. */
+function withFailing<T>(fail: Failure, left: number, run: () => T): T {
+  failure = { fail, left }
+  try {
+    return run()
+  } finally {
+    failure = undefined
+  }
+}
+
+// The native half of all compressors. Before the first is made, as they keep the method.
+const handle = Object.getPrototypeOf(Reflect.get(createDeflateRaw(), '_handle')) as object
+const writeSync = Reflect.get(handle, 'writeSync') as Failure
+Reflect.set(handle, 'writeSync', function (this: Handle, ...rest: []) {
+  const fails = failure !== undefined && failure.left-- <= 0
+  Reflect.apply(fails ? (failure?.fail ?? writeSync) : writeSync, this, rest)
+})
+
 const moments = Object.entries({ 'at the beginning of a piece': 0, 'in the middle of a piece': 1 })
 
 for (const [how, fail, when, writes] of Object.entries(failures).flatMap(failure =>
   moments.map(moment => [...failure, ...moment] as const),
 )) {
+  // More than one write each. They differ, as what failed must not leave in the place of one another.
+  const rows = Array.from({ length: 4 }, () => randomBytes(100_000))
+
   test(`once zlib ${how} ${when}, pieces are stored`, t => {
-    // More than one write each. They differ, as what failed must not leave in the place of one another.
-    const rows = Array.from({ length: 4 }, () => randomBytes(100_000))
-    const handle: unknown = Object.getPrototypeOf(Reflect.get(createDeflateRaw(), '_handle'))
-    if (typeof handle !== 'object' || handle === null) return t.fail('no handle')
-    const writeSync = Reflect.get(handle, 'writeSync') as typeof fail
-    let left = Infinity
-    Reflect.set(handle, 'writeSync', function (this: ThisParameterType<typeof fail>, ...rest: []) {
-      left -= 1
-      Reflect.apply(left < 0 ? fail : writeSync, this, rest)
-    })
     const deflater = createDeflater()
-    Reflect.set(handle, 'writeSync', writeSync)
     const pieces = rows.map((row, i) => {
-      if (i === 2) left = writes
-      if (i === 3) {
-        left = Infinity
-        deflater.begin()
-      }
-      const piece = deflater.compress(row)
+      if (i === 3) deflater.begin()
+      const piece = i === 2 ? withFailing(fail, writes, () => deflater.compress(row)) : deflater.compress(row)
       t.is(deflater.hasFailed, i >= 2)
       return piece
     })
     t.true(inflateRawSync(Buffer.concat(pieces), FINISHED).equals(Buffer.concat(rows)))
     deflater.close()
+  })
+
+  test(`dictionary: where zlib ${how} ${when}, this piece is stored, and the next one may refer to it`, t => {
+    const deflater = new DictionaryDeflater()
+    const [first, second] = rows
+    if (first === undefined || second === undefined) return t.fail('no rows')
+    const end = second.subarray(-1_000)
+    const pieces = [
+      deflater.compress(first),
+      withFailing(fail, writes, () => deflater.compress(second)),
+      deflater.compress(end),
+    ]
+    t.true(inflateRawSync(Buffer.concat(pieces), FINISHED).equals(Buffer.concat([first, second, end])))
+    t.true((pieces[1]?.length ?? 0) > second.length)
+    t.true((pieces[2]?.length ?? Infinity) < 100)
+  })
+
+  test(`where zlib ${how} ${when}, a piece alone is stored, and the next one is compressed`, t => {
+    const rest = Buffer.alloc(100_000)
+    // What went before must not be in either.
+    deflateAlone(rest)
+    for (const [row] of [rows, rows.slice(1)]) {
+      if (row === undefined) return t.fail('no row')
+      const piece = withFailing(fail, writes, () => deflateAlone(row))
+      t.true(inflateRawSync(piece, FINISHED).equals(row))
+      t.true(piece.length > row.length)
+      const next = deflateAlone(rest)
+      t.true(inflateRawSync(next, FINISHED).equals(rest))
+      t.true(next.length < 1_000)
+    }
   })
 }
 
