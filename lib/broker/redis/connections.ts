@@ -1,7 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
-import { within } from '../../deadline.ts'
+import { deadline, within } from '../../deadline.ts'
 import { isCluster, type PublishCommand, type Source } from './client.ts'
 import { whileBytesCome } from './progress.ts'
 
@@ -129,6 +129,21 @@ function boundHandshakes(client: Redis, timeout: number): void {
   }
 }
 
+// After those of its nodes a Cluster has a handshake of its own, and ioredis waits for its answer without a timeout.
+function boundReadyCheck(cluster: Cluster, timeout: number): void {
+  let settle = (): void => undefined
+  cluster.on('connect', () => {
+    settle = deadline(systemClock, timeout, () => {
+      cluster.disconnect(true)
+    })
+  })
+  for (const event of ['ready', 'close']) {
+    cluster.on(event, () => {
+      settle()
+    })
+  }
+}
+
 async function connected(client: Redis, timeout: number, signal: AbortSignal): Promise<Redis> {
   const reason = reasonOf(client)
   const giveUp = (): void => {
@@ -211,6 +226,7 @@ class ClusterConnections implements Connections {
     this.#cluster.on('+node', (node: Redis) => {
       boundHandshakes(node, timeout)
     })
+    boundReadyCheck(this.#cluster, timeout)
     this.#cluster.on('ready', () => {
       this.#findSlot(timeout).catch(() => undefined)
     })
@@ -248,9 +264,8 @@ class ClusterConnections implements Connections {
     const cluster = this.#cluster
     if (cluster === undefined || this.#slot !== undefined) return
     this.#slot = await within(systemClock, timeout, cluster.cluster('KEYSLOT', this.#key), () => {
-      // Connections that go silent are not left by ioredis, and it would ask the same one again. Nor does it become ready
-      // if that is what it has asked it.
-      if (cluster.status === 'connect' || cluster.status === 'ready') cluster.disconnect(true)
+      // Connections that go silent are not left by ioredis, and it would ask the same one again.
+      if (cluster.status === 'ready') cluster.disconnect(true)
       return new Error(`Redis did not answer CLUSTER KEYSLOT within ${String(timeout)} ms`)
     })
   }
