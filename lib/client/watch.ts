@@ -29,8 +29,11 @@ export function createWatch(env: Environment, silent: () => void): Watch {
   }
   const tick = (): void => {
     cancel = env.after(TICK, () => {
-      tick()
-      look()
+      // A page that was busy runs its timers before it reads what has arrived meanwhile: that is read first.
+      cancel = env.after(1, () => {
+        tick()
+        look()
+      })
     })
   }
   return {

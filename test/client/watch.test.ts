@@ -22,7 +22,7 @@ onBoth('a connection that goes silent is replaced, one that beats is not', async
   world.clock.advance(30_000)
   await turn()
   t.is(world.unseen, 0)
-  world.clock.advance(5_000)
+  world.clock.advance(6_000)
   await seen.until('connecting silent')
   const second = await world.next()
   t.is(second.lastEventId, 'e-1')
@@ -31,6 +31,30 @@ onBoth('a connection that goes silent is replaced, one that beats is not', async
   second.send(event(2))
   await seen.until('tick 2')
   t.deepEqual(seen.of('tick'), ['2'])
+  live.close()
+})
+
+onBoth('a page that was busy reads what has come meanwhile before it calls a stream silent', async (t, bench) => {
+  const { world, seen, options } = bench
+  const live = world.connect('/events', options)
+  const peer = await world.next()
+  const comes = async (text: string) => {
+    // Its timers run first, late.
+    world.clock.set(world.clock.now() + 60_000)
+    world.clock.advance(5_000)
+    peer.send(text)
+    await turn()
+    world.clock.advance(1)
+    await turn()
+  }
+  peer.open()
+  await comes(cursor(1))
+  t.is(`${live.state} ${live.reason}`, 'open stream')
+  await comes(HEARTBEAT)
+  t.is(world.unseen, 0)
+  world.clock.set(world.clock.now() + 60_000)
+  world.clock.advance(5_001)
+  await seen.until('connecting silent')
   live.close()
 })
 
@@ -175,7 +199,7 @@ onBoth('no answer at all, to the poll either, is waited for', async (t, { world,
   await world.next()
   world.clock.advance(10_000)
   await world.next()
-  world.clock.advance(40_000)
+  world.clock.advance(41_000)
   await seen.until('waiting silent')
   world.clock.advance(1)
   t.is((await world.next()).url.searchParams.get('stream'), null)
