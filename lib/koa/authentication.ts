@@ -58,12 +58,16 @@ export function suspend(ctx: Context, { authenticators, hub }: AuthenticationCon
 }
 
 /** Lets the request extend its login again: it was granted what it asked for. */
-export function resume(ctx: Context, { authenticators, hub, route }: AuthenticationConfig): void {
+export function resume(
+  ctx: Context,
+  { authenticators, hub, route }: AuthenticationConfig,
+  { identity }: Pick<Caller, 'identity'>,
+): void {
   for (const authenticator of authenticators) {
     try {
       callNow('`resume`', () => authenticator.resume?.(ctx, route))
     } catch (error) {
-      hub.failed('resume', safeError(error, secretsOf(ctx)))
+      hub.failed('resume', safeError(error, secretsOf(ctx, identity)))
     }
   }
 }
@@ -75,7 +79,7 @@ export async function authenticate(ctx: Context, config: AuthenticationConfig): 
   try {
     return await inTime(config, 'authentication did not finish', () => ask(ctx, config))
   } catch (failure) {
-    const error = safeError(failure, secretsOf(ctx))
+    const error = safeError(failure, secretsOf(ctx, undefined))
     if (error instanceof AuthenticationError) return refusalOf(error, authenticators)
     throw told(hub, error)
   }
@@ -170,18 +174,21 @@ async function isRevoked({ identity }: Caller, { hub }: AuthenticationConfig): P
   try {
     return await hub.isRevoked(identity.token)
   } catch (cause) {
-    throw new AuthenticationError('unavailable', 'cannot check whether the token was revoked', { cause })
+    // The error of a store may name the token.
+    const safe = safeError(cause, [identity.token, identity.session])
+    throw new AuthenticationError('unavailable', 'cannot check whether the token was revoked', { cause: safe })
   }
 }
 
 /**
  * Stops a request that gets no stream from extending its login. It is already answered, so an error is only reported.
  */
-export async function forget(ctx: Context, config: AuthenticationConfig, { authenticator }: Caller): Promise<void> {
+export async function forget(ctx: Context, config: AuthenticationConfig, caller: Caller): Promise<void> {
+  const { identity, authenticator } = caller
   try {
     await inTime(config, '`forget` did not finish', () => authenticator?.forget?.(ctx))
   } catch (error) {
-    config.hub.failed('forget', safeError(error, secretsOf(ctx)))
+    config.hub.failed('forget', safeError(error, secretsOf(ctx, identity)))
   }
 }
 

@@ -75,7 +75,7 @@ async function answer(ctx: Context, config: RouteConfig, message?: OpenMessage):
     return
   }
   if (isHead) {
-    if (await tell(ctx, config, caller, address)) resume(ctx, config)
+    if (await tell(ctx, config, caller, address)) resume(ctx, config, caller)
     else await forget(ctx, config, caller)
     return
   }

@@ -54,7 +54,7 @@ export async function openStream(
     }
   }
   if (prepared === undefined || !isOpen) return false
-  resume(ctx, config)
+  resume(ctx, config, caller)
   handOff(ctx, subscriber)
   prepared.source.start()
   if (prepared.source === NO_SOURCE) expectUse(subscriber, config)

@@ -1,4 +1,5 @@
 import type { Context } from 'koa'
+import type { Identity } from '../auth/identity.ts'
 import { callInTime } from '../application.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import { safeError } from '../safe-error.ts'
@@ -15,7 +16,7 @@ interface Asking {
 
 /**
  * Whether the application allows a request: only if `may` returns `true`. Otherwise the request has been answered: 403
- * with `denied`, or 503 if `may` threw or timed out.
+ * with `denied`, or 503 if `may` threw or timed out. For routes behind an identity guard.
  */
 export async function isAllowed(
   ctx: Context,
@@ -28,7 +29,8 @@ export async function isAllowed(
     hub.refused('forbidden', 403, undefined, callerOf(ctx))
     tell(ctx, 403, denied)
   } catch (error) {
-    const safe = safeError(error, secretsOf(ctx))
+    // Set by the guard.
+    const safe = safeError(error, secretsOf(ctx, ctx.state.identity as Identity | undefined))
     hub.failed('may', safe)
     refuse(ctx, { hub }, { reason: 'unavailable', status: 503, error: safe })
   }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Context, Middleware } from 'koa'
 import type { Authenticator } from '../auth/authenticator.ts'
+import type { Identity } from '../auth/identity.ts'
 import { EventStreamError } from '../errors.ts'
 import type { HubEngine } from '../hub/engine.ts'
 import { duration, fn, integer, knownKeys } from '../options.ts'
@@ -145,7 +146,7 @@ async function publish(ctx: Context, hub: HubEngine, items: readonly Item[], key
       ids.push(await hub.publish(topics, event, { key: key === '' ? undefined : ownKey(ctx, key, index) }))
     }
   } catch (error) {
-    const safe = safeError(error, secretsOf(ctx))
+    const safe = safeError(error, secretsOf(ctx, ctx.state.identity as Identity))
     hub.refused('broker', 503, safe)
     ctx.set('Retry-After', '1')
     tell(ctx, 503, { error: 'the log is unavailable: retry with the same `Idempotency-Key`', ids })

@@ -9,8 +9,15 @@ const SHORTEST = 8
 // Node's header names are lower case. Applications may have keys in their own headers, such as `X-API-Key`.
 const CREDENTIALS = /^(?:proxy-)?authorization$|-(?:key|token|secret)$/
 
-/** All credentials in a request: no error may contain them. */
-export function secretsOf(ctx: Context, identity?: Identity): (string | undefined)[] {
+/** What is secret in an identity: of any that a guard has passed. */
+type Login = Pick<Identity, 'session' | 'token'>
+
+/**
+ * All credentials in a request, and those that are known of its login: no error may contain them.
+ *
+ * @param login `undefined` only before the request has been authenticated, or where nobody has to be
+ */
+export function secretsOf(ctx: Context, login: Login | undefined): (string | undefined)[] {
   const given = Object.entries(ctx.req.headers)
     .filter(([name]) => CREDENTIALS.test(name))
     .flatMap(([, value = []]) => value)
@@ -19,13 +26,13 @@ export function secretsOf(ctx: Context, identity?: Identity): (string | undefine
   const cookies = withParts(cookiesOf(ctx.get('cookie'))).filter(value => !isOrdinary(value))
   const carried = [...values, ...cookies].filter(value => value.length >= SHORTEST)
   // Known credentials count even if they are short.
-  return [identity?.session, identity?.token, ...given.map(({ password }) => password), ...carried]
+  return [login?.session, login?.token, ...given.map(({ password }) => password), ...carried]
 }
 
 /** The same for a request whose credentials may still be in its URL: includes every value of its query. */
 export function secretsWithQueryOf(ctx: Context): (string | undefined)[] {
   const values = withParts(Object.values(ctx.query).flatMap(value => value ?? []))
-  return [...secretsOf(ctx), ...values.filter(value => value.length >= SHORTEST)]
+  return [...secretsOf(ctx, undefined), ...values.filter(value => value.length >= SHORTEST)]
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Context, Middleware } from 'koa'
 import { callInTime } from '../application.ts'
 import type { Authenticator } from '../auth/authenticator.ts'
+import type { Identity } from '../auth/identity.ts'
 import type { Hub } from '../hub/hub.ts'
 import type { RefusalReason } from '../hub/lifecycle.ts'
 import { duration, fn, knownKeys } from '../options.ts'
@@ -109,17 +110,17 @@ export function identityGuard<Events extends object, Login extends Logins>(
   return async (ctx, work) => {
     const caller = await admit(ctx, config)
     if ('status' in caller) {
-      await turnDown(ctx, config, caller)
+      await turnDown(ctx, config, caller, undefined)
       return
     }
     const stands: Stands = async () => {
       const refusal = await lapse(ctx, config, caller)
-      if (refusal !== undefined) await turnDown(ctx, config, refusal)
+      if (refusal !== undefined) await turnDown(ctx, config, refusal, caller.identity)
       return refusal === undefined
     }
     // Its claims have the type that the authenticator declares.
     ctx.state.identity = caller.identity
-    resume(ctx, config)
+    resume(ctx, config, caller)
     if (hasConcealed(ctx)) await keepFromCaches(ctx, () => work(stands))
     else await work(stands)
   }
@@ -152,8 +153,13 @@ async function lapse(ctx: Context, config: IdentityConfig, caller: Caller): Prom
   return refusal
 }
 
-async function turnDown(ctx: Context, config: IdentityConfig, refusal: Refusal): Promise<void> {
-  if (!(await isAnswered(ctx, config, refusal))) {
+async function turnDown(
+  ctx: Context,
+  config: IdentityConfig,
+  refusal: Refusal,
+  identity: Identity | undefined,
+): Promise<void> {
+  if (!(await isAnswered(ctx, config, refusal, identity))) {
     refuse(ctx, config, refusal)
     return
   }
@@ -164,7 +170,12 @@ async function turnDown(ctx: Context, config: IdentityConfig, refusal: Refusal):
 }
 
 /** Lets the application answer a refusal. Returns whether it did. */
-async function isAnswered(ctx: Context, config: IdentityConfig, { reason, status }: Refusal): Promise<boolean> {
+async function isAnswered(
+  ctx: Context,
+  config: IdentityConfig,
+  { reason, status }: Refusal,
+  identity: Identity | undefined,
+): Promise<boolean> {
   const { hub, timeout, answer } = config
   if (answer === undefined) return false
   const takeBack = rememberAnswer(ctx)
@@ -173,7 +184,7 @@ async function isAnswered(ctx: Context, config: IdentityConfig, { reason, status
   try {
     await callInTime({ clock: hub.clock, ms: timeout, what: '`refuse`' }, () => answer(ctx, { reason, status }))
   } catch (error) {
-    hub.failed('refuse', safeError(error, secretsOf(ctx)))
+    hub.failed('refuse', safeError(error, secretsOf(ctx, identity)))
     takeBack()
     return false
   }

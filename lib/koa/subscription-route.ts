@@ -150,13 +150,14 @@ function isId(value: unknown): value is string {
 
 async function change<Who>(ctx: Context, { hub, within }: Desk<Who>, wish: Wish, decision: Decision): Promise<void> {
   const { stream, subscribe, unsubscribe, seen } = wish
-  const { id, session } = ctx.state.identity as Identity
+  const identity = ctx.state.identity as Identity
+  const { id, session } = identity
   const filter = { stream, identity: id, ...(session !== undefined && { session }) }
   const checked: CheckedChange = { filter, subscribe, unsubscribe, seen, within }
   try {
     tellOutcome(ctx, await hub.subscriptions.change(checked, decision))
   } catch (error) {
-    const safe = safeError(error, secretsOf(ctx))
+    const safe = safeError(error, secretsOf(ctx, identity))
     hub.refused('broker', 503, safe)
     comeBack(ctx, 'the log is unavailable: retry')
   }

@@ -113,7 +113,7 @@ async function issue(ctx: Context, desk: Desk): Promise<void> {
   }
   const answer = await ticketFor(ctx, desk, caller)
   if ('ticket' in answer) {
-    resume(ctx, desk)
+    resume(ctx, desk, caller)
     setTicket(ctx, answer)
     return
   }

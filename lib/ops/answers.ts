@@ -47,10 +47,15 @@ export async function answerAction(ctx: Context, config: OpsConfig, fleet: Fleet
   const identity = ctx.state.identity as Identity
   if (!(await isAllowed(ctx, config, () => may(identity, order), { error: `not allowed to ${order.type}` }))) return
   // A body may have come slowly, and the login have ended meanwhile.
-  if (await stands()) await carryOut(ctx, config, fleet, order)
+  if (await stands()) await carryOut(ctx, config, fleet, { identity, order })
 }
 
-async function carryOut(ctx: Context, { hub }: OpsConfig, fleet: Fleet, order: Order): Promise<void> {
+async function carryOut(
+  ctx: Context,
+  { hub }: OpsConfig,
+  fleet: Fleet,
+  { identity, order }: { readonly identity: Identity; readonly order: Order },
+): Promise<void> {
   if (order.type === 'cut') tellOutcome(ctx, await fleet.cut(order.stream), 'stream')
   else if (order.type === 'drain') tellOutcome(ctx, await fleet.drain(order.instance), 'instance')
   else {
@@ -59,7 +64,7 @@ async function carryOut(ctx: Context, { hub }: OpsConfig, fleet: Fleet, order: O
       tell(ctx, 200, { done: true })
     } catch (error) {
       if (!(error instanceof EventStreamError)) throw error
-      hub.failed('disconnect', safeError(error, secretsOf(ctx)))
+      hub.failed('disconnect', safeError(error, secretsOf(ctx, identity)))
       comeBack(ctx, 'the streams of this instance are closed; whether others have heard of it is not known: try again')
     }
   }

@@ -3,6 +3,7 @@ import { Buffer } from 'node:buffer'
 import { inspect } from 'node:util'
 import test, { type ExecutionContext } from 'ava'
 import { BasicTracerProvider, InMemorySpanExporter, SimpleSpanProcessor } from '@opentelemetry/sdk-trace-base'
+import Router from '@koa/router'
 import Koa, { type Context } from 'koa'
 import session from 'koa-session'
 import {
@@ -12,9 +13,12 @@ import {
   createIdentity,
   eventStream,
   memoryBroker,
+  publishRoute,
   queryToken,
+  requireIdentity,
   sessionCookie,
   stateUser,
+  subscriptionRoute,
   urlTicket,
   watchSessions,
   type Authenticator,
@@ -23,6 +27,7 @@ import {
   type KeyValueStore,
 } from 'koa-event-stream'
 import { traces } from 'koa-event-stream/opentelemetry'
+import { opsRoutes } from 'koa-event-stream/ops'
 import { metrics } from 'koa-event-stream/prometheus'
 import { Registry } from 'prom-client'
 import { openStream, serve } from '../support/http.ts'
@@ -345,6 +350,56 @@ test('the store fails while a stream is open: the fault shows no key', async t =
   await faulted
   stream.close()
   t.notRegex(await told(), /the-key-of|the-id-of/)
+})
+
+test('what routes ask of the application about a login fails: neither its session nor its token shows', async t => {
+  const hub = createHub({ clock, broker: memoryBroker({ clock }) })
+  // Words that only those who know them can tell from others, and that no request carries.
+  const secrets = { session: 'correct-horse-battery', token: 'purple-monkey-dishwasher' }
+  const fail = (): never => {
+    throw failure(...Object.values(secrets))
+  }
+  const authenticate: Authenticator = {
+    scheme: 'x',
+    challenge: 'X',
+    ambient: false,
+    authenticate: () => createIdentity({ id: 'ada', scheme: 'x', ...secrets }),
+    resume: fail,
+    forget: fail,
+  }
+  const login = { hub, authenticate }
+  const router = new Router()
+    .post('/publish', publishRoute({ ...login, may: fail }))
+    .post('/topics', subscriptionRoute({ ...login, may: fail }))
+    .all('/ops{/*rest}', opsRoutes({ ...login, may: fail }))
+    .get('/page', requireIdentity(login), ctx => (ctx.body = 'in'))
+    .get('/refused', eventStream({ ...login, subscribe: (_, ctx) => void (ctx.status = 403) }))
+  const app = new Koa()
+  app.use(router.routes())
+  const { url, errors, told } = await openWatched(t, hub, app)
+  const post = (body: object) => ({
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  })
+  for (const [path, status, faults, init] of [
+    ['/publish', 503, 2, post({ topics: 'a', data: 1 })],
+    ['/topics', 503, 2, post({ stream: 'x', subscribe: ['a'] })],
+    ['/ops/', 503, 2],
+    ['/ops/streams', 503, 2],
+    ['/ops/actions', 503, 2, post({ type: 'cut', stream: 'x' })],
+    ['/ops/events', 503, 1],
+    ['/ops/trace?identity=bob', 503, 1],
+    ['/page', 200, 1],
+    ['/refused', 403, 1],
+  ] as const) {
+    const before = errors.length
+    const response = await fetch(`${url}${path}`, init)
+    t.is(response.status, status, path)
+    t.notRegex(await response.text(), /correct-horse|purple-monkey/, path)
+    t.true(errors.length - before >= faults, `${path}: ${errors.length - before} errors`)
+  }
+  t.notRegex(await told(), /correct-horse|purple-monkey/)
 })
 
 test('a login that works: its credentials and its events’ data show in no metric and no trace', async t => {
