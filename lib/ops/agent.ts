@@ -1,7 +1,7 @@
 import type { HubEngine } from '../hub/engine.ts'
 import { Activity } from './activity.ts'
 import { instanceState, type InstanceState } from './instance-state.ts'
-import { listStreams, type Listed } from './listing.ts'
+import { listStreams, type Listed, type Wish } from './listing.ts'
 import { readQuestion, type Question, type TraceQuestion } from './question.ts'
 import { Recent } from './recent.ts'
 import { TraceLog, type TraceAnswer } from './trace-log.ts'
@@ -13,6 +13,8 @@ export const ABOUT = 'ops'
 const MOST_TRACES = 20
 // Milliseconds for which whoever asks is answered the same: to look at all streams and topics takes its time.
 const SHARED = 1_000
+// Parts of the list that are kept so long, at most.
+const MOST_LISTS = 20
 
 /** What an instance answers; `null` to what it does not understand, or has no room for. */
 export type Answer = InstanceState | readonly Listed[] | TraceAnswer | boolean | null
@@ -32,6 +34,7 @@ class Agent {
   readonly #hub: HubEngine
   readonly #activity: Activity
   readonly #state: Recent<InstanceState>
+  readonly #lists = new Map<string, Recent<readonly Listed[]>>()
   readonly #traces = new Map<string, TraceLog>()
 
   constructor(hub: HubEngine) {
@@ -48,16 +51,36 @@ class Agent {
       case 'state':
         return this.#state.get(SHARED, () => instanceState(hub, this.#activity))
       case 'streams':
-        return listStreams(visit => hub.inspection.eachStream(visit), hub.instances.id, question)
+        return this.#list(question)
       case 'trace':
         return this.#trace(question)
       case 'cut':
+        // Whoever has cut a stream looks whether it has gone.
+        this.#lists.clear()
         return hub.inspection.cut(question.stream)
       case 'drain':
         return this.#drain(question.instance)
       default:
         return null
     }
+  }
+
+  // Pages that show the same part of the list ask for it at the same pace.
+  #list({ search, after }: Wish): readonly Listed[] {
+    const { clock, inspection, instances } = this.#hub
+    const part = JSON.stringify([search, after])
+    if (!this.#lists.has(part) && this.#lists.size === MOST_LISTS) this.#lists.clear()
+    const recent = this.#lists.get(part) ?? new Recent(clock)
+    this.#lists.set(part, recent)
+    return recent.get(SHARED, () =>
+      listStreams(
+        visit => {
+          inspection.eachStream(visit)
+        },
+        instances.id,
+        { search, after },
+      ),
+    )
   }
 
   #trace(question: TraceQuestion): TraceAnswer | null {

@@ -1,7 +1,7 @@
 import type { HubEngine } from '../hub/engine.ts'
 import { ABOUT } from './agent.ts'
 import type { InstanceState, TopicRow } from './instance-state.ts'
-import { comparePlaces, PAGE, type Listed, type Place, type StreamRow, type Wish } from './listing.ts'
+import { comparePlaces, PAGE, shortened, type Listed, type Place, type StreamRow, type Wish } from './listing.ts'
 import { isRecord, type Question, type TraceQuestion } from './question.ts'
 import { Recent } from './recent.ts'
 import type { TraceAnswer } from './trace-log.ts'
@@ -115,7 +115,7 @@ function joinTopics(states: readonly InstanceState[]): TopicRow[] {
   const rows = [...joined.values()].sort((a, b) => b.streams - a.streams || (b.rate ?? 0) - (a.rate ?? 0))
   const busiest = rows.toSorted((a, b) => (b.rate ?? 0) - (a.rate ?? 0)).slice(0, MOST_TOPICS / 2)
   const chosen = new Set([...rows.slice(0, MOST_TOPICS / 2), ...busiest])
-  return rows.filter(row => chosen.has(row))
+  return rows.filter(row => chosen.has(row)).map(row => ({ ...row, topic: shortened(row.topic) }))
 }
 
 // What comes from instances of another version is shown as far as it has the shape that it should.

@@ -3,13 +3,14 @@ import type { HubEngine } from '../hub/engine.ts'
 import type { OpenStream } from '../hub/inspection.ts'
 import type { Activity, Rates } from './activity.ts'
 import { Least } from './least.ts'
-import { rowOf, shortened, type StreamRow } from './listing.ts'
+import { rowOf, type StreamRow } from './listing.ts'
 
 /** Topics and slow readers that an instance names, at most. */
 const MOST_TOPICS = 20
 const MOST_SLOW = 10
 
 export interface TopicRow {
+  /** Its whole name from an instance; shortened, to be shown, once those of all instances are joined. */
   readonly topic: string
   /** Streams that have it, on the instances that name it among their first. */
   readonly streams: number
@@ -75,7 +76,7 @@ function topTopics({ inspection }: HubEngine, activity: Activity): TopicRow[] {
     if (row.rate !== null && row.rate > 0) byRate.add(row)
   })
   const rows = new Map([...byStreams.items, ...byRate.items].map(row => [row.topic, row]))
-  return [...rows.values()].map(row => ({ ...row, topic: shortened(row.topic) }))
+  return [...rows.values()]
 }
 
 function slowReaders({ inspection }: HubEngine, instance: string): StreamRow[] {

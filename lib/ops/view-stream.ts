@@ -30,6 +30,10 @@ interface Viewer {
   readonly action: OpsAction
 }
 
+// The page is there for when there are too many streams, those of the operator's own network among them. `most` bounds its
+// own.
+const NO_LIMIT = Number.MAX_SAFE_INTEGER
+
 /** A stream that somebody may have as long as `may` says so: it is asked again before each look. */
 export function viewStream<Action extends OpsAction>(
   config: OpsConfig,
@@ -39,7 +43,7 @@ export function viewStream<Action extends OpsAction>(
   const places = new Places(show.most)
   return eventStream<EventMap, Logins>({
     ...login,
-    ...(limits && { limits }),
+    limits: { ...limits, identity: NO_LIMIT, address: NO_LIMIT, process: NO_LIMIT },
     hub: config.hub,
     subscribe: async (stream, ctx) => {
       const action = show.actionOf(ctx)

@@ -17,7 +17,7 @@ import { HTML } from '../../lib/ops/page/html.ts'
 import { SCRIPT } from '../../lib/ops/page/script.ts'
 import { STYLE } from '../../lib/ops/page/style.ts'
 import { eventually } from '../support/eventually.ts'
-import { raw, serve } from '../support/http.ts'
+import { openStream, raw, serve, type ReceivedStream } from '../support/http.ts'
 import { ManualClock } from '../support/manual-clock.ts'
 import { entriesOf, list, login, openOps, overviewThat, SESSION, TOKEN, tracedInOrder } from './site.ts'
 
@@ -256,6 +256,28 @@ test('the page shows topics by their streams, what is published to them, and who
   ])
 })
 
+test('topics whose names begin alike are not added up', async t => {
+  const site = await openOps(t)
+  const start = `tenant:${'a'.repeat(100)}:`
+  await site.open('ann', `${start}orders`)
+  await site.open('ben', `${start}salaries`)
+  const { topics } = await overviewThat(await site.watch('events'), () => true)
+  t.deepEqual(
+    topics.map(({ topic, streams }) => [topic, streams]),
+    Array.from({ length: 2 }, () => [`${start.slice(0, 100)}…`, 1]),
+  )
+})
+
+test('the page opens where its operator has as many streams as anybody may', async t => {
+  const site = await openOps(t)
+  for (let n = 0; n < 20; n += 1) await site.open('admin')
+  const refused = await openStream(`${site.url}/events?topics=news`, { headers: { 'x-user': 'admin' } })
+  t.is((await refused.next()).event, 'goaway')
+  const { instances } = await overviewThat(await site.watch('events'), () => true)
+  t.is(instances[0]?.streams, 21)
+  await tracedInOrder(await site.watch('trace?identity=admin'), ['is open'])
+})
+
 test('a client that does not read is among the slow readers until it has gone', async t => {
   const site = await openOps(t)
   const { port } = new URL(site.url)
@@ -393,7 +415,7 @@ test('no secret of a login, no address and no event is in any byte of it', async
   for (const secret of [SESSION, TOKEN, '127.0.0.1', '::1', 'classified']) t.false(all.includes(secret), secret)
 })
 
-test('however many pages are open, an instance looks at its topics once a second at most', async t => {
+test('however many pages are open, an instance looks at its topics and streams once a second at most', async t => {
   const clock = new ManualClock(Date.now())
   const site = await openOps(t, { hub: { clock } })
   const { inspection } = checkHub(site.hub)
@@ -403,7 +425,7 @@ test('however many pages are open, an instance looks at its topics once a second
     looks += 1
     eachTopic(visit)
   }
-  const pages = []
+  const pages: ReceivedStream[] = []
   for (let n = 0; n < 10; n += 1) {
     pages.push(await site.watch('events'))
     clock.advance(10)
@@ -413,6 +435,24 @@ test('however many pages are open, an instance looks at its topics once a second
   clock.advance(2_000)
   for (const page of pages) await page.next(({ event }) => event === 'overview')
   t.is(looks, 2)
+
+  const eachStream = inspection.eachStream.bind(inspection)
+  looks = 0
+  inspection.eachStream = visit => {
+    looks += 1
+    eachStream(visit)
+  }
+  const listAll = () => Promise.all(pages.map(() => list(site, 'search=admin')))
+  for (const { streams } of await listAll()) t.is(streams.length, 10)
+  t.is(looks, 1)
+  clock.advance(1_000)
+  await listAll()
+  t.is(looks, 2)
+  // A part of its own, and what has been done to the first one is seen at once.
+  const [one] = (await list(site, 'search=a')).streams
+  t.is(looks, 3)
+  t.is((await site.post({ type: 'cut', stream: one?.id })).status, 200)
+  t.is((await list(site, 'search=a')).streams.length, 9)
 })
 
 test('a trace that begins anew on an instance tells all of it, behind what is known', async t => {
