@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
-import { tmpdir } from 'node:os'
+import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import cors from '@koa/cors'
 import test from 'ava'
@@ -57,6 +57,17 @@ test('over TLS HTTP/2 is seen', async t => {
   const { url, ca } = await serveTls(site(t), t)
   const { code, findings } = await examine(url, [], await trust(t, ca))
   t.deepEqual(of('warning', findings), [])
+  t.true(of('ok', findings).includes('http'))
+  t.is(code, 0)
+})
+
+const testIpv6 = Object.values(networkInterfaces()).some(at => at?.some(({ address }) => address === '::1'))
+  ? test
+  : test.skip
+
+testIpv6('over TLS HTTP/2 is seen at an IPv6 address, too', async t => {
+  const { url, ca } = await serveTls(site(t), t, { address: '::1' })
+  const { code, findings } = await examine(url, [], await trust(t, ca))
   t.true(of('ok', findings).includes('http'))
   t.is(code, 0)
 })

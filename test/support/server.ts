@@ -15,13 +15,15 @@ import type { Scope } from './scope.ts'
 
 type Http2Listener = (request: Http2ServerRequest, response: Http2ServerResponse) => void
 
+const LOOPBACK = '127.0.0.1'
+
 /** A Koa application, 2 or 3. */
 interface App {
   callback(): RequestListener & Http2Listener
 }
 
 export interface Served<S> {
-  /** `http://127.0.0.1:<port>`, without a slash at its end. */
+  /** `http://<address>:<port>`, without a slash at its end. */
   readonly url: string
   readonly port: number
   readonly server: S
@@ -43,8 +45,10 @@ export async function serveHttp2(target: App | Http2Listener, scope?: Scope): Pr
   return listen(server, () => destroyAll(sessions), scope)
 }
 
-interface CertificateOptions {
-  /** The host that it is for. Default 127.0.0.1. */
+interface TlsOptions {
+  /** Where it listens. Default 127.0.0.1. */
+  readonly address?: '127.0.0.1' | '::1'
+  /** The host that the certificate is for. Default its address. */
   readonly name?: string
   /** When it expires. */
   readonly until?: Date
@@ -54,14 +58,14 @@ interface CertificateOptions {
 export async function serveTls(
   target: App,
   scope?: Scope,
-  { name, until }: CertificateOptions = {},
+  { address = LOOPBACK, name, until }: TlsOptions = {},
 ): Promise<Served<Http2SecureServer> & { readonly ca: string }> {
   const { private: key, cert } = await generate([{ name: 'commonName', value: 'localhost' }], {
     keyType: 'ec',
     extensions: [
       {
         name: 'subjectAltName',
-        altNames: [name === undefined ? { type: 7, ip: '127.0.0.1' } : { type: 2, value: name }],
+        altNames: [name === undefined ? { type: 7, ip: address } : { type: 2, value: name }],
       },
     ],
     ...(until && { notBeforeDate: new Date(0), notAfterDate: until }),
@@ -69,7 +73,7 @@ export async function serveTls(
   const server = createSecureServer({ key, cert, allowHTTP1: true }, target.callback())
   const sockets = new Set<Socket>()
   server.on('connection', (socket: Socket) => keep(sockets, socket))
-  const served = await listen(server, () => destroyAll(sockets), scope)
+  const served = await listen(server, () => destroyAll(sockets), scope, address)
   return { ...served, url: served.url.replace('http', 'https'), ca: cert }
 }
 
@@ -86,8 +90,9 @@ async function listen<S extends Server | Http2Server | Http2SecureServer>(
   server: S,
   cut: () => void,
   scope?: Scope,
+  address: string = LOOPBACK,
 ): Promise<Served<S>> {
-  server.listen(0, '127.0.0.1')
+  server.listen(0, address)
   await once(server, 'listening')
   const closed = once(server, 'close')
   const { port } = server.address() as AddressInfo
@@ -97,5 +102,6 @@ async function listen<S extends Server | Http2Server | Http2SecureServer>(
     await closed
   }
   scope?.teardown(close)
-  return { url: `http://127.0.0.1:${port}`, port, server, close }
+  const host = address.includes(':') ? `[${address}]` : address
+  return { url: `http://${host}:${port}`, port, server, close }
 }

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { ok, problem, seconds, unknown, warning, type Finding } from '../finding.ts'
 import type { Subject } from '../subject.ts'
@@ -71,8 +72,11 @@ export async function checkHttp(subject: Subject): Promise<Finding[]> {
 
 function negotiate({ url: { hostname, port }, patience }: Subject): Promise<string | undefined> {
   return new Promise(resolve => {
-    const servername = /[a-z]/i.test(hostname) ? { servername: hostname } : {}
-    const options = { host: hostname, port: Number(port || 443), ALPNProtocols: ['h2', 'http/1.1'], ...servername }
+    // A URL has an IPv6 address in brackets.
+    const host = hostname.replace(/^\[|\]$/g, '')
+    // SNI takes only names (RFC 6066, section 3).
+    const servername = isIP(host) === 0 ? { servername: host } : {}
+    const options = { host, port: Number(port || 443), ALPNProtocols: ['h2', 'http/1.1'], ...servername }
     const socket = connectTls(options, () => finish(socket.alpnProtocol === 'h2' ? 'h2' : 'http/1.1'))
     const timer = setTimeout(() => finish(undefined), patience)
     const finish = (protocol: string | undefined): void => {
