@@ -1,8 +1,10 @@
 import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import type { RequestListener, ServerResponse } from 'node:http'
 import { createServer, type AddressInfo, type Socket } from 'node:net'
 import { networkInterfaces, tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { gzipSync } from 'node:zlib'
 import cors from '@koa/cors'
 import test from 'ava'
 import Koa, { type Context, type Middleware } from 'koa'
@@ -95,6 +97,37 @@ test('compression on the way is found, and whether it holds events back', async 
   const held = await examine(await behindNginx(t, `${gzip} proxy_ignore_headers X-Accel-Buffering;`), SHORT)
   t.deepEqual(of('problem', held.findings), ['compression'])
   t.regex(held.findings.find(({ check }) => check === 'compression')?.cure ?? '', /text\/event-stream/)
+})
+
+test('a stream that breaks when it is compressed is found', async t => {
+  for (const breakIt of [
+    // Says that it is compressed, and is not.
+    (response: ServerResponse) => response.write('event: cursor\nid: 1\ndata: {}\n\n'),
+    // Breaks after the first bytes of gzip's header.
+    (response: ServerResponse) => response.write(Buffer.from([0x1f, 0x8b, 8]), () => response.destroy()),
+  ]) {
+    const { code, findings } = await examine(await compressing(t, 'gzip', breakIt))
+    t.deepEqual(of('problem', findings), ['compression'])
+    t.like(
+      findings.find(({ check }) => check === 'compression'),
+      { seen: 'the stream (gzip) breaks before its first event when compression is offered' },
+    )
+    t.is(code, 1)
+  }
+})
+
+test('a stream whose compression has another name, or that ends after its event, is read', async t => {
+  const event = gzipSync('data: 1\n\n')
+  for (const [encoding, send] of [
+    ['x-gzip', (response: ServerResponse) => response.write(event)],
+    ['GZIP', (response: ServerResponse) => response.write(event)],
+    ['gzip', (response: ServerResponse) => response.end(event)],
+  ] as const) {
+    const { code, findings } = await examine(await compressing(t, encoding, send))
+    t.deepEqual(of('problem', findings), [])
+    t.deepEqual(of('warning', findings), ['compression', 'http'])
+    t.is(code, 0)
+  }
 })
 
 test('a time-out that is shorter than the heartbeat is found', async t => {
@@ -279,6 +312,20 @@ test('an endless response of the ticket desk is no ticket', async t => {
   t.is(code, 2)
   t.is(err, `no ticket: ${url}/ticket responds with status 200 without one\n`)
 })
+
+/** A site behind a proxy that sends a stream of its own to those that offer compression; answers its address. */
+async function compressing(scope: Scope, encoding: string, send: (response: ServerResponse) => void): Promise<string> {
+  const app = site(scope).callback()
+  return listen(scope, (request, response) => {
+    if (request.headers['accept-encoding'] === undefined) return void app(request, response)
+    response.writeHead(200, { 'content-type': 'text/event-stream', 'content-encoding': encoding })
+    send(response)
+  })
+}
+
+async function listen(scope: Scope, listener: RequestListener): Promise<string> {
+  return (await serve(listener, scope)).url
+}
 
 /** A server of TCP alone; answers its port. */
 async function servePlain(scope: Scope, serve: (socket: Socket) => void): Promise<number> {

@@ -92,8 +92,9 @@ function watch(incoming: IncomingMessage, patience: number, close: () => void): 
   )
   const decoder = new TextDecoder()
   incoming.on('data', sign)
-  incoming.once('close', end)
   const body: Readable = pipeline(incoming, decompressor(incoming.headers['content-encoding']), () => {})
+  // Not that of the response: what has come before its end may not be decompressed yet.
+  body.once('close', end)
   body.on('data', (chunk: Buffer) => {
     bytes += chunk.length
     if (bytes > MOST_BYTES) {
@@ -130,8 +131,16 @@ function watch(incoming: IncomingMessage, patience: number, close: () => void): 
 }
 
 /** Decompresses incoming data without delay. */
-function decompressor(encoding: string | undefined): Duplex {
-  if (encoding === 'gzip' || encoding === 'deflate') return createUnzip({ finishFlush: constants.Z_SYNC_FLUSH })
-  if (encoding === 'br') return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
-  return new PassThrough()
+function decompressor(encoding = 'identity'): Duplex {
+  switch (encoding.toLowerCase()) {
+    // Two names of one coding (RFC 9110, section 8.4.1.3).
+    case 'gzip':
+    case 'x-gzip':
+    case 'deflate':
+      return createUnzip({ finishFlush: constants.Z_SYNC_FLUSH })
+    case 'br':
+      return createBrotliDecompress({ finishFlush: constants.BROTLI_OPERATION_FLUSH })
+    default:
+      return new PassThrough()
+  }
 }

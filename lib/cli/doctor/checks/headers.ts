@@ -11,7 +11,7 @@ export async function checkCompression(subject: Subject): Promise<Finding[]> {
   try {
     const { 'content-encoding': encoding = 'identity', 'cache-control': control = '' } = probe.headers
     const first = await probe.next(() => true)
-    if (first === undefined && probe.ending() === undefined) return [heldBack(subject.patience)]
+    if (first === undefined) return [probe.ending() === undefined ? heldBack(subject.patience) : broken(encoding)]
     if (encoding !== 'identity') {
       return [
         warning('compression', `a proxy compresses it (${encoding}); events arrived without delay this time`, EXCLUDE),
@@ -32,6 +32,12 @@ const EXCLUDE =
 
 function heldBack(patience: number): Finding {
   const seen = `no event arrives within ${seconds(patience)} when compression is offered, but one does otherwise`
+  return problem('compression', seen, EXCLUDE)
+}
+
+/** The same stream has brought an event before, uncompressed. */
+function broken(encoding: string): Finding {
+  const seen = `the stream (${encoding}) breaks before its first event when compression is offered`
   return problem('compression', seen, EXCLUDE)
 }
 
