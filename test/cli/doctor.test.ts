@@ -138,6 +138,28 @@ test('a time-out that is shorter than the heartbeat is found', async t => {
   t.is(code, 1)
 })
 
+test('a stream that is cut though it is not idle is not taken for a time-out of idle ones', async t => {
+  for (const [quiet, cutAfter] of [
+    [100, 0],
+    [4_000, 1_000],
+  ] as const) {
+    const { url } = await serve((_, response) => {
+      response.writeHead(200, { 'content-type': 'text/event-stream' })
+      response.write('event: cursor\nid: 1\ndata: {"heartbeat":5000}\n\n')
+      // A silence that it survives, and a shorter one that it does not.
+      setTimeout(
+        () => response.write('event: heartbeat\ndata\n\n', () => setTimeout(() => response.destroy(), cutAfter)),
+        quiet,
+      )
+    }, t)
+    const { code, findings } = await examine(url, ['--wait', '60'])
+    t.like(findings.at(-1), { check: 'idle', level: 'problem' })
+    t.regex(findings.at(-1)?.seen ?? '', /^cut \d+\.\d s after opening, though not idle$/)
+    t.regex(findings.at(-1)?.cure ?? '', /total time of a response/)
+    t.is(code, 1)
+  }
+})
+
 test('a stream without heartbeats is warned of', async t => {
   const { findings } = await examine(await behindNginx(t, HTTP_1_1, { heartbeat: false }))
   t.deepEqual(of('warning', findings), ['http', 'idle'])

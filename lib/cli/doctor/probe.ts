@@ -15,10 +15,15 @@ export interface Block {
   readonly id: string | undefined
 }
 
-/** How a response ended, and the milliseconds of silence before that. */
+/** How a response ended. Times are in milliseconds. */
 export interface Ending {
   readonly isWhole: boolean
+  /** The silence before the end. */
   readonly silence: number
+  /** The longest silence before that one, which it survived. */
+  readonly survived: number
+  /** The time since its head. */
+  readonly age: number
 }
 
 /** An open stream under test. */
@@ -71,7 +76,8 @@ function watch(incoming: IncomingMessage, patience: number, close: () => void): 
   let ending: Ending | undefined
   let announce = (): void => {}
   let longest = 0
-  let byteAt = performance.now()
+  const openedAt = performance.now()
+  let byteAt = openedAt
   let bytes = 0
 
   const sign = (): void => {
@@ -79,7 +85,8 @@ function watch(incoming: IncomingMessage, patience: number, close: () => void): 
     byteAt = performance.now()
   }
   const end = (): void => {
-    ending ??= { isWhole: incoming.complete, silence: performance.now() - byteAt }
+    const now = performance.now()
+    ending ??= { isWhole: incoming.complete, silence: now - byteAt, survived: longest, age: now - openedAt }
     announce()
   }
   const parse = createParser(

@@ -1,5 +1,5 @@
 import { ok, problem, seconds, unknown, warning, type Finding } from '../finding.ts'
-import type { Block, Probe } from '../probe.ts'
+import type { Block, Ending, Probe } from '../probe.ts'
 import type { Subject } from '../subject.ts'
 
 // How late a heartbeat may be in addition to a quarter of its interval: the tolerance of the library's client.
@@ -8,6 +8,10 @@ const GRACE = 2_000
 const LONGEST_HEARTBEAT = 3_600_000
 /** If the stream has no heartbeats. */
 const DEFAULT_WAIT = 60_000
+// Proxies count idle time in seconds: a shorter silence has reached no limit of theirs.
+const SHORTEST_LIMIT = 500
+// A silence that has reached a limit is longer than all before it: by more than a busy machine makes of equal ones.
+const CLEARLY_LONGER = 1.1
 
 /** Whether an idle stream stays open. Takes two heartbeats. */
 export async function checkIdle(subject: Subject): Promise<Finding[]> {
@@ -28,14 +32,7 @@ async function watch(probe: Probe, asked: number | undefined): Promise<Finding> 
   if (goaway !== undefined) return unknown('idle', 'the application ended the stream: see its last event')
   const ending = probe.ending()
   const interval = heartbeat ? `the heartbeat interval is ${seconds(heartbeat)}` : 'there is no heartbeat'
-  if (ending !== undefined) {
-    const seen = `cut after ${seconds(ending.silence)} of silence; ${interval}`
-    return problem(
-      'idle',
-      seen,
-      `raise the proxy’s idle timeout above two heartbeats, or set \`heartbeat\` below half of it`,
-    )
-  }
+  if (ending !== undefined) return judgeCut(ending, interval)
   const silence = probe.longestSilence()
   if (heartbeat && silence > heartbeat * 1.25 + GRACE) {
     const seen = `nothing arrived for ${seconds(silence)}, though ${interval}: a proxy buffers the stream`
@@ -50,6 +47,22 @@ async function watch(probe: Probe, asked: number | undefined): Promise<Finding> 
     )
   }
   return ok('idle', stays)
+}
+
+/** An idle timeout cuts at the longest silence so far, or at the first one; whatever else cuts, at any. */
+function judgeCut({ silence, survived, age }: Ending, interval: string): Finding {
+  if (silence > Math.max(SHORTEST_LIMIT, survived * CLEARLY_LONGER)) {
+    return problem(
+      'idle',
+      `cut after ${seconds(silence)} of silence; ${interval}`,
+      'raise the proxy’s idle timeout above two heartbeats, or set `heartbeat` below half of it',
+    )
+  }
+  return problem(
+    'idle',
+    `cut ${seconds(age)} after opening, though not idle`,
+    'if the next one is cut after the same time, a proxy limits the total time of a response: raise that limit, or set `maxAge` below it; otherwise see why the application or the proxy ends it',
+  )
 }
 
 /** Milliseconds between heartbeats, from the stream's own data. */
