@@ -211,6 +211,34 @@ test('what is no stream is said to be none', async t => {
   t.deepEqual(of('problem', (await examine(`http://127.0.0.1:${await freePort()}`)).findings), ['answer'])
 })
 
+test('a later response that is no stream is a problem in each check, with its cure', async t => {
+  const checks = ['compression', 'caching', 'http', 'last-event-id', 'resume', 'cors', 'idle']
+  for (const [status, type, cure] of [
+    [502, 'text/html', /cannot reach the application/],
+    [429, 'text/plain', /rate limit/],
+    [200, 'text/html', /login page/],
+  ] as const) {
+    const refuse = (response: ServerResponse) => response.writeHead(status, { 'content-type': type }).end()
+    const { code, findings } = await examine(await refusingAfter(t, 1, refuse), ['--origin', 'https://app.example.com'])
+    t.deepEqual(of('problem', findings), checks)
+    for (const { seen, cure: given } of findings.slice(2)) {
+      t.true(seen.endsWith(` got status ${status}, ${type}`), seen)
+      t.regex(given ?? '', cure)
+    }
+    t.is(code, 1)
+  }
+})
+
+test('a reconnect that is refused is told apart from one that meets silence', async t => {
+  // Before it are the first stream, those of compression, caching, HTTP and Last-Event-ID, and the one that is cut.
+  const url = await refusingAfter(t, 6, response => response.writeHead(503).end())
+  const { code, findings } = await examine(url)
+  t.deepEqual(of('problem', findings), ['resume', 'idle'])
+  t.like(findings.at(-2), { seen: 'after a cut, the reconnect got status 503, no content type' })
+  t.regex(findings.at(-2)?.cure ?? '', /hub\.ready/)
+  t.is(code, 1)
+})
+
 test('each stream has a ticket of its own, and no secret is shown', async t => {
   const isAda = (ctx: Context) => (ctx.get('authorization') === 'Bearer s3cret' ? { id: 'ada' } : undefined)
   let desk: Middleware | undefined
@@ -334,6 +362,13 @@ test('an endless response of the ticket desk is no ticket', async t => {
   t.is(code, 2)
   t.is(err, `no ticket: ${url}/ticket responds with status 200 without one\n`)
 })
+
+/** A site that responds as usual to the first requests, and refuses the others; answers its address. */
+async function refusingAfter(scope: Scope, first: number, refuse: (response: ServerResponse) => void): Promise<string> {
+  const app = site(scope).callback()
+  let turn = 0
+  return listen(scope, (request, response) => (turn++ < first ? void app(request, response) : refuse(response)))
+}
 
 /** A site behind a proxy that sends a stream of its own to those that offer compression; answers its address. */
 async function compressing(scope: Scope, encoding: string, send: (response: ServerResponse) => void): Promise<string> {

@@ -10,6 +10,15 @@
  */
 export type Failure = 'silent' | 'half' | 'unreachable' | 'untrusted' | 'expired' | 'misnamed' | 'no-tls' | 'no-http'
 
+/** A response that is no stream: of another status than 200, or of another type. */
+export interface NoStream {
+  readonly status: number
+  readonly type: string | undefined
+}
+
+/** Why there is no stream. */
+export type Unopened = Failure | NoStream
+
 // Codes of Node's and OpenSSL's.
 const CODES: readonly (readonly [code: RegExp, failure: Failure])[] = [
   [/SELF_SIGNED|UNABLE_TO_(?:GET_ISSUER|VERIFY_LEAF)|CERT_(?:UNTRUSTED|SIGNATURE_FAILURE)/, 'untrusted'],

@@ -1,5 +1,5 @@
 import { logIn, type Login } from '../login.ts'
-import type { Failure } from './failure.ts'
+import type { Failure, Unopened } from './failure.ts'
 import { openProbe, type Probe } from './probe.ts'
 
 /** The settings of an examination. */
@@ -17,7 +17,7 @@ export interface Subject extends Manner {
   readonly url: URL
   readonly login: Login
   /** Opens it again, with new credentials. */
-  open(more?: Extra): Promise<Probe | Failure>
+  open(more?: Extra): Promise<Probe | Unopened>
 }
 
 export interface Extra {
@@ -41,7 +41,23 @@ export function subjectOf(url: URL, login: Login, { patience, origin, wait }: Ma
       const credentials = await logIn(url, login)
       for (const [name, value] of Object.entries({ ...VISIBLE, ...query }))
         credentials.url.searchParams.set(name, value)
-      return openProbe(credentials.url, { headers: { ...credentials.headers, ...headers }, patience })
+      const sent = { ...credentials.headers, ...headers }
+      return streamOf(await openProbe(credentials.url, { headers: sent, patience }))
     },
   }
+}
+
+/** Whether a stream has opened. */
+export function isOpen(opened: Probe | Unopened): opened is Probe {
+  return typeof opened !== 'string' && 'next' in opened
+}
+
+/** Any proxy may respond in place of the application, at any request: no check may take that for a stream. */
+function streamOf(probe: Probe | Failure): Probe | Unopened {
+  if (typeof probe === 'string') return probe
+  const { status, headers } = probe
+  const type = headers['content-type']
+  if (status === 200 && type?.startsWith('text/event-stream')) return probe
+  probe.close()
+  return { status, type }
 }

@@ -1,21 +1,11 @@
 import { ok, problem, seconds, unknown, type Finding } from '../finding.ts'
 import type { Failure } from '../failure.ts'
 import type { Probe } from '../probe.ts'
-import type { Subject } from '../subject.ts'
+import { isOpen, type Subject } from '../subject.ts'
+import { cureOf, describe } from './unopened.ts'
 
 const UNBUFFER =
   'turn off response buffering for this route; nginx honours `X-Accel-Buffering: no`, which the stream sends, unless `proxy_ignore_headers` names it. Until then, pages on `koa-event-stream/client` fall back to long polling'
-
-const STATUS_CURES: Readonly<Record<number, string>> = {
-  401: 'pass credentials: --header, --cookie or --ticket-url',
-  403: 'these credentials may not open this stream, or the `Origin` or TLS is not what the route requires: see `origins`, `requireSecure` and the hub’s `refuse` event',
-  404: 'the URL, or the proxy’s route to it, is wrong',
-  406: 'a proxy changes the `Accept` header',
-  429: 'too many streams: see `limits`',
-  502: 'the proxy cannot reach the application',
-  503: 'the application drains, is overloaded, or has lost its broker: see `hub.ready`',
-  504: 'the application did not respond in time, or the proxy waits for the whole response: turn off its buffering',
-}
 
 const FAILURES: Readonly<Record<Exclude<Failure, 'silent'>, readonly [seen: string, cure: string]>> = {
   half: [
@@ -53,24 +43,18 @@ export async function checkAnswer(subject: Subject): Promise<{ findings: Finding
   const probe = await subject.open()
   if (probe === 'silent') return { findings: [await judgeSilence(subject)], isStream: false }
   if (typeof probe === 'string') return { findings: [problem('answer', ...FAILURES[probe])], isStream: false }
+  if (!isOpen(probe)) {
+    return { findings: [problem('answer', describe(probe.status, probe.type), cureOf(probe))], isStream: false }
+  }
   try {
-    return await judgeAnswer(probe, subject.patience)
+    return await judgeFirst(probe, subject.patience)
   } finally {
     probe.close()
   }
 }
 
-async function judgeAnswer(probe: Probe, patience: number): Promise<{ findings: Finding[]; isStream: boolean }> {
-  const { status, headers } = probe
-  const type = headers['content-type'] ?? 'no content type'
-  if (status !== 200 || !type.startsWith('text/event-stream')) {
-    const cure =
-      status === 200
-        ? 'something else answers this URL: a login page, or the index of a single-page application'
-        : (STATUS_CURES[status] ?? 'a stream has status 200; redirects are not followed')
-    return { findings: [problem('answer', `status ${status}, ${type}`, cure)], isStream: false }
-  }
-  const answer = ok('answer', `status 200, ${type}`)
+async function judgeFirst(probe: Probe, patience: number): Promise<{ findings: Finding[]; isStream: boolean }> {
+  const answer = ok('answer', describe(probe.status, probe.headers['content-type']))
   const first = await probe.next(() => true)
   if (first !== undefined) {
     return { findings: [answer, ok('buffering', 'the first event arrives while the stream is open')], isStream: true }
@@ -94,7 +78,7 @@ async function judgeSilence(subject: Subject): Promise<Finding> {
       'check whether the application responds without the proxy, and how long its `authenticate` and `subscribe` take'
     return problem('answer', `no response within ${seconds(subject.patience)}`, cure)
   }
-  poll.close()
+  if (isOpen(poll)) poll.close()
   const seen = `no response within ${seconds(subject.patience)}, but one to a long poll: a proxy buffers the stream until it ends`
   return problem('buffering', seen, UNBUFFER)
 }

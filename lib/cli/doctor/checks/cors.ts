@@ -1,6 +1,7 @@
 import { ok, problem, unknown, type Finding } from '../finding.ts'
 import { openProbe, type Probe } from '../probe.ts'
-import type { Subject } from '../subject.ts'
+import { isOpen, type Subject } from '../subject.ts'
+import { unopened } from './unopened.ts'
 
 /** Whether a cross-site page may open the stream with these credentials. */
 export async function checkCors(subject: Subject): Promise<Finding[]> {
@@ -13,7 +14,7 @@ export async function checkCors(subject: Subject): Promise<Finding[]> {
   const findings: Finding[] = []
 
   const stream = await subject.open({ headers: { origin } })
-  if (typeof stream === 'string') return [unknown('cors', 'a request with `Origin` got no response')]
+  if (!isOpen(stream)) return [unopened('cors', stream, 'a request with `Origin`')]
   stream.close()
   findings.push(...judge(stream.headers, origin, hasCookie, `the stream (status ${stream.status})`))
 

@@ -1,13 +1,15 @@
 import { isIP } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 import { ok, problem, seconds, unknown, warning, type Finding } from '../finding.ts'
-import type { Subject } from '../subject.ts'
+import { isOpen, type Subject } from '../subject.ts'
+import { unopened } from './unopened.ts'
 
 /** Whether a proxy compresses the stream, and delays it by doing so. */
 export async function checkCompression(subject: Subject): Promise<Finding[]> {
   const probe = await subject.open({ headers: { 'accept-encoding': 'gzip, br' } })
   if (probe === 'silent') return [heldBack(subject.patience)]
   if (typeof probe === 'string') return [unknown('compression', 'the connection breaks when compression is offered')]
+  if (!isOpen(probe)) return [unopened('compression', probe)]
   try {
     const { 'content-encoding': encoding = 'identity', 'cache-control': control = '' } = probe.headers
     const first = await probe.next(() => true)
@@ -44,7 +46,7 @@ function broken(encoding: string): Finding {
 /** Whether a cache could store the stream, or did. */
 export async function checkCaching(subject: Subject): Promise<Finding[]> {
   const probe = await subject.open()
-  if (typeof probe === 'string') return [unknown('caching', 'a second request got no response')]
+  if (!isOpen(probe)) return [unopened('caching', probe)]
   probe.close()
   const { age, 'cache-control': control = '' } = probe.headers
   const cure = 'exclude this route from the cache'
@@ -69,7 +71,7 @@ export async function checkHttp(subject: Subject): Promise<Finding[]> {
   if (protocol === 'h2') return [ok('http', 'HTTP/2 is offered')]
   if (protocol === undefined) return [unknown('http', 'the TLS handshake failed')]
   const probe = await subject.open()
-  if (typeof probe === 'string') return [unknown('http', 'a second request got no response')]
+  if (!isOpen(probe)) return [unopened('http', probe)]
   probe.close()
   if (probe.httpVersion !== '1.0') return [warning('http', `HTTP/${probe.httpVersion}, and no HTTP/2`, cure)]
   const seen = 'HTTP/1.0: a cut stream looks like one that has ended'

@@ -1,6 +1,7 @@
 import { ok, problem, seconds, unknown, warning, type Finding } from '../finding.ts'
 import type { Block, Ending, Probe } from '../probe.ts'
-import type { Subject } from '../subject.ts'
+import { isOpen, type Subject } from '../subject.ts'
+import { unopened } from './unopened.ts'
 
 // How late a heartbeat may be in addition to a quarter of its interval: the tolerance of the library's client.
 const GRACE = 2_000
@@ -16,7 +17,7 @@ const CLEARLY_LONGER = 1.1
 /** Whether an idle stream stays open. Takes two heartbeats. */
 export async function checkIdle(subject: Subject): Promise<Finding[]> {
   const probe = await subject.open()
-  if (typeof probe === 'string') return [unknown('idle', 'a second request got no response')]
+  if (!isOpen(probe)) return [unopened('idle', probe)]
   try {
     return [await watch(probe, subject.wait)]
   } finally {

@@ -1,6 +1,8 @@
 import { ok, problem, unknown, type Finding } from '../finding.ts'
-import type { Block, Probe } from '../probe.ts'
-import type { Subject } from '../subject.ts'
+import type { NoStream } from '../failure.ts'
+import type { Block } from '../probe.ts'
+import { isOpen, type Extra, type Subject } from '../subject.ts'
+import { unopened } from './unopened.ts'
 
 // An id that no log issues: a server that receives it responds with a gap.
 const STRANGE = 'doctor'
@@ -11,21 +13,23 @@ const isNotice = ({ event }: Block): boolean => event === 'cursor' || event === 
 
 /** Whether the id that a browser sends back arrives, in the header or at least in the query. */
 export async function checkLastEventId(subject: Subject): Promise<Finding[]> {
-  const byHeader = await noticeOf(subject, { headers: { 'last-event-id': STRANGE } })
-  if (byHeader === 'gap') return [ok('last-event-id', 'the header arrives')]
-  const byQuery = await noticeOf(subject, { query: { lastEventId: STRANGE } })
-  if (byQuery === 'gap') {
+  const byHeader = await bringsGap(subject, { headers: { 'last-event-id': STRANGE } })
+  if (byHeader === true) return [ok('last-event-id', 'the header arrives')]
+  if (byHeader !== false) return [unopened('last-event-id', byHeader)]
+  const byQuery = await bringsGap(subject, { query: { lastEventId: STRANGE } })
+  if (byQuery === true) {
     const seen =
       '`Last-Event-ID` does not arrive, though `?lastEventId=` does: clients that reconnect miss events without noticing'
     return [problem('last-event-id', seen, 'let proxies and gateways forward the header: allow lists often lack it')]
   }
+  if (byQuery !== false) return [unopened('last-event-id', byQuery)]
   return [unknown('last-event-id', 'the stream has no topics of a hub, so its effect cannot be observed')]
 }
 
 /** Whether a stream that is cut resumes at its position. */
 export async function checkResume(subject: Subject): Promise<Finding[]> {
   const first = await subject.open()
-  if (typeof first === 'string') return [unknown('resume', 'a second request got no response')]
+  if (!isOpen(first)) return [unopened('resume', first)]
   const cursor = await first.next(({ event, id }) => event === 'cursor' && id !== undefined && id !== '')
   // Cut abruptly, as by a network failure.
   first.close()
@@ -33,7 +37,8 @@ export async function checkResume(subject: Subject): Promise<Finding[]> {
   for (let attempt = 0; attempt < ATTEMPTS; attempt += 1) {
     const again = await subject.open({ headers: { 'last-event-id': cursor.id } })
     if (typeof again === 'string') return [problem('resume', 'after a cut, the reconnect gets no response', AWAY)]
-    const notice = await noticeAt(again)
+    if (!isOpen(again)) return [unopened('resume', again, 'after a cut, the reconnect')]
+    const notice = await again.next(isNotice)
     again.close()
     if (notice?.event === 'gap') {
       const seen = 'after a cut, the reconnect gets a gap: events would be lost'
@@ -50,14 +55,12 @@ const AWAY = 'check the limits of streams per identity and per address, and the 
 const SHARE =
   'instances without a shared log do not know each other’s ids: give all of them the same `redisBroker`; with one instance, check the length of its history'
 
-async function noticeOf(subject: Subject, more: Parameters<Subject['open']>[0]): Promise<string | undefined> {
-  const probe = await subject.open(more)
-  if (typeof probe === 'string') return undefined
-  const notice = await noticeAt(probe)
-  probe.close()
-  return notice?.event
-}
-
-function noticeAt(probe: Probe): Promise<Block | undefined> {
-  return probe.next(isNotice)
+/** Whether the first notice is a gap; `false` without a response. */
+async function bringsGap(subject: Subject, more: Extra): Promise<boolean | NoStream> {
+  const opened = await subject.open(more)
+  if (typeof opened === 'string') return false
+  if (!isOpen(opened)) return opened
+  const notice = await opened.next(isNotice)
+  opened.close()
+  return notice?.event === 'gap'
 }
