@@ -25,15 +25,21 @@ interface SiteOptions {
   readonly heartbeat?: number | false
   readonly before?: readonly Middleware[]
   readonly authenticate?: (hub: Hub) => Authenticator | false
+  readonly origins?: readonly string[]
 }
 
-function site(scope: Scope, { heartbeat, before = [], authenticate = () => false }: SiteOptions = {}): Koa {
+function site(scope: Scope, { heartbeat, before = [], authenticate = () => false, origins }: SiteOptions = {}): Koa {
   const hub = createHub()
   scope.teardown(() => hub.close())
   const app = new Koa()
   for (const middleware of before) app.use(middleware)
   const login = authenticate(hub)
-  const options = { hub, subscribe: () => 'news', ...(heartbeat !== undefined && { heartbeat }) }
+  const options = {
+    hub,
+    subscribe: () => 'news',
+    ...(heartbeat !== undefined && { heartbeat }),
+    ...(origins && { origins }),
+  }
   app.use(
     login === false
       ? eventStream({ ...options, authenticate: false })
@@ -199,6 +205,25 @@ test('what a page of another site may not do is found, and what it may', async t
   const before = [cors({ origin, allowHeaders: ['Authorization', 'Last-Event-ID'] })]
   const whole = await serve(site(t, { authenticate, before }), t)
   t.deepEqual(of('problem', (await examine(whole.url, args)).findings), [])
+})
+
+test('a stream that refuses the origin is found, though its CORS headers are right', async t => {
+  const origin = 'https://app.example.com'
+  const authenticate = () => ({ ...signedIn({ id: 'ada' }), ambient: true })
+  const before = [cors({ origin, credentials: true, allowHeaders: ['Last-Event-ID'] })]
+  const args = ['--origin', origin, '--cookie', 'user=ada']
+  const refusing = await serve(site(t, { authenticate, before }), t)
+  const { code, findings } = await examine(refusing.url, args)
+  t.deepEqual(of('problem', findings), ['cors'])
+  t.like(
+    findings.find(({ check }) => check === 'cors'),
+    { seen: 'the stream refuses the origin with status 403', cure: 'add the origin to `origins` of the route' },
+  )
+  t.is(code, 1)
+  const allowing = await serve(site(t, { authenticate, before, origins: [origin] }), t)
+  const allowed = await examine(allowing.url, args)
+  t.deepEqual(of('problem', allowed.findings), [])
+  t.true(of('ok', allowed.findings).includes('cors'))
 })
 
 test('what is no stream is said to be none', async t => {

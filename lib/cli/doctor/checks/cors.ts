@@ -14,9 +14,15 @@ export async function checkCors(subject: Subject): Promise<Finding[]> {
   const findings: Finding[] = []
 
   const stream = await subject.open({ headers: { origin } })
-  if (!isOpen(stream)) return [unopened('cors', stream, 'a request with `Origin`')]
-  stream.close()
-  findings.push(...judge(stream.headers, origin, hasCookie, `the stream (status ${stream.status})`))
+  if (isOpen(stream)) {
+    stream.close()
+    findings.push(...judge(stream.headers, origin, hasCookie, `the stream (status ${stream.status})`))
+  } else if (typeof stream !== 'string' && stream.status === 403) {
+    // It has opened without `Origin`. CORS headers change nothing: they may be right.
+    findings.push(problem('cors', 'the stream refuses the origin with status 403', ADMIT))
+  } else {
+    return [unopened('cors', stream, 'a request with `Origin`')]
+  }
 
   const preflight = await openProbe(url, {
     method: 'OPTIONS',
@@ -53,6 +59,7 @@ function judgePreflight(
   return [problem('cors', `${what} does not allow ${missing}`, cure)]
 }
 
+const ADMIT = 'add the origin to `origins` of the route'
 const MOUNT =
   'mount CORS middleware, such as @koa/cors with this origin, before the stream, and let the proxy forward OPTIONS'
 
