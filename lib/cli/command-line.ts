@@ -66,7 +66,10 @@ export function readCommandLine(args: readonly string[]): Command {
   if (address === undefined || rest.length > 0) throw new UsageError(`${name} takes one URL.`)
   const target = {
     url: readUrl('the URL', address),
-    headers: [...lines('header', values.header).map(readHeader), ...cookieHeader(lines('cookie', values.cookie))],
+    headers: joined([
+      ...lines('header', values.header).map(readHeader),
+      ...lines('cookie', values.cookie).map(readCookie),
+    ]),
     ticketUrl: values['ticket-url'] === undefined ? undefined : readUrl('--ticket-url', values['ticket-url']),
     json: values.json ?? false,
   }
@@ -160,6 +163,16 @@ function readHeader(line: string): [string, string] {
   return [name.toLowerCase(), value]
 }
 
-function cookieHeader(cookies: readonly string[]): [string, string][] {
-  return cookies.length === 0 ? [] : [readHeader(`cookie: ${cookies.join('; ')}`)]
+function readCookie(pair: string): [string, string] {
+  return readHeader(`cookie: ${pair}`)
+}
+
+/** Each name once: a repeated one is a list (RFC 9110, 5.3), and cookies are a list of their own (RFC 6265, 5.4). */
+function joined(headers: readonly (readonly [name: string, value: string])[]): [string, string][] {
+  const values = new Map<string, string>()
+  for (const [name, value] of headers) {
+    const before = values.get(name)
+    values.set(name, before === undefined ? value : `${before}${name === 'cookie' ? ';' : ','} ${value}`)
+  }
+  return [...values]
 }

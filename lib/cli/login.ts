@@ -1,6 +1,6 @@
 /** The user's credentials. Never printed. */
 export interface Login {
-  /** Names in lower case. */
+  /** Names in lower case, each once. */
   readonly headers: readonly (readonly [name: string, value: string])[]
   /** Where tickets are issued, if the stream uses them. */
   readonly ticketUrl: URL | undefined

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import test from 'ava'
 import { readCommandLine, UsageError } from '../../lib/cli/command-line.ts'
+import { serve } from '../support/http.ts'
 import { runCli } from './run-cli.ts'
 
 const URL_ = 'https://app.example.com/events'
@@ -34,6 +35,28 @@ test('what is given is read, headers and cookies from files, too', async t => {
     wait: 2 ** 31 - 1,
     patience: 2 ** 31 - 1,
   })
+})
+
+test('a header that is repeated is sent with each of its values, to the stream and for a ticket', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'cli-'))
+  t.teardown(() => rm(folder, { recursive: true }))
+  await writeFile(join(folder, 'cookies'), 'c=3\nd=4\n')
+  const sent: unknown[] = []
+  const { url } = await serve(({ method, headers: { cookie, 'x-role': role } }, response) => {
+    sent.push({ method, cookie, role })
+    if (method === 'POST') return response.end('{"ticket":"t"}')
+    // It ends the stream for good.
+    return response.writeHead(403).end()
+  }, t)
+  const twice = ['--header', 'Cookie: a=1', '--header', 'X-Role: reader', '--header', 'cookie: b=2']
+  const login = [...twice, '--header', 'x-role: writer', '--cookie', `@${folder}/cookies`]
+  const both = { cookie: 'a=1; b=2; c=3; d=4', role: 'reader, writer' }
+  await runCli(['tail', url, ...login])
+  t.deepEqual(sent, [{ method: 'GET', ...both }])
+  await runCli(['tail', url, '--ticket-url', url, ...login])
+  t.deepEqual(sent[1], { method: 'POST', ...both })
+  await runCli(['doctor', url, ...login])
+  t.deepEqual(sent.at(-1), { method: 'GET', ...both })
 })
 
 for (const [args, message] of [
