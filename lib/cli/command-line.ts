@@ -30,6 +30,24 @@ Exit codes: 0 success; 1 doctor found a problem, or the stream has ended for goo
 /** The longest timer of Node in milliseconds: 24 days. */
 const LONGEST_TIMER = 2 ** 31 - 1
 
+/** What a header can be named, and what its value can contain (RFC 9110, 5.6.2 and 5.5). */
+const TOKEN = /^[!#$%&'*+.^_`|~\da-z-]+$/i
+const FIELD_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/
+
+/** Headers of the connection or of the message, not of the request: `fetch` refuses them, or ignores them, as it does `Host`. */
+const NOT_OURS = new Set([
+  'connection',
+  'content-length',
+  'expect',
+  'host',
+  'keep-alive',
+  'proxy-connection',
+  'te',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+])
+
 /** An invalid command line; the message says why. */
 export class UsageError extends Error {
   override readonly name = 'UsageError'
@@ -75,8 +93,9 @@ export function readCommandLine(args: readonly string[]): Command {
   }
   if (name === 'tail') {
     refuse(name, values, ['origin', 'timeout', 'wait'])
-    const count = values.count === undefined ? Infinity : readNumber('count', values.count, 1)
-    return { name, ...target, since: values.since, count }
+    const count = values.count === undefined ? Infinity : readCount('count', values.count)
+    const since = values.since === undefined ? undefined : sendable('since', values.since)
+    return { name, ...target, since, count }
   }
   refuse(name, values, ['since', 'count'])
   const wait = values.wait === undefined ? undefined : readDuration('wait', values.wait, 0)
@@ -133,6 +152,12 @@ function readNumber(name: string, text: string, least: number): number {
   return number
 }
 
+function readCount(name: string, text: string): number {
+  const count = Number(text)
+  if (!Number.isSafeInteger(count) || count < 1) throw new UsageError(`--${name} takes a whole number of at least 1.`)
+  return count
+}
+
 /** Milliseconds. */
 function readDuration(name: string, text: string, least: number): number {
   return Math.min(readNumber(name, text, least) * 1_000, LONGEST_TIMER)
@@ -153,18 +178,22 @@ function lines(name: string, given: readonly string[] = []): string[] {
 }
 
 function readHeader(line: string): [string, string] {
-  const [, name, value = ''] = /^([^\s:]+)\s*:\s*(.*)$/.exec(line) ?? []
-  if (name === undefined) throw new UsageError(`--header takes 'Name: value'.`)
-  try {
-    new Headers([[name, value]])
-  } catch {
-    throw new UsageError('--header contains a character that cannot be sent.')
-  }
-  return [name.toLowerCase(), value]
+  const [, given, value = ''] = /^([^\s:]+)\s*:\s*(.*)$/s.exec(line) ?? []
+  if (given === undefined) throw new UsageError(`--header takes 'Name: value'.`)
+  if (!TOKEN.test(given)) throw new UsageError('--header contains a character that cannot be sent.')
+  const name = given.toLowerCase()
+  if (NOT_OURS.has(name)) throw new UsageError(`--header cannot set ${name}: it belongs to the connection.`)
+  return [name, sendable('header', value)]
 }
 
 function readCookie(pair: string): [string, string] {
-  return readHeader(`cookie: ${pair}`)
+  return ['cookie', sendable('cookie', pair)]
+}
+
+/** The same value, if it can be sent in a header: `fetch` fails for another as it does without a network. */
+function sendable(option: string, value: string): string {
+  if (!FIELD_VALUE.test(value)) throw new UsageError(`--${option} contains a character that cannot be sent.`)
+  return value
 }
 
 /** Each name once: a repeated one is a list (RFC 9110, 5.3), and cookies are a list of their own (RFC 6265, 5.4). */

@@ -1,10 +1,12 @@
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import test from 'ava'
 import { readCommandLine, UsageError } from '../../lib/cli/command-line.ts'
 import { serve } from '../support/http.ts'
-import { runCli } from './run-cli.ts'
+import { runCli, startCli } from './run-cli.ts'
 
 const URL_ = 'https://app.example.com/events'
 
@@ -24,6 +26,11 @@ test('what is given is read, headers and cookies from files, too', async t => {
       ['x-trace', '7'],
       ['cookie', 'a=1; b=2'],
     ],
+  })
+  t.like(readCommandLine(['tail', URL_, '--since', 'é 7', '--count', '1e3', '--header', 'X-Name:\té']), {
+    since: 'é 7',
+    count: 1_000,
+    headers: [['x-name', 'é']],
   })
   t.like(readCommandLine(['doctor', URL_, '--wait', '0.5', '--origin', 'https://a.example/page']), {
     wait: 500,
@@ -78,16 +85,50 @@ for (const [args, message] of [
   ],
   [['doctor', URL_, '--count', '1'], 'doctor has no --count.'],
   [['tail', URL_, '--wait', '1'], 'tail has no --wait.'],
-  [['tail', URL_, '--count', '0'], '--count takes a number of at least 1.'],
+  ...['0', '1.5', 'Infinity', ''].map(
+    count => [['tail', URL_, '--count', count], '--count takes a whole number of at least 1.'] as const,
+  ),
+  ...['漢', 'a\nb', 'a\u0000'].map(
+    since => [['tail', URL_, '--since', since], '--since contains a character that cannot be sent.'] as const,
+  ),
   [['doctor', URL_, '--wait', ''], '--wait takes a number of at least 0.'],
   [['doctor', URL_, '--header', 's3cret'], "--header takes 'Name: value'."],
-  [['doctor', URL_, '--header', 'A: s3cret\u0100'], '--header contains a character that cannot be sent.'],
+  ...['A: s3cret\u0100', 'A: s3cret\u0001', 'A: s3cret\u007f', 'A: s3cret\r\nB: c', 'A"s3cret: b'].flatMap(header =>
+    ['doctor', 'tail'].map(
+      name => [[name, URL_, '--header', header], '--header contains a character that cannot be sent.'] as const,
+    ),
+  ),
+  [['tail', URL_, '--cookie', 's3cret=\u0001'], '--cookie contains a character that cannot be sent.'],
+  ...['Connection', 'Content-Length', 'Expect', 'Host', 'Keep-Alive', 'Transfer-Encoding', 'TE', 'Upgrade'].flatMap(
+    header =>
+      ['doctor', 'tail'].map(
+        name =>
+          [
+            [name, URL_, '--header', `${header}: s3cret`],
+            `--header cannot set ${header.toLowerCase()}: it belongs to the connection.`,
+          ] as const,
+      ),
+  ),
   [['doctor', URL_, '--cookie', '@/s3cret'], 'the file of --cookie cannot be read.'],
 ] as const) {
-  test(`${args.join(' ')}: ${message}`, t => {
+  test(`${JSON.stringify(args.join(' '))}: ${message}`, t => {
     t.throws(() => readCommandLine(args), { instanceOf: UsageError, message })
   })
 }
+
+test('tail does not begin what can never be sent: it ends with 2, and no value is shown', async t => {
+  for (const [wrong, message] of [
+    [['--since', 's3cret漢'], '--since contains a character that cannot be sent.'],
+    [['--header', 'X-Key: s3cret\u0001'], '--header contains a character that cannot be sent.'],
+    [['--header', 'Upgrade: s3cret'], '--header cannot set upgrade: it belongs to the connection.'],
+  ] as const) {
+    const child = startCli(['tail', 'http://127.0.0.1/', ...wrong])
+    t.teardown(() => child.kill())
+    const exited = once(child, 'exit')
+    t.deepEqual(await once(createInterface(child.stderr), 'line'), [message])
+    t.deepEqual(await exited, [2, null])
+  }
+})
 
 test('a wrong command line ends with 2 and says how it is used; a question for help with 0', async t => {
   const wrong = await runCli(['doctor', URL_, '--colour'])
