@@ -24,7 +24,8 @@ tail:
   --since <id>               start after this event
   --count <number>           stop after this many events
 
-Exit codes: 0 success; 1 doctor found a problem, or the stream has ended for good; 2 invalid command line, or no ticket for doctor.
+Exit codes: 0 success; 1 doctor found a problem, or the stream of tail has ended for good or its output cannot be written;
+2 invalid command line, or doctor has no ticket or its output cannot be written.
 `
 
 /** The longest timer of Node in milliseconds: 24 days. */

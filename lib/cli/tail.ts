@@ -3,6 +3,7 @@ import { connect } from '../client/index.ts'
 import { eventLimit, MOST_BYTES } from './event-limit.ts'
 import type { TailCommand } from './command-line.ts'
 import { logIn } from './login.ts'
+import { say } from './output.ts'
 import { printable } from './printable.ts'
 
 /** Prints events until the stream has ended or `--count` is reached; returns the exit code. */
@@ -31,8 +32,6 @@ export async function runTail(command: TailCommand): Promise<number> {
   )
   const stop = () => live.close()
   process.once('SIGINT', stop).once('SIGTERM', stop)
-  // The reader of the pipe may stop: `| head`.
-  process.stdout.once('error', stop)
   let left = command.count
   for await (const { event, data, id } of live) {
     process.stdout.write(command.json ? `${printable(JSON.stringify({ event, id, data }))}\n` : lineOf(id, event, data))
@@ -67,10 +66,6 @@ function guardFetch(exceeded: () => void): void {
 
 async function drained(): Promise<void> {
   if (process.stdout.writableNeedDrain) await once(process.stdout, 'drain')
-}
-
-function say(text: string): void {
-  process.stderr.write(`${printable(text)}\n`)
 }
 
 function lineOf(id: string, event: string, data: unknown): string {

@@ -29,7 +29,16 @@ export function startCli(args: readonly string[], env: Record<string, string> = 
 
 /** The same, until its end. */
 export async function runCli(args: readonly string[], env?: Record<string, string>): Promise<Outcome> {
-  const child = startCli(args, env)
+  return outcomeOf(startCli(args, env))
+}
+
+/** The same with a redirection of the shell: `> /dev/full`. */
+export async function runRedirected(redirection: string, args: readonly string[]): Promise<Outcome> {
+  const shell = ['-c', `exec "$0" "$@" ${redirection}`, process.execPath, MAIN, ...args]
+  return outcomeOf(spawn('sh', shell, { stdio: ['ignore', 'pipe', 'pipe'] }))
+}
+
+async function outcomeOf(child: ReturnType<typeof startCli>): Promise<Outcome> {
   const [[code], out, err] = await Promise.all([once(child, 'close'), text(child.stdout), text(child.stderr)])
   return { code: code as number, out, err }
 }
