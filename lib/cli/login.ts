@@ -20,18 +20,22 @@ const MOST_BYTES = 65_536
 /**
  * Fetches a ticket if the stream uses them: one per stream.
  *
+ * @param signal aborted when it is no longer needed
  * @throws {Error} if there is none; it contains only the status, nothing of the request or the response
  */
-export async function logIn(url: URL, { headers, ticketUrl }: Login): Promise<Credentials> {
+export async function logIn(url: URL, { headers, ticketUrl }: Login, signal?: AbortSignal): Promise<Credentials> {
   const own = Object.fromEntries(headers)
   if (ticketUrl === undefined) return { url: new URL(url), headers: own }
   const ticketed = new URL(url)
-  ticketed.searchParams.set('ticket', await askTicket(ticketUrl, own))
+  ticketed.searchParams.set('ticket', await askTicket(ticketUrl, own, signal))
   return { url: ticketed, headers: {} }
 }
 
-async function askTicket(url: URL, headers: Record<string, string>): Promise<string> {
-  const signal = AbortSignal.timeout(WITHIN)
+async function askTicket(url: URL, headers: Record<string, string>, unneeded?: AbortSignal): Promise<string> {
+  const request = new AbortController()
+  // By `AbortSignal.any` Node 20 would lose a timeout that nothing else refers to.
+  for (const end of [AbortSignal.timeout(WITHIN), unneeded]) end?.addEventListener('abort', () => request.abort())
+  const { signal } = request
   // A redirect to another host would take headers such as `X-Api-Key` along.
   const response = await fetch(url, { method: 'POST', headers, redirect: 'manual', signal }).catch(() => {
     throw new Error(`no ticket: ${placeOf(url)} does not respond`)

@@ -16,8 +16,8 @@ export async function runTail(command: TailCommand): Promise<number> {
     live.close()
   })
   const live = connect(
-    async () => {
-      const credentials = await logIn(command.url, command)
+    async ({ signal }) => {
+      const credentials = await logIn(command.url, command, signal)
       headers = credentials.headers
       return credentials.url
     },

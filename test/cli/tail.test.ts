@@ -4,9 +4,13 @@ import test from 'ava'
 import Koa from 'koa'
 import { createHub, eventStream } from 'koa-event-stream'
 import { signedIn } from 'koa-event-stream/testing'
+import { Deferred } from '../support/deferred.ts'
 import { serve } from '../support/http.ts'
 import { flood } from './flood.ts'
 import { runCli, startCli } from './run-cli.ts'
+
+/** Milliseconds after which a process that should have ended hangs. */
+const HANG = 60_000
 
 test('events are printed as they come, over a reconnect, each once, until as many have come as were asked for', async t => {
   const hub = createHub()
@@ -55,6 +59,18 @@ test('a stream that is refused ends it with 1, and Ctrl-C with 0', async t => {
   for await (const line of createInterface(child.stderr)) if (line === 'open: stream') break
   child.kill('SIGINT')
   t.deepEqual(await exited, [0, null])
+})
+
+test('Ctrl-C ends it while a ticket is on its way', async t => {
+  const asked = new Deferred<void>()
+  const { url } = await serve(() => asked.resolve(), t)
+  // Only the signal ends the request.
+  const unbounded = 'data:text/javascript,AbortSignal.timeout=()=>new%20AbortController().signal'
+  const child = startCli(['tail', url, '--ticket-url', url], { NODE_OPTIONS: `--import ${unbounded}` })
+  t.teardown(() => child.kill('SIGKILL'))
+  await asked.promise
+  child.kill('SIGINT')
+  t.deepEqual(await once(child, 'exit', { signal: AbortSignal.timeout(HANG) }), [0, null])
 })
 
 test('a server that means harm gets no header elsewhere, and does nothing to the terminal', async t => {
