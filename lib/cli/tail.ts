@@ -6,6 +6,9 @@ import { logIn } from './login.ts'
 import { say } from './output.ts'
 import { printable } from './printable.ts'
 
+/** Milliseconds that a signal leaves to the reader of the output. */
+const GRACE = 1_000
+
 /** Prints events until the stream has ended or `--count` is reached; returns the exit code. */
 export async function runTail(command: TailCommand): Promise<number> {
   // Each ticket opens one stream and is fetched together with the URL; the headers are set after it.
@@ -30,7 +33,11 @@ export async function runTail(command: TailCommand): Promise<number> {
       onError: error => say(error instanceof Error ? error.message : String(error)),
     },
   )
-  const stop = () => live.close()
+  const stop = () => {
+    live.close()
+    // What has been printed is left to a slow reader; one that reads nothing would hold the process for ever.
+    setTimeout(() => process.exit(), GRACE).unref()
+  }
   process.once('SIGINT', stop).once('SIGTERM', stop)
   let left = command.count
   for await (const { event, data, id } of live) {

@@ -73,6 +73,21 @@ test('Ctrl-C ends it while a ticket is on its way', async t => {
   t.deepEqual(await once(child, 'exit', { signal: AbortSignal.timeout(HANG) }), [0, null])
 })
 
+test('a signal ends it though nobody reads its output', async t => {
+  const { url } = await serve((_, response) => {
+    response.setHeader('content-type', 'text/event-stream')
+    // More than a pipe has room for.
+    return response.write(`data: ${'a'.repeat(8_000_000)}\n\n`)
+  }, t)
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    const child = startCli(['tail', url])
+    t.teardown(() => child.kill('SIGKILL'))
+    await once(child.stdout, 'readable')
+    child.kill(signal)
+    t.deepEqual(await once(child, 'exit', { signal: AbortSignal.timeout(HANG) }), [0, null])
+  }
+})
+
 test('a server that means harm gets no header elsewhere, and does nothing to the terminal', async t => {
   const elsewhere: string[] = []
   const other = await serve((request, response) => {
