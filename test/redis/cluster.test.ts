@@ -1,14 +1,13 @@
 import test, { type ExecutionContext } from 'ava'
-import type { Cluster as IoredisCluster } from 'ioredis'
 import { createHub, EventStreamError } from 'koa-event-stream'
-import { createPublisher, redisBroker, type Publisher } from 'koa-event-stream/redis'
+import { createPublisher, redisBroker } from 'koa-event-stream/redis'
 import { encodeBody } from '../../lib/wire/frame.ts'
 import { Recorder, type Heard } from '../contract/recorder.ts'
 import { eventually } from '../support/eventually.ts'
 import { ioredisVersions } from '../support/ioredis-versions.ts'
 import { PATIENCE, PATIENT } from '../support/progress.ts'
 import { startCluster, type ClusterNode, type RedisCluster } from '../support/redis-cluster.ts'
-import { openTcpProxy, type TcpProxyOptions } from '../support/tcp-proxy.ts'
+import { publishAtLast } from './publish-at-last.ts'
 
 const body = (data: string) => encodeBody({ event: undefined, data, id: undefined })
 const dataOf = ({ event }: Heard) => /^data: (.*)$/m.exec(Buffer.from(event.frame).toString())?.[1]
@@ -178,57 +177,6 @@ test('a master freezes and its replica takes over: who only publishes goes on, t
   await cluster.isOwnedBy('{events}:log', replica, [replica])
   t.true(errors.length > 0)
 })
-
-for (const [version, { Cluster }] of ioredisVersions) {
-  test(`a connection that goes silent when it is asked for the slot of the log is left for another one (${version})`, async t => {
-    const client = await connectThrough(t, Cluster, { strandAt: 'KEYSLOT' })
-    const broker = redisBroker({ client, timeout: 500, watchdog: 500 })
-    t.teardown(() => broker.close())
-    const recorder = new Recorder()
-    broker.listen(recorder)
-    await recorder.untilReady(false)
-    await t.notThrowsAsync(recorder.untilReady())
-  })
-
-  test(`a connection that goes silent when it is asked how the Cluster is, is left for another one (${version})`, async t => {
-    const client = await connectThrough(t, Cluster, { strandAt: '\r\nINFO\r\n' })
-    const publisher = createPublisher({ client, timeout: 500 })
-    t.teardown(() => publisher.close())
-    const errors = await publishAtLast(publisher)
-    t.true(errors.length > 0)
-  })
-}
-
-/** A client of a Cluster with a single node, which it reaches through a proxy. */
-async function connectThrough(t: ExecutionContext, Cluster: typeof IoredisCluster, options: TcpProxyOptions) {
-  const cluster = await startCluster(t, 1)
-  const owner = await cluster.ownerOf('{events}:log')
-  const proxy = await openTcpProxy(owner.port, t, options)
-  const address = { host: '127.0.0.1', port: Number(new URL(proxy.url).port) }
-  // Where a Cluster has its nodes, clients go.
-  await owner.admin.config('SET', 'cluster-announce-ip', address.host)
-  await owner.admin.config('SET', 'cluster-announce-port', address.port)
-  const client = new Cluster([address], { lazyConnect: true })
-  client.on('error', () => {})
-  t.teardown(() => client.disconnect())
-  return client
-}
-
-/** Publishes until it is done, and returns the errors before. */
-async function publishAtLast(publisher: Publisher): Promise<string[]> {
-  const errors: string[] = []
-  const isPublished = async () => {
-    try {
-      await publisher.publish('news', { data: 'at last' })
-      return true
-    } catch (error) {
-      errors.push(String(error))
-      return false
-    }
-  }
-  await eventually(isPublished, () => `nothing can be published: ${String(errors.at(-1))}`)
-  return errors
-}
 
 test('a client that is set for its own use is used for where it connects to, by every ioredis', async t => {
   const cluster = await startCluster(t)

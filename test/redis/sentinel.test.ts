@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { createServer, type AddressInfo } from 'node:net'
 import test, { type ExecutionContext } from 'ava'
 import type { Redis } from 'ioredis'
 import Koa from 'koa'
@@ -9,6 +12,8 @@ import { ioredisVersions } from '../support/ioredis-versions.ts'
 import { PATIENCE, PATIENT } from '../support/progress.ts'
 import type { ReceivedStream } from '../support/received-stream.ts'
 import { startSentinels, type SentinelSet } from '../support/redis-sentinel.ts'
+import { ROOT } from '../support/root.ts'
+import { publishAtLast } from './publish-at-last.ts'
 
 const SOON = { timeout: 5_000, watchdog: 200 }
 
@@ -163,6 +168,57 @@ test('so are they when only an instance knows that nobody listens to', async t =
   )
   t.deepEqual(gaps(await other.open('news', kept)), [EPOCH])
 })
+
+for (const [version, { Redis }] of ioredisVersions) {
+  test(`a client that listens to its Sentinels for a fail-over loses no publisher to it (${version})`, async t => {
+    const set = await startSentinels(t)
+    const client = set.connect(Redis, { failoverDetector: true })
+    // So long that the news comes while a Sentinel that is frozen is asked.
+    const publisher = createPublisher({ client, timeout: 8_000 })
+    t.teardown(() => publisher.close())
+    await publisher.publish('news', { data: 'before' })
+    set.sentinels[0]?.pause()
+    t.teardown(() => set.sentinels[0]?.resume())
+    await set.master.stop()
+    await t.notThrowsAsync(publishAtLast(publisher))
+  })
+
+  test(`a publisher that is closed while its Sentinels are away connects to none of them any more (${version})`, async t => {
+    let asked = 0
+    const away = createServer(socket => {
+      asked += 1
+      socket.destroy()
+    })
+    await once(away.listen(0, '127.0.0.1'), 'listening')
+    t.teardown(() => away.close())
+    const { port } = away.address() as AddressInfo
+    const worker = spawn(process.execPath, ['--input-type=module', '--eval', WORKER], {
+      cwd: ROOT,
+      env: { ...process.env, PORT: String(port), IOREDIS: version === 'ioredis 5' ? 'ioredis-5' : 'ioredis' },
+      stdio: ['pipe', 'inherit', 'inherit'],
+    })
+    t.teardown(() => worker.kill('SIGKILL'))
+    await eventually(
+      () => asked >= 3,
+      () => `${asked} questions`,
+    )
+    worker.stdin.end('close')
+    t.deepEqual(await once(worker, 'exit'), [0, null])
+  })
+}
+
+// It ends by itself, as soon as nothing is left to do: by 1 if a socket has been opened since it was closed.
+const WORKER = `
+  const { subscribe } = await import('node:diagnostics_channel')
+  const { Redis } = await import(process.env.IOREDIS)
+  const { createPublisher } = await import('koa-event-stream/redis')
+  const sentinels = [{ host: '127.0.0.1', port: Number(process.env.PORT) }]
+  const publisher = createPublisher({ client: new Redis({ name: 'main', sentinels, lazyConnect: true }) })
+  process.stdin.once('data', async () => {
+    await publisher.close()
+    subscribe('net.client.socket', () => (process.exitCode = 1))
+  })
+`
 
 /** Publishes as somebody who knows nothing of what was before, and is the first to come to the new master. */
 async function publishEarly(t: ExecutionContext, { replica }: SentinelSet): Promise<void> {

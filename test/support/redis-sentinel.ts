@@ -1,4 +1,4 @@
-import { Redis } from 'ioredis'
+import { Redis, type RedisOptions } from 'ioredis'
 import { eventually } from './eventually.ts'
 import { startRedis, type RedisServer } from './redis-server.ts'
 import type { Scope } from './scope.ts'
@@ -14,8 +14,9 @@ export interface SentinelNode extends RedisServer {
 export interface SentinelSet {
   readonly master: SentinelNode
   readonly replica: SentinelNode
+  readonly sentinels: readonly RedisServer[]
   /** A client of its own, of one version of ioredis or another, disconnected when the scope ends. */
-  connect(Client?: typeof Redis): Redis
+  connect(Client?: typeof Redis, options?: Pick<RedisOptions, 'failoverDetector'>): Redis
   /** Resolves when the Sentinels agree that this node is the master. */
   isLedBy(node: SentinelNode): Promise<void>
 }
@@ -49,13 +50,15 @@ export async function startSentinels(scope: Scope): Promise<SentinelSet> {
   return {
     master,
     replica,
-    connect: (Client = Redis) =>
+    sentinels,
+    connect: (Client = Redis, options = {}) =>
       connected(
         scope,
         new Client({
           name: NAME,
           sentinels: sentinels.map(({ port }) => ({ host: '127.0.0.1', port })),
           sentinelRetryStrategy: () => 100,
+          ...options,
         }),
       ),
     isLedBy: async ({ port, admin }) => {

@@ -2,7 +2,7 @@ import type { Cluster, Redis } from 'ioredis'
 import { systemClock, type Clock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
 import { EventStreamError } from '../../errors.ts'
-import type { Connections } from './connections.ts'
+import { pauseBefore, type Connections } from './connections.ts'
 import { redisFailure } from './failure.ts'
 
 // How often a server found to be a replica is left for another one, in milliseconds.
@@ -26,6 +26,9 @@ export class Commands {
   #closed = false
   #searchesAgainAt = -Infinity
   #stopWaiting: () => void = () => undefined
+  // Attempts to connect since ioredis has given up, and what cancels the next one.
+  #attempts = 0
+  #stopConnecting: () => void = () => undefined
 
   constructor(connections: Connections, timeout: number, most: number, clock: Clock) {
     this.client = connections.commands(timeout)
@@ -35,6 +38,12 @@ export class Commands {
     this.#clock = clock
     // Every call reports its own error; without a listener ioredis prints connection errors.
     this.client.on('error', () => undefined)
+    this.client.on('ready', () => {
+      this.#attempts = 0
+    })
+    this.client.on('end', () => {
+      this.#connectLater()
+    })
     for (const event of ['close', '-node']) {
       this.client.on(event, () => {
         this.#lost()
@@ -111,9 +120,19 @@ export class Commands {
 
   close(): void {
     this.#closed = true
+    this.#stopConnecting()
     this.client.disconnect()
     // Between two attempts ioredis does not emit `end`.
     this.#stopWaiting()
+  }
+
+  // ioredis ends for good when no Sentinel answers.
+  #connectLater(): void {
+    if (this.#closed) return
+    this.#stopConnecting = systemClock.after(pauseBefore(this.#attempts), () => {
+      this.client.connect().catch(() => undefined)
+    })
+    this.#attempts += 1
   }
 
   /** Drops the connection and reconnects. */
@@ -142,13 +161,11 @@ export class Commands {
     return new Promise((resolve, reject) => {
       const settle = (): void => {
         this.client.off('ready', settle)
-        this.client.off('end', settle)
         if (this.#closed) reject(new EventStreamError('ERR_BROKER', 'the broker is closed'))
         else resolve()
       }
       this.#stopWaiting = settle
       this.client.on('ready', settle)
-      this.client.on('end', settle)
     })
   }
 }

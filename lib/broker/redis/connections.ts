@@ -1,7 +1,6 @@
 import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
-import { deadline, within } from '../../deadline.ts'
 import { isCluster, type PublishCommand, type Source } from './client.ts'
 import { whileBytesCome } from './progress.ts'
 
@@ -37,6 +36,8 @@ const FOR_OURS = {
   role: 'master',
   readOnly: false,
   monitor: false,
+  // It may end a connection that is being opened for good. A replica's errors and the health checks tell of failovers, too.
+  failoverDetector: false,
   // Silence is not a failure: a read may block for entries, and every command has a deadline of ours.
   commandTimeout: undefined,
   socketTimeout: undefined,
@@ -63,7 +64,8 @@ const DEDICATED = {
 
 const LONGEST_PAUSE = 2_000
 
-function pauseBefore(attempt: number): number {
+/** Milliseconds before another attempt to connect. */
+export function pauseBefore(attempt: number): number {
   return Math.min(50 * 2 ** attempt, LONGEST_PAUSE) * (0.5 + systemClock.random())
 }
 
@@ -78,7 +80,8 @@ const COMMANDS = {
   autoPipeliningIgnoredCommands: ['publishEvents'],
   // Retries without limit, whatever the client's settings.
   retryStrategy: pauseBefore,
-  sentinelRetryStrategy: pauseBefore,
+  // ioredis' timer for these cannot be stopped: its owner connects again.
+  sentinelRetryStrategy: () => null,
 } satisfies RedisOptions
 
 // Timeouts of every step. A frozen Sentinel accepts a connection and never replies: the next one must be asked in time.
@@ -113,8 +116,9 @@ class SingleConnections implements Connections {
   }
 }
 
-// ioredis' timeout covers only the TCP connection. The kernel of a frozen server accepts it, and nothing more comes.
-function boundHandshakes(client: Redis, timeout: number): void {
+// ioredis' timeout covers only the TCP connection. The kernel of a frozen server accepts it, and nothing more comes. After
+// those of its nodes a Cluster has a handshake of its own.
+function boundHandshakes(client: Redis | Cluster, timeout: number): void {
   let settle = (): void => undefined
   client.on('connect', () => {
     const settled = new Promise<void>(resolve => (settle = resolve))
@@ -124,21 +128,6 @@ function boundHandshakes(client: Redis, timeout: number): void {
   })
   for (const event of ['ready', 'close']) {
     client.on(event, () => {
-      settle()
-    })
-  }
-}
-
-// After those of its nodes a Cluster has a handshake of its own, and ioredis waits for its answer without a timeout.
-function boundReadyCheck(cluster: Cluster, timeout: number): void {
-  let settle = (): void => undefined
-  cluster.on('connect', () => {
-    settle = deadline(systemClock, timeout, () => {
-      cluster.disconnect(true)
-    })
-  })
-  for (const event of ['ready', 'close']) {
-    cluster.on(event, () => {
       settle()
     })
   }
@@ -215,18 +204,24 @@ class ClusterConnections implements Connections {
       scaleReads: 'master',
       // Otherwise commands in flight when a connection broke would be resent, and published twice.
       retryDelayOnFailover: 0,
-      // Retries as long as the process runs.
-      clusterRetryStrategy: pauseBefore,
+      // Retries as long as the process runs; when the nodes of the last attempt are closed, as ioredis takes the end of one of
+      // them for that of the new attempt, and makes no other.
+      clusterRetryStrategy: (attempt: number) => 2 * DISCONNECT_TIMEOUT + pauseBefore(attempt),
+      // A node that has gone is to be forgotten: its slots are with another one.
+      clusterNodeRetryStrategy: () => null,
+      slotsRefreshTimeout: timeout,
       enableAutoPipelining: true,
       autoPipeliningIgnoredCommands: [],
-      enableOfflineQueue: false,
+      // Here it is the nodes' queue: without it, commands to a node that is still being connected to are rejected, among them
+      // the one by which ioredis finds out that the Cluster is ready.
+      enableOfflineQueue: true,
       lazyConnect: false,
       redisOptions: { ...redisOptions, ...COMMANDS, ...deadlines(timeout) },
     })
     this.#cluster.on('+node', (node: Redis) => {
       boundHandshakes(node, timeout)
     })
-    boundReadyCheck(this.#cluster, timeout)
+    boundHandshakes(this.#cluster, timeout)
     this.#cluster.on('ready', () => {
       this.#findSlot(timeout).catch(() => undefined)
     })
@@ -263,10 +258,12 @@ class ClusterConnections implements Connections {
   async #findSlot(timeout: number): Promise<void> {
     const cluster = this.#cluster
     if (cluster === undefined || this.#slot !== undefined) return
-    this.#slot = await within(systemClock, timeout, cluster.cluster('KEYSLOT', this.#key), () => {
-      // Connections that go silent are not left by ioredis, and it would ask the same one again.
+    const question = cluster.cluster('KEYSLOT', this.#key)
+    const slot = whileBytesCome({ clock: systemClock, ms: timeout }, cluster, question)
+    // Connections that go silent are not left by ioredis, and it would ask the same one again.
+    slot.catch(() => {
       if (cluster.status === 'ready') cluster.disconnect(true)
-      return new Error(`Redis did not answer CLUSTER KEYSLOT within ${String(timeout)} ms`)
     })
+    this.#slot = await slot
   }
 }

@@ -1,6 +1,7 @@
-import type { Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
 import type { Clock } from '../../clock.ts'
 import { deadline } from '../../deadline.ts'
+import { isCluster } from './client.ts'
 
 /** A deadline measured from the last byte received. */
 export interface Patience {
@@ -13,7 +14,11 @@ export interface Patience {
  * Returns the reply as long as Redis keeps sending: a reply of many megabytes, or one behind a burst of messages, may
  * take long on a slow link without a failure.
  */
-export async function whileBytesCome<T>({ clock, ms }: Patience, client: Redis, answer: PromiseLike<T>): Promise<T> {
+export async function whileBytesCome<T>(
+  { clock, ms }: Patience,
+  client: Redis | Cluster,
+  answer: PromiseLike<T>,
+): Promise<T> {
   let stop: () => void = () => undefined
   const silence = new Promise<never>((_, reject) => {
     let seen = bytesOf(client)
@@ -34,7 +39,12 @@ export async function whileBytesCome<T>({ clock, ms }: Patience, client: Redis, 
   }
 }
 
+function bytesOf(client: Redis | Cluster): number {
+  const nodes = isCluster(client) ? client.nodes() : [client]
+  return nodes.reduce((sum, node) => sum + bytesRead(node), 0)
+}
+
 // Without a socket, or one that does not count bytes, it is a plain deadline.
-function bytesOf({ stream }: { readonly stream?: { readonly bytesRead?: number } }): number {
+function bytesRead({ stream }: { readonly stream?: { readonly bytesRead?: number } }): number {
   return stream?.bytesRead ?? 0
 }
