@@ -174,7 +174,7 @@ for (const [version, { Redis }] of ioredisVersions) {
     const set = await startSentinels(t)
     const client = set.connect(Redis, { failoverDetector: true })
     // So long that the news comes while a Sentinel that is frozen is asked.
-    const publisher = createPublisher({ client, timeout: 8_000 })
+    const publisher = createPublisher({ client, timeout: 16_000 })
     t.teardown(() => publisher.close())
     await publisher.publish('news', { data: 'before' })
     set.sentinels[0]?.pause()
