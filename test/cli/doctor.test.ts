@@ -236,8 +236,20 @@ test('what is no stream is said to be none', async t => {
   t.deepEqual(of('problem', (await examine(`http://127.0.0.1:${await freePort()}`)).findings), ['answer'])
 })
 
+const LATER = ['compression', 'caching', 'http', 'last-event-id', 'resume', 'cors', 'idle']
+
+test('a later request whose connection breaks is a problem in each check, with what to do', async t => {
+  const url = await refusingAfter(t, 1, response => response.destroy())
+  const { code, findings } = await examine(url, ['--origin', 'https://app.example.com'])
+  t.deepEqual(of('problem', findings), LATER)
+  for (const { seen, cure } of findings.slice(2)) {
+    t.regex(seen, / got no response$/)
+    t.regex(cure ?? '', /logs/)
+  }
+  t.is(code, 1)
+})
+
 test('a later response that is no stream is a problem in each check, with its cure', async t => {
-  const checks = ['compression', 'caching', 'http', 'last-event-id', 'resume', 'cors', 'idle']
   for (const [status, type, cure] of [
     [502, 'text/html', /cannot reach the application/],
     [429, 'text/plain', /rate limit/],
@@ -245,7 +257,7 @@ test('a later response that is no stream is a problem in each check, with its cu
   ] as const) {
     const refuse = (response: ServerResponse) => response.writeHead(status, { 'content-type': type }).end()
     const { code, findings } = await examine(await refusingAfter(t, 1, refuse), ['--origin', 'https://app.example.com'])
-    t.deepEqual(of('problem', findings), checks)
+    t.deepEqual(of('problem', findings), LATER)
     for (const { seen, cure: given } of findings.slice(2)) {
       t.true(seen.endsWith(` got status ${status}, ${type}`), seen)
       t.regex(given ?? '', cure)

@@ -1,4 +1,4 @@
-import { ok, problem, unknown, type Finding } from '../finding.ts'
+import { ok, problem, type Finding } from '../finding.ts'
 import { openProbe, type Probe } from '../probe.ts'
 import { isOpen, type Subject } from '../subject.ts'
 import { unopened } from './unopened.ts'
@@ -33,7 +33,7 @@ export async function checkCors(subject: Subject): Promise<Finding[]> {
     },
     patience,
   })
-  if (typeof preflight === 'string') return [...findings, unknown('cors', 'the preflight got no response')]
+  if (typeof preflight === 'string') return [...findings, unopened('cors', preflight, 'the preflight')]
   preflight.close()
   findings.push(...judgePreflight(preflight, origin, hasCookie, asked))
   return findings.length > 0 ? findings : [ok('cors', `pages of ${origin} may open it`)]

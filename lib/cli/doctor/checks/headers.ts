@@ -8,8 +8,7 @@ import { unopened } from './unopened.ts'
 export async function checkCompression(subject: Subject): Promise<Finding[]> {
   const probe = await subject.open({ headers: { 'accept-encoding': 'gzip, br' } })
   if (probe === 'silent') return [heldBack(subject.patience)]
-  if (typeof probe === 'string') return [unknown('compression', 'the connection breaks when compression is offered')]
-  if (!isOpen(probe)) return [unopened('compression', probe)]
+  if (!isOpen(probe)) return [unopened('compression', probe, 'a request that offers compression')]
   try {
     const { 'content-encoding': encoding = 'identity', 'cache-control': control = '' } = probe.headers
     const first = await probe.next(() => true)

@@ -1,5 +1,5 @@
 import { ok, problem, unknown, type Finding } from '../finding.ts'
-import type { NoStream } from '../failure.ts'
+import type { Unopened } from '../failure.ts'
 import type { Block } from '../probe.ts'
 import { isOpen, type Extra, type Subject } from '../subject.ts'
 import { unopened } from './unopened.ts'
@@ -15,14 +15,14 @@ const isNotice = ({ event }: Block): boolean => event === 'cursor' || event === 
 export async function checkLastEventId(subject: Subject): Promise<Finding[]> {
   const byHeader = await bringsGap(subject, { headers: { 'last-event-id': STRANGE } })
   if (byHeader === true) return [ok('last-event-id', 'the header arrives')]
-  if (byHeader !== false) return [unopened('last-event-id', byHeader)]
+  if (byHeader !== false) return [unopened('last-event-id', byHeader, 'a request with `Last-Event-ID`')]
   const byQuery = await bringsGap(subject, { query: { lastEventId: STRANGE } })
   if (byQuery === true) {
     const seen =
       '`Last-Event-ID` does not arrive, though `?lastEventId=` does: clients that reconnect miss events without noticing'
     return [problem('last-event-id', seen, 'let proxies and gateways forward the header: allow lists often lack it')]
   }
-  if (byQuery !== false) return [unopened('last-event-id', byQuery)]
+  if (byQuery !== false) return [unopened('last-event-id', byQuery, 'a request with `?lastEventId=`')]
   return [unknown('last-event-id', 'the stream has no topics of a hub, so its effect cannot be observed')]
 }
 
@@ -55,10 +55,9 @@ const AWAY = 'check the limits of streams per identity and per address, and the 
 const SHARE =
   'instances without a shared log do not know each other’s ids: give all of them the same `redisBroker`; with one instance, check the length of its history'
 
-/** Whether the first notice is a gap; `false` without a response. */
-async function bringsGap(subject: Subject, more: Extra): Promise<boolean | NoStream> {
+/** Whether the first notice is a gap, if there is a stream. */
+async function bringsGap(subject: Subject, more: Extra): Promise<boolean | Unopened> {
   const opened = await subject.open(more)
-  if (typeof opened === 'string') return false
   if (!isOpen(opened)) return opened
   const notice = await opened.next(isNotice)
   opened.close()

@@ -1,5 +1,5 @@
 import type { NoStream, Unopened } from '../failure.ts'
-import { problem, unknown, type Check, type Finding } from '../finding.ts'
+import { problem, type Check, type Finding } from '../finding.ts'
 
 const STATUS_CURES: Readonly<Record<number, string>> = {
   200: 'something else answers this URL: a login page, or the index of a single-page application',
@@ -23,8 +23,11 @@ export function cureOf({ status }: NoStream): string {
   return STATUS_CURES[status] ?? 'a stream has status 200; redirects are not followed'
 }
 
+const SEE_LOGS =
+  'see the logs of the proxy and of the application at this time: some requests fail, or this one in particular'
+
 /** The finding of a check that lacks its stream, though one has opened before. */
 export function unopened(check: Check, reason: Unopened, request = 'a later request'): Finding {
-  if (typeof reason === 'string') return unknown(check, `${request} got no response`)
+  if (typeof reason === 'string') return problem(check, `${request} got no response`, SEE_LOGS)
   return problem(check, `${request} got ${describe(reason.status, reason.type)}`, cureOf(reason))
 }
