@@ -99,6 +99,31 @@ for (const [version, { Cluster }] of ioredisVersions) {
     await t.notThrowsAsync(publishAtLast(publisher))
   })
 
+  test(`what is rejected while a Cluster is away is not published once it is back (${version})`, async t => {
+    const { masters } = await startCluster(t, 1)
+    const [node] = masters
+    if (node === undefined) return t.fail('no node')
+    const proxy = await openTcpProxy(node.port, t)
+    const address = { host: '127.0.0.1', port: Number(new URL(proxy.url).port) }
+    await node.admin.config('SET', 'cluster-announce-ip', address.host)
+    await node.admin.config('SET', 'cluster-announce-port', address.port)
+    const publisher = createPublisher({ client: clientOf(t, Cluster, [address]), timeout: 1_000 })
+    t.teardown(() => publisher.close())
+    await publishAtLast(publisher)
+    proxy.strand()
+    const calls: Promise<string>[] = []
+    for (const data of ['in flight', 'behind it', 'behind it, too']) {
+      calls.push(publisher.publish('news', { data }))
+      // One write of each: ioredis keeps the later ones back until the first is answered.
+      for (let turn = 0; turn < 3; turn += 1) await new Promise(setImmediate)
+    }
+    proxy.cut()
+    for (const call of calls) await t.throwsAsync(call, { code: 'ERR_BROKER' })
+    proxy.mend()
+    await publishAtLast(publisher)
+    t.is(await node.admin.xlen('{events}:events:news'), 2)
+  })
+
   test(`a client that keeps nodes which have gone does not keep a publisher from the new master (${version})`, async t => {
     const cluster = await startCluster(t)
     const owner = await cluster.ownerOf(LOG)

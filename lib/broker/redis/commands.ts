@@ -2,11 +2,14 @@ import type { Cluster, Redis } from 'ioredis'
 import { systemClock, type Clock } from '../../clock.ts'
 import { within } from '../../deadline.ts'
 import { EventStreamError } from '../../errors.ts'
-import { pauseBefore, type Connections } from './connections.ts'
+import { DISCONNECT_TIMEOUT, pauseBefore, type Connections } from './connections.ts'
 import { redisFailure } from './failure.ts'
 
 // How often a server found to be a replica is left for another one, in milliseconds.
 const SEARCH_INTERVAL = 2_000
+
+// What ioredis calls a connection that there is, or will be.
+const CONNECTED: ReadonlySet<string> = new Set(['connecting', 'connect', 'ready'])
 
 /**
  * The connection for commands, with a deadline for every call. While Redis is disconnected a bounded number of calls
@@ -126,13 +129,18 @@ export class Commands {
     this.#stopWaiting()
   }
 
-  // ioredis ends for good when no Sentinel answers.
+  // ioredis ends when no Sentinel answers, and whenever a Cluster is lost.
   #connectLater(): void {
     if (this.#closed) return
-    this.#stopConnecting = systemClock.after(pauseBefore(this.#attempts), () => {
-      this.client.connect().catch(() => undefined)
-    })
+    this.#stopConnecting()
+    // A node of a Cluster that ends late would end the new attempt.
+    const pause = 2 * DISCONNECT_TIMEOUT + pauseBefore(this.#attempts)
     this.#attempts += 1
+    this.#stopConnecting = systemClock.after(pause, () => {
+      this.client.connect().catch(() => {
+        if (!CONNECTED.has(this.client.status)) this.#connectLater()
+      })
+    })
   }
 
   /** Drops the connection and reconnects. */

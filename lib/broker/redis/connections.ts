@@ -1,6 +1,7 @@
 import type { Buffer } from 'node:buffer'
 import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import { systemClock } from '../../clock.ts'
+import { within } from '../../deadline.ts'
 import { isCluster, type PublishCommand, type Source } from './client.ts'
 import { whileBytesCome } from './progress.ts'
 
@@ -19,8 +20,8 @@ export interface Connections {
   dedicated(timeout: number, signal: AbortSignal): Promise<Redis>
 }
 
-// A frozen Redis does not reply to QUIT, and neither the next connection nor a shutdown should wait for it.
-const DISCONNECT_TIMEOUT = 100
+/** A frozen Redis does not reply to QUIT, and neither the next connection nor a shutdown should wait for it. Milliseconds. */
+export const DISCONNECT_TIMEOUT = 100
 
 // Settings that applications may use, but that would break this package's connections.
 const FOR_OURS = {
@@ -204,9 +205,9 @@ class ClusterConnections implements Connections {
       scaleReads: 'master',
       // Otherwise commands in flight when a connection broke would be resent, and published twice.
       retryDelayOnFailover: 0,
-      // Retries as long as the process runs; when the nodes of the last attempt are closed, as ioredis takes the end of one of
-      // them for that of the new attempt, and makes no other.
-      clusterRetryStrategy: (attempt: number) => 2 * DISCONNECT_TIMEOUT + pauseBefore(attempt),
+      // Its owner connects again. While ioredis did, it would keep commands whose callers are told that they failed, and send
+      // them once the Cluster is back.
+      clusterRetryStrategy: () => null,
       // A node that has gone is to be forgotten: its slots are with another one.
       clusterNodeRetryStrategy: () => null,
       slotsRefreshTimeout: timeout,
@@ -258,12 +259,11 @@ class ClusterConnections implements Connections {
   async #findSlot(timeout: number): Promise<void> {
     const cluster = this.#cluster
     if (cluster === undefined || this.#slot !== undefined) return
-    const question = cluster.cluster('KEYSLOT', this.#key)
-    const slot = whileBytesCome({ clock: systemClock, ms: timeout }, cluster, question)
-    // Connections that go silent are not left by ioredis, and it would ask the same one again.
-    slot.catch(() => {
+    // Any node is asked, and what others send must not hide that this one is silent.
+    this.#slot = await within(systemClock, timeout, cluster.cluster('KEYSLOT', this.#key), () => {
+      // Connections that go silent are not left by ioredis, and it would ask the same one again.
       if (cluster.status === 'ready') cluster.disconnect(true)
+      return new Error(`Redis did not answer CLUSTER KEYSLOT within ${String(timeout)} ms`)
     })
-    this.#slot = await slot
   }
 }
