@@ -9,15 +9,12 @@ const SHORTEST = 8
 // Node's header names are lower case. Applications may have keys in their own headers, such as `X-API-Key`.
 const CREDENTIALS = /^(?:proxy-)?authorization$|-(?:key|token|secret)$/
 
-/** What is secret in an identity: of any that a guard has passed. */
-type Login = Pick<Identity, 'session' | 'token'>
-
 /**
- * All credentials in a request, and those that are known of its login: no error may contain them.
+ * All credentials in a request, and the session and token of its identity: no error may contain them.
  *
- * @param login `undefined` only before the request has been authenticated, or where nobody has to be
+ * @param identity `undefined` only before the request has been authenticated, or if the stream is open to all
  */
-export function secretsOf(ctx: Context, login: Login | undefined): (string | undefined)[] {
+export function secretsOf(ctx: Context, identity: Identity | undefined): (string | undefined)[] {
   const given = Object.entries(ctx.req.headers)
     .filter(([name]) => CREDENTIALS.test(name))
     .flatMap(([, value = []]) => value)
@@ -26,7 +23,7 @@ export function secretsOf(ctx: Context, login: Login | undefined): (string | und
   const cookies = withParts(cookiesOf(ctx.get('cookie'))).filter(value => !isOrdinary(value))
   const carried = [...values, ...cookies].filter(value => value.length >= SHORTEST)
   // Known credentials count even if they are short.
-  return [login?.session, login?.token, ...given.map(({ password }) => password), ...carried]
+  return [identity?.session, identity?.token, ...given.map(({ password }) => password), ...carried]
 }
 
 /** The same for a request whose credentials may still be in its URL: includes every value of its query. */

@@ -7,7 +7,7 @@ import { eventually } from '../support/eventually.ts'
 import { ioredisVersions } from '../support/ioredis-versions.ts'
 import { PATIENT } from '../support/progress.ts'
 import { startCluster, type ClusterNode } from '../support/redis-cluster.ts'
-import { openTcpProxy, type TcpProxyOptions } from '../support/tcp-proxy.ts'
+import { openTcpProxy, type TcpProxy, type TcpProxyOptions } from '../support/tcp-proxy.ts'
 import { publishAtLast } from './publish-at-last.ts'
 
 const LOG = '{events}:log'
@@ -22,14 +22,15 @@ const after = (ms: number) =>
   }
 
 /** Opens a proxy for each node, and has the nodes name the proxies as where they are. */
-async function standBefore(t: ExecutionContext, nodes: readonly ClusterNode[], options: TcpProxyOptions) {
-  const ports: number[] = []
+async function standBefore(t: ExecutionContext, nodes: readonly ClusterNode[], options: TcpProxyOptions = {}) {
+  const proxies: TcpProxy[] = []
   for (const { port, admin } of nodes) {
     const proxy = await openTcpProxy(port, t, options)
-    ports.push(Number(new URL(proxy.url).port))
+    proxies.push(proxy)
     await admin.config('SET', 'cluster-announce-ip', '127.0.0.1')
-    await admin.config('SET', 'cluster-announce-port', ports.at(-1) ?? 0)
+    await admin.config('SET', 'cluster-announce-port', portOf(proxy))
   }
+  const ports = proxies.map(portOf)
   for (const { admin } of nodes) {
     await eventually(
       async () => {
@@ -39,7 +40,15 @@ async function standBefore(t: ExecutionContext, nodes: readonly ClusterNode[], o
       () => 'a node has not heard where the others are',
     )
   }
-  return ports.map(port => ({ host: '127.0.0.1', port }))
+  return proxies
+}
+
+function portOf({ url }: TcpProxy): number {
+  return Number(new URL(url).port)
+}
+
+function addressOf(proxy: TcpProxy) {
+  return { host: '127.0.0.1', port: portOf(proxy) }
 }
 
 /** A client of the application's, which is used for its settings only. */
@@ -58,7 +67,7 @@ function clientOf(
 /** A client of a Cluster with a single node, which it reaches through a proxy. */
 async function connectThrough(t: ExecutionContext, Cluster: typeof IoredisCluster, options: TcpProxyOptions) {
   const { masters } = await startCluster(t, 1)
-  return clientOf(t, Cluster, await standBefore(t, masters, options))
+  return clientOf(t, Cluster, (await standBefore(t, masters, options)).map(addressOf))
 }
 
 for (const [version, { Cluster }] of ioredisVersions) {
@@ -84,7 +93,7 @@ for (const [version, { Cluster }] of ioredisVersions) {
     const cluster = await startCluster(t)
     const owner = await cluster.ownerOf(LOG)
     const others = cluster.masters.filter(node => node !== owner)
-    const nodes = await standBefore(t, [...others, owner], { answers: after(20) })
+    const nodes = (await standBefore(t, [...others, owner], { answers: after(20) })).map(addressOf)
     for (let n = 0; n < 5; n += 1) {
       const publisher = createPublisher({ ...PATIENT, client: clientOf(t, Cluster, nodes.slice(0, 1)) })
       t.teardown(() => publisher.close())
@@ -102,12 +111,9 @@ for (const [version, { Cluster }] of ioredisVersions) {
   test(`what is rejected while a Cluster is away is not published once it is back (${version})`, async t => {
     const { masters } = await startCluster(t, 1)
     const [node] = masters
-    if (node === undefined) return t.fail('no node')
-    const proxy = await openTcpProxy(node.port, t)
-    const address = { host: '127.0.0.1', port: Number(new URL(proxy.url).port) }
-    await node.admin.config('SET', 'cluster-announce-ip', address.host)
-    await node.admin.config('SET', 'cluster-announce-port', address.port)
-    const publisher = createPublisher({ client: clientOf(t, Cluster, [address]), timeout: 1_000 })
+    const [proxy] = await standBefore(t, masters)
+    if (node === undefined || proxy === undefined) return t.fail('no node')
+    const publisher = createPublisher({ client: clientOf(t, Cluster, [addressOf(proxy)]), timeout: 1_000 })
     t.teardown(() => publisher.close())
     await publishAtLast(publisher)
     proxy.strand()

@@ -125,7 +125,7 @@ export class Commands {
     this.#closed = true
     this.#stopConnecting()
     this.client.disconnect()
-    // Between two attempts ioredis does not emit `end`.
+    // Those who wait for a connection.
     this.#stopWaiting()
   }
 
